@@ -1,0 +1,1 @@
+"""From neighbours to names: the vote, its calibration, identity, and the decision."""

@@ -1,0 +1,42 @@
+"""Percent identity of a query and a reference, from an alignment of their overlap (edlib)."""
+
+from __future__ import annotations
+
+import re
+
+_IUPAC = {
+    "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC",
+    "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT",
+}  # fmt: skip
+
+#: An ambiguity code agrees with each base that it may stand for, and with itself.
+_EQUALITIES = [(code, base) for code, bases in _IUPAC.items() for base in bases]
+
+_OPERATION = re.compile(r"(\d+)([=XID])")
+
+
+def percent_identity(query: str, reference: str) -> float:
+    """Return 100 * matching columns / columns of the overlap, gaps within it counted.
+
+    The shorter sequence is aligned into the longer with free ends there (edlib's HW mode, unit
+    costs); what then hangs over an end is no part of the overlap. 0 where nothing overlaps.
+
+    >>> percent_identity("ACGTACGTAA", "TTACGTACGTAATT")
+    100.0
+    """
+    import edlib
+
+    shorter, longer = sorted((query, reference), key=len)
+    if not shorter:
+        return 0.0
+    found = edlib.align(
+        shorter, longer, mode="HW", task="path", additionalEqualities=_EQUALITIES
+    )
+    columns = [(int(n), operation) for n, operation in _OPERATION.findall(found["cigar"])]
+    while columns and columns[0][1] in "ID":
+        columns.pop(0)
+    while columns and columns[-1][1] in "ID":
+        columns.pop()
+    length = sum(n for n, _ in columns)
+    matches = sum(n for n, operation in columns if operation == "=")
+    return 100 * matches / length if length else 0.0

@@ -1,0 +1,170 @@
+"""Queries to assignments: clean, orient, embed, search, vote, decide; one result per record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from barcodeembed.classify.decision import decide
+from barcodeembed.classify.identity import percent_identity
+from barcodeembed.classify.vote import TEMPERATURE, vote
+from barcodeembed.embedding import VectorMaker, normalise
+from barcodeembed.errors import IndexMismatch
+from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.search import nearest
+from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
+from barcodeembed.sequences.orientation import strand
+from barcodeembed.sequences.records import SequenceRecord
+
+NEIGHBOURS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What is known of one query.
+
+    ``names`` and ``confidences`` follow the ranks of the reference (None where unknown);
+    ``rank`` and ``taxon`` say where the query is placed, ``novel_rank`` where it is new.
+    ``hits`` are (reference row, similarity), nearest first.
+    """
+
+    query_id: str
+    status: str
+    length: int
+    flags: tuple[str, ...]
+    strand: str | None = None
+    novel_rank: str | None = None
+    rank: str | None = None
+    taxon: str | None = None
+    confidence: float | None = None
+    names: tuple[str | None, ...] = ()
+    confidences: tuple[float | None, ...] = ()
+    nearest_id: str | None = None
+    similarity: float | None = None
+    identity: float | None = None
+    hits: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    record: SequenceRecord
+    barcode: CleanSequence
+    bases: str
+    strand: str
+
+
+class Classifier:
+    """An index and the embedder that made it, ready for queries.
+
+    Raises IndexMismatch where the embedder is another one.
+    """
+
+    def __init__(
+        self, index: ReferenceIndex, embedder: VectorMaker, *, neighbours: int = NEIGHBOURS,
+        temperature: float = TEMPERATURE, min_confidence: float = 0.5,
+    ) -> None:  # fmt: skip
+        if embedder.fingerprint != index.embedder_fingerprint:
+            raise IndexMismatch(
+                f"the index was made with model {index.embedder_fingerprint}, "
+                f"the model given is {embedder.fingerprint}; build the index again or omit --model"
+            )
+        self.index, self.embedder = index, embedder
+        self.neighbours, self.temperature = neighbours, temperature
+        self.min_confidence = min_confidence
+        self.members = index.members
+        self._first_records = index.first_records
+
+    def classify(
+        self, records: Iterable[SequenceRecord], *, batch_size: int = 1_024
+    ) -> Iterator[Assignment]:
+        """Yield one assignment per record, in order; ``batch_size`` records are in flight."""
+        records = iter(records)
+        while batch := list(islice(records, batch_size)):
+            yield from self._classify(batch)
+
+    def reference_id(self, row: int) -> str:
+        """Return the id of the first record of a reference vector."""
+        return self.index.record_ids[self._first_records[row]]
+
+    def vectors(self, sequences: list[str]) -> np.ndarray:
+        """Return the unit vectors, float32 (n, D), that the index is searched with."""
+        vectors = self.embedder.embed(sequences)
+        if self.index.whitening:
+            vectors = self.index.whitening.apply(vectors)
+        return normalise(vectors)
+
+    def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
+        settings = self.index.settings
+        results: list[Assignment | None] = []
+        queries: list[_Query] = []
+        for record in batch:
+            barcode = clean(
+                record, min_bases=settings["min_bases"], max_bases=settings["max_bases"]
+            )
+            if barcode.unclassifiable:
+                results.append(_unclassifiable(record, barcode.bases, barcode.flags))
+                continue
+            sense = strand(barcode.bases, self.index.orientation)
+            bases = barcode.bases if sense == "+" else reverse_complement(barcode.bases)
+            queries.append(_Query(record, barcode, bases, sense))
+            results.append(None)
+        named = iter(self._name(queries))
+        return (result or next(named) for result in results)
+
+    def _name(self, queries: list[_Query]) -> Iterator[Assignment]:
+        if not queries:
+            return
+        vectors = self.vectors([query.bases for query in queries])
+        finite = np.isfinite(vectors).all(1)
+        vectors[~finite] = 0.0
+        similarities, rows = nearest(self.index.vectors, vectors, self.neighbours)
+        winners, shares = vote(
+            similarities, rows, self.members, self.index.taxa.codes, self.temperature
+        )
+        known = self.index.calibration.known(similarities[:, 0])
+        decisions = decide(winners, shares, known, self.min_confidence)
+        for i, query in enumerate(queries):
+            if finite[i]:
+                hits = tuple(zip(rows[i].tolist(), similarities[i].tolist(), strict=True))
+                yield self._assignment(query, hits, winners[i], decisions, i)
+            else:
+                flags = (*query.barcode.flags, "no_vector")
+                yield _unclassifiable(query.record, query.bases, flags)
+
+    def _assignment(self, query: _Query, hits, winners, decisions, i: int) -> Assignment:
+        taxa = self.index.taxa
+        guesses = [
+            (taxa.names[r][code], float(decisions.confidence[i, r])) if code >= 0 else (None, None)
+            for r, code in enumerate(winners.tolist())
+        ]
+        names = tuple(
+            name if name and confidence >= self.min_confidence else None
+            for name, confidence in guesses
+        )
+        placed, novel = int(decisions.placed[i]), int(decisions.novel[i])
+        best, similarity = hits[0]
+        return Assignment(
+            query_id=query.record.id,
+            status=str(decisions.status[i]),
+            length=len(query.bases),
+            flags=query.barcode.flags,
+            strand=query.strand,
+            novel_rank=taxa.ranks[novel] if novel >= 0 else None,
+            rank=taxa.ranks[placed] if placed >= 0 else None,
+            taxon=guesses[placed][0] if placed >= 0 else None,
+            confidence=guesses[placed][1] if placed >= 0 else None,
+            names=names,
+            confidences=tuple(confidence for _, confidence in guesses),
+            nearest_id=self.reference_id(best),
+            similarity=similarity,
+            identity=percent_identity(query.bases, self.index.sequences[best]),
+            hits=hits,
+        )
+
+
+def _unclassifiable(record: SequenceRecord, bases: str, flags: tuple[str, ...]) -> Assignment:
+    length = max(len(bases), record.length) if "too_long" in flags else len(bases)
+    return Assignment(record.id, "unclassifiable", length, flags)

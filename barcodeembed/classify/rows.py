@@ -1,0 +1,60 @@
+"""The columns of ``classify``: names are the contract, new ones come last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from barcodeembed.classify.pipeline import Assignment, Classifier
+
+NA = "NA"
+
+
+def columns(ranks: Sequence[str]) -> list[str]:
+    """Return the header of the table for a reference of these ranks.
+
+    >>> columns(["genus"])[6:8]
+    ['genus', 'genus_confidence']
+    """
+    return [
+        "query_id", "status", "novel_rank", "rank", "taxon", "confidence",
+        *ranks, *(f"{rank}_confidence" for rank in ranks),
+        "nearest_id", "similarity", "identity", "strand", "length", "flags",
+    ]  # fmt: skip
+
+
+def row(assignment: Assignment, ranks: Sequence[str]) -> list[str]:
+    """Return the cells of one query, ``NA`` where there is nothing to say."""
+    a = assignment
+    unknown = (None,) * len(ranks)
+    return [
+        a.query_id, a.status, _text(a.novel_rank), _text(a.rank), _text(a.taxon),
+        _number(a.confidence),
+        *map(_text, a.names or unknown), *map(_number, a.confidences or unknown),
+        _text(a.nearest_id), _number(a.similarity), _number(a.identity),
+        _text(a.strand), str(a.length), ";".join(a.flags) or NA,
+    ]  # fmt: skip
+
+
+HIT_COLUMNS = ("query_id", "hit", "reference_id", "similarity", "lineage")
+
+
+def hit_rows(assignment: Assignment, classifier: Classifier) -> list[list[str]]:
+    """Return a row for every lineage of every neighbour, nearest first, hits counted from 1."""
+    rows = []
+    members, taxa = classifier.members, classifier.index.taxa
+    for number, (vector, similarity) in enumerate(assignment.hits, 1):
+        for lineage in members.lineages[members.starts[vector] : members.starts[vector + 1]]:
+            names = ";".join(name or NA for name in taxa.lineages[lineage])
+            rows.append([
+                assignment.query_id, str(number), classifier.reference_id(vector),
+                _number(similarity), names,
+            ])  # fmt: skip
+    return rows
+
+
+def _text(value: str | None) -> str:
+    return value or NA
+
+
+def _number(value: float | None) -> str:
+    return NA if value is None else f"{value:.4f}"

@@ -1,0 +1,97 @@
+"""The vote of the nearest references, rank by rank.
+
+Weights are a softmax of similarity over a temperature, as BarcodeMAE+ votes (temperature 0.02):
+``w = exp((similarity - best) / temperature)``.
+Shapes: Q queries, K neighbours, M members (neighbour, lineage), R ranks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+TEMPERATURE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The distinct lineages of each reference vector.
+
+    Those of vector v are ``lineages[starts[v]:starts[v + 1]]``; a barcode shared by several
+    species has several.
+    """
+
+    starts: np.ndarray
+    lineages: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray, lineages: np.ndarray, count: int) -> Members:
+        """Group (vector, lineage) pairs, int (n,) each, of ``count`` vectors."""
+        pairs = np.unique(np.stack([vectors, lineages], 1), axis=0)
+        return cls(np.searchsorted(pairs[:, 0], np.arange(count + 1)), pairs[:, 1])
+
+
+def vote(
+    similarities_QK: np.ndarray, rows_QK: np.ndarray, members: Members, codes: np.ndarray,
+    temperature: float = TEMPERATURE,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Return the winning taxon of each rank, int (Q, R), and its share of the vote, (Q, R).
+
+    ``codes`` int (lineages, R) numbers the taxa; -1 is unknown, and the winner where no
+    neighbour has a name. A vector of several lineages divides its weight among them. A rank's
+    winner is looked for under the winner of the rank above; its share is of all the votes that
+    name the rank, and never exceeds the share above it. Equal votes go to the first name in the
+    alphabet.
+    """
+    query_M, weight_M, lineage_M = _spread(similarities_QK, rows_QK, members, temperature)
+    queries, ranks = len(similarities_QK), codes.shape[1]
+    winners_QR = np.full((queries, ranks), -1, np.int64)
+    shares_QR = np.zeros((queries, ranks))
+    eligible_M = np.ones(len(query_M), bool)
+    above_Q = np.ones(queries)
+    for rank in range(ranks):
+        code_M = codes[lineage_M, rank]
+        named_M = code_M >= 0
+        total_Q = np.bincount(query_M[named_M], weight_M[named_M], queries)
+        winner_Q, weight_Q = _heaviest(query_M, code_M, weight_M, named_M & eligible_M, queries)
+        share_Q = np.divide(weight_Q, total_Q, out=np.zeros(queries), where=total_Q > 0)
+        won_Q = winner_Q >= 0
+        above_Q = np.where(won_Q, np.minimum(above_Q, share_Q), above_Q)
+        winners_QR[:, rank] = winner_Q
+        shares_QR[:, rank] = np.where(won_Q, above_Q, 0.0)
+        eligible_M &= ~(named_M & won_Q[query_M] & (code_M != winner_Q[query_M]))
+    return winners_QR, shares_QR
+
+
+def _spread(
+    similarities_QK: np.ndarray, rows_QK: np.ndarray, members: Members, temperature: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the query, weight and lineage of every member of every neighbour, (M,) each."""
+    weights_QK = np.exp((similarities_QK - similarities_QK[:, :1]) / temperature)
+    counts_QK = members.starts[rows_QK + 1] - members.starts[rows_QK]
+    counts = counts_QK.reshape(-1)
+    first = np.repeat(members.starts[rows_QK].reshape(-1), counts)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    query_M = np.repeat(np.repeat(np.arange(len(rows_QK)), rows_QK.shape[1]), counts)
+    weight_M = np.repeat((weights_QK / counts_QK).reshape(-1), counts)
+    return query_M, weight_M, members.lineages[first + within]
+
+
+def _heaviest(
+    query_M: np.ndarray, code_M: np.ndarray, weight_M: np.ndarray, counted_M: np.ndarray,
+    queries: int,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Return each query's code of the greatest summed weight (-1 for none) and that weight."""
+    winner_Q, best_Q = np.full(queries, -1, np.int64), np.zeros(queries)
+    if not counted_M.any():
+        return winner_Q, best_Q
+    key_M = np.stack([query_M[counted_M], code_M[counted_M]], 1)
+    pairs, group = np.unique(key_M, axis=0, return_inverse=True)
+    # Rounded, so that the order of a sum cannot decide between equal votes.
+    weights = np.round(np.bincount(group.reshape(-1), weight_M[counted_M]), 9)
+    order = np.lexsort((pairs[:, 1], -weights, pairs[:, 0]))
+    queries_found, first = np.unique(pairs[order, 0], return_index=True)
+    winner_Q[queries_found] = pairs[order[first], 1]
+    best_Q[queries_found] = weights[order[first]]
+    return winner_Q, best_Q

@@ -1,0 +1,81 @@
+"""The command line: the only place that prints, exits or reads the environment."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from barcodeembed import __version__
+from barcodeembed.cli import classify, embed, evaluate, index, info, pretrain
+from barcodeembed.cli.boundary import boundary
+
+
+class _Commands(TyperGroup):
+    """Runs every command inside the boundary."""
+
+    def invoke(self, ctx):
+        with boundary():
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"barcodeembed {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option("-V", "--version", is_eager=True, callback=_show_version,
+                     help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Name DNA barcodes: pretrain an encoder, embed, index references, assign taxa.
+
+    \b
+    A first run, from barcodes to names:
+      barcodeembed pretrain corpus.fasta -o model
+      barcodeembed index build references.tsv -m model -o references.bix
+      barcodeembed classify reads.fasta -i references.bix > names.tsv
+
+    Sequence files are FASTA, FASTQ, TSV or CSV, plain or compressed; - is standard input.
+    """
+
+
+app.command("pretrain")(pretrain.pretrain)
+app.command("embed")(embed.embed)
+app.add_typer(index.app, name="index")
+app.command("classify")(classify.classify)
+app.command("evaluate")(evaluate.evaluate)
+app.command("info")(info.info)
+
+_DASHES = "\u2013\u2014\u2212"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    for argument in arguments:
+        if argument[:1] in _DASHES and argument:
+            print(
+                f"barcodeembed: error: {argument!r} begins with a typographic dash; "
+                f"type {'--' + argument.lstrip(_DASHES + '-')}",
+                file=sys.stderr,
+            )
+            sys.exit(2)
+    app(args=arguments, prog_name="barcodeembed")

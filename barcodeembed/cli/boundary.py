@@ -1,0 +1,57 @@
+"""The one place where errors become a line on standard error and an exit code.
+
+0 success, 1 data or runtime error, 2 usage (Typer's own), 130 Ctrl-C, 141 the reader closed the
+pipe, 143 SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from barcodeembed.cli.console import console
+from barcodeembed.errors import BarcodeEmbedError
+
+
+class Terminated(BaseException):
+    """SIGTERM, raised where it strikes so that clean-up runs as for any other exit."""
+
+
+@contextmanager
+def boundary() -> Iterator[None]:
+    """Run a command inside; anything expected that escapes it ends the process properly."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+        sys.stdout.flush()
+    except BarcodeEmbedError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        console.error("interrupted")
+        sys.exit(130)
+    except Terminated:
+        console.error("terminated")
+        sys.exit(143)
+    except BrokenPipeError:
+        # The reader has left; nothing may be written any more, not even by the interpreter.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except MemoryError:
+        _fail("out of memory; a smaller --batch-size needs less")
+    except OSError as error:
+        name = "standard output" if error.filename is None else str(error.filename)
+        _fail(f"{name}: {error.strerror or error}")
+
+
+def _fail(message: str) -> None:
+    if console.debug:
+        raise  # noqa: PLE0704 - called from the handlers above, inside their exception
+    console.error(message)
+    sys.exit(1)
+
+
+def _terminate(signum, frame) -> None:
+    raise Terminated

@@ -1,0 +1,98 @@
+"""``barcodeembed classify``: queries in, one row of names each out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from barcodeembed.cli import options
+from barcodeembed.cli.console import console
+from barcodeembed.cli.messages import listed, warn_of_input, watch
+
+
+def classify(
+    reads: Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")],
+    index: Annotated[Path, typer.Option(
+        "-i", "--index", metavar="NAME.bix", help="Index, made by `barcodeembed index build`.")],
+    model: Annotated[Path | None, typer.Option(
+        "-m", "--model", metavar="MODEL", show_default="the index's own",
+        help="Model bundle; must be the one that made the index.")] = None,
+    output: Annotated[str, typer.Option(
+        "-o", "--output", metavar="FILE", help="TSV; .gz, .bz2 or .xz compresses.")] = "-",
+    hits: Annotated[Path | None, typer.Option(
+        "--hits", metavar="FILE", help="Also write every neighbour of every query.")] = None,
+    min_confidence: Annotated[float, typer.Option(
+        "--min-confidence", min=0, max=1, metavar="P",
+        help="A rank of less confidence is NA; 0 shows the best guess everywhere.")] = 0.5,
+    top_k: Annotated[int, typer.Option(
+        "-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")] = 10,
+    temperature: Annotated[float, typer.Option(
+        "--temperature", min=1e-6, metavar="T", help="Of the vote's softmax weights.")] = 0.02,
+    device: options.Device = "auto",
+    encoding: options.Encoding = "utf-8",
+    batch_size: options.BatchSize = 1_024,
+    threads: options.Threads = None,
+    no_verify: options.NoVerify = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Name barcodes by their nearest references; one row per record, in order.
+
+    \b
+    Examples:
+      barcodeembed classify reads.fasta -i references.bix > names.tsv
+      zcat reads.fq.gz | barcodeembed classify - -i references.bix | head
+      barcodeembed classify reads.fasta -i references.bix -o names.tsv.gz --hits hits.tsv
+
+    \b
+    Columns: query_id, status, novel_rank, rank, taxon, confidence,
+      one per rank of the reference, <rank>_confidence for each,
+      nearest_id, similarity (cosine), identity (percent), strand, length, flags.
+    Status: assigned (named at the lowest rank), ambiguous (the evidence does not decide between
+      taxa), novel (new to the reference at novel_rank), unclassifiable (the reason is in flags).
+    Missing is NA.
+    """
+    options.refuse_overwriting([output, hits], [reads, index])
+    from barcodeembed.classify.pipeline import Classifier
+    from barcodeembed.classify.rows import HIT_COLUMNS, columns, hit_rows, row
+    from barcodeembed.embedding import load_embedder
+    from barcodeembed.files import open_output
+    from barcodeembed.index.bundle import MODEL, open_index
+    from barcodeembed.sequences.reading import read_records
+
+    options.use_threads(threads)
+    opened = open_index(index, verify=not no_verify)
+    embedder = load_embedder(
+        model or index / MODEL, device=device, verify=not no_verify,
+        precision=opened.settings["embedder"].rpartition(":")[2],
+    )
+    classifier = Classifier(
+        opened, embedder, neighbours=top_k, temperature=temperature,
+        min_confidence=min_confidence,
+    )
+    ranks = opened.taxa.ranks
+    counts: Counter[str] = Counter()
+    statuses: Counter[str] = Counter()
+    with ExitStack() as stack:
+        table = stack.enter_context(open_output(output))
+        hit_table = stack.enter_context(open_output(hits)) if hits else None
+        told = stack.enter_context(console.progress("classifying"))
+        print(*columns(ranks), sep="\t", file=table)
+        if hit_table:
+            print(*HIT_COLUMNS, sep="\t", file=hit_table)
+        records = watch(read_records(reads, encoding=encoding), counts)
+        for assignment in classifier.classify(records, batch_size=batch_size):
+            print(*row(assignment, ranks), sep="\t", file=table)
+            if hit_table:
+                for cells in hit_rows(assignment, classifier):
+                    print(*cells, sep="\t", file=hit_table)
+            statuses[assignment.status] += 1
+            told(statuses.total())
+    warn_of_input(counts, reads)
+    if counts["records"]:
+        console.say(f"{counts['records']:,} records: {listed(statuses)}")

@@ -1,0 +1,72 @@
+"""``barcodeembed embed``: sequences in, vectors out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from barcodeembed.cli import options
+from barcodeembed.cli.console import console
+from barcodeembed.cli.messages import listed, warn_of_input, watch
+
+
+def embed(
+    reads: Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")],
+    model: options.Model,
+    output: Annotated[str, typer.Option(
+        "-o", "--output", metavar="FILE",
+        help="By suffix .npy (ids beside it), .npz, .parquet or .tsv (.gz, .bz2, .xz).")] = "-",
+    normalize: Annotated[bool, typer.Option(
+        "--normalize", help="Scale every vector to unit length.")] = False,
+    min_length: options.MinBases = 100,
+    precision: options.Precision = "fp32",
+    device: options.Device = "auto",
+    encoding: options.Encoding = "utf-8",
+    batch_size: options.BatchSize = 1_024,
+    threads: options.Threads = None,
+    no_verify: options.NoVerify = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Turn barcodes into vectors; one row per record, in order.
+
+    \b
+    Examples:
+      barcodeembed embed reads.fasta -m model -o vectors.npy
+      zcat reads.fa.gz | barcodeembed embed - -m model | cut -f 1-5
+
+    \b
+    Columns (TSV): record_id, length, flags, d1, d2, ...
+    A record that cannot be embedded keeps its row: NA (NaN in arrays), the reason in flags.
+    The .npy has its ids, lengths and flags in FILE.ids.tsv.
+    """
+    options.refuse_overwriting([output], [reads, model])
+    from barcodeembed.embedding import embed_records, load_embedder
+    from barcodeembed.sequences.reading import read_records
+    from barcodeembed.vectors import open_vectors
+
+    options.use_threads(threads)
+    embedder = load_embedder(model, device=device, precision=precision, verify=not no_verify)
+    counts: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    with (
+        open_vectors(output, embedder.dimension) as write,
+        console.progress("embedding") as told,
+    ):
+        records = watch(read_records(reads, encoding=encoding), counts)
+        for batch in embed_records(
+            records, embedder, batch_size=batch_size, min_bases=min_length, normalize=normalize
+        ):
+            write(batch)
+            refused.update(filter(None, batch.refused))
+            told(counts["records"])
+    warn_of_input(counts, reads)
+    if refused:
+        console.warn(f"{reads}: {refused.total():,} records have no vector: {listed(refused)}")
+    if counts["records"]:
+        console.say(f"{counts['records']:,} records, {embedder.dimension} dimensions")
+
+

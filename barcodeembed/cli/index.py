@@ -1,0 +1,91 @@
+"""``barcodeembed index build``: labelled references in, an index bundle out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from barcodeembed.cli import options
+from barcodeembed.cli.console import console
+from barcodeembed.cli.messages import listed
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
+                  help="Build an index of reference barcodes.")
+
+
+@app.callback()
+def _index() -> None:
+    """Build an index of reference barcodes."""
+
+
+@app.command("build")
+def build(
+    references: Annotated[str, typer.Argument(
+        metavar="REFERENCES", help="Table or FASTA of named barcodes, or - for stdin.")],
+    model: options.Model,
+    output: Annotated[Path, typer.Option(
+        "-o", "--output", metavar="NAME.bix", help="Index bundle to write.")],
+    taxonomy: Annotated[Path | None, typer.Option(
+        "--taxonomy", metavar="FILE",
+        help="Lineages of a FASTA: TSV or CSV with rank columns, or id<TAB>k__..;p__...")] = None,
+    whiten: Annotated[int, typer.Option(
+        "--whiten", min=0, metavar="N",
+        help="Whiten the vectors, fitted on the references: directions kept; 0 for none.")] = 64,
+    allow_missing: Annotated[bool, typer.Option(
+        "--allow-missing", help="Leave out records without a lineage.")] = False,
+    on_conflict: Annotated[str, typer.Option(
+        "--on-conflict", metavar="NAME",
+        help="Taxa with two parents: majority (follow most records) or fail.")] = "majority",
+    min_length: options.MinBases = 100,
+    precision: options.Precision = "fp32",
+    device: options.Device = "auto",
+    encoding: options.Encoding = "utf-8",
+    seed: options.Seed = 0,
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Embed named barcodes and learn from them how near is near enough.
+
+    Lineages come from rank columns (kingdom ... species) of a table, SINTAX headers (;tax=...),
+    or --taxonomy. Identical barcodes share a vector. The bundle holds a copy of the model.
+
+    \b
+    Examples:
+      barcodeembed index build references.tsv.gz -m model -o references.bix
+      barcodeembed index build references.fasta --taxonomy names.tsv -m model -o references.bix
+    """
+    options.refuse_overwriting([output], [references, taxonomy, model])
+    options.check_choice("--on-conflict", on_conflict, ("majority", "fail"))
+    from barcodeembed.embedding import load_embedder
+    from barcodeembed.index.build import build_index
+    from barcodeembed.index.bundle import save_index
+    from barcodeembed.taxonomy.references import read_labelled
+
+    options.use_threads(threads)
+    embedder = load_embedder(model, device=device, precision=precision)
+    labelled = read_labelled(
+        references, taxonomy=taxonomy, encoding=encoding, allow_missing=allow_missing
+    )
+    with console.progress("embedding references") as told:
+        index, report = build_index(
+            labelled, embedder, whiten=whiten, min_bases=min_length, on_conflict=on_conflict,
+            seed=seed, progress=told,
+        )
+    save_index(output, index, model)
+    if report.left_out:
+        console.warn(f"{references}: {report.left_out.total():,} of {report.records:,} records "
+                     f"left out: {listed(report.left_out)}")
+    if report.conflicts:
+        console.warn(f"{len(report.conflicts):,} taxa have conflicting parents, settled by "
+                     f"majority; the first: {report.conflicts[0]}; --verbose lists them")
+        for conflict in report.conflicts:
+            console.detail(f"  {conflict}")
+    if report.turned:
+        console.say(f"{report.turned:,} references were reverse complements and were turned")
+    lowest = index.taxa.ranks[-1]
+    console.say(f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
+                f"{len(index.taxa.names[-1]):,} taxa at rank {lowest}")

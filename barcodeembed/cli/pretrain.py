@@ -1,0 +1,279 @@
+"""``barcodeembed pretrain``: barcodes in, a model bundle out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barcodeembed.cli import options
+from barcodeembed.cli.console import console
+
+if TYPE_CHECKING:
+    from barcodeembed.training.corpus import Corpus
+    from barcodeembed.training.loop import Progress, Recipe
+
+_PRESETS = ("tiny", "small", "base", "barcodemae")
+_DEFAULT_EPOCHS = 20.0
+
+
+def pretrain(
+    corpus: Annotated[list[str], typer.Argument(
+        metavar="CORPUS...", help="Sequence files, or - for stdin.")],
+    output: Annotated[Path, typer.Option(
+        "-o", "--output", metavar="MODEL",
+        help="Model bundle to write; MODEL.training holds checkpoints and metrics.")],
+    preset: Annotated[str, typer.Option(
+        "--preset", metavar="NAME", help=f"Size of the model: {', '.join(_PRESETS)}.")] = "small",
+    objective: Annotated[str, typer.Option(
+        "--objective", metavar="NAME", help="maelm, mlm or clm.")] = "maelm",
+    steps: Annotated[int | None, typer.Option(
+        "--steps", min=1, metavar="N", help="Optimizer steps to train for.")] = None,
+    epochs: Annotated[float | None, typer.Option(
+        "--epochs", min=0, metavar="E", show_default="20",
+        help="Passes over the corpus, instead of --steps.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(
+        "--max-minutes", min=0, metavar="M",
+        help="Stop with a checkpoint after so long; --resume goes on.")] = None,
+    resume: Annotated[bool, typer.Option(
+        "--resume", help="Go on from the newest checkpoint, exactly.")] = False,
+    restart: Annotated[bool, typer.Option(
+        "--restart", help="Throw an unfinished run away.")] = False,
+    init: Annotated[Path | None, typer.Option(
+        "--init", metavar="MODEL",
+        help="Start from a bundle's encoder; its shape is used.")] = None,
+    mask_ratio: Annotated[float | None, typer.Option(
+        "--mask-ratio", min=0.01, max=0.99, metavar="R", show_default="0.5",
+        help="Share of the k-mers that is hidden (maelm, mlm).")] = None,
+    decoder_layers: Annotated[int | None, typer.Option(
+        "--decoder-layers", min=1, metavar="N", show_default="the preset's",
+        help="Layers of the decoder (maelm).")] = None,
+    k: Annotated[int | None, typer.Option(
+        "--k", min=4, max=8, metavar="K", show_default="the preset's",
+        help="Bases per token.")] = None,
+    pooling: Annotated[str | None, typer.Option(
+        "--pooling", metavar="NAME", show_default="mean",
+        help="mean (over tokens) or class (its token).")] = None,
+    batch_size: Annotated[int | None, typer.Option(
+        "--batch-size", min=1, metavar="N", show_default="the preset's",
+        help="Barcodes per optimizer step, all processes together.")] = None,
+    accumulate: Annotated[int, typer.Option(
+        "--accumulate", min=1, metavar="N",
+        help="Micro-batches that a process splits its share into; saves memory.")] = 1,
+    learning_rate: Annotated[float | None, typer.Option(
+        "--learning-rate", min=0, metavar="X", show_default="the preset's",
+        help="Peak of the schedule: linear warm-up, cosine decay.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(
+        "--weight-decay", min=0, metavar="X", show_default="the preset's",
+        help="Of AdamW.")] = None,
+    warmup: Annotated[float, typer.Option(
+        "--warmup", min=0, max=1, metavar="SHARE", help="Share of the steps that warm up.")] = 0.05,
+    max_length: Annotated[int, typer.Option(
+        "--max-length", min=8, metavar="N",
+        help="Longest stretch of a barcode learnt from, in bases.")] = 720,
+    report_every: Annotated[int, typer.Option(
+        "--report-every", min=1, metavar="N", help="Steps between lines of metrics.")] = 20,
+    evaluate_every: Annotated[int, typer.Option(
+        "--evaluate-every", min=1, metavar="N", help="Steps between held-out losses.")] = 200,
+    checkpoint_every: Annotated[int, typer.Option(
+        "--checkpoint-every", min=1, metavar="N", help="Steps between checkpoints.")] = 500,
+    precision: options.Precision = "auto",
+    device: options.Device = "auto",
+    encoding: options.Encoding = "utf-8",
+    seed: options.Seed = 0,
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Pretrain an encoder on barcodes; no names are needed.
+
+    maelm is a masked autoencoder: the encoder reads the visible k-mers alone, and a decoder that
+    is then thrown away rebuilds the hidden ones. mlm and clm are there to compare it with.
+
+    \b
+    Examples:
+      barcodeembed pretrain references.tsv.gz more.fasta.gz -o model --epochs 10
+      barcodeembed pretrain corpus.fasta -o model --max-minutes 55 --resume
+      torchrun --nproc-per-node 4 -m barcodeembed pretrain corpus.fasta -o model --preset base
+
+    Ctrl-C leaves a checkpoint that --resume goes on from, to the same weights as an unbroken run.
+    """
+    if steps is not None and epochs is not None:
+        raise typer.BadParameter("give --steps or --epochs, not both")
+    options.check_choice("--preset", preset, _PRESETS)
+    options.refuse_overwriting([output], [*corpus, init])
+    from barcodeembed.devices import PRECISIONS, choose_device, choose_precision
+    from barcodeembed.errors import TrainingError
+    from barcodeembed.model.bundle import load_model, save_model
+    from barcodeembed.model.config import PRESETS
+    from barcodeembed.objectives import resolve_options
+    from barcodeembed.training.distributed import joined
+    from barcodeembed.training.loop import Recipe, Trainer
+
+    options.check_choice("--precision", precision, PRECISIONS)
+    options.use_threads(threads)
+    chosen = choose_device(device)
+    defaults = PRESETS[preset]
+    started_from = load_model(init) if init else None
+    shape = {name: value for name, value in (("k", k), ("pooling", pooling)) if value is not None}
+    if started_from and shape:
+        raise TrainingError("--init brings its own shape; --k and --pooling cannot change it")
+    given = {"mask_ratio": mask_ratio, "decoder_layers": decoder_layers}
+    directory = output.with_name(output.name + ".training")
+
+    with ExitStack() as stack:
+        processes = stack.enter_context(joined(
+            int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)),
+            int(os.environ.get("LOCAL_RANK", 0)), chosen.type,
+        ))  # fmt: skip
+        if processes.first:
+            _prepare_directory(directory, resume, restart)
+            _encode(corpus, directory, encoding)
+        else:
+            console.quiet = True
+        processes.wait()
+        data = _open(directory)
+        size = min(batch_size or defaults.batch_size, len(data.train))
+        recipe = Recipe(
+            model=started_from.config if started_from else replace(defaults.model, **shape),
+            objective=objective,
+            options=resolve_options(
+                objective, defaults.objective_options,
+                {name: value for name, value in given.items() if value is not None},
+            ),
+            steps=steps or max(1, round((epochs or _DEFAULT_EPOCHS) * len(data.train) / size)),
+            batch_size=size,
+            accumulate=accumulate,
+            learning_rate=learning_rate or defaults.learning_rate,
+            weight_decay=defaults.weight_decay if weight_decay is None else weight_decay,
+            warmup=warmup,
+            precision=choose_precision(precision, chosen),
+            max_bases=max_length,
+            seed=seed,
+            init=started_from.fingerprint if started_from else None,
+        )
+        trainer = Trainer(
+            recipe, data, directory, chosen, processes,
+            started_from.encoder if started_from else None,
+        )
+        if resume and trainer.resume():
+            console.say(f"resuming at step {trainer.step:,} of {recipe.steps:,}")
+        _announce(trainer, data, recipe)
+        complete = _train(
+            stack, trainer, max_minutes,
+            report_every=report_every, evaluate_every=evaluate_every,
+            checkpoint_every=checkpoint_every,
+        )
+        if processes.first and complete:
+            learnt_from = {**data.summary, "sha256": data.fingerprint}
+            save_model(output, trainer.encoder,
+                       {"recipe": recipe.to_json(), "corpus": learnt_from})
+            console.say(f"{output}: trained for {recipe.steps:,} steps")
+        elif not complete:
+            console.say(f"stopped at step {trainer.step:,} of {recipe.steps:,}; "
+                        "the same command with --resume goes on")
+
+
+def _prepare_directory(directory: Path, resume: bool, restart: bool) -> None:
+    """Make the run's directory; an unfinished run in it is not thrown away unasked."""
+    import shutil
+
+    from barcodeembed.errors import TrainingError
+    from barcodeembed.training.checkpoint import latest_checkpoint
+
+    found = None if resume else latest_checkpoint(directory)
+    if found and not restart and found[1]["step"] < found[1]["run"]["steps"]:
+        raise TrainingError(
+            f"{directory} holds a run unfinished at step {found[1]['step']:,}; "
+            "--resume goes on with it, --restart throws it away"
+        )
+    if not resume and directory.exists():
+        shutil.rmtree(directory)
+    try:
+        directory.mkdir(exist_ok=True)
+    except OSError as error:
+        from barcodeembed.errors import OutputError
+
+        raise OutputError(f"{directory}: cannot be made: {error.strerror}") from None
+
+
+def _encode(corpus: list[str], directory: Path, encoding: str) -> None:
+    """Encode the corpus, or see that the one encoded before is still that of these files."""
+    from barcodeembed.sequences.reading import chain_records
+    from barcodeembed.training.corpus import describe_sources, encode_corpus, encoded_from
+
+    sources = describe_sources(corpus)
+    if encoded_from(directory / "corpus", sources):
+        return
+    with console.progress("encoding the corpus") as told:
+        encode_corpus(
+            chain_records(corpus, encoding=encoding), directory / "corpus", sources, progress=told
+        )
+
+
+def _open(directory: Path) -> Corpus:
+    from barcodeembed.training.corpus import open_corpus
+
+    return open_corpus(directory / "corpus")
+
+
+def _announce(trainer, data: Corpus, recipe: Recipe) -> None:
+    weights = sum(p.numel() for p in trainer.encoder.parameters())
+    left_out = {name: n for name, n in data.summary.items() if name not in ("records", "distinct")}
+    if left_out:
+        console.warn("records left out of the corpus: "
+                     + ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()))
+    console.say(
+        f"{data.summary['records']:,} records, {data.summary['distinct']:,} distinct barcodes, "
+        f"{len(data.held_out):,} held out; encoder of {weights / 1e6:.2f} M weights; "
+        f"{recipe.objective}, {recipe.steps:,} steps of {recipe.batch_size} on "
+        f"{trainer.device.type} in {recipe.precision}"
+    )
+
+
+def _train(stack: ExitStack, trainer, max_minutes: float | None, **every: int) -> bool:
+    """Run the loop under a progress bar; the first Ctrl-C or SIGTERM asks it to stop."""
+    deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else float("inf")
+    caught: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(number)
+
+        def catch(signum, frame, before=before) -> None:
+            if caught:
+                before(signum, frame)  # asked twice: now
+            caught.append(signum)
+
+        signal.signal(number, catch)
+        stack.callback(signal.signal, number, before)
+    told = stack.enter_context(console.progress("pretraining", trainer.recipe.steps))
+
+    def report(progress: Progress) -> None:
+        metrics = progress.metrics
+        text = f"loss {metrics['loss']:.4f}  {metrics['sequences_per_second']:.0f} seq/s"
+        if progress.held_out:
+            text += f"  held-out loss {progress.held_out['loss']:.4f}"
+        if console.live:
+            told(progress.step, note=text)
+        else:
+            console.say(f"step {progress.step:,}/{progress.steps:,}  {text}")
+
+    complete = trainer.run(
+        report=report,
+        should_stop=lambda: bool(caught) or time.monotonic() > deadline,
+        **every,
+    )
+    if caught and not complete:
+        console.say(f"checkpoint at step {trainer.step:,}; --resume goes on from it")
+        if caught[0] == signal.SIGINT:
+            raise KeyboardInterrupt
+        from barcodeembed.cli.boundary import Terminated
+
+        raise Terminated
+    return complete

@@ -1,0 +1,57 @@
+"""Where torch computes, in which precision, with how many threads. Imports torch."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from barcodeembed.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of that name; ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises InputError where the device asked for is not there.
+    """
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(device for device, there in available.items() if there)
+    if not available.get(name, False):
+        raise InputError(f"--device {name}: this machine has none; --device auto takes what it has")
+    return torch.device(name)
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """Return ``fp32`` or ``bf16``; ``auto`` takes bf16 where the device multiplies it natively."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    if device.type == "cpu":
+        # Older processors emulate bf16 products, at a fraction of the speed of fp32.
+        native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+        return "bf16" if native() else "fp32"
+    return "fp32"
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager:
+    """Return the context in which matrix products run in the given precision."""
+    if precision == "bf16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
+
+
+def set_threads(count: int) -> None:
+    """Let torch and FAISS use this many threads each; they never compute at the same time."""
+    torch.set_num_threads(count)
+    import faiss
+
+    faiss.omp_set_num_threads(count)

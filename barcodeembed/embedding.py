@@ -1,0 +1,170 @@
+"""Sequences to vectors: the one path that embed, index, classify and evaluate share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from os import PathLike
+from typing import Protocol
+
+import numpy as np
+
+from barcodeembed.sequences.cleaning import MIN_BASES, clean
+from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.tokenizer import PAD, UNKNOWN
+
+#: Lengths are padded up to a multiple of this many tokens, so that few shapes occur.
+_BUCKET = 16
+
+#: Tokens of one micro-batch: enough to keep two cores busy, little enough to stay in cache.
+_MICRO_TOKENS = 4_096
+
+#: Sequences that are tokenized and embedded between two reports of progress.
+_CHUNK = 2_048
+
+
+class VectorMaker(Protocol):
+    """What the index and the classifier need of whatever makes vectors."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def max_bases(self) -> int: ...
+
+    def embed(self, sequences: Sequence[str]) -> np.ndarray:
+        """Return float32 (len(sequences), dimension); row i is sequence i's, whatever its mates."""
+        ...
+
+
+class Embedder:
+    """A model at work on clean sequences.
+
+    Every micro-batch of a length bucket has one fixed shape, filled up with dummies, so that a
+    vector depends on its own sequence alone and not on the batch that it came in.
+    """
+
+    def __init__(self, model, *, device: str = "auto", precision: str = "fp32") -> None:
+        from barcodeembed.devices import choose_device, choose_precision
+
+        self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
+        self.model = model
+        self.encoder = model.encoder.to(self.device).eval()
+        self.tokenizer = model.config.tokenizer
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self.model.fingerprint}:{self.precision}"
+
+    @property
+    def dimension(self) -> int:
+        return self.model.config.width
+
+    @property
+    def max_bases(self) -> int:
+        return self.model.config.max_bases
+
+    def embed(self, sequences: Sequence[str]) -> np.ndarray:
+        """Return pooled vectors, float32 (n, dimension), in the order given.
+
+        Each sequence must be clean and have one whole token at least.
+        """
+        vectors = np.empty((len(sequences), self.dimension), np.float32)
+        tokens = [self.tokenizer.encode(sequence) for sequence in sequences]
+        for rows, width in _buckets([len(t) for t in tokens]):
+            batch = np.full((max(1, _MICRO_TOKENS // width), width), PAD, np.int64)
+            batch[:, 0] = UNKNOWN  # a dummy row must have something to attend to
+            for i, row in enumerate(rows):
+                batch[i, 0] = PAD
+                batch[i, : len(tokens[row])] = tokens[row]
+            vectors[rows] = self._run(batch)[: len(rows)]
+        return vectors
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        import torch
+
+        from barcodeembed.devices import autocast
+
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            return self.encoder.embed(torch.from_numpy(batch).to(self.device)).cpu().numpy()
+
+
+def load_embedder(
+    path: str | PathLike[str], *, device: str = "auto", precision: str = "fp32",
+    verify: bool = True,
+) -> Embedder:  # fmt: skip
+    """Open a model bundle for embedding. Raises BundleError, InputError."""
+    from barcodeembed.model.bundle import load_model
+
+    return Embedder(load_model(path, verify=verify), device=device, precision=precision)
+
+
+def embed_all(
+    embedder: VectorMaker, sequences: Sequence[str], progress: Callable[[int, int], None]
+) -> np.ndarray:
+    """Embed many sequences in chunks, telling progress."""
+    vectors = np.empty((len(sequences), embedder.dimension), np.float32)
+    for start in range(0, len(sequences), _CHUNK):
+        chunk = sequences[start : start + _CHUNK]
+        vectors[start : start + len(chunk)] = embedder.embed(chunk)
+        progress(start + len(chunk), len(sequences))
+    return vectors
+
+
+def normalise(vectors: np.ndarray) -> np.ndarray:
+    """Scale rows to unit length, float32; a row of zeros, or one not finite, becomes NaN."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
+        return (vectors / np.where(norms > 0, norms, np.nan)[:, None]).astype(np.float32)
+
+
+def _buckets(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:
+    """Yield (rows, padded width) of micro-batches: rows of one bucket, in order."""
+    buckets: dict[int, list[int]] = {}
+    for row, length in enumerate(lengths):
+        width = -(-length // _BUCKET) * _BUCKET
+        buckets.setdefault(width, []).append(row)
+    for width in sorted(buckets, reverse=True):
+        size = max(1, _MICRO_TOKENS // width)
+        rows = buckets[width]
+        for start in range(0, len(rows), size):
+            yield rows[start : start + size], width
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedBatch:
+    """Records with their vectors, float32 (n, D); NaN where ``refused`` gives the reason."""
+
+    ids: list[str]
+    lengths: list[int]
+    flags: list[tuple[str, ...]]
+    refused: list[str | None]
+    vectors: np.ndarray
+
+
+def embed_records(
+    records: Iterable[SequenceRecord], embedder: VectorMaker, *, batch_size: int = 1_024,
+    min_bases: int = MIN_BASES, normalize: bool = False,
+) -> Iterator[EmbeddedBatch]:  # fmt: skip
+    """Clean and embed a stream of records, ``batch_size`` at a time, in order."""
+    records = iter(records)
+    while batch := list(islice(records, batch_size)):
+        barcodes = [
+            clean(record, min_bases=min_bases, max_bases=embedder.max_bases) for record in batch
+        ]
+        usable = [i for i, barcode in enumerate(barcodes) if barcode.unclassifiable is None]
+        vectors = np.full((len(batch), embedder.dimension), np.nan, np.float32)
+        made = embedder.embed([barcodes[i].bases for i in usable])
+        vectors[usable] = normalise(made) if normalize else made
+        yield EmbeddedBatch(
+            [record.id for record in batch],
+            [len(barcode.bases) for barcode in barcodes],
+            [barcode.flags for barcode in barcodes],
+            [barcode.unclassifiable for barcode in barcodes],
+            vectors,
+        )

@@ -1,0 +1,97 @@
+"""What each method says of the queries: the index's own pipeline, and k-mer counts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from barcodeembed.classify.pipeline import Assignment, Classifier
+from barcodeembed.embedding import embed_all, normalise
+from barcodeembed.evaluation.kmers import KmerCounter
+from barcodeembed.evaluation.queries import LabelledQueries
+from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.search import nearest
+from barcodeembed.sequences.cleaning import clean
+from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage
+
+NO_HIT = -np.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """A method's names for every query, its similarity to the top hit, and its time in seconds.
+
+    ``confidences`` (queries, RANKS), NaN where there is none, for a method that gives them.
+    """
+
+    method: str
+    names: Sequence[Lineage]
+    similarity: np.ndarray
+    seconds: float
+    confidences: np.ndarray | None = None
+
+
+def classify_queries(
+    classifier: Classifier, queries: LabelledQueries, batch_size: int
+) -> tuple[Predictions, Predictions, list[Assignment]]:
+    """Return the nearest reference's names, the pipeline's best guesses, and its assignments.
+
+    The classifier must show its best guess at every rank (``min_confidence=0``).
+    """
+    began = time.perf_counter()
+    assignments = list(classifier.classify(queries.records, batch_size=batch_size))
+    seconds = time.perf_counter() - began
+    top_hits = [a.hits[0][0] if a.hits else None for a in assignments]
+    similarity = np.array([a.hits[0][1] if a.hits else NO_HIT for a in assignments])
+    ranks = [RANKS.index(rank) for rank in classifier.index.taxa.ranks]
+    confidences = np.full((len(assignments), len(RANKS)), np.nan)
+    guesses = []
+    for row, assignment in zip(confidences, assignments, strict=True):
+        guess: list[str | None] = [None] * len(RANKS)
+        for r, name, confidence in zip(
+            ranks, assignment.names, assignment.confidences, strict=bool(assignment.names)
+        ):
+            guess[r], row[r] = name, np.nan if confidence is None else confidence
+        guesses.append(tuple(guess))
+    return (
+        Predictions("nearest reference", _named(classifier.index, top_hits), similarity, seconds),
+        Predictions("classify", guesses, similarity, seconds, confidences),
+        assignments,
+    )
+
+
+def nearest_by_kmers(index: ReferenceIndex, queries: LabelledQueries, k: int = 5) -> Predictions:
+    """Name queries by the most similar reference in k-mer counts (cosine)."""
+    counter = KmerCounter(k)
+
+    def quiet(done: int, total: int) -> None: ...
+
+    references = normalise(embed_all(counter, index.sequences, quiet))
+    began = time.perf_counter()
+    vectors = normalise(counter.embed(clean_bases(queries)))
+    usable = np.isfinite(vectors).all(1)
+    similarity = np.full(len(queries), NO_HIT)
+    hits: list[int | None] = [None] * len(queries)
+    found, rows = nearest(references, vectors[usable], 1)
+    for i, score, row in zip(np.flatnonzero(usable), found[:, 0], rows[:, 0], strict=True):
+        similarity[i], hits[i] = score, int(row)
+    seconds = time.perf_counter() - began
+    return Predictions(f"{k}-mer counts, cosine", _named(index, hits), similarity, seconds)
+
+
+def clean_bases(queries: LabelledQueries) -> list[str]:
+    """Return the queries' bases as every method is given them."""
+    return [clean(record, max_bases=1_000_000).bases for record in queries.records]
+
+
+def _named(index: ReferenceIndex, hits: Sequence[int | None]) -> list[Lineage]:
+    lineages = reference_lineages(index)
+    return [UNKNOWN if hit is None else lineages[hit] for hit in hits]
+
+
+def reference_lineages(index: ReferenceIndex) -> list[Lineage]:
+    """Return the lineage of each vector's first record: what a top hit names."""
+    return [index.taxa.lineages[index.record_lineages[i]] for i in index.first_records]

@@ -1,0 +1,162 @@
+"""The evaluation's figures, as a dictionary for JSON and as Markdown to read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from barcodeembed.classify.pipeline import Assignment
+from barcodeembed.evaluation.metrics import auroc, calibration_error
+from barcodeembed.evaluation.predictions import Predictions
+from barcodeembed.evaluation.queries import CATEGORIES, LabelledQueries
+from barcodeembed.taxonomy.ranks import RANKS
+
+SCHEMA_VERSION = 1
+
+#: The accuracies that open-world work is judged by: (category, rank).
+_HEADLINES = (
+    ("seen", "species"), ("seen", "genus"),
+    ("unseen species", "genus"), ("unseen species", "family"),
+    ("unseen genus", "family"), ("unseen genus", "order"),
+)  # fmt: skip
+
+
+def evaluate_method(predictions: Predictions, queries: LabelledQueries) -> dict[str, Any]:
+    """Return accuracy by category and rank, AUROC of novelty, calibration error and speed.
+
+    Accuracy counts every query whose truth has a name at the rank; one that got no name is
+    wrong. AUROC is of the similarity to the top hit, separating seen queries from the others.
+    """
+    outcomes = _outcomes(predictions, queries)
+    accuracy = outcomes.groupby(["category", "rank"])["right"].mean()
+    of = np.array(queries.categories)
+    seen = predictions.similarity[of == "seen"]
+    result: dict[str, Any] = {
+        "method": predictions.method,
+        "accuracy": {
+            category: {
+                rank: _rounded(accuracy.get((category, rank), math.nan)) for rank in RANKS
+                if (category, rank) in accuracy.index
+            }
+            for category in CATEGORIES
+        },
+        "novelty_auroc": {
+            rank: _rounded(auroc(seen, predictions.similarity[of == category]))
+            for category, rank in CATEGORIES.items()
+            if rank and not np.isnan(predictions.similarity).any()
+        },
+        "queries_per_second": round(len(queries) / predictions.seconds, 1),
+    }  # fmt: skip
+    if predictions.confidences is not None:
+        told = outcomes.dropna(subset=["confidence"])
+        result["calibration_error"] = {
+            rank: _rounded(calibration_error(
+                of_rank["confidence"].to_numpy(float), of_rank["right"].to_numpy(bool)
+            ))
+            for rank, of_rank in told.groupby("rank", sort=False)
+        }  # fmt: skip
+    return result
+
+
+def evaluate_decisions(
+    predictions: Predictions, assignments: Sequence[Assignment], queries: LabelledQueries,
+    min_confidence: float,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what a user of the table meets: how often names are given, and right, by category.
+
+    ``called`` is the share of queries of each status and, among the novel, of each novel rank.
+    """
+    outcomes = _outcomes(predictions, queries)
+    outcomes["named"] = outcomes["confidence"] >= min_confidence
+    result = {}
+    for category in CATEGORIES:
+        chosen = [a for a, c in zip(assignments, queries.categories, strict=True) if c == category]
+        if not chosen:
+            continue
+        calls = pd.Series([
+            f"novel {a.novel_rank}" if a.status == "novel" else a.status for a in chosen
+        ])
+        named = outcomes[outcomes["category"] == category].groupby("rank", sort=False)
+        result[category] = {
+            "queries": len(chosen),
+            "called": {
+                call: _rounded(share)
+                for call, share in calls.value_counts(normalize=True).sort_index().items()
+            },
+            "ranks": {
+                rank: {
+                    "named": _rounded(rows["named"].mean()),
+                    "precision": _rounded(rows.loc[rows["named"], "right"].mean()),
+                }
+                for rank, rows in named
+            },
+        }
+    return result
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """Write the report as Markdown tables."""
+    counts = ", ".join(f"{n:,} {category}" for category, n in report["queries"].items())
+    lines = [
+        f"{report['references']:,} reference barcodes; queries: {counts}; "
+        f"{report['threads']} threads.", "",
+    ]  # fmt: skip
+    headings = [f"{category}: {rank}" for category, rank in _HEADLINES]
+    headings += ["AUROC, novel species", "AUROC, novel genus", "queries/s"]
+    rows = []
+    for method in report["methods"]:
+        cells = [method["accuracy"][category].get(rank) for category, rank in _HEADLINES]
+        cells += [method["novelty_auroc"].get(rank) for rank in ("species", "genus")]
+        rows.append([method["method"], *map(_cell, cells), f"{method['queries_per_second']:,.0f}"])
+    lines += _table(["method", *headings], rows)
+    decisions = report["decisions"]
+    lines += ["", f"`classify` at --min-confidence {report['min_confidence']:g}: "
+              "share of queries named at each rank / share of those names that are right", ""]
+    ranks = list(dict.fromkeys(rank for d in decisions.values() for rank in d["ranks"]))
+    rows = []
+    for category, decided in decisions.items():
+        cells = [
+            f"{_cell(cell['named'])} / {_cell(cell['precision'])}" if cell else "NA"
+            for cell in map(decided["ranks"].get, ranks)
+        ]
+        called = ", ".join(f"{call} {share:.3f}" for call, share in decided["called"].items())
+        rows.append([category, *cells, called])
+    lines += _table(["queries", *ranks, "called"], rows)
+    lines += ["", "Expected calibration error of each rank's confidence", ""]
+    calibrated = [m for m in report["methods"] if "calibration_error" in m]
+    rows = [
+        [m["method"], *(_cell(m["calibration_error"].get(rank)) for rank in ranks)]
+        for m in calibrated
+    ]
+    lines += _table(["method", *ranks], rows)
+    return "\n".join(lines) + "\n"
+
+
+def _outcomes(predictions: Predictions, queries: LabelledQueries) -> pd.DataFrame:
+    """Return a row per query and rank that the query is truly named at."""
+    confidences = predictions.confidences
+    rows = [
+        (category, rank, predicted[r] == truth[r],
+         math.nan if confidences is None else confidences[i, r])
+        for i, (category, truth, predicted) in enumerate(
+            zip(queries.categories, queries.lineages, predictions.names, strict=True))
+        for r, rank in enumerate(RANKS) if truth[r]
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["category", "rank", "right", "confidence"])
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
+
+
+def _rounded(value: float) -> float | None:
+    return None if value is None or math.isnan(value) else round(float(value), 4)
+
+
+def _cell(value: float | None) -> str:
+    return "NA" if value is None else f"{value:.3f}"

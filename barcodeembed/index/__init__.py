@@ -1,0 +1,1 @@
+"""Reference barcodes, embedded: building, the bundle on disk, exact search."""

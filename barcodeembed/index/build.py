@@ -1,0 +1,169 @@
+"""Building an index: labelled records in, embedded and calibrated references out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from barcodeembed.classify.calibration import SAMPLE, calibrate
+from barcodeembed.classify.vote import Members
+from barcodeembed.embedding import VectorMaker, embed_all, normalise
+from barcodeembed.errors import BundleError, ReferenceDataError
+from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.whitening import Whitening
+from barcodeembed.sequences.cleaning import MIN_BASES, clean, reverse_complement
+from barcodeembed.sequences.orientation import learn_orientation, strand
+from barcodeembed.taxonomy.ranks import Lineage
+from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
+from barcodeembed.taxonomy.taxa import Taxa
+
+
+@dataclass(slots=True)
+class BuildReport:
+    """What became of the records: every one is used or counted under a reason."""
+
+    records: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    distinct: int = 0
+    turned: int = 0
+    conflicts: list[str] = field(default_factory=list)
+
+    @property
+    def used(self) -> int:
+        return self.records - self.left_out.total()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    id: str
+    bases: str
+    lineage: Lineage
+
+
+def build_index(
+    labelled: Iterable[LabelledRecord], embedder: VectorMaker, *, whiten: int = 0,
+    min_bases: int = MIN_BASES, on_conflict: str = "majority", sample: int = SAMPLE,
+    seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[ReferenceIndex, BuildReport]:  # fmt: skip
+    """Embed and calibrate references; the result does not depend on their order.
+
+    Identical barcodes become one vector with all their records. ``whiten`` is the number of
+    principal directions kept, 0 for none. ``progress`` is told (embedded, total). Raises
+    ReferenceDataError where no record can be used, an id is met twice, or taxa have conflicting
+    parents and ``on_conflict`` is ``fail``.
+    """
+    report = BuildReport()
+    references = _collect(labelled, embedder.max_bases, min_bases, report)
+    references = _settle(references, on_conflict, report)
+    references, orientation = _turn(references, report)
+    vectors_of, barcodes = _collapse(references)
+    report.distinct = len(barcodes)
+    raw = embed_all(embedder, barcodes, progress)
+    whitening = Whitening.fit(raw, whiten) if whiten else None
+
+    def unit(vectors: np.ndarray) -> np.ndarray:
+        return normalise(whitening.apply(vectors) if whitening else vectors)
+
+    vectors = unit(raw)
+    if not np.isfinite(vectors).all():
+        worst = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
+        name = next(r.id for r, v in zip(references, vectors_of, strict=True) if v == worst)
+        raise BundleError(f"the model gives reference {name} no finite, non-zero vector")
+    distinct = sorted({r.lineage for r in references}, key=_sortable)
+    number = {lineage: i for i, lineage in enumerate(distinct)}
+    lineages_of = np.array([number[r.lineage] for r in references], np.int64)
+    taxa = Taxa.of(distinct)
+    members = Members.of(vectors_of, lineages_of, len(barcodes))
+    calibration = calibrate(
+        vectors, members, taxa, barcodes, lambda copies: unit(embedder.embed(copies)),
+        seed=seed, sample=sample,
+    )
+    settings = {
+        "embedder": embedder.fingerprint,
+        "max_bases": embedder.max_bases,
+        "min_bases": min_bases,
+        "records": report.used,
+        "vectors": len(barcodes),
+        "whitening": whitening.directions.shape[1] if whitening else 0,
+        "seed": seed,
+    }
+    index = ReferenceIndex(
+        vectors, barcodes, [r.id for r in references], vectors_of, lineages_of,
+        taxa, calibration, orientation, whitening, settings,
+    )  # fmt: skip
+    return index, report
+
+
+def _collect(
+    labelled: Iterable[LabelledRecord], max_bases: int, min_bases: int, report: BuildReport
+) -> list[_Reference]:
+    references: dict[str, _Reference] = {}
+    duplicates: Counter[str] = Counter()
+    for record, lineage in labelled:
+        report.records += 1
+        barcode = clean(record, min_bases=min_bases, max_bases=max_bases)
+        reason = barcode.unclassifiable or ("no_id" if "no_id" in barcode.flags else None)
+        if reason is None and not any(lineage):
+            reason = "no_lineage"
+        if reason:
+            report.left_out[reason] += 1
+            continue
+        reference = _Reference(record.id, barcode.bases, lineage)
+        if references.setdefault(record.id, reference) != reference:
+            duplicates[record.id] += 1
+        elif references[record.id] is not reference:
+            report.left_out["repeated"] += 1
+    if duplicates:
+        first = ", ".join(list(duplicates)[:5])
+        raise ReferenceDataError(
+            f"{len(duplicates):,} ids stand for different references: {first}; ids must be unique"
+        )
+    if not references:
+        told = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items())
+        raise ReferenceDataError(
+            f"no usable reference among {report.records:,} records" + (f" ({told})" if told else "")
+        )
+    # One order for one set of references, whatever the order of the file.
+    return [references[name] for name in sorted(references)]
+
+
+def _settle(
+    references: list[_Reference], on_conflict: str, report: BuildReport
+) -> list[_Reference]:
+    replacement, report.conflicts = resolve_conflicts(r.lineage for r in references)
+    if report.conflicts and on_conflict == "fail":
+        raise ReferenceDataError(
+            f"{len(report.conflicts):,} taxa have conflicting parents: {report.conflicts[0]}; "
+            "--on-conflict majority follows the greater number of records"
+        )
+    return [
+        _Reference(r.id, r.bases, replacement.get(r.lineage, r.lineage)) for r in references
+    ]
+
+
+def _turn(
+    references: list[_Reference], report: BuildReport
+) -> tuple[list[_Reference], np.ndarray]:
+    """Learn the usual sense of the references and turn those that were deposited in the other."""
+    log_odds = learn_orientation(r.bases for r in references)
+    turned = []
+    for r in references:
+        if strand(r.bases, log_odds) == "-":
+            report.turned += 1
+            r = _Reference(r.id, reverse_complement(r.bases), r.lineage)
+        turned.append(r)
+    return turned, log_odds
+
+
+def _collapse(references: list[_Reference]) -> tuple[np.ndarray, list[str]]:
+    """Return each reference's barcode number and the distinct barcodes, in order of first use."""
+    numbers: dict[str, int] = {}
+    vectors_of = [numbers.setdefault(r.bases, len(numbers)) for r in references]
+    return np.array(vectors_of, np.int64), list(numbers)
+
+
+def _sortable(lineage: Lineage) -> tuple[str, ...]:
+    return tuple(name or "" for name in lineage)

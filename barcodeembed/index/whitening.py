@@ -1,0 +1,42 @@
+"""Whitening: principal directions of the references' vectors, scaled to unit variance.
+
+Vectors of a language model fill a narrow cone; most of their cosine is what all barcodes share.
+Removing the mean and evening out the variance lets the rest be seen (Su et al., arXiv
+2103.15316).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Whitening:
+    """An affine map: ``(x - mean) @ directions``; mean (D,), directions (D, W), float32."""
+
+    mean: np.ndarray
+    directions: np.ndarray
+
+    @classmethod
+    def fit(cls, vectors: np.ndarray, width: int) -> Whitening:
+        """Fit to vectors (N, D) and keep at most ``width`` directions.
+
+        Directions of almost no variance are noise and are left out, as are those that fewer
+        references than directions could determine.
+        """
+        mean = vectors.mean(0, dtype=np.float64)
+        centred = vectors - mean
+        variances, axes = np.linalg.eigh(centred.T @ centred / max(len(vectors) - 1, 1))
+        variances, axes = variances[::-1], axes[:, ::-1]
+        told_apart = int((variances > 1e-6 * max(variances[0], 1e-12)).sum())
+        kept = max(1, min(width, told_apart, len(vectors) - 1))
+        scale = 1 / np.sqrt(np.maximum(variances[:kept], 1e-12))
+        # An axis has no sign of its own; its largest entry is made positive.
+        sign = np.sign(axes[np.abs(axes[:, :kept]).argmax(0), np.arange(kept)])
+        return cls(mean.astype(np.float32), (axes[:, :kept] * scale * sign).astype(np.float32))
+
+    def apply(self, vectors: np.ndarray) -> np.ndarray:
+        """Return the whitened vectors, float32 (N, W)."""
+        return (vectors - self.mean) @ self.directions

@@ -1,0 +1,103 @@
+"""A model at rest: ``config.json``, ``model.safetensors`` and ``manifest.json``, no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from barcodeembed.errors import BundleError
+from barcodeembed.files import replace_directory
+from barcodeembed.manifest import (
+    canonical_json,
+    digest_file,
+    open_bundle,
+    read_json,
+    write_json,
+    write_manifest,
+)
+from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.encoder import Encoder
+
+KIND = "model"
+FORMAT_VERSION = 1
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBundle:
+    """A model read from disk. ``training`` tells how it was made."""
+
+    encoder: Encoder
+    fingerprint: str
+    training: dict[str, Any]
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.encoder.config
+
+
+def fingerprint(config: ModelConfig, weights: Path) -> str:
+    """Return the sha256 over the configuration (the tokenizer's with it) and the weights."""
+    text = canonical_json(config.to_json()) + digest_file(weights)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def save_model(path: str | PathLike[str], encoder: Encoder, training: dict[str, Any]) -> None:
+    """Write a model bundle, all or nothing. Raises OutputError."""
+    from safetensors.torch import save_file
+
+    with replace_directory(path) as bundle:
+        write_json(bundle / CONFIG, {"model": encoder.config.to_json(), "training": training})
+        tensors = {
+            name: tensor.detach().cpu().contiguous()
+            for name, tensor in encoder.state_dict().items()
+        }
+        save_file(tensors, bundle / WEIGHTS)
+        identity = fingerprint(encoder.config, bundle / WEIGHTS)
+        write_manifest(bundle, KIND, FORMAT_VERSION, fingerprint=identity)
+
+
+def load_model(path: str | PathLike[str], *, verify: bool = True) -> ModelBundle:
+    """Read a model bundle. Raises BundleError where anything in it is not as its manifest says."""
+    bundle = Path(path)
+    manifest = open_bundle(bundle, KIND, FORMAT_VERSION, verify=verify)
+    values = read_json(bundle / CONFIG)
+    if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
+        raise BundleError(f"{bundle / CONFIG}: holds no model configuration")
+    config = ModelConfig.from_json(values["model"])
+    encoder = Encoder(config)
+    load_weights(encoder, bundle / WEIGHTS)
+    identity = manifest.get("fingerprint")
+    if verify and identity != fingerprint(config, bundle / WEIGHTS):
+        raise BundleError(f"{bundle}: the fingerprint is not that of its weights and configuration")
+    return ModelBundle(encoder.eval(), str(identity), values.get("training", {}))
+
+
+def load_weights(module, path: Path) -> None:
+    """Load a safetensors file into a module; raises BundleError naming the first misfit."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{path}: not a readable safetensors file: {error}") from None
+    expected = module.state_dict()
+    for problem, names in (
+        ("lacks the tensor", expected.keys() - tensors.keys()),
+        ("has an unexpected tensor", tensors.keys() - expected.keys()),
+    ):
+        if names:
+            raise BundleError(f"{path}: {problem} {min(names)}")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape:
+            raise BundleError(
+                f"{path}: tensor {name} is {tuple(tensor.shape)}, "
+                f"the configuration says {tuple(expected[name].shape)}"
+            )
+    module.load_state_dict(tensors)

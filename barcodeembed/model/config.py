@@ -1,0 +1,113 @@
+"""What defines a model, and the presets that name good choices. Imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from barcodeembed.errors import BundleError
+from barcodeembed.tokenizer import KmerTokenizer
+
+_CHOICES = {
+    "positions": ("learned", "rotary"),
+    "feed_forward": ("gelu", "geglu"),
+    "norm": ("pre", "post"),
+    "pooling": ("mean", "class"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Everything that decides what vector a barcode gets, weights aside.
+
+    ``k`` bases per token; ``max_tokens`` the longest input, class token not counted;
+    ``feed_forward_width`` the inner width (of each half, where gated); ``norm`` before (pre) or
+    after (post, as BERT) each sublayer; ``pooling`` over real tokens (mean) or the class token.
+    """
+
+    k: int = 6
+    width: int = 256
+    layers: int = 4
+    heads: int = 4
+    feed_forward_width: int = 1024
+    feed_forward: str = "gelu"
+    positions: str = "rotary"
+    norm: str = "pre"
+    pooling: str = "mean"
+    max_tokens: int = 288
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {choices}")
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is no multiple of {self.heads} heads")
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise ValueError("rotary positions need an even width per head")
+
+    @property
+    def tokenizer(self) -> KmerTokenizer:
+        return KmerTokenizer(self.k)
+
+    @property
+    def class_token(self) -> bool:
+        return self.pooling == "class"
+
+    @property
+    def max_bases(self) -> int:
+        """The longest barcode that the encoder reads, in bases."""
+        return self.max_tokens * self.k + self.k - 1
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ModelConfig:
+        """Rebuild a config, refusing names and values that this version does not know."""
+        unknown = values.keys() - {f.name for f in fields(cls)}
+        if unknown:
+            raise BundleError(f"the model's config has unknown settings: {sorted(unknown)}")
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise BundleError(f"the model's config is not valid: {error}") from None
+
+    def multiply_adds(self, tokens: int) -> int:
+        """Count the multiply-adds of the matrix products that encode one sequence of tokens."""
+        tokens += self.class_token
+        matrices = 3 if self.feed_forward == "geglu" else 2
+        per_token = 4 * self.width**2 + matrices * self.width * self.feed_forward_width
+        attention = 2 * tokens**2 * self.width
+        return self.layers * (tokens * per_token + attention)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A model, and the pretraining settings that go with it."""
+
+    model: ModelConfig
+    objective_options: dict[str, Any] = field(default_factory=dict)
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    batch_size: int = 64
+
+
+_BASE = ModelConfig(
+    k=6, width=768, layers=6, heads=6, feed_forward_width=3072, max_tokens=288, dropout=0.0
+)
+
+PRESETS = {
+    "tiny": Preset(
+        ModelConfig(k=4, width=64, layers=2, heads=2, feed_forward_width=256, max_tokens=432),
+        {"decoder_layers": 1}, learning_rate=2e-3, batch_size=32,
+    ),
+    "small": Preset(ModelConfig(), {"decoder_layers": 2}),
+    "base": Preset(_BASE, {"decoder_layers": 2}, learning_rate=4e-4, batch_size=256),
+    # arXiv 2502.18405 and its code: BERT's post-norm blocks, learned positions, 6 + 6 layers.
+    "barcodemae": Preset(
+        replace(_BASE, positions="learned", norm="post", max_tokens=512, dropout=0.1),
+        {"decoder_layers": 6, "mask_ratio": 0.5},
+        learning_rate=1e-4, weight_decay=1e-5,
+    ),
+}  # fmt: skip

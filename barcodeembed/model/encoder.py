@@ -1,0 +1,53 @@
+"""The encoder that every command shares: k-mer tokens in, features and one vector out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.layers import Stack, initialise
+from barcodeembed.tokenizer import CLASS, PAD
+
+
+class Encoder(nn.Module):
+    """A bidirectional transformer over k-mer tokens (arXiv 2502.18405 shows it no mask)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.tokens = nn.Embedding(config.tokenizer.vocabulary_size, config.width)
+        self.stack = Stack(config, config.layers)
+        initialise(self.tokens)
+
+    def forward(
+        self, tokens_BT: Tensor, positions_BT: Tensor | None = None, causal: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Return features (B, T, D) and which tokens are real, bool (B, T).
+
+        ``positions_BT`` are the tokens' places in the whole barcode, where some were left out.
+        With class pooling a class token is put in front of both results, at position 0.
+        ``causal`` lets each token see those before it alone; padding, which stands last, is then
+        seen by no real token.
+        """
+        if positions_BT is None:
+            positions_BT = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
+            positions_BT = positions_BT.expand_as(tokens_BT)
+        if self.config.class_token:
+            front = tokens_BT.new_full((len(tokens_BT), 1), CLASS)
+            tokens_BT = torch.cat((front, tokens_BT), dim=1)
+            positions_BT = torch.cat((torch.zeros_like(front), positions_BT + 1), dim=1)
+        real_BT = tokens_BT != PAD
+        mask = None if causal else real_BT[:, None, None, :]
+        return self.stack(self.tokens(tokens_BT), positions_BT, mask, causal), real_BT
+
+    def pool(self, features_BTD: Tensor, real_BT: Tensor) -> Tensor:
+        """Return one float32 vector per sequence, (B, D): the mean over real tokens, or class."""
+        if self.config.class_token:
+            return features_BTD[:, 0].float()
+        weights = real_BT.unsqueeze(-1).float()
+        return (features_BTD.float() * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+    def embed(self, tokens_BT: Tensor) -> Tensor:
+        """Return pooled vectors, float32 (B, D), of whole barcodes."""
+        return self.pool(*self(tokens_BT))

@@ -1,0 +1,135 @@
+"""Transformer blocks, shared by the encoder and by the decoders that pretraining discards.
+
+Shapes: B sequences, T tokens, D width, H heads, E = D / H width of a head.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from barcodeembed.model.config import ModelConfig
+
+
+def rotary_angles(positions_BT: Tensor, head_width: int) -> tuple[Tensor, Tensor]:
+    """Return cosines and sines (B, 1, T, E/2) of rotary positions (Su et al., arXiv 2104.09864)."""
+    steps = torch.arange(0, head_width, 2, device=positions_BT.device, dtype=torch.float32)
+    frequencies = 10_000.0 ** (-steps / head_width)
+    angles = positions_BT[:, None, :, None].float() * frequencies
+    return angles.cos(), angles.sin()
+
+
+def rotate(x_BHTE: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn each pair (first half, second half) of a head's features by its position's angle."""
+    cos, sin = (angle.to(x_BHTE.dtype) for angle in angles)
+    first, second = x_BHTE.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over real tokens."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.dropout = config.dropout
+        self.query_key_value = nn.Linear(config.width, 3 * config.width)
+        self.output = nn.Linear(config.width, config.width)
+
+    def forward(
+        self,
+        x_BTD: Tensor,
+        mask: Tensor | None,
+        angles: tuple[Tensor, Tensor] | None,
+        causal: bool = False,
+    ) -> Tensor:
+        B, T, D = x_BTD.shape
+        qkv = self.query_key_value(x_BTD).view(B, T, 3, self.heads, D // self.heads)
+        q_BHTE, k_BHTE, v_BHTE = qkv.permute(2, 0, 3, 1, 4)
+        if angles is not None:
+            q_BHTE, k_BHTE = rotate(q_BHTE, angles), rotate(k_BHTE, angles)
+        mixed_BHTE = F.scaled_dot_product_attention(
+            q_BHTE, k_BHTE, v_BHTE, attn_mask=mask, is_causal=causal,
+            dropout_p=self.dropout if self.training else 0.0,
+        )  # fmt: skip
+        return self.output(mixed_BHTE.transpose(1, 2).reshape(B, T, D))
+
+
+class FeedForward(nn.Module):
+    """Two linear maps with GELU between them, gated (arXiv 2002.05202) where asked."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gated = config.feed_forward == "geglu"
+        inner = config.feed_forward_width
+        self.input = nn.Linear(config.width, 2 * inner if self.gated else inner)
+        self.output = nn.Linear(inner, config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.input(x)
+        if self.gated:
+            x, gate = x.chunk(2, dim=-1)
+            return self.output(x * F.gelu(gate))
+        return self.output(F.gelu(x))
+
+
+class Block(nn.Module):
+    """Attention and feed-forward, each with a residual path."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.pre_norm = config.norm == "pre"
+        self.attention = Attention(config)
+        self.attention_norm = nn.LayerNorm(config.width)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_norm = nn.LayerNorm(config.width)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, mask, angles, causal: bool = False) -> Tensor:
+        if self.pre_norm:
+            x = x + self.dropout(self.attention(self.attention_norm(x), mask, angles, causal))
+            return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        x = self.attention_norm(x + self.dropout(self.attention(x, mask, angles, causal)))
+        return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
+
+
+class Stack(nn.Module):
+    """Positions, blocks and the closing norm: embedded tokens in, contextual features out."""
+
+    def __init__(self, config: ModelConfig, layers: int) -> None:
+        super().__init__()
+        self.config = config
+        length = config.max_tokens + config.class_token
+        learned = config.positions == "learned"
+        self.positions = nn.Embedding(length, config.width) if learned else None
+        self.blocks = nn.ModuleList(Block(config) for _ in range(layers))
+        # Pre-norm leaves the last sum unnormalised; post-norm (BERT) the first.
+        self.norm = nn.LayerNorm(config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.apply(initialise)
+
+    def forward(
+        self, x_BTD: Tensor, positions_BT: Tensor, mask: Tensor | None, causal: bool = False
+    ) -> Tensor:
+        """Contextualise (B, T, D); ``mask`` (B, 1, 1, T) is true where a token may be attended."""
+        angles = None
+        if self.positions is not None:
+            x_BTD = x_BTD + self.positions(positions_BT)
+        else:
+            angles = rotary_angles(positions_BT, self.config.width // self.config.heads)
+        if self.config.norm == "post":
+            x_BTD = self.norm(x_BTD)
+        x_BTD = self.dropout(x_BTD)
+        for block in self.blocks:
+            x_BTD = block(x_BTD, mask, angles, causal)
+        return self.norm(x_BTD) if self.config.norm == "pre" else x_BTD
+
+
+def initialise(module: nn.Module) -> None:
+    """Draw weights as BERT does: normal with a deviation of 0.02, biases zero."""
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)

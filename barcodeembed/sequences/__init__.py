@@ -1,0 +1,1 @@
+"""Reading barcodes: containers, formats, cleaning and orientation."""

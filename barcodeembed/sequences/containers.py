@@ -1,0 +1,108 @@
+"""Bytes of a file or of standard input, decompressed as their first bytes ask for."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import importlib
+import io
+import lzma
+import os
+import sys
+import zlib
+from typing import BinaryIO
+
+from barcodeembed.errors import InputError
+
+STDIN = "-"
+
+#: What the decompressors of the standard library raise on damaged data.
+DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
+
+_LONGEST_MAGIC = 512
+_NOT_SEQUENCES = (
+    (b"PK\x03\x04", "a zip archive (a .qza, .xlsx or .zip?); extract the sequences first"),
+    (b"\x89PNG", "a PNG image"),
+    (b"%PDF", "a PDF document"),
+    (b"\xff\xfe", "UTF-16 text; save it as UTF-8"),
+    (b"\xfe\xff", "UTF-16 text; save it as UTF-8"),
+    (b"version https://git-lfs", "a git-lfs pointer; fetch the file itself with `git lfs pull`"),
+)
+
+
+class _Rewound(io.RawIOBase):
+    """A stream that gives back the bytes already read from it, then goes on."""
+
+    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+        self._start, self._rest = start, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        chunk = self._start[: len(buffer)] or self._rest.read(len(buffer))
+        self._start = self._start[len(chunk) :]
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def close(self) -> None:
+        self._rest.close()
+        super().close()
+
+
+def open_source(source: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
+    """Open a path, or ``-`` for standard input, for reading bytes.
+
+    Gzip (all members), bzip2, xz and, where its library is installed, zstandard are told by
+    their first bytes, never by the file's name. Returns the stream and the container's name
+    (``plain``, ``gzip``, ...). Raises InputError where the path cannot be opened or the bytes
+    are plainly those of something else.
+    """
+    if os.fspath(source) == STDIN:
+        raw: BinaryIO = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    else:
+        if os.path.isdir(source):
+            raise InputError("is a directory; give a file", source)
+        try:
+            raw = open(source, "rb", buffering=0)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", source) from None
+    stream, start = _peek(raw)
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=stream), "gzip"  # type: ignore[return-value]
+    if start.startswith(b"BZh"):
+        return bz2.BZ2File(stream), "bzip2"  # type: ignore[return-value]
+    if start.startswith(b"\xfd7zXZ\x00"):
+        return lzma.LZMAFile(stream), "xz"  # type: ignore[return-value]
+    if start.startswith(b"\x28\xb5\x2f\xfd"):
+        return _open_zstandard(stream, source), "zstandard"
+    return stream, "plain"
+
+
+def sniff(stream: BinaryIO, path: str | os.PathLike[str]) -> tuple[BinaryIO, bytes]:
+    """Return the stream and its first bytes, or raise InputError naming what it looks like."""
+    stream, start = _peek(stream)
+    for magic, name in _NOT_SEQUENCES:
+        if start.startswith(magic):
+            raise InputError(f"not a sequence file: it looks like {name}", path)
+    if start.lstrip()[:5].lower() in (b"<!doc", b"<html"):
+        raise InputError("not a sequence file: it looks like an HTML page (a failed download?)",
+                         path)
+    return stream, start
+
+
+def _peek(stream: BinaryIO) -> tuple[BinaryIO, bytes]:
+    start = b""
+    while len(start) < _LONGEST_MAGIC and (more := stream.read(_LONGEST_MAGIC - len(start))):
+        start += more
+    return io.BufferedReader(_Rewound(start, stream), 1 << 17), start
+
+
+def _open_zstandard(stream: BinaryIO, path: str | os.PathLike[str]) -> BinaryIO:
+    try:
+        zstandard = importlib.import_module("zstandard")
+    except ImportError:
+        raise InputError(
+            "is zstandard-compressed; `pip install zstandard` reads it", path
+        ) from None
+    return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)

@@ -1,0 +1,1 @@
+"""Ranks, lineages, and the reference formats that carry them."""

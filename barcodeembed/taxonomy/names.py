@@ -1,0 +1,37 @@
+"""Taxon names: spelling made uniform, and placeholders told from names."""
+
+from __future__ import annotations
+
+import re
+
+_PLACEHOLDER = re.compile(
+    r"""^(?: | na | n/a | nan | none | null | \* | - | \?
+        | unknown.* | unidentified.* | unassigned.* | unclassified.* | unnamed.*
+        | undetermined.* | uncultured.* | environmental.* | metagenome
+        | .*incertae[ _]sedis.* | not[ _]assigned )$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_INTERIM_SPECIES = re.compile(
+    r"(?:^|\s)(?:sp|spp|cf|aff|nr|near|gen|group|complex|agg|indet)\b\.?|\d|[?/]", re.IGNORECASE
+)
+
+
+def tidy_name(name: str, rank: str) -> str | None:
+    """Return a name with single spaces for underscores, or None where it names nothing.
+
+    Placeholders (``unidentified``, ``Incertae_sedis``, ``NA``...) name nothing at any rank, and
+    interim names (``Apis sp.``, ``Apis cf. mellifera``, ``Apis sp. BOLD:AAA0001``) no species.
+
+    >>> tidy_name("Apis_mellifera", "species")
+    'Apis mellifera'
+    >>> tidy_name("Apis sp. 3", "species") is None
+    True
+    >>> tidy_name("Sparus", "genus")
+    'Sparus'
+    """
+    name = " ".join(name.replace("_", " ").split())
+    if _PLACEHOLDER.match(name):
+        return None
+    if rank == "species" and _INTERIM_SPECIES.search(name):
+        return None
+    return name

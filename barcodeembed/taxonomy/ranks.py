@@ -1,0 +1,44 @@
+"""The ranks of a lineage, and lineages themselves."""
+
+from __future__ import annotations
+
+RANKS = ("kingdom", "phylum", "class", "order", "family", "subfamily", "genus", "species")
+
+#: Names per rank, in the order of RANKS; None where the rank is unknown.
+Lineage = tuple[str | None, ...]
+
+UNKNOWN: Lineage = (None,) * len(RANKS)
+
+RANK_ALIASES = {"superkingdom": "kingdom", "domain": "kingdom", "division": "phylum"}
+
+RANK_LETTERS = {
+    "d": "kingdom", "k": "kingdom", "p": "phylum", "c": "class", "o": "order",
+    "f": "family", "g": "genus", "s": "species",
+}  # fmt: skip
+
+
+def lineage(names: dict[str, str]) -> Lineage:
+    """Build a lineage from names by rank; placeholders become None.
+
+    Column names may be in any case and use the aliases superkingdom, domain and division.
+    A species given as an epithet alone is joined to its genus.
+
+    >>> lineage({"Genus": "Apis", "species": "mellifera"})[-2:]
+    ('Apis', 'Apis mellifera')
+    """
+    from barcodeembed.taxonomy.names import tidy_name
+
+    by_rank = {RANK_ALIASES.get(rank.lower(), rank.lower()): name for rank, name in names.items()}
+    tidy = {rank: tidy_name(by_rank.get(rank, ""), rank) for rank in RANKS}
+    genus, species = tidy["genus"], tidy["species"]
+    if species and " " not in species:
+        tidy["species"] = f"{genus} {species}" if genus else None
+    return tuple(tidy[rank] for rank in RANKS)
+
+
+def lowest(taxa: Lineage) -> tuple[str, str] | None:
+    """Return the deepest named rank and its name, or None where nothing is known."""
+    for rank, name in zip(reversed(RANKS), reversed(taxa), strict=True):
+        if name:
+            return rank, name
+    return None

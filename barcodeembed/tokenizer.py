@@ -1,0 +1,95 @@
+"""Non-overlapping k-mer tokens, in numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+PAD, MASK, UNKNOWN, CLASS = range(4)
+SPECIAL_TOKENS = 4
+
+#: Code of every base that is not A, C, G or T.
+AMBIGUOUS = 4
+
+_CODES = np.full(256, AMBIGUOUS, np.uint8)
+for _code, _letters in enumerate((b"Aa", b"Cc", b"Gg", b"TtUu")):
+    _CODES[list(_letters)] = _code
+
+
+def encode_bases(bases: str) -> np.ndarray:
+    """Return base codes, uint8: A 0, C 1, G 2, T 3, anything else 4.
+
+    >>> encode_bases("ACGTN").tolist()
+    [0, 1, 2, 3, 4]
+    """
+    return _CODES[np.frombuffer(bases.encode("latin-1", "replace"), np.uint8)]
+
+
+@dataclass(frozen=True, slots=True)
+class KmerTokenizer:
+    """Cuts a sequence into consecutive k-mers and numbers them.
+
+    Ids 0 to 3 are pad, mask, unknown (a k-mer with an ambiguous base) and class; the k-mers
+    follow in lexicographic order from 4. The bases left after the last whole k-mer are dropped.
+    Cutting at k, not sliding, follows BarcodeBERT (arXiv 2311.02401).
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.k <= 8:
+            raise ValueError(f"k is {self.k}, not between 1 and 8")
+
+    @property
+    def vocabulary_size(self) -> int:
+        return SPECIAL_TOKENS + 4**self.k
+
+    def count_tokens(self, length: int) -> int:
+        """Return how many tokens a sequence of this many bases has."""
+        return length // self.k
+
+    def encode(self, bases: str) -> np.ndarray:
+        """Return the token ids of one sequence, int64 of shape (length // k,).
+
+        >>> KmerTokenizer(2).encode("AAACNTT").tolist()
+        [4, 5, 2]
+        """
+        codes = encode_bases(bases)
+        count = self.count_tokens(len(codes))
+        return self.number(codes[: count * self.k].reshape(count, self.k))
+
+    def number(self, windows: np.ndarray) -> np.ndarray:
+        """Return token ids, int64 (...), of base codes uint8 (..., k)."""
+        powers = 4 ** np.arange(self.k - 1, -1, -1)
+        tokens = windows.astype(np.int64) @ powers + SPECIAL_TOKENS
+        return np.where((windows == AMBIGUOUS).any(-1), UNKNOWN, tokens)
+
+    def encode_windows(
+        self, codes: np.ndarray, starts: np.ndarray, counts: np.ndarray
+    ) -> np.ndarray:
+        """Tokenize many sequences at once from one array of base codes.
+
+        ``codes`` is uint8 (total,), ``starts`` the first base of each sequence's first token and
+        ``counts`` its number of tokens, both int64 (B,). Returns int64 (B, max(counts)), padded.
+        """
+        width = int(counts.max(initial=1))
+        first = starts[:, None] + np.arange(width) * self.k
+        real = np.arange(width) < counts[:, None]
+        windows = codes[np.where(real, first, 0)[..., None] + np.arange(self.k)]
+        return np.where(real, self.number(windows), PAD)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the bases that token ids stand for; specials become runs of N.
+
+        >>> KmerTokenizer(3).decode(KmerTokenizer(3).encode("ACGTTA"))
+        'ACGTTA'
+        """
+        return "".join(self._spell(int(token)) for token in tokens)
+
+    def _spell(self, token: int) -> str:
+        if token < SPECIAL_TOKENS:
+            return "N" * self.k
+        number = token - SPECIAL_TOKENS
+        return "".join("ACGT"[number >> 2 * (self.k - 1 - i) & 3] for i in range(self.k))

@@ -1,0 +1,1 @@
+"""Pretraining: the encoded corpus, batches, the loop, checkpoints and several processes."""

@@ -1,0 +1,75 @@
+"""Training state at rest: safetensors and JSON, written aside, the newest whole one wins."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from barcodeembed.errors import BundleError
+from barcodeembed.files import replace_directory
+from barcodeembed.manifest import open_bundle, read_json, write_json, write_manifest
+from barcodeembed.model.bundle import load_weights
+from barcodeembed.objectives.base import Objective
+
+KIND = "checkpoint"
+FORMAT_VERSION = 1
+
+_KEPT = 2
+
+
+def save_checkpoint(
+    directory: Path, step: int, objective: Objective, optimizer: torch.optim.AdamW,
+    state: dict[str, Any],
+) -> None:  # fmt: skip
+    """Write ``checkpoint-STEP``, decoder and optimizer included, then drop all but the last two."""
+    from safetensors.torch import save_file
+
+    with replace_directory(directory / f"checkpoint-{step:08d}") as bundle:
+        save_file(_to_disk(objective.state_dict()), bundle / "objective.safetensors")
+        names = {parameter: name for name, parameter in objective.named_parameters()}
+        moments = {
+            f"{names[parameter]}|{key}": value
+            for parameter, values in optimizer.state.items()
+            for key, value in values.items()
+        }
+        save_file(_to_disk(moments), bundle / "optimizer.safetensors")
+        write_json(bundle / "state.json", {"step": step, **state})
+        write_manifest(bundle, KIND, FORMAT_VERSION)
+    for old in _checkpoints(directory)[:-_KEPT]:
+        shutil.rmtree(old)
+
+
+def latest_checkpoint(directory: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the newest whole checkpoint and its state; damaged ones are passed over."""
+    for path in reversed(_checkpoints(directory)):
+        try:
+            open_bundle(path, KIND, FORMAT_VERSION)
+            return path, read_json(path / "state.json")
+        except BundleError:
+            continue
+    return None
+
+
+def load_checkpoint(path: Path, objective: Objective, optimizer: torch.optim.AdamW) -> None:
+    """Put weights and optimizer state back exactly as they were saved."""
+    from safetensors.torch import load_file
+
+    load_weights(objective, path / "objective.safetensors")
+    parameters = dict(objective.named_parameters())
+    for key, value in load_file(path / "optimizer.safetensors").items():
+        name, moment = key.rsplit("|", 1)
+        parameter = parameters[name]
+        # AdamW keeps its step counts on the CPU, its moments beside the parameter.
+        device = "cpu" if moment == "step" else parameter.device
+        optimizer.state[parameter][moment] = value.to(device)
+
+
+def _checkpoints(directory: Path) -> list[Path]:
+    return sorted(directory.glob("checkpoint-*"))
+
+
+def _to_disk(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

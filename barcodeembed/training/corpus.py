@@ -1,0 +1,137 @@
+"""The corpus on disk: base codes of every distinct barcode, encoded once and memory-mapped."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from barcodeembed.errors import InputError, TrainingError
+from barcodeembed.files import replace_directory
+from barcodeembed.manifest import digest_file, open_bundle, read_json, write_json, write_manifest
+from barcodeembed.sequences.cleaning import clean
+from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.tokenizer import encode_bases
+
+KIND = "corpus"
+FORMAT_VERSION = 1
+
+#: Longest barcode that a corpus keeps; anything longer is a genome, not a marker.
+MAX_BASES = 10_000
+
+_HELD_OUT_SHARE = 0.01
+_HELD_OUT_MOST = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Encoded barcodes: ``codes`` uint8 (total,), ``starts`` and ``lengths`` int64 (rows,).
+
+    ``held_out`` and ``train`` are the rows for validation and for learning.
+    """
+
+    codes: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+    held_out: np.ndarray
+    train: np.ndarray
+    fingerprint: str
+    summary: dict[str, int]
+
+
+def encode_corpus(
+    records: Iterable[SequenceRecord],
+    path: Path,
+    sources: list[dict[str, str]] | None = None,
+    *,
+    progress: Callable[[int], None] = lambda count: None,
+) -> None:
+    """Write the encoded corpus of a stream of records, all or nothing.
+
+    Records that cannot be named could teach nothing either and are left out, counted by reason;
+    of identical barcodes one is kept (BarcodeMAE's recipe). Bases go straight to disk: memory
+    grows by 24 bytes a record.
+    """
+    lengths, digests = array("q"), array("Q")
+    summary: dict[str, int] = {"records": 0}
+    with replace_directory(path) as bundle:
+        with open(bundle / "codes.u8", "wb") as stream:
+            for record in records:
+                summary["records"] += 1
+                barcode = clean(record, max_bases=MAX_BASES)
+                if barcode.unclassifiable:
+                    reason = barcode.unclassifiable
+                    summary[reason] = summary.get(reason, 0) + 1
+                    continue
+                bases = barcode.bases.strip("N")
+                stream.write(encode_bases(bases).tobytes())
+                lengths.append(len(bases))
+                digests.append(_digest(bases))
+                if summary["records"] % 1024 == 0:
+                    progress(summary["records"])
+        rows = np.unique(np.frombuffer(digests, np.uint64), return_index=True)[1]
+        rows.sort()
+        summary["distinct"] = len(rows)
+        np.save(bundle / "lengths.npy", np.frombuffer(lengths, np.int64))
+        np.save(bundle / "digests.npy", np.frombuffer(digests, np.uint64))
+        np.save(bundle / "rows.npy", rows)
+        write_json(bundle / "summary.json", summary)
+        write_manifest(bundle, KIND, FORMAT_VERSION, sources=sources or [])
+
+
+def open_corpus(path: Path, *, verify: bool = True) -> Corpus:
+    """Map an encoded corpus. Raises BundleError where it is damaged, InputError where too small."""
+    manifest = open_bundle(path, KIND, FORMAT_VERSION, verify=verify)
+    all_lengths = np.load(path / "lengths.npy")
+    rows = np.load(path / "rows.npy")
+    digests = np.load(path / "digests.npy")[rows]
+    if len(rows) < 2:
+        raise InputError(f"the corpus has {len(rows)} usable barcodes; pretraining needs two")
+    # The lowest digests, not the first rows, are held out: a sample that no order of the files
+    # decides.
+    count = min(max(1, round(_HELD_OUT_SHARE * len(rows))), _HELD_OUT_MOST)
+    held_out = np.zeros(len(rows), bool)
+    held_out[np.argsort(digests, kind="stable")[:count]] = True
+    numbers = np.arange(len(rows))
+    return Corpus(
+        codes=np.memmap(path / "codes.u8", np.uint8, "r"),
+        starts=(np.cumsum(all_lengths) - all_lengths)[rows],
+        lengths=all_lengths[rows],
+        held_out=numbers[held_out],
+        train=numbers[~held_out],
+        fingerprint=manifest["files"]["codes.u8"]["sha256"],
+        summary=read_json(path / "summary.json"),
+    )
+
+
+def describe_sources(paths: Iterable[str]) -> list[dict[str, str]]:
+    """Return the name and sha256 of every file; standard input has no sum to be known by."""
+    return [
+        {"name": path, "sha256": digest_file(Path(path)) if Path(path).is_file() else ""}
+        for path in paths
+    ]
+
+
+def encoded_from(path: Path, sources: list[dict[str, str]]) -> bool:
+    """Tell whether an encoded corpus was made of these files.
+
+    Raises TrainingError where one is there that was made of others: a run must not go on with
+    another corpus than it began with.
+    """
+    if not path.is_dir():
+        return False
+    made_of = open_bundle(path, KIND, FORMAT_VERSION, verify=False)["sources"]
+    sums = [[source["sha256"] for source in listed] for listed in (made_of, sources)]
+    if sums[0] != sums[1]:
+        names = ", ".join(source["name"] for source in made_of)
+        raise TrainingError(f"{path} was encoded from other content ({names}); a run resumes "
+                            "on the corpus that it began with")
+    return True
+
+
+def _digest(bases: str) -> int:
+    return int.from_bytes(hashlib.blake2b(bases.encode(), digest_size=8).digest(), "little")

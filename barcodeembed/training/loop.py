@@ -1,0 +1,301 @@
+"""The pretraining loop: batches, an objective, AdamW, checkpoints, and a bundle at the end."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+from barcodeembed.devices import autocast
+from barcodeembed.errors import TrainingError
+from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.encoder import Encoder
+from barcodeembed.objectives import objective_class
+from barcodeembed.objectives.base import Objective
+from barcodeembed.training.batches import Batches
+from barcodeembed.training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from barcodeembed.training.corpus import Corpus
+from barcodeembed.training.distributed import Processes
+
+METRICS = "metrics.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides a run's weights, the corpus aside.
+
+    ``steps`` is the number of optimizer steps, each on ``batch_size`` barcodes, computed as
+    ``accumulate`` micro-batches. ``warmup`` is a share of the steps, ``decay_to`` the share of
+    ``learning_rate`` at which the cosine ends. ``max_bases`` is the longest stretch learnt from.
+    """
+
+    model: ModelConfig
+    objective: str
+    options: dict[str, Any]
+    steps: int
+    batch_size: int = 64
+    accumulate: int = 1
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warmup: float = 0.05
+    decay_to: float = 0.01
+    clip: float = 1.0
+    precision: str = "fp32"
+    max_bases: int = 720
+    seed: int = 0
+    init: str | None = field(default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step: linear warm-up, then a cosine."""
+        warmup = max(1, round(self.warmup * self.steps))
+        if step < warmup:
+            return self.learning_rate * (step + 1) / warmup
+        done = (step - warmup) / max(1, self.steps - warmup)
+        return self.learning_rate * (
+            self.decay_to + (1 - self.decay_to) * 0.5 * (1 + math.cos(math.pi * done))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a step did: ``metrics`` are means since the last report, ``held_out`` where measured."""
+
+    step: int
+    steps: int
+    metrics: dict[str, float]
+    held_out: dict[str, float] | None = None
+
+
+class Trainer:
+    """One pretraining run, resumable at any checkpoint of its ``directory``."""
+
+    def __init__(
+        self, recipe: Recipe, corpus: Corpus, directory: Path, device: torch.device,
+        processes: Processes | None = None, encoder: Encoder | None = None,
+    ) -> None:  # fmt: skip
+        self.recipe, self.corpus, self.directory = recipe, corpus, directory
+        self.device, self.processes = device, processes or Processes()
+        torch.manual_seed(recipe.seed)
+        encoder = encoder or Encoder(recipe.model)
+        kind = objective_class(recipe.objective)
+        self.objective: Objective = kind(encoder, kind.Options(**recipe.options)).to(device)
+        self.optimizer = _optimizer(self.objective, recipe)
+        self.step = 0
+        tokenizer = recipe.model.tokenizer
+        self.batches = Batches(
+            corpus, tokenizer, size=recipe.batch_size,
+            parts=recipe.accumulate * self.processes.count,
+            max_tokens=min(recipe.model.max_tokens, recipe.max_bases // tokenizer.k),
+            seed=recipe.seed,
+        )  # fmt: skip
+        if self.batches.size < self.batches.parts:
+            raise TrainingError(
+                f"a batch of {self.batches.size} barcodes cannot be split into "
+                f"{self.batches.parts} micro-batches"
+            )
+        self._loader = ThreadPoolExecutor(max_workers=1)
+
+    @property
+    def encoder(self) -> Encoder:
+        return self.objective.encoder
+
+    def resume(self) -> bool:
+        """Go on from the newest whole checkpoint; False where there is none.
+
+        Raises TrainingError where that run had another recipe or another corpus.
+        """
+        found = latest_checkpoint(self.directory)
+        if found is None:
+            return False
+        path, state = found
+        mine, theirs = json.loads(json.dumps(self._identity())), state["run"]
+        changed = sorted(
+            key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)
+        )
+        if changed:
+            told = ", ".join(f"{key} {theirs.get(key)} -> {mine.get(key)}" for key in changed)
+            raise TrainingError(f"{path}: the run to resume differs: {told}")
+        load_checkpoint(path, self.objective, self.optimizer)
+        self.step = state["step"]
+        return True
+
+    def run(
+        self, *, report: Callable[[Progress], None] = lambda progress: None,
+        should_stop: Callable[[], bool] = lambda: False, until: int | None = None,
+        report_every: int = 10, evaluate_every: int = 200, checkpoint_every: int = 500,
+    ) -> bool:  # fmt: skip
+        """Train up to ``until`` or the last step; True once the run is complete.
+
+        Stops after a step where ``should_stop`` says so in any process. Whatever the reason, a
+        checkpoint of the last step is left behind. Raises TrainingError at a loss or gradient
+        that is not finite; the last good checkpoint stays.
+        """
+        last = min(until or self.recipe.steps, self.recipe.steps)
+        self._trim_metrics()
+        model = self._distribute()
+        totals: dict[str, float] = {}
+        began, counted, saved = time.perf_counter(), 0, self.step
+        for inputs in self._prefetched(last):
+            metrics = self._step(model, inputs)
+            self.step += 1
+            counted += 1
+            for name, value in metrics.items():
+                totals[name] = totals.get(name, 0.0) + value
+            stop = self.processes.any(should_stop())
+            end = self.step == last or stop
+            evaluate = self.step % evaluate_every == 0 or self.step == self.recipe.steps
+            if self.step % report_every == 0 or evaluate or end:
+                seconds = time.perf_counter() - began
+                means = {name: value / counted for name, value in totals.items()}
+                means["learning_rate"] = self.recipe.rate(self.step - 1)
+                means["sequences_per_second"] = counted * self.batches.size / seconds
+                held_out = self.evaluate() if evaluate else None
+                self._record(Progress(self.step, self.recipe.steps, means, held_out), report)
+                totals, began, counted = {}, time.perf_counter(), 0
+            if end or self.step - saved >= checkpoint_every:
+                self.save()
+                saved = self.step
+            if stop:
+                break
+        return self.step == self.recipe.steps
+
+    @torch.no_grad()
+    def evaluate(self) -> dict[str, float]:
+        """Return the objective's means over the held-out barcodes, always hidden in one way."""
+        self.objective.eval()
+        totals: dict[str, float] = {}
+        rows = self.corpus.held_out
+        for start in range(0, len(rows), self.recipe.batch_size):
+            part = rows[start : start + self.recipe.batch_size]
+            tokens = self.batches.cut(part, None)
+            arrays = self.objective.prepare(tokens, np.random.default_rng((0, start)))
+            with autocast(self.device, self.recipe.precision):
+                metrics = self.objective(_to_device(arrays, self.device))
+            for name, value in metrics.items():
+                totals[name] = totals.get(name, 0.0) + float(value) * len(part)
+        self.objective.train()
+        return {name: total / len(rows) for name, total in totals.items()}
+
+    def save(self) -> None:
+        if self.processes.first:
+            state = {"run": self._identity()}
+            save_checkpoint(self.directory, self.step, self.objective, self.optimizer, state)
+        self.processes.wait()
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same for a run to be resumed: the batches' split counts as one."""
+        recipe = self.recipe.to_json()
+        recipe["parts"] = self.batches.parts
+        del recipe["accumulate"]
+        return {**recipe, "corpus": self.corpus.fingerprint}
+
+    def _distribute(self) -> torch.nn.Module:
+        self.objective.train()
+        if self.processes.count == 1:
+            return self.objective
+        devices = [self.processes.local_rank] if self.device.type == "cuda" else None
+        return DistributedDataParallel(
+            self.objective, device_ids=devices, find_unused_parameters=True
+        )
+
+    def _prefetched(self, last: int) -> Iterator[list[tuple[int, dict[str, np.ndarray]]]]:
+        """Yield each step's micro-batches, prepared one step ahead in a thread."""
+        if self.step >= last:
+            return
+        ahead = self._loader.submit(self._prepare, self.step)
+        for step in range(self.step, last):
+            ready = ahead.result()
+            if step + 1 < last:
+                ahead = self._loader.submit(self._prepare, step + 1)
+            yield ready
+
+    def _prepare(self, step: int) -> list[tuple[int, dict[str, np.ndarray]]]:
+        parts = range(self.processes.rank, self.batches.parts, self.processes.count)
+        return [
+            (part, self.objective.prepare(
+                self.batches.tokens(step, part), self.batches.mask_generator(step, part)
+            ))
+            for part in parts
+        ]  # fmt: skip
+
+    def _step(self, model: torch.nn.Module, parts: list) -> dict[str, float]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate(self.step)
+        self.optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, torch.Tensor] = {}
+        for number, (part, arrays) in enumerate(parts, 1):
+            # Dropout's only seed: no generator state to save, the same for any split.
+            torch.manual_seed(_dropout_seed(self.recipe.seed, self.step, part))
+            if isinstance(model, DistributedDataParallel):
+                model.require_backward_grad_sync = number == len(parts)
+            with autocast(self.device, self.recipe.precision):
+                metrics = model(_to_device(arrays, self.device))
+            (metrics["loss"] / len(parts)).backward()
+            for name, value in metrics.items():
+                sums[name] = sums.get(name, 0) + value.detach().float() / len(parts)
+        norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.recipe.clip)
+        values = self.processes.mean(torch.stack([*sums.values(), norm]))
+        means = dict(zip([*sums, "gradient_norm"], values.tolist(), strict=True))
+        if not all(map(math.isfinite, means.values())):
+            kept = latest_checkpoint(self.directory) if self.processes.first else None
+            where = f"the last good checkpoint is {kept[0]}" if kept else "no checkpoint was made"
+            raise TrainingError(
+                f"step {self.step + 1}: the loss is {means['loss']}, the gradient's norm "
+                f"{means['gradient_norm']}; {where}; try a lower --learning-rate"
+            )
+        self.optimizer.step()
+        return means
+
+    def _record(self, progress: Progress, report: Callable[[Progress], None]) -> None:
+        if not self.processes.first:
+            return
+        row: dict[str, Any] = {"step": progress.step, **progress.metrics}
+        if progress.held_out:
+            row |= {f"held_out_{name}": value for name, value in progress.held_out.items()}
+        with open(self.directory / METRICS, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+        report(progress)
+
+    def _trim_metrics(self) -> None:
+        """Forget what a run that was cut off reported after the checkpoint it resumes from."""
+        path = self.directory / METRICS
+        if not self.processes.first or not path.exists():
+            return
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = (line for line in lines if line.endswith("\n"))
+        kept = [line for line in whole if json.loads(line)["step"] <= self.step]
+        path.write_text("".join(kept), encoding="utf-8")
+
+
+def _optimizer(objective: Objective, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW; norms, biases and lone vectors are not decayed."""
+    matrices = [p for p in objective.parameters() if p.dim() > 1]
+    vectors = [p for p in objective.parameters() if p.dim() <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
+
+
+def _to_device(arrays: dict[str, np.ndarray], device: torch.device) -> dict[str, torch.Tensor]:
+    return {
+        name: torch.from_numpy(array).to(device, non_blocking=True)
+        for name, array in arrays.items()
+    }
+
+
+def _dropout_seed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
