@@ -20,6 +20,9 @@ _BUCKET = 16
 #: Tokens of one micro-batch: enough to keep two cores busy, little enough to stay in cache.
 _MICRO_TOKENS = 4_096
 
+#: Flag of a sequence of which the model makes no finite, non-zero vector.
+NO_VECTOR = "no_vector"
+
 #: Sequences that are tokenized and embedded between two reports of progress.
 _CHUNK = 2_048
 
@@ -36,6 +39,11 @@ class VectorMaker(Protocol):
     @property
     def max_bases(self) -> int: ...
 
+    @property
+    def settings(self) -> dict[str, str | int]:
+        """What `load_embedder` must be told, beside the model, to make these vectors again."""
+        ...
+
     def embed(self, sequences: Sequence[str]) -> np.ndarray:
         """Return float32 (len(sequences), dimension); row i is sequence i's, whatever its mates."""
         ...
@@ -44,22 +52,29 @@ class VectorMaker(Protocol):
 class Embedder:
     """A model at work on clean sequences.
 
+    ``offsets`` is the number of start offsets (0, 1, ...) at which a barcode is cut into k-mers;
+    its vector is the mean over them. With k of them the vector hardly depends on where the
+    barcode happens to begin, at k times the cost.
+
     Every micro-batch of a length bucket has one fixed shape, filled up with dummies, so that a
     vector depends on its own sequence alone and not on the batch that it came in.
     """
 
-    def __init__(self, model, *, device: str = "auto", precision: str = "fp32") -> None:
+    def __init__(
+        self, model, *, device: str = "auto", precision: str = "fp32", offsets: int = 1
+    ) -> None:
         from barcodeembed.devices import choose_device, choose_precision
 
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
+        self.offsets = offsets
         self.model = model
         self.encoder = model.encoder.to(self.device).eval()
         self.tokenizer = model.config.tokenizer
 
     @property
     def fingerprint(self) -> str:
-        return f"{self.model.fingerprint}:{self.precision}"
+        return f"{self.model.fingerprint}:{self.precision}:{self.offsets}"
 
     @property
     def dimension(self) -> int:
@@ -69,13 +84,23 @@ class Embedder:
     def max_bases(self) -> int:
         return self.model.config.max_bases
 
-    def embed(self, sequences: Sequence[str]) -> np.ndarray:
-        """Return pooled vectors, float32 (n, dimension), in the order given.
+    @property
+    def settings(self) -> dict[str, str | int]:
+        return {"precision": self.precision, "offsets": self.offsets}
 
-        Each sequence must be clean and have one whole token at least.
+    def embed(self, sequences: Sequence[str]) -> np.ndarray:
+        """Return pooled vectors, float32 (n, dimension), of clean sequences, in the order given.
+
+        NaN where a sequence has no whole token at one of the offsets.
         """
-        vectors = np.empty((len(sequences), self.dimension), np.float32)
-        tokens = [self.tokenizer.encode(sequence) for sequence in sequences]
+        vectors = self._embed_from(0, sequences)
+        for offset in range(1, self.offsets):
+            vectors += self._embed_from(offset, sequences)
+        return vectors / np.float32(self.offsets)
+
+    def _embed_from(self, offset: int, sequences: Sequence[str]) -> np.ndarray:
+        vectors = np.full((len(sequences), self.dimension), np.nan, np.float32)
+        tokens = [self.tokenizer.encode(sequence[offset:]) for sequence in sequences]
         for rows, width in _buckets([len(t) for t in tokens]):
             batch = np.full((max(1, _MICRO_TOKENS // width), width), PAD, np.int64)
             batch[:, 0] = UNKNOWN  # a dummy row must have something to attend to
@@ -95,13 +120,15 @@ class Embedder:
 
 
 def load_embedder(
-    path: str | PathLike[str], *, device: str = "auto", precision: str = "fp32",
-    verify: bool = True,
+    path: str | PathLike[str], *, device: str = "auto", verify: bool = True,
+    precision: str = "fp32", offsets: int = 1,
 ) -> Embedder:  # fmt: skip
     """Open a model bundle for embedding. Raises BundleError, InputError."""
     from barcodeembed.model.bundle import load_model
 
-    return Embedder(load_model(path, verify=verify), device=device, precision=precision)
+    return Embedder(
+        load_model(path, verify=verify), device=device, precision=precision, offsets=offsets
+    )
 
 
 def embed_all(
@@ -124,11 +151,12 @@ def normalise(vectors: np.ndarray) -> np.ndarray:
 
 
 def _buckets(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:
-    """Yield (rows, padded width) of micro-batches: rows of one bucket, in order."""
+    """Yield (rows, padded width) of micro-batches: rows of one bucket, in order; none if empty."""
     buckets: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
         width = -(-length // _BUCKET) * _BUCKET
-        buckets.setdefault(width, []).append(row)
+        if width:
+            buckets.setdefault(width, []).append(row)
     for width in sorted(buckets, reverse=True):
         size = max(1, _MICRO_TOKENS // width)
         rows = buckets[width]
@@ -161,10 +189,12 @@ def embed_records(
         vectors = np.full((len(batch), embedder.dimension), np.nan, np.float32)
         made = embedder.embed([barcodes[i].bases for i in usable])
         vectors[usable] = normalise(made) if normalize else made
+        flags = [barcode.flags for barcode in barcodes]
+        refused = [barcode.unclassifiable for barcode in barcodes]
+        for i in np.flatnonzero(~np.isfinite(vectors).all(1)):
+            if refused[i] is None:
+                refused[i], flags[i] = NO_VECTOR, (*flags[i], NO_VECTOR)
         yield EmbeddedBatch(
             [record.id for record in batch],
-            [len(barcode.bases) for barcode in barcodes],
-            [barcode.flags for barcode in barcodes],
-            [barcode.unclassifiable for barcode in barcodes],
-            vectors,
+            [len(barcode.bases) for barcode in barcodes], flags, refused, vectors,
         )

@@ -113,7 +113,7 @@ def fit_logistic(known: np.ndarray, new: np.ndarray) -> tuple[float, float]:
     centre = (known.mean() + new.mean()) / 2
     scale = max(float(values.std()), 1e-6)
     design = np.stack([(values - centre) / scale, np.ones_like(values)], 1)
-    ridge = np.array([1e-3, 0.0])
+    ridge = np.array([1e-4, 0.0])
     beta = np.zeros(2)
     for _ in range(50):
         fitted = 1 / (1 + np.exp(-np.clip(design @ beta, -500, 500)))

@@ -11,7 +11,7 @@ import numpy as np
 from barcodeembed.classify.decision import decide
 from barcodeembed.classify.identity import percent_identity
 from barcodeembed.classify.vote import TEMPERATURE, vote
-from barcodeembed.embedding import VectorMaker, normalise
+from barcodeembed.embedding import NO_VECTOR, VectorMaker, normalise
 from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.search import nearest
@@ -131,7 +131,7 @@ class Classifier:
                 hits = tuple(zip(rows[i].tolist(), similarities[i].tolist(), strict=True))
                 yield self._assignment(query, hits, winners[i], decisions, i)
             else:
-                flags = (*query.barcode.flags, "no_vector")
+                flags = (*query.barcode.flags, NO_VECTOR)
                 yield _unclassifiable(query.record, query.bases, flags)
 
     def _assignment(self, query: _Query, hits, winners, decisions, i: int) -> Assignment:

@@ -88,9 +88,9 @@ def _heaviest(
         return winner_Q, best_Q
     key_M = np.stack([query_M[counted_M], code_M[counted_M]], 1)
     pairs, group = np.unique(key_M, axis=0, return_inverse=True)
-    # Rounded, so that the order of a sum cannot decide between equal votes.
-    weights = np.round(np.bincount(group.reshape(-1), weight_M[counted_M]), 9)
-    order = np.lexsort((pairs[:, 1], -weights, pairs[:, 0]))
+    weights = np.bincount(group.reshape(-1), weight_M[counted_M])
+    # Compared rounded, so that the order of a sum cannot decide between equal votes.
+    order = np.lexsort((pairs[:, 1], -np.round(weights, 9), pairs[:, 0]))
     queries_found, first = np.unique(pairs[order, 0], return_index=True)
     winner_Q[queries_found] = pairs[order[first], 1]
     best_Q[queries_found] = weights[order[first]]

@@ -69,7 +69,7 @@ def classify(
     opened = open_index(index, verify=not no_verify)
     embedder = load_embedder(
         model or index / MODEL, device=device, verify=not no_verify,
-        precision=opened.settings["embedder"].rpartition(":")[2],
+        **opened.settings["embedding"],
     )
     classifier = Classifier(
         opened, embedder, neighbours=top_k, temperature=temperature,

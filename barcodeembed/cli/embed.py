@@ -21,6 +21,7 @@ def embed(
     normalize: Annotated[bool, typer.Option(
         "--normalize", help="Scale every vector to unit length.")] = False,
     min_length: options.MinBases = 100,
+    offsets: options.Offsets = 1,
     precision: options.Precision = "fp32",
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
@@ -49,7 +50,9 @@ def embed(
     from barcodeembed.vectors import open_vectors
 
     options.use_threads(threads)
-    embedder = load_embedder(model, device=device, precision=precision, verify=not no_verify)
+    embedder = load_embedder(
+        model, device=device, verify=not no_verify, precision=precision, offsets=offsets
+    )
     counts: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     with (

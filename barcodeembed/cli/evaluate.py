@@ -43,6 +43,7 @@ def evaluate(
         "--temperature", min=1e-6, metavar="T", help="Of the vote's softmax weights.")] = 0.02,
     whiten: Annotated[int, typer.Option(
         "--whiten", min=0, metavar="N", help="As in index build.")] = 64,
+    offsets: options.Offsets = 1,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 1_024,
@@ -89,11 +90,14 @@ def evaluate(
     with ExitStack() as stack:
         if not reference.is_dir():
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="barcodeembed-"))
-            reference = _index(reference, Path(folder), model, taxonomy, whiten, device, encoding)
+            reference = _index(
+                reference, Path(folder), model, taxonomy=taxonomy, whiten=whiten,
+                offsets=offsets, device=device, encoding=encoding, seed=seed, threads=threads,
+            )  # fmt: skip
         index = open_index(reference, verify=not no_verify)
         embedder = load_embedder(
             model or reference / MODEL, device=device,
-            precision=index.settings["embedder"].rpartition(":")[2],
+            **index.settings["embedding"],
         )
         labelled = (
             query for path in queries
@@ -127,13 +131,12 @@ def evaluate(
             stream.write(markdown(report))
 
 
-def _index(reference, folder, model, taxonomy, whiten, device, encoding) -> Path:
+def _index(reference: Path, folder: Path, model: Path | None, **settings) -> Path:
     """Build an index of the references for this evaluation alone."""
     from barcodeembed.cli.index import build
 
     if model is None:
         raise typer.BadParameter("references that are no index need --model")
     path = folder / "references.bix"
-    build(str(reference), model, path, taxonomy=taxonomy, whiten=whiten, device=device,
-          encoding=encoding)
+    build(str(reference), model, path, **settings)
     return path

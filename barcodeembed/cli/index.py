@@ -39,6 +39,7 @@ def build(
         "--on-conflict", metavar="NAME",
         help="Taxa with two parents: majority (follow most records) or fail.")] = "majority",
     min_length: options.MinBases = 100,
+    offsets: options.Offsets = 1,
     precision: options.Precision = "fp32",
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
@@ -66,7 +67,7 @@ def build(
     from barcodeembed.taxonomy.references import read_labelled
 
     options.use_threads(threads)
-    embedder = load_embedder(model, device=device, precision=precision)
+    embedder = load_embedder(model, device=device, precision=precision, offsets=offsets)
     labelled = read_labelled(
         references, taxonomy=taxonomy, encoding=encoding, allow_missing=allow_missing
     )

@@ -39,6 +39,10 @@ Device = Annotated[str, typer.Option(
     "--device", metavar="NAME", help="auto, cpu, cuda or mps.")]
 Precision = Annotated[str, typer.Option(
     "--precision", metavar="NAME", help="fp32, bf16, or auto: bf16 where the device has it.")]
+Offsets = Annotated[int, typer.Option(
+    "--offsets", min=1, max=8, metavar="N",
+    help="Start offsets at which a barcode is cut into k-mers and averaged; k of them make its "
+         "vector almost independent of where it begins, at k times the cost.")]
 Encoding = Annotated[str, typer.Option(
     "--encoding", metavar="NAME", help="Text encoding of the input, as latin-1.")]
 Model = Annotated[Path, typer.Option(

@@ -19,11 +19,15 @@ class KmerCounter:
 
     @property
     def fingerprint(self) -> str:
-        return f"{self.k}-mer counts:fp32"
+        return f"{self.k}-mer counts"
 
     @property
     def dimension(self) -> int:
         return 4**self.k
+
+    @property
+    def settings(self) -> dict[str, str | int]:
+        return {}
 
     def embed(self, sequences: Sequence[str]) -> np.ndarray:
         """Return counts, float32 (n, 4^k)."""

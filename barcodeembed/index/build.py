@@ -83,6 +83,7 @@ def build_index(
     )
     settings = {
         "embedder": embedder.fingerprint,
+        "embedding": embedder.settings,
         "max_bases": embedder.max_bases,
         "min_bases": min_bases,
         "records": report.used,

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+#: A direction of less than this share of the greatest variance is rounding error.
+_FLAT = 1e-10
+
 
 @dataclass(frozen=True, slots=True)
 class Whitening:
@@ -30,7 +33,7 @@ class Whitening:
         centred = vectors - mean
         variances, axes = np.linalg.eigh(centred.T @ centred / max(len(vectors) - 1, 1))
         variances, axes = variances[::-1], axes[:, ::-1]
-        told_apart = int((variances > 1e-6 * max(variances[0], 1e-12)).sum())
+        told_apart = int((variances > _FLAT * max(variances[0], 1e-12)).sum())
         kept = max(1, min(width, told_apart, len(vectors) - 1))
         scale = 1 / np.sqrt(np.maximum(variances[:kept], 1e-12))
         # An axis has no sign of its own; its largest entry is made positive.

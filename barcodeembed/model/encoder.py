@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from barcodeembed.model.config import ModelConfig
-from barcodeembed.model.layers import Stack, initialise
+from barcodeembed.model.layers import Stack
 from barcodeembed.tokenizer import CLASS, PAD
 
 
@@ -18,7 +18,10 @@ class Encoder(nn.Module):
         self.config = config
         self.tokens = nn.Embedding(config.tokenizer.vocabulary_size, config.width)
         self.stack = Stack(config, config.layers)
-        initialise(self.tokens)
+        # Where nothing normalises the embeddings, wide ones keep each k-mer's identity in the
+        # residual path: learning leaves its first plateau sooner, and vectors do not collapse
+        # (docs/how-it-works.md has the measurement). BERT's post-norm evens them out at once.
+        nn.init.normal_(self.tokens.weight, std=1.0 if config.norm == "pre" else 0.02)
 
     def forward(
         self, tokens_BT: Tensor, positions_BT: Tensor | None = None, causal: bool = False

@@ -1,0 +1,128 @@
+"""Measures against scikit-like definitions written out, and the report of a known case."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.evaluation.aligners import PEERS
+from barcodeembed.evaluation.kmers import KmerCounter
+from barcodeembed.evaluation.metrics import auroc, calibration_error
+from barcodeembed.evaluation.predictions import (
+    Predictions,
+    classify_queries,
+    nearest_by_kmers,
+)
+from barcodeembed.evaluation.queries import LabelledQueries, sort_queries
+from barcodeembed.evaluation.report import evaluate_decisions, evaluate_method, markdown
+from barcodeembed.index.build import build_index
+from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN
+from barcodeembed.taxonomy.references import read_labelled
+from barcodeembed.taxonomy.taxa import Taxa
+
+scores = st.lists(st.integers(0, 6).map(float), min_size=1, max_size=12)
+
+
+@given(scores, scores)
+def test_auroc_counts_pairs(positive, negative):
+    pairs = [(p > n) + 0.5 * (p == n) for p in positive for n in negative]
+    assert auroc(np.array(positive), np.array(negative)) == pytest.approx(np.mean(pairs))
+
+
+def test_a_calibrated_forecast_has_no_error():
+    rng = np.random.default_rng(0)
+    confidence = rng.random(200_000)
+    right = rng.random(200_000) < confidence
+    assert calibration_error(confidence, right) < 0.01
+    assert calibration_error(confidence, ~right) > 0.3
+
+
+def test_kmer_counts_are_counts():
+    vector = KmerCounter(2).embed(["AACANTA"])[0]
+    assert vector.sum() == 4  # AA, AC, CA and TA; none over the N
+    assert vector[0] == vector[1] == vector[4] == vector[12] == 1
+
+
+def named(family, genus, species):
+    names = dict.fromkeys(RANKS) | {"family": family, "genus": genus, "species": species}
+    return tuple(names.values())
+
+
+def test_queries_are_sorted_by_what_the_reference_knows():
+    taxa = Taxa.of([named("F", "G", "G a")])
+    lineages = [
+        named("F", "G", "G a"), named("F", "G", "G b"), named("F", "H", "H c"),
+        named("E", "I", "I d"), named("F", "G", None), named("F", "H", None),
+    ]  # fmt: skip
+    labelled = [(SequenceRecord(str(i), "", "A", 1, 1), x) for i, x in enumerate(lineages)]
+    queries = sort_queries(labelled, taxa)
+    assert queries.categories == [
+        "seen", "unseen species", "unseen genus", "other", "other", "unseen genus",
+    ]  # fmt: skip
+
+
+def test_figures_of_a_case_counted_by_hand():
+    truth = [named("F", "G", "G a")] * 2 + [named("F", "G", "G b")] * 2
+    queries = LabelledQueries([None] * 4, truth, ["seen"] * 2 + ["unseen species"] * 2)
+    guesses = [named("F", "G", "G a"), named("F", "H", "H x"), named("F", "G", "G a"), UNKNOWN]
+    confidences = np.full((4, len(RANKS)), np.nan)
+    confidences[:3, -1] = [1.0, 0.6, 0.2]
+    figures = evaluate_method(
+        Predictions("x", guesses, np.array([0.9, 0.8, 0.85, -np.inf]), 2.0, confidences), queries
+    )
+    assert figures["accuracy"]["seen"] == {"family": 1.0, "genus": 0.5, "species": 0.5}
+    assert figures["accuracy"]["unseen species"] == {"family": 0.5, "genus": 0.5, "species": 0.0}
+    assert figures["novelty_auroc"]["species"] == 0.75
+    assert figures["novelty_auroc"]["genus"] is None
+    assert figures["queries_per_second"] == 2.0
+    assert figures["calibration_error"]["species"] == pytest.approx((0 + 0.6 + 0.2) / 3, abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def simulated(request):
+    data = request.config.rootpath / "data" / "simulated"
+    index, _ = build_index(read_labelled(data / "reference.fasta"), KmerCounter(5))
+    queries = sort_queries(read_labelled(data / "reads.tsv"), index.taxa)
+    return index, queries
+
+
+def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated):
+    """With k-mer counts for an embedder the pipeline is the baseline, but that it turns strands."""
+    index, queries = simulated
+    classifier = Classifier(index, KmerCounter(5), min_confidence=0.0)
+    nearest, best, assignments = classify_queries(classifier, queries, 64)
+    baseline = nearest_by_kmers(index, queries)
+    plus = [i for i, a in enumerate(assignments) if a.strand == "+"]
+    assert len(plus) > 90
+    np.testing.assert_allclose(nearest.similarity[plus], baseline.similarity[plus], atol=2e-6)
+    report = {
+        "references": len(index.vectors), "queries": {"seen": 1}, "threads": 1,
+        "min_confidence": 0.5,
+        "methods": [evaluate_method(p, queries) for p in (nearest, best, baseline)],
+        "decisions": evaluate_decisions(best, assignments, queries, 0.5),
+    }  # fmt: skip
+    seen = [method["accuracy"]["seen"]["species"] for method in report["methods"]]
+    assert seen[0] > 0.85 and seen[1] > 0.85
+    shares = [sum(d["called"].values()) for d in report["decisions"].values()]
+    assert shares == pytest.approx([1.0] * 3, abs=1e-3)
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    text = markdown(report)
+    assert text.count("\n| ") == 3 + 2 + 3 + 2 + 1 + 2 and "nan" not in text
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_peers_name_the_simulated_reads(simulated, peer):
+    if shutil.which(peer) is None:
+        pytest.skip(f"{peer} is not installed (Debian: vsearch, ncbi-blast+)")
+    index, queries = simulated
+    for predictions in PEERS[peer](index, queries, threads=2):
+        figures = evaluate_method(predictions, queries)
+        assert figures["accuracy"]["seen"]["genus"] > 0.8, predictions.method
+        assert len(predictions.names) == len(queries)

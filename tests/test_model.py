@@ -1,0 +1,198 @@
+"""The encoder: what must never change a vector, and an independent attention to compare with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from barcodeembed.embedding import Embedder
+from barcodeembed.errors import BundleError
+from barcodeembed.model.bundle import ModelBundle, load_model, save_model
+from barcodeembed.model.config import PRESETS, ModelConfig
+from barcodeembed.model.encoder import Encoder
+from barcodeembed.model.layers import Attention, rotary_angles
+from barcodeembed.tokenizer import PAD
+
+TINY = PRESETS["tiny"].model
+VARIANTS = {
+    "rotary": replace(TINY, positions="rotary"),
+    "learned": replace(TINY, positions="learned"),
+    "gated": replace(TINY, feed_forward="geglu"),
+    "post-norm": replace(TINY, norm="post", positions="learned"),
+    "class token": replace(TINY, pooling="class"),
+}
+
+
+def make(config: ModelConfig) -> Encoder:
+    torch.manual_seed(0)
+    encoder = Encoder(config).eval()
+    for parameter in encoder.parameters():  # away from the small, symmetric start
+        parameter.data += 0.2 * torch.randn_like(parameter)
+    return encoder
+
+
+def embedder(config: ModelConfig) -> Embedder:
+    return Embedder(ModelBundle(make(config), "test", {}), device="cpu")
+
+
+def barcodes(count: int, seed: int = 0) -> list[str]:
+    rng = np.random.default_rng(seed)
+    return ["".join(rng.choice(list("ACGT"), rng.integers(100, 700))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
+def test_padding_does_not_change_a_vector(config):
+    encoder = make(config)
+    tokens = torch.randint(4, 260, (3, 25))
+    with torch.inference_mode():
+        bare = encoder.embed(tokens)
+        padded = encoder.embed(torch.nn.functional.pad(tokens, (0, 30), value=PAD))
+    torch.testing.assert_close(padded, bare, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
+def test_batch_mates_and_batch_size_do_not_change_a_bit(config):
+    sequences = barcodes(12)
+    embed = embedder(config).embed
+    together = embed(sequences)
+    alone = np.concatenate([embed([sequence]) for sequence in sequences])
+    backwards = embed(sequences[::-1])[::-1]
+    assert together.tobytes() == alone.tobytes() == backwards.tobytes()
+
+
+def test_the_number_of_threads_does_not_change_a_vector():
+    sequences = barcodes(40)
+    embed = embedder(TINY).embed
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = embed(sequences)
+        torch.set_num_threads(2)
+        np.testing.assert_allclose(embed(sequences), one, rtol=1e-5, atol=1e-6)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_attention_agrees_with_the_textbook():
+    """Softmax of scaled products, written out, with rotations as complex numbers."""
+    torch.manual_seed(1)
+    attention = Attention(TINY)
+    x = torch.randn(2, 7, TINY.width)
+    real = torch.tensor([[True] * 7, [True] * 4 + [False] * 3])
+    positions = torch.tensor([[0, 2, 3, 9, 10, 20, 21]] * 2)
+    angles = rotary_angles(positions, TINY.width // TINY.heads)
+    got = attention(x, real[:, None, None, :], angles)
+
+    E = TINY.width // TINY.heads
+    q, k, v = attention.query_key_value(x).view(2, 7, 3, TINY.heads, E).unbind(2)
+    frequency = 10_000.0 ** (-torch.arange(0, E, 2) / E)
+    turn = torch.polar(torch.ones(2, 7, 1, E // 2), positions[..., None, None] * frequency)
+
+    def rotated(y):
+        y = torch.complex(y[..., : E // 2], y[..., E // 2 :]) * turn
+        return torch.cat((y.real, y.imag), -1)
+
+    scores = torch.einsum("bthe,bshe->bhts", rotated(q), rotated(k)) / E**0.5
+    weights = scores.masked_fill(~real[:, None, None, :], -torch.inf).softmax(-1)
+    wanted = attention.output(torch.einsum("bhts,bshe->bthe", weights, v).flatten(2))
+    torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_post_norm_is_bert():
+    """The post-norm block against torch's own post-norm encoder layer with the same weights."""
+    config = VARIANTS["post-norm"]
+    block = make(config).stack.blocks[0]
+    layer = torch.nn.TransformerEncoderLayer(
+        config.width, config.heads, config.feed_forward_width, 0.0, "gelu", batch_first=True
+    ).eval()
+    layer.load_state_dict({
+        "self_attn.in_proj_weight": block.attention.query_key_value.weight,
+        "self_attn.in_proj_bias": block.attention.query_key_value.bias,
+        "self_attn.out_proj.weight": block.attention.output.weight,
+        "self_attn.out_proj.bias": block.attention.output.bias,
+        "linear1.weight": block.feed_forward.input.weight,
+        "linear1.bias": block.feed_forward.input.bias,
+        "linear2.weight": block.feed_forward.output.weight,
+        "linear2.bias": block.feed_forward.output.bias,
+        "norm1.weight": block.attention_norm.weight, "norm1.bias": block.attention_norm.bias,
+        "norm2.weight": block.feed_forward_norm.weight, "norm2.bias": block.feed_forward_norm.bias,
+    })  # fmt: skip
+    x = torch.randn(2, 9, config.width)
+    torch.testing.assert_close(block(x, None, None), layer(x), rtol=1e-4, atol=1e-5)
+
+
+def test_visible_tokens_keep_their_own_positions():
+    """Leaving tokens out and naming the places equals hiding them by the attention mask."""
+    encoder = make(VARIANTS["rotary"])
+    tokens = torch.randint(4, 260, (1, 12))
+    kept = torch.tensor([0, 3, 4, 8, 11])
+    short, _ = encoder(tokens[:, kept], kept[None])
+    hidden = torch.full_like(tokens, PAD).scatter(1, kept[None], tokens[:, kept])
+    whole, _ = encoder(hidden)
+    torch.testing.assert_close(short, whole[:, kept], rtol=1e-4, atol=1e-5)
+
+
+def test_multiply_adds_count_the_matrix_products():
+    """Against torch's own counter, which sees attention where it is two plain products."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    for config in (TINY, VARIANTS["gated"], VARIANTS["class token"]):
+        with (
+            FlopCounterMode(display=False) as counter,
+            sdpa_kernel(SDPBackend.MATH),
+            torch.inference_mode(),
+        ):
+            make(config).embed(torch.randint(4, 260, (3, 50)))
+        assert counter.get_total_flops() == 3 * 2 * config.multiply_adds(50)
+
+
+def test_barcodemae_is_the_papers_size():
+    """46.66 M with BERT's pooler and token types, which nothing here uses (ANCHORS, 1.2)."""
+    config = PRESETS["barcodemae"].model
+    weights = sum(p.numel() for p in Encoder(config).parameters())
+    pooler, token_types, their_special = 768 * 769, 2 * 768, 2 * 768
+    assert abs(weights + pooler + token_types - their_special - 46.66e6) < 0.01e6
+    assert PRESETS["barcodemae"].objective_options == {"decoder_layers": 6, "mask_ratio": 0.5}
+
+
+def test_a_bundle_gives_the_same_vectors_back(tmp_path):
+    encoder = make(TINY)
+    save_model(tmp_path / "model", encoder, {"seed": 0})
+    bundle = load_model(tmp_path / "model")
+    tokens = torch.randint(4, 260, (2, 30))
+    with torch.inference_mode():
+        assert torch.equal(bundle.encoder.embed(tokens), encoder.embed(tokens))
+    assert bundle.training == {"seed": 0}
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
+        "config.json", "manifest.json", "model.safetensors",
+    ]  # fmt: skip
+
+
+def test_the_fingerprint_follows_weights_and_configuration(tmp_path):
+    encoder = make(TINY)
+    for name in ("a", "b"):
+        save_model(tmp_path / name, encoder, {})
+    same = load_model(tmp_path / "a").fingerprint
+    assert load_model(tmp_path / "b").fingerprint == same
+    encoder.tokens.weight.data[0, 0] += 1
+    save_model(tmp_path / "c", encoder, {})
+    assert load_model(tmp_path / "c").fingerprint != same
+
+
+def test_a_configuration_that_does_not_fit_the_weights_names_the_tensor(tmp_path):
+    from barcodeembed.manifest import write_manifest
+
+    save_model(tmp_path / "model", make(TINY), {})
+    path = tmp_path / "model" / "config.json"
+    values = json.loads(path.read_text())
+    values["model"]["feed_forward_width"] = 128
+    path.write_text(json.dumps(values))
+    (tmp_path / "model" / "manifest.json").unlink()
+    write_manifest(tmp_path / "model", "model", 1, fingerprint="x")
+    with pytest.raises(BundleError, match=r"feed_forward\.input.* is \(256"):
+        load_model(tmp_path / "model")

@@ -1,0 +1,222 @@
+"""Batches without state, exact resume, processes that equal one, checkpoints that survive."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from barcodeembed.errors import BundleError, TrainingError
+from barcodeembed.model.config import PRESETS
+from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.training.batches import Batches
+from barcodeembed.training.checkpoint import latest_checkpoint
+from barcodeembed.training.corpus import Corpus, encode_corpus, open_corpus
+from barcodeembed.training.loop import METRICS, Recipe, Trainer
+
+CPU = torch.device("cpu")
+MODEL = replace(PRESETS["tiny"].model, width=32, layers=1, dropout=0.1)
+
+
+def record(number: int, bases: str) -> SequenceRecord:
+    return SequenceRecord(f"r{number}", "", bases, number, len(bases))
+
+
+@pytest.fixture(scope="module")
+def barcodes() -> list[str]:
+    rng = np.random.default_rng(0)
+    return ["".join(rng.choice(list("ACGT"), rng.integers(120, 400))) for _ in range(200)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory, barcodes) -> Corpus:
+    path = tmp_path_factory.mktemp("corpus") / "corpus"
+    encode_corpus((record(i, b) for i, b in enumerate(barcodes)), path)
+    return open_corpus(path)
+
+
+def recipe(**changes) -> Recipe:
+    settings = {
+        "model": MODEL, "objective": "maelm", "steps": 12, "batch_size": 16,
+        "options": {"mask_ratio": 0.5, "decoder_layers": 1}, "learning_rate": 2e-3,
+    }  # fmt: skip
+    return Recipe(**(settings | changes))
+
+
+def weights(trainer: Trainer) -> bytes:
+    return b"".join(p.detach().numpy().tobytes() for p in trainer.objective.parameters())
+
+
+def test_the_corpus_holds_every_distinct_barcode_once(tmp_path, barcodes):
+    odd = [barcodes[0].lower(), "NNN" + barcodes[1] + "NN", "ACGT", "N" * 300, ""]
+    records = (record(i, b) for i, b in enumerate([*barcodes, *odd]))
+    encode_corpus(records, tmp_path / "corpus")
+    corpus = open_corpus(tmp_path / "corpus")
+    assert corpus.summary == {
+        "records": 205, "distinct": 200, "short": 1, "low_information": 1, "empty": 1,
+    }  # fmt: skip
+    stored = {
+        "".join("ACGTN"[c] for c in corpus.codes[start : start + length])
+        for start, length in zip(corpus.starts, corpus.lengths, strict=True)
+    }
+    assert stored == set(barcodes)
+    assert sorted([*corpus.train, *corpus.held_out]) == list(range(200))
+
+
+def test_the_held_out_do_not_depend_on_the_order_of_the_files(tmp_path, barcodes, corpus):
+    encode_corpus((record(i, b) for i, b in enumerate(barcodes[::-1])), tmp_path / "corpus")
+    other = open_corpus(tmp_path / "corpus")
+    assert {barcodes[i] for i in corpus.held_out} == {barcodes[::-1][i] for i in other.held_out}
+
+
+def test_an_epoch_meets_every_barcode_once(corpus):
+    batches = Batches(corpus, MODEL.tokenizer, size=11, parts=1, max_tokens=90, seed=3)
+    assert batches.per_epoch * 11 == len(corpus.train) == 198
+    for epoch in range(2):
+        first = epoch * batches.per_epoch
+        met = np.concatenate([batches.rows(first + i) for i in range(batches.per_epoch)])
+        assert sorted(met) == corpus.train.tolist()
+    assert not np.array_equal(batches.rows(0), batches.rows(batches.per_epoch))
+
+
+def test_parts_deal_out_the_whole_batch(corpus):
+    whole, split = (
+        Batches(corpus, MODEL.tokenizer, size=16, parts=parts, max_tokens=90, seed=3)
+        for parts in (1, 4)
+    )
+    dealt = np.concatenate([split.rows(5)[part::4] for part in range(4)])
+    assert sorted(dealt) == sorted(whole.rows(5))
+
+
+def test_tokens_are_a_stretch_of_their_barcode(corpus):
+    batches = Batches(corpus, MODEL.tokenizer, size=16, parts=1, max_tokens=40, seed=3)
+    for step in range(6):
+        tokens = batches.tokens(step, 0)
+        assert tokens.shape[1] <= 40
+        for row, number in zip(tokens, batches.rows(step), strict=True):
+            start, length = corpus.starts[number], corpus.lengths[number]
+            bases = "".join("ACGTN"[c] for c in corpus.codes[start : start + length])
+            assert MODEL.tokenizer.decode(row[row > 0]) in bases
+
+
+def test_fifty_steps_and_fifty_more_are_a_hundred(tmp_path, corpus):
+    """Bit for bit, dropout included; the metrics of the resumed run are those of the whole."""
+    unbroken = Trainer(recipe(steps=100), corpus, _made(tmp_path / "a"), CPU)
+    assert unbroken.run(checkpoint_every=1_000)
+    first = Trainer(recipe(steps=100), corpus, _made(tmp_path / "b"), CPU)
+    assert not first.run(until=50)
+    second = Trainer(recipe(steps=100), corpus, tmp_path / "b", CPU)
+    assert second.resume() and second.step == 50
+    assert second.run()
+    assert weights(second) == weights(unbroken)
+    rows = [_metrics(tmp_path / name) for name in "ab"]
+    assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
+    assert [row["loss"] for row in rows[0]] == [row["loss"] for row in rows[1]]
+
+
+def test_a_run_cut_off_between_checkpoints_forgets_what_came_after(tmp_path, corpus):
+    trainer = Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU)
+    trainer.run(until=6, report_every=2)
+    with open(tmp_path / "run" / METRICS, "a") as stream:
+        stream.write('{"step": 8, "loss": 1.0}\n{"step": 9, "lo')
+    again = Trainer(recipe(), corpus, tmp_path / "run", CPU)
+    again.resume()
+    again.run(report_every=2)
+    assert [row["step"] for row in _metrics(tmp_path / "run")] == [2, 4, 6, 8, 10, 12]
+
+
+def test_the_newest_whole_checkpoint_is_resumed(tmp_path, corpus):
+    trainer = Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU)
+    trainer.run(checkpoint_every=4)
+    kept = sorted(path.name for path in (tmp_path / "run").glob("checkpoint-*"))
+    assert kept == ["checkpoint-00000008", "checkpoint-00000012"]
+    damaged = tmp_path / "run" / kept[-1] / "objective.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert latest_checkpoint(tmp_path / "run")[0].name == kept[0]
+
+
+def test_another_recipe_or_corpus_is_refused_on_resume(tmp_path, corpus):
+    Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU).run(until=2)
+    changed = Trainer(recipe(learning_rate=1e-3), corpus, tmp_path / "run", CPU)
+    with pytest.raises(TrainingError, match=r"learning_rate 0.002 -> 0.001"):
+        changed.resume()
+    other = replace(corpus, fingerprint="another")
+    with pytest.raises(TrainingError, match="corpus .* -> another"):
+        Trainer(recipe(), other, tmp_path / "run", CPU).resume()
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, corpus):
+    trainer = Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU)
+    trainer.run(until=4)
+    trainer.encoder.tokens.weight.data.fill_(torch.nan)
+    with pytest.raises(TrainingError, match="step 5: the loss is nan.*checkpoint-00000004"):
+        trainer.run()
+    assert latest_checkpoint(tmp_path / "run")[1]["step"] == 4
+
+
+def test_the_rate_warms_up_and_decays():
+    schedule = recipe(steps=100, warmup=0.1, learning_rate=1.0, decay_to=0.01)
+    rates = [schedule.rate(step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and max(rates) == rates[9] == 1.0
+    assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert rates[-1] == pytest.approx(0.01, abs=0.002)
+
+
+def test_a_damaged_corpus_is_refused(tmp_path, barcodes):
+    encode_corpus((record(i, b) for i, b in enumerate(barcodes)), tmp_path / "corpus")
+    path = tmp_path / "corpus" / "codes.u8"
+    flipped = bytearray(path.read_bytes())
+    flipped[100] ^= 1
+    path.write_bytes(flipped)
+    with pytest.raises(BundleError, match=r"codes\.u8: checksum mismatch"):
+        open_corpus(tmp_path / "corpus")
+
+
+def test_two_processes_equal_one_that_accumulates(tmp_path, barcodes):
+    """Through the command line and torchrun: gloo, two processes, the same weights to rounding."""
+    fasta = tmp_path / "corpus.fasta"
+    fasta.write_text("".join(f">r{i}\n{b}\n" for i, b in enumerate(barcodes)))
+    common = [
+        "-m", "barcodeembed", "pretrain", str(fasta), "--preset", "tiny", "--steps", "8",
+        "--batch-size", "16", "--precision", "fp32", "--device", "cpu", "-t", "1",
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for command, name in (
+        ([*common, "--accumulate", "2"], "one"),
+        ([*torchrun, *common], "two"),
+    ):
+        done = subprocess.run(
+            [sys.executable, *command, "-o", str(tmp_path / name)],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    from safetensors.numpy import load_file
+
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    fresh = Trainer(recipe(model=PRESETS["tiny"].model), _open(tmp_path), tmp_path, CPU)
+    start = {name: p.detach().numpy() for name, p in fresh.encoder.named_parameters()}
+    assert one.keys() == two.keys() == start.keys()
+    for name in one:
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-3, atol=2e-5, err_msg=name)
+    assert any(np.abs(one[name] - start[name]).max() > 1e-3 for name in one)
+
+
+def _open(folder: Path) -> Corpus:
+    return open_corpus(folder / "one.training" / "corpus")
+
+
+def _made(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def _metrics(path: Path) -> list[dict]:
+    return [json.loads(line) for line in (path / METRICS).read_text().splitlines()]
