@@ -93,7 +93,7 @@ def test_a_slope_never_falls_with_similarity():
     rng = np.random.default_rng(0)
     midpoint, slope = fit_logistic(rng.normal(0.8, 0.1, 100), rng.normal(0.9, 0.1, 100))
     assert slope == 0
-    curve = RankCurve(midpoint, slope, 100, 100, "")
+    curve = RankCurve(midpoint, slope, 100, 100, "", "")
     assert curve.probability(np.array([0.1, 0.9])).tolist() == [0.5, 0.5]
 
 
@@ -104,8 +104,8 @@ def test_heaps_that_do_not_overlap_have_a_finite_slope():
 
 def test_what_is_known_below_is_known_above():
     curves = {
-        "genus": RankCurve(0.95, 50, 1, 1, ""),  # fitted above the species' midpoint, by chance
-        "species": RankCurve(0.90, 50, 1, 1, ""),
+        "genus": RankCurve(0.95, 50, 1, 1, "", ""),  # fitted above the species' midpoint, by chance
+        "species": RankCurve(0.90, 50, 1, 1, "", ""),
     }
     known = Calibration(curves).known(np.linspace(0, 1, 50))
     assert (known[:, 0] >= known[:, 1]).all()
@@ -121,7 +121,8 @@ def test_a_small_reference_falls_back_on_customary_limits():
     index, report = build_index(labelled, KmerCounter(5))
     assert report.used == report.distinct == 1
     curves = index.calibration.curves
-    assert {curve.source for curve in curves.values()} == {"mutated copies"}
+    sources = {source for c in curves.values() for source in (c.known_from, c.new_from)}
+    assert sources == {"mutated copies"}
     midpoints = [curve.midpoint for curve in curves.values()]
     assert midpoints == sorted(midpoints)  # the higher the rank, the farther a relative may be
     same, far = index.calibration.known(np.array([1.0, 0.1]))

@@ -4,8 +4,8 @@ For a sample of references the most similar other reference is looked up with no
 itself (its species is known), with its own species hidden (a species new to the reference), with
 its own genus hidden, and so on up. At each rank a logistic curve is fitted to the examples of
 "the taxon at this rank is here" and "it is not, its parent is", both kinds weighing the same.
-Where the reference is too small to give examples, mutated copies of its barcodes stand in, told
-apart by the customary identity limits (97, 95, 90, 85 and 75%).
+Where the reference is too small to give examples of one kind, mutated copies of its barcodes
+stand in for it, told apart by the customary identity limits (97, 95, 90, 85 and 75%).
 Shapes: S sampled references, L lineages, R ranks.
 """
 
@@ -35,13 +35,17 @@ _HIDDEN = -2.0
 
 @dataclass(frozen=True, slots=True)
 class RankCurve:
-    """``P(taxon is in the reference) = 1 / (1 + exp(-slope * (similarity - midpoint)))``."""
+    """``P(taxon is in the reference) = 1 / (1 + exp(-slope * (similarity - midpoint)))``.
+
+    ``known`` and ``new`` count the examples of each kind; what they were is said beside.
+    """
 
     midpoint: float
     slope: float
     known: int
     new: int
-    source: str
+    known_from: str
+    new_from: str
 
     def probability(self, similarities: np.ndarray) -> np.ndarray:
         exponent = np.clip(self.slope * (similarities - self.midpoint), -500, 500)
@@ -75,28 +79,27 @@ class Calibration:
 
 
 def calibrate(
-    vectors: np.ndarray, members: Members, taxa: Taxa, sequences: Sequence[str],
-    embed: Callable[[list[str]], np.ndarray], *, seed: int = 0, sample: int = SAMPLE,
+    vectors: np.ndarray, members: Members, taxa: Taxa, rows: np.ndarray,
+    sequences: Sequence[str], embed: Callable[[list[str]], np.ndarray], *, seed: int = 0,
 ) -> Calibration:  # fmt: skip
     """Fit the curves of a reference.
 
-    ``vectors`` float32 (N, D) of unit length; ``sequences`` their barcodes; ``embed`` gives unit
-    vectors of further barcodes.
+    ``vectors`` float32 (N, D) of unit length; ``rows`` a sample of them, of one lineage each;
+    ``sequences`` their barcodes; ``embed`` gives unit vectors of further barcodes.
     """
     rng = np.random.default_rng(seed)
-    rows = _sample(members, taxa, rng, sample)
     known, new = _hide_and_look(vectors, members, taxa, rows)
     curves = {}
     mutants = _Mutants(vectors, sequences, embed, rng)
     for rank in taxa.ranks:
-        source = "hidden references"
-        examples = np.array(known[rank]), np.array(new[rank])
-        if min(map(len, examples)) < _FEWEST_EXAMPLES:
-            source = "mutated copies"
-            examples = mutants.examples(CUSTOMARY_DIVERGENCE[rank])
-        midpoint, slope = fit_logistic(*examples)
+        limit = CUSTOMARY_DIVERGENCE[rank]
+        enough = [len(examples[rank]) >= _FEWEST_EXAMPLES for examples in (known, new)]
+        here = np.array(known[rank]) if enough[0] else mutants.similarities(0, limit)
+        away = np.array(new[rank]) if enough[1] else mutants.similarities(limit, 2 * limit)
+        midpoint, slope = fit_logistic(here, away)
+        sources = ("hidden references" if real else "mutated copies" for real in enough)
         curves[rank] = RankCurve(
-            round(midpoint, 6), round(slope, 3), len(examples[0]), len(examples[1]), source
+            round(midpoint, 6), round(slope, 3), len(here), len(away), *sources
         )
     return Calibration(curves)
 
@@ -128,12 +131,10 @@ def fit_logistic(known: np.ndarray, new: np.ndarray) -> tuple[float, float]:
     return float(centre - scale * beta[1] / beta[0]), float(beta[0] / scale)
 
 
-def _sample(
-    members: Members, taxa: Taxa, rng: np.random.Generator, size: int
-) -> np.ndarray:
-    """Draw vectors of one lineage only, few of any one lineage."""
+def draw_sample(members: Members, taxa: Taxa, *, size: int = SAMPLE, seed: int = 0) -> np.ndarray:
+    """Draw vectors of one lineage only, few of any one lineage; sorted, int64 (S,)."""
     single = np.flatnonzero(np.diff(members.starts) == 1)
-    drawn = rng.permutation(single)
+    drawn = np.random.default_rng(seed).permutation(single)
     taken = np.zeros(len(taxa.lineages), np.int64)
     chosen = []
     for row in drawn:
@@ -196,18 +197,14 @@ def _top(best_L: np.ndarray, among_L: np.ndarray) -> float | None:
 
 
 class _Mutants:
-    """Copies of references with random substitutions, embedded once per divergence asked for."""
+    """Copies of references with random substitutions, for want of real relatives."""
 
     def __init__(self, vectors, sequences, embed, rng: np.random.Generator) -> None:
         self._vectors, self._sequences, self._embed, self._rng = vectors, sequences, embed, rng
 
-    def examples(self, limit: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return top similarities of copies changed by less, and by more, than the limit."""
-        known = self._similarities(self._rng.uniform(0, limit, _MUTANTS))
-        new = self._similarities(self._rng.uniform(limit, 2 * limit, _MUTANTS))
-        return known, new
-
-    def _similarities(self, divergences: np.ndarray) -> np.ndarray:
+    def similarities(self, least: float, most: float) -> np.ndarray:
+        """Return top similarities of copies that differ in so great a share of their sites."""
+        divergences = self._rng.uniform(least, most, _MUTANTS)
         rows = self._rng.integers(0, len(self._sequences), len(divergences))
         copies = [
             self._mutate(self._sequences[int(row)], divergence)

@@ -10,7 +10,7 @@ import numpy as np
 
 from barcodeembed.classify.decision import decide
 from barcodeembed.classify.identity import percent_identity
-from barcodeembed.classify.vote import TEMPERATURE, vote
+from barcodeembed.classify.vote import NEIGHBOURS, vote
 from barcodeembed.embedding import NO_VECTOR, VectorMaker, normalise
 from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
@@ -18,8 +18,6 @@ from barcodeembed.index.search import nearest
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
 from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.records import SequenceRecord
-
-NEIGHBOURS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +57,13 @@ class _Query:
 class Classifier:
     """An index and the embedder that made it, ready for queries.
 
-    Raises IndexMismatch where the embedder is another one.
+    ``neighbours`` vote, with the index's own ``temperature`` unless another is given. Raises
+    IndexMismatch where the embedder is another one.
     """
 
     def __init__(
         self, index: ReferenceIndex, embedder: VectorMaker, *, neighbours: int = NEIGHBOURS,
-        temperature: float = TEMPERATURE, min_confidence: float = 0.5,
+        temperature: float | None = None, min_confidence: float = 0.5,
     ) -> None:  # fmt: skip
         if embedder.fingerprint != index.embedder_fingerprint:
             raise IndexMismatch(
@@ -72,7 +71,8 @@ class Classifier:
                 f"the model given is {embedder.fingerprint}; build the index again or omit --model"
             )
         self.index, self.embedder = index, embedder
-        self.neighbours, self.temperature = neighbours, temperature
+        self.neighbours = neighbours
+        self.temperature = temperature or index.settings["temperature"]
         self.min_confidence = min_confidence
         self.members = index.members
         self._first_records = index.first_records

@@ -30,8 +30,9 @@ def classify(
         help="A rank of less confidence is NA; 0 shows the best guess everywhere.")] = 0.5,
     top_k: Annotated[int, typer.Option(
         "-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")] = 10,
-    temperature: Annotated[float, typer.Option(
-        "--temperature", min=1e-6, metavar="T", help="Of the vote's softmax weights.")] = 0.02,
+    temperature: Annotated[float | None, typer.Option(
+        "--temperature", min=1e-6, metavar="T", show_default="the index's own",
+        help="Of the vote's softmax weights.")] = None,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 1_024,
@@ -81,7 +82,7 @@ def classify(
     with ExitStack() as stack:
         table = stack.enter_context(open_output(output))
         hit_table = stack.enter_context(open_output(hits)) if hits else None
-        told = stack.enter_context(console.progress("classifying"))
+        told = stack.enter_context(console.progress("classifying", output=output))
         print(*columns(ranks), sep="\t", file=table)
         if hit_table:
             print(*HIT_COLUMNS, sep="\t", file=hit_table)

@@ -45,9 +45,14 @@ class Console:
         return not self.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     @contextmanager
-    def progress(self, what: str, total: int | None = None) -> Iterator[Callable[..., None]]:
-        """Give a function to be told ``(done)`` or ``(done, total)``; it draws a bar if live."""
-        if not self.live:
+    def progress(
+        self, what: str, total: int | None = None, output: str = ""
+    ) -> Iterator[Callable[..., None]]:
+        """Give a function to be told ``(done)`` or ``(done, total)``; it draws a bar if live.
+
+        Rows that go to the terminal themselves (``output`` is ``-``) are progress enough.
+        """
+        if not self.live or (output == "-" and sys.stdout.isatty()):
             yield lambda done, total=None: None
             return
         from rich.console import Console as RichConsole

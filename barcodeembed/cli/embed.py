@@ -57,7 +57,7 @@ def embed(
     refused: Counter[str] = Counter()
     with (
         open_vectors(output, embedder.dimension) as write,
-        console.progress("embedding") as told,
+        console.progress("embedding", output=output) as told,
     ):
         records = watch(read_records(reads, encoding=encoding), counts)
         for batch in embed_records(

@@ -39,8 +39,9 @@ def evaluate(
         "--min-confidence", min=0, max=1, metavar="P", help="As in classify.")] = 0.5,
     top_k: Annotated[int, typer.Option(
         "-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")] = 10,
-    temperature: Annotated[float, typer.Option(
-        "--temperature", min=1e-6, metavar="T", help="Of the vote's softmax weights.")] = 0.02,
+    temperature: Annotated[float | None, typer.Option(
+        "--temperature", min=1e-6, metavar="T", show_default="the index's own",
+        help="Of the vote's softmax weights.")] = None,
     whiten: Annotated[int, typer.Option(
         "--whiten", min=0, metavar="N", help="As in index build.")] = 64,
     offsets: options.Offsets = 1,
@@ -70,6 +71,8 @@ def evaluate(
     for peer in peers:
         options.check_choice("--against", peer, _PEERS)
     options.refuse_overwriting([output, json], [reference, *queries, taxonomy, model])
+    from json import dumps
+
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.embedding import load_embedder
     from barcodeembed.evaluation.aligners import PEERS
@@ -83,7 +86,6 @@ def evaluate(
     )
     from barcodeembed.files import open_output
     from barcodeembed.index.bundle import MODEL, open_index
-    from barcodeembed.manifest import write_json
     from barcodeembed.taxonomy.references import read_labelled
 
     used = options.use_threads(threads)
@@ -126,7 +128,8 @@ def evaluate(
             "decisions": evaluate_decisions(best, assignments, chosen, min_confidence),
         }
         if json:
-            write_json(json, report)
+            with open_output(json) as stream:
+                stream.write(dumps(report, indent=2, sort_keys=True) + "\n")
         with open_output(output) as stream:
             stream.write(markdown(report))
 

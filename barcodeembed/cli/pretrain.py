@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from barcodeembed.cli import options
+from barcodeembed.cli.boundary import Terminated
 from barcodeembed.cli.console import console
 
 if TYPE_CHECKING:
     from barcodeembed.training.corpus import Corpus
-    from barcodeembed.training.loop import Progress, Recipe
+    from barcodeembed.training.loop import Progress, Recipe, Trainer
 
 _PRESETS = ("tiny", "small", "base", "barcodemae")
 _DEFAULT_EPOCHS = 20.0
@@ -122,17 +124,15 @@ def pretrain(
     chosen = choose_device(device)
     defaults = PRESETS[preset]
     started_from = load_model(init) if init else None
-    shape = {name: value for name, value in (("k", k), ("pooling", pooling)) if value is not None}
+    shape = _given(k=k, pooling=pooling)
     if started_from and shape:
         raise TrainingError("--init brings its own shape; --k and --pooling cannot change it")
-    given = {"mask_ratio": mask_ratio, "decoder_layers": decoder_layers}
     directory = output.with_name(output.name + ".training")
-
-    with ExitStack() as stack:
-        processes = stack.enter_context(joined(
-            int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)),
-            int(os.environ.get("LOCAL_RANK", 0)), chosen.type,
-        ))  # fmt: skip
+    rank, count, local_rank = (
+        int(os.environ.get(name, default))  # as torchrun sets them
+        for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
+    )
+    with joined(rank, count, local_rank, chosen.type) as processes:
         if processes.first:
             _prepare_directory(directory, resume, restart)
             _encode(corpus, directory, encoding)
@@ -146,46 +146,48 @@ def pretrain(
             objective=objective,
             options=resolve_options(
                 objective, defaults.objective_options,
-                {name: value for name, value in given.items() if value is not None},
+                _given(mask_ratio=mask_ratio, decoder_layers=decoder_layers),
             ),
             steps=steps or max(1, round((epochs or _DEFAULT_EPOCHS) * len(data.train) / size)),
             batch_size=size,
             accumulate=accumulate,
-            learning_rate=learning_rate or defaults.learning_rate,
-            weight_decay=defaults.weight_decay if weight_decay is None else weight_decay,
             warmup=warmup,
             precision=choose_precision(precision, chosen),
             max_bases=max_length,
             seed=seed,
             init=started_from.fingerprint if started_from else None,
-        )
-        trainer = Trainer(
-            recipe, data, directory, chosen, processes,
-            started_from.encoder if started_from else None,
-        )
+            **{"learning_rate": defaults.learning_rate, "weight_decay": defaults.weight_decay}
+            | _given(learning_rate=learning_rate, weight_decay=weight_decay),
+        )  # fmt: skip
+        encoder = started_from.encoder if started_from else None
+        trainer = Trainer(recipe, data, directory, chosen, processes, encoder)
         if resume and trainer.resume():
             console.say(f"resuming at step {trainer.step:,} of {recipe.steps:,}")
         _announce(trainer, data, recipe)
         complete = _train(
-            stack, trainer, max_minutes,
-            report_every=report_every, evaluate_every=evaluate_every,
+            trainer, max_minutes, report_every=report_every, evaluate_every=evaluate_every,
             checkpoint_every=checkpoint_every,
-        )
-        if processes.first and complete:
+        )  # fmt: skip
+        if not complete:
+            console.say(f"stopped at step {trainer.step:,} of {recipe.steps:,}; "
+                        "the same command with --resume goes on")
+        elif processes.first:
             learnt_from = {**data.summary, "sha256": data.fingerprint}
             save_model(output, trainer.encoder,
                        {"recipe": recipe.to_json(), "corpus": learnt_from})
             console.say(f"{output}: trained for {recipe.steps:,} steps")
-        elif not complete:
-            console.say(f"stopped at step {trainer.step:,} of {recipe.steps:,}; "
-                        "the same command with --resume goes on")
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    """Return the settings that the user gave."""
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _prepare_directory(directory: Path, resume: bool, restart: bool) -> None:
     """Make the run's directory; an unfinished run in it is not thrown away unasked."""
     import shutil
 
-    from barcodeembed.errors import TrainingError
+    from barcodeembed.errors import OutputError, TrainingError
     from barcodeembed.training.checkpoint import latest_checkpoint
 
     found = None if resume else latest_checkpoint(directory)
@@ -194,13 +196,13 @@ def _prepare_directory(directory: Path, resume: bool, restart: bool) -> None:
             f"{directory} holds a run unfinished at step {found[1]['step']:,}; "
             "--resume goes on with it, --restart throws it away"
         )
+    if directory.exists() and not (directory / "corpus").exists() and any(directory.iterdir()):
+        raise OutputError(f"{directory}: exists and holds no pretraining run; choose another -o")
     if not resume and directory.exists():
         shutil.rmtree(directory)
     try:
         directory.mkdir(exist_ok=True)
     except OSError as error:
-        from barcodeembed.errors import OutputError
-
         raise OutputError(f"{directory}: cannot be made: {error.strerror}") from None
 
 
@@ -224,7 +226,7 @@ def _open(directory: Path) -> Corpus:
     return open_corpus(directory / "corpus")
 
 
-def _announce(trainer, data: Corpus, recipe: Recipe) -> None:
+def _announce(trainer: Trainer, data: Corpus, recipe: Recipe) -> None:
     weights = sum(p.numel() for p in trainer.encoder.parameters())
     left_out = {name: n for name, n in data.summary.items() if name not in ("records", "distinct")}
     if left_out:
@@ -238,42 +240,53 @@ def _announce(trainer, data: Corpus, recipe: Recipe) -> None:
     )
 
 
-def _train(stack: ExitStack, trainer, max_minutes: float | None, **every: int) -> bool:
-    """Run the loop under a progress bar; the first Ctrl-C or SIGTERM asks it to stop."""
-    deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else float("inf")
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM, so that the loop can end after a step; a second one strikes."""
     caught: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before = signal.getsignal(number)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-        def catch(signum, frame, before=before) -> None:
-            if caught:
-                before(signum, frame)  # asked twice: now
-            caught.append(signum)
+    def catch(number, frame) -> None:
+        if caught:
+            before[number](number, frame)
+        caught.append(number)
 
+    for number in before:
         signal.signal(number, catch)
-        stack.callback(signal.signal, number, before)
-    told = stack.enter_context(console.progress("pretraining", trainer.recipe.steps))
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
-    def report(progress: Progress) -> None:
-        metrics = progress.metrics
-        text = f"loss {metrics['loss']:.4f}  {metrics['sequences_per_second']:.0f} seq/s"
-        if progress.held_out:
-            text += f"  held-out loss {progress.held_out['loss']:.4f}"
-        if console.live:
-            told(progress.step, note=text)
-        else:
-            console.say(f"step {progress.step:,}/{progress.steps:,}  {text}")
 
-    complete = trainer.run(
-        report=report,
-        should_stop=lambda: bool(caught) or time.monotonic() > deadline,
-        **every,
-    )
+def _train(trainer: Trainer, max_minutes: float | None, **every: int) -> bool:
+    """Run the loop under a progress bar; True once the run is complete.
+
+    A stop that was asked for leaves a checkpoint first and is then raised as what it was.
+    """
+    deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else float("inf")
+    with (
+        _stop_requests() as caught,
+        console.progress("pretraining", trainer.recipe.steps) as told,
+    ):
+
+        def report(progress: Progress) -> None:
+            metrics = progress.metrics
+            text = f"loss {metrics['loss']:.4f}  {metrics['sequences_per_second']:.0f} seq/s"
+            if progress.held_out:
+                text += f"  held-out loss {progress.held_out['loss']:.4f}"
+            if console.live:
+                told(progress.step, note=text)
+            else:
+                console.say(f"step {progress.step:,}/{progress.steps:,}  {text}")
+
+        complete = trainer.run(
+            report=report,
+            should_stop=lambda: bool(caught) or time.monotonic() > deadline,
+            **every,
+        )
     if caught and not complete:
         console.say(f"checkpoint at step {trainer.step:,}; --resume goes on from it")
-        if caught[0] == signal.SIGINT:
-            raise KeyboardInterrupt
-        from barcodeembed.cli.boundary import Terminated
-
-        raise Terminated
+        raise KeyboardInterrupt if caught[0] == signal.SIGINT else Terminated
     return complete

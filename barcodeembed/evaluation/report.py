@@ -116,7 +116,7 @@ def markdown(report: dict[str, Any]) -> str:
     decisions = report["decisions"]
     lines += ["", f"`classify` at --min-confidence {report['min_confidence']:g}: "
               "share of queries named at each rank / share of those names that are right", ""]
-    ranks = list(dict.fromkeys(rank for d in decisions.values() for rank in d["ranks"]))
+    ranks = [rank for rank in RANKS if any(rank in d["ranks"] for d in decisions.values())]
     rows = []
     for category, decided in decisions.items():
         cells = [

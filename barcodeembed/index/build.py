@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from barcodeembed.classify.calibration import SAMPLE, calibrate
-from barcodeembed.classify.vote import Members
+from barcodeembed.classify.calibration import SAMPLE, calibrate, draw_sample
+from barcodeembed.classify.temperature import choose_temperature
+from barcodeembed.classify.vote import NEIGHBOURS, Members
 from barcodeembed.embedding import VectorMaker, embed_all, normalise
 from barcodeembed.errors import BundleError, ReferenceDataError
 from barcodeembed.index.bundle import ReferenceIndex
@@ -19,6 +20,9 @@ from barcodeembed.sequences.orientation import learn_orientation, strand
 from barcodeembed.taxonomy.ranks import Lineage
 from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
 from barcodeembed.taxonomy.taxa import Taxa
+
+_REFERENCES_PER_DIRECTION = 4
+_FEWEST_WHITENED = 64
 
 
 @dataclass(slots=True)
@@ -62,7 +66,7 @@ def build_index(
     vectors_of, barcodes = _collapse(references)
     report.distinct = len(barcodes)
     raw = embed_all(embedder, barcodes, progress)
-    whitening = Whitening.fit(raw, whiten) if whiten else None
+    whitening = _whiten(raw, whiten)
 
     def unit(vectors: np.ndarray) -> np.ndarray:
         return normalise(whitening.apply(vectors) if whitening else vectors)
@@ -77,9 +81,10 @@ def build_index(
     lineages_of = np.array([number[r.lineage] for r in references], np.int64)
     taxa = Taxa.of(distinct)
     members = Members.of(vectors_of, lineages_of, len(barcodes))
+    rows = draw_sample(members, taxa, size=sample, seed=seed)
     calibration = calibrate(
-        vectors, members, taxa, barcodes, lambda copies: unit(embedder.embed(copies)),
-        seed=seed, sample=sample,
+        vectors, members, taxa, rows, barcodes, lambda copies: unit(embedder.embed(copies)),
+        seed=seed,
     )
     settings = {
         "embedder": embedder.fingerprint,
@@ -88,6 +93,7 @@ def build_index(
         "min_bases": min_bases,
         "records": report.used,
         "vectors": len(barcodes),
+        "temperature": choose_temperature(vectors, members, taxa, rows, NEIGHBOURS),
         "whitening": whitening.directions.shape[1] if whitening else 0,
         "seed": seed,
     }
@@ -96,6 +102,17 @@ def build_index(
         taxa, calibration, orientation, whitening, settings,
     )  # fmt: skip
     return index, report
+
+
+def _whiten(vectors: np.ndarray, width: int) -> Whitening | None:
+    """Fit the whitening that so many references can determine, or none.
+
+    With hardly more references than directions every reference lies far out along its own, and a
+    query of another phylum is then as near as a kin: it would be named.
+    """
+    if not width or len(vectors) < _FEWEST_WHITENED:
+        return None
+    return Whitening.fit(vectors, min(width, len(vectors) // _REFERENCES_PER_DIRECTION))
 
 
 def _collect(

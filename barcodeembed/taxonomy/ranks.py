@@ -9,7 +9,10 @@ Lineage = tuple[str | None, ...]
 
 UNKNOWN: Lineage = (None,) * len(RANKS)
 
-RANK_ALIASES = {"superkingdom": "kingdom", "domain": "kingdom", "division": "phylum"}
+#: Other names of the ranks as columns; BOLD's exports say ``phylum_name`` to ``species_name``.
+RANK_ALIASES = {"superkingdom": "kingdom", "domain": "kingdom", "division": "phylum"} | {
+    f"{rank}_name": rank for rank in RANKS
+}
 
 RANK_LETTERS = {
     "d": "kingdom", "k": "kingdom", "p": "phylum", "c": "class", "o": "order",
@@ -20,7 +23,8 @@ RANK_LETTERS = {
 def lineage(names: dict[str, str]) -> Lineage:
     """Build a lineage from names by rank; placeholders become None.
 
-    Column names may be in any case and use the aliases superkingdom, domain and division.
+    Column names may be in any case and use the aliases of RANK_ALIASES; where a table has both
+    (``superkingdom`` and ``kingdom``), the rank's own column counts.
     A species given as an epithet alone is joined to its genus.
 
     >>> lineage({"Genus": "Apis", "species": "mellifera"})[-2:]
@@ -28,7 +32,8 @@ def lineage(names: dict[str, str]) -> Lineage:
     """
     from barcodeembed.taxonomy.names import tidy_name
 
-    by_rank = {RANK_ALIASES.get(rank.lower(), rank.lower()): name for rank, name in names.items()}
+    own = {rank.lower(): name for rank, name in names.items()}
+    by_rank = {RANK_ALIASES[rank]: name for rank, name in own.items() if rank in RANK_ALIASES} | own
     tidy = {rank: tidy_name(by_rank.get(rank, ""), rank) for rank in RANKS}
     genus, species = tidy["genus"], tidy["species"]
     if species and " " not in species:
