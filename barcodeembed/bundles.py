@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from barcodeembed.errors import BundleError
-from barcodeembed.manifest import MANIFEST, open_bundle, read_json
+from barcodeembed.manifest import open_bundle, read_json, read_manifest
 from barcodeembed.model.config import ModelConfig
 
 
@@ -17,9 +17,7 @@ def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any
     Raises BundleError where it is neither, or not whole.
     """
     bundle = Path(path)
-    if not (bundle / MANIFEST).is_file():
-        raise BundleError(f"{bundle}: is no model or index bundle (it has no {MANIFEST})")
-    kind = read_json(bundle / MANIFEST).get("kind")
+    kind = read_manifest(bundle, "a model or index bundle").get("kind")
     describers = {"model": _describe_model, "index": _describe_index}
     if kind not in describers:
         raise BundleError(f"{bundle}: is a bundle of kind {kind!r}, neither model nor index")

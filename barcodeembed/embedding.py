@@ -93,12 +93,20 @@ class Embedder:
 
         NaN where a sequence has no whole token at one of the offsets.
         """
-        vectors = self._embed_from(0, sequences)
-        for offset in range(1, self.offsets):
-            vectors += self._embed_from(offset, sequences)
+        import torch
+
+        from barcodeembed.devices import autocast
+
+        # Entered once for all batches: autocast then converts each weight once.
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            vectors = self._embed_from(0, sequences)
+            for offset in range(1, self.offsets):
+                vectors += self._embed_from(offset, sequences)
         return vectors / np.float32(self.offsets)
 
     def _embed_from(self, offset: int, sequences: Sequence[str]) -> np.ndarray:
+        import torch
+
         vectors = np.full((len(sequences), self.dimension), np.nan, np.float32)
         tokens = [self.tokenizer.encode(sequence[offset:]) for sequence in sequences]
         for rows, width in _buckets([len(t) for t in tokens]):
@@ -107,16 +115,9 @@ class Embedder:
             for i, row in enumerate(rows):
                 batch[i, 0] = PAD
                 batch[i, : len(tokens[row])] = tokens[row]
-            vectors[rows] = self._run(batch)[: len(rows)]
+            made = self.encoder.embed(torch.from_numpy(batch).to(self.device))
+            vectors[rows] = made[: len(rows)].cpu().numpy()
         return vectors
-
-    def _run(self, batch: np.ndarray) -> np.ndarray:
-        import torch
-
-        from barcodeembed.devices import autocast
-
-        with torch.inference_mode(), autocast(self.device, self.precision):
-            return self.encoder.embed(torch.from_numpy(batch).to(self.device)).cpu().numpy()
 
 
 def load_embedder(

@@ -12,7 +12,9 @@ class BarcodeEmbedError(Exception):
     """Base of every expected error; its text is one line, fit to be shown as it is."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        line = " ".join(message.split())
+        # Names come from files: none may move the cursor of a terminal, or fail to be encoded.
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
 
 
 class InputError(BarcodeEmbedError):
@@ -35,6 +37,10 @@ class InputError(BarcodeEmbedError):
         if record:
             place += f" ({record})"
         super().__init__(f"{place}: {message}" if place else message)
+
+
+class InputWarning(UserWarning):
+    """Something in an input was read as it was surely meant, and may still be worth a look."""
 
 
 class ReferenceDataError(InputError):

@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from barcodeembed.errors import OutputError
+from barcodeembed.manifest import MANIFEST
 
 STDOUT = "-"
 
@@ -27,22 +29,23 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     the target cannot be written.
     """
     path = Path(path)
-    temporary = _aside(path)
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory; give a file")
     if path.exists() and not path.is_file():
         # A device or a FIFO (/dev/full, /dev/stdout) cannot be replaced, only written to.
-        if path.is_dir():
-            raise OutputError(f"{path}: is a directory; give a file")
         with _naming(path), open(path, "wb") as stream:
             yield stream
         return
+    target = _behind_links(path)
+    temporary = _aside(target)
     with _naming(path):
         try:
             with open(temporary, "xb") as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(temporary, path)
-            _sync_directory(path.parent)
+            os.replace(temporary, target)
+            _sync_directory(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -52,28 +55,51 @@ def replace_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give an empty directory that becomes ``path`` when the block ends well.
 
     A directory that stood there is moved aside first and deleted last, so that a crash at any
-    point leaves the old one or the new one, whole.
+    point leaves the old one or the new one, whole. Raises OutputError where refuse_directory does
+    or the system refuses.
     """
-    path = Path(path)
-    temporary, old = _aside(path), _aside(path, "old")
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"{path}: exists and is no bundle directory")
-    with _naming(path):
+    refuse_directory(path)
+    target = _behind_links(Path(path))
+    temporary, old = _aside(target), _aside(target, "old")
+    with _naming(Path(path)):
         try:
             temporary.mkdir()
             yield temporary
+            mode = temporary.stat().st_mode & 0o666
             for file in (f for f in temporary.rglob("*") if f.is_file()):
                 with open(file, "rb") as stream:
+                    # safetensors makes files for their owner alone; models are shared.
+                    os.fchmod(stream.fileno(), mode)
                     os.fsync(stream.fileno())
-            if path.exists():
-                os.rename(path, old)
-            os.rename(temporary, path)
-            _sync_directory(path.parent)
+            if target.exists():
+                os.rename(target, old)
+            os.rename(temporary, target)
+            _sync_directory(target.parent)
         finally:
-            if old.exists() and not path.exists():
-                os.rename(old, path)
+            if old.exists() and not target.exists():
+                os.rename(old, target)
             shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
+
+
+def refuse_directory(path: str | os.PathLike[str]) -> None:
+    """Raise OutputError where a bundle cannot be put at ``path``; worth asking before the work.
+
+    What stands there may only be a bundle or an empty directory: it would be deleted.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"{path}: exists and is no bundle directory")
+    if path.is_dir() and not (path / MANIFEST).is_file() and any(path.iterdir()):
+        raise OutputError(
+            f"{path}: is a directory with other files in it, which would be deleted; "
+            "give a new name"
+        )
+    parent = _behind_links(path).parent
+    if not parent.is_dir():
+        raise OutputError(f"{path}: cannot be written: {parent} is no directory")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: cannot be written: {parent} is not writable")
 
 
 @contextmanager
@@ -84,6 +110,8 @@ def open_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
     and no name, so the same rows give the same file.
     """
     if os.fspath(path) == STDOUT:
+        if sys.stdout is None:
+            raise OutputError("standard output is closed; -o FILE writes to a file")
         stream = io.TextIOWrapper(
             os.fdopen(os.dup(sys.stdout.fileno()), "wb"), encoding="utf-8", newline="\n"
         )
@@ -117,14 +145,22 @@ def _naming(path: Path) -> Iterator[None]:
     """Turn the system's refusals into an OutputError that names the path."""
     try:
         yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        if isinstance(error, BrokenPipeError) or error.errno is None:
-            raise
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from None
+        # NumPy and shutil give no reason of the system's.
+        reason = error.strerror or "a write came short; is the disk full?"
+        raise OutputError(f"{path}: cannot be written: {reason}") from None
+
+
+def _behind_links(path: Path) -> Path:
+    """Return the path that is to be replaced: a link stays and leads to the new content."""
+    return Path(os.path.realpath(path))
 
 
 def _aside(path: Path, what: str = "tmp") -> Path:
-    return path.with_name(f".{path.name}.{what}-{os.getpid()}")
+    # Not the process number alone: containers use the same few, and a killed one leaves its file.
+    return path.with_name(f".{path.name}.{what}-{os.getpid()}-{secrets.token_hex(3)}")
 
 
 def _sync_directory(path: Path) -> None:

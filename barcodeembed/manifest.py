@@ -54,6 +54,19 @@ def read_json(path: Path) -> Any:
         raise BundleError(f"{path}: cannot be read as JSON: {error}") from None
 
 
+def read_manifest(bundle: Path, expected: str) -> dict[str, Any]:
+    """Read a bundle's manifest, of whatever kind it is. Raises BundleError."""
+    if not bundle.is_dir():
+        problem = "is a file, not a bundle directory" if bundle.exists() else "does not exist"
+        raise BundleError(f"{bundle}: {problem}; expected {expected} made by barcodeembed")
+    if not (bundle / MANIFEST).is_file():
+        raise BundleError(f"{bundle}: has no {MANIFEST}; it is not {expected}")
+    manifest = read_json(bundle / MANIFEST)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise BundleError(f"{bundle / MANIFEST}: damaged: it is no manifest")
+    return manifest
+
+
 def open_bundle(
     bundle: Path, kind: str, format_version: int, *, verify: bool = True
 ) -> dict[str, Any]:
@@ -62,14 +75,7 @@ def open_bundle(
     Raises BundleError, naming the file, where anything is missing, damaged, of another kind, or
     made by a newer format.
     """
-    if not bundle.is_dir():
-        problem = "is a file, not a bundle directory" if bundle.exists() else "does not exist"
-        raise BundleError(f"{bundle}: {problem}; expected {_a(kind)} made by barcodeembed")
-    if not (bundle / MANIFEST).is_file():
-        raise BundleError(f"{bundle}: has no {MANIFEST}; it is not {_a(kind)}")
-    manifest = read_json(bundle / MANIFEST)
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise BundleError(f"{bundle / MANIFEST}: damaged: it is no manifest")
+    manifest = read_manifest(bundle, _a(kind))
     if manifest.get("kind") != kind:
         raise BundleError(f"{bundle}: is {_a(str(manifest.get('kind')))}, not {_a(kind)}")
     found = manifest.get("format_version")

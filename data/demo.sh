@@ -10,7 +10,7 @@ mkdir -p "$out"
 
 barcodeembed pretrain "$data/reference.fasta" -o "$out/model" --preset tiny --steps 200 \
     --report-every 50
-barcodeembed index build "$data/reference.fasta" -m "$out/model" -o "$out/reference.bix"
+barcodeembed index build "$data/reference.fasta" -m "$out/model" -o "$out/reference.bix" --offsets 4
 barcodeembed classify "$data/reads.fasta" -i "$out/reference.bix" -o "$out/names.tsv"
 
 cut -f 1-6 "$out/names.tsv" | head

@@ -141,7 +141,7 @@ class Classifier:
             for r, code in enumerate(winners.tolist())
         ]
         names = tuple(
-            name if name and confidence >= self.min_confidence else None
+            name if confidence is not None and confidence >= self.min_confidence else None
             for name, confidence in guesses
         )
         placed, novel = int(decisions.placed[i]), int(decisions.novel[i])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,8 +26,11 @@ def boundary() -> Iterator[None]:
     """Run a command inside; anything expected that escapes it ends the process properly."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        yield
-        sys.stdout.flush()
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BarcodeEmbedError as error:
         _fail(str(error))
     except KeyboardInterrupt:
@@ -46,11 +50,32 @@ def boundary() -> Iterator[None]:
         _fail(f"{name}: {error.strerror or error}")
 
 
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait while torch is loaded, whose start-up aborts at an exception."""
+    caught: list[int] = []
+    before = {
+        number: signal.signal(number, lambda signum, frame: caught.append(signum))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if caught:
+        signal.raise_signal(caught[0])
+
+
 def _fail(message: str) -> None:
     if console.debug:
         raise  # noqa: PLE0704 - called from the handlers above, inside their exception
     console.error(message)
     sys.exit(1)
+
+
+def _warn(message: Warning | str, *where) -> None:
+    console.warn(str(message))
 
 
 def _terminate(signum, frame) -> None:

@@ -42,7 +42,8 @@ class Console:
     @property
     def live(self) -> bool:
         """A bar is drawn on a terminal that can redraw a line, and nowhere else."""
-        return not self.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        terminal = sys.stderr is not None and sys.stderr.isatty()
+        return not self.quiet and terminal and os.environ.get("TERM") != "dumb"
 
     @contextmanager
     def progress(
@@ -79,7 +80,8 @@ class Console:
             yield told
 
     def _write(self, message: str) -> None:
-        print(message, file=sys.stderr, flush=True)
+        if sys.stderr is not None:  # closed (2>&-), where print would turn to standard output
+            print(message, file=sys.stderr, flush=True)
 
 
 console = Console()

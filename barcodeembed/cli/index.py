@@ -62,10 +62,12 @@ def build(
     options.refuse_overwriting([output], [references, taxonomy, model])
     options.check_choice("--on-conflict", on_conflict, ("majority", "fail"))
     from barcodeembed.embedding import load_embedder
+    from barcodeembed.files import refuse_directory
     from barcodeembed.index.build import build_index
     from barcodeembed.index.bundle import save_index
     from barcodeembed.taxonomy.references import read_labelled
 
+    refuse_directory(output)
     options.use_threads(threads)
     embedder = load_embedder(model, device=device, precision=precision, offsets=offsets)
     labelled = read_labelled(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from barcodeembed.cli.boundary import signals_held
 from barcodeembed.cli.console import console
 
 
@@ -19,6 +20,23 @@ def _set(name: str):
         return value
 
     return callback
+
+
+def _one_of(*choices: str):
+    def callback(value: str) -> str:
+        if value not in choices:
+            raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}")
+        return value
+
+    return callback
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)  # refuses those that are no text encoding, as hex
+    except LookupError as error:
+        raise typer.BadParameter(str(error)) from None
+    return name
 
 
 Quiet = Annotated[bool, typer.Option(
@@ -36,15 +54,18 @@ BatchSize = Annotated[int, typer.Option(
     help="Records in flight; changes memory and speed, never results.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
 Device = Annotated[str, typer.Option(
-    "--device", metavar="NAME", help="auto, cpu, cuda or mps.")]
+    "--device", metavar="NAME", help="auto, cpu, cuda or mps.",
+    callback=_one_of("auto", "cpu", "cuda", "mps"))]
 Precision = Annotated[str, typer.Option(
-    "--precision", metavar="NAME", help="fp32, bf16, or auto: bf16 where the device has it.")]
+    "--precision", metavar="NAME", help="fp32, bf16, or auto: bf16 where the device has it.",
+    callback=_one_of("auto", "fp32", "bf16"))]
 Offsets = Annotated[int, typer.Option(
     "--offsets", min=1, max=8, metavar="N",
     help="Start offsets at which a barcode is cut into k-mers and averaged; k of them make its "
          "vector almost independent of where it begins, at k times the cost.")]
 Encoding = Annotated[str, typer.Option(
-    "--encoding", metavar="NAME", help="Text encoding of the input, as latin-1.")]
+    "--encoding", metavar="NAME", help="Text encoding of the input, as latin-1.",
+    callback=_encoding)]
 Model = Annotated[Path, typer.Option(
     "-m", "--model", metavar="MODEL", help="Model bundle, made by `barcodeembed pretrain`.")]
 NoVerify = Annotated[bool, typer.Option(
@@ -59,9 +80,10 @@ def use_threads(count: int | None) -> int:
     count = count or available_cores()
     # The OpenMP of a library that is loaded later reads this.
     os.environ["OMP_NUM_THREADS"] = str(count)
-    from barcodeembed.devices import set_threads
+    with signals_held():
+        from barcodeembed.devices import set_threads
 
-    set_threads(count)
+        set_threads(count)
     return count
 
 
@@ -93,7 +115,7 @@ def refuse_overwriting(outputs: Iterable[Path | str | None], inputs: Iterable[Pa
     read = {_real(path) for path in inputs if path is not None} - {"-"}
     written: set[str] = set()
     for path in outputs:
-        if path is None or str(path) == "-":
+        if path is None:
             continue
         if _real(path) in read:
             raise typer.BadParameter(f"{path} is also an input; it would be overwritten")

@@ -248,7 +248,7 @@ def _stop_requests() -> Iterator[list[int]]:
 
     def catch(number, frame) -> None:
         if caught:
-            before[number](number, frame)
+            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
         caught.append(number)
 
     for number in before:

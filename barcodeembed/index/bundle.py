@@ -72,7 +72,10 @@ class FastaSequences(Sequence[str]):
     def __init__(self, path: Path) -> None:
         import pyfastx
 
-        self._fasta = pyfastx.Fasta(str(path), uppercase=False)
+        try:
+            self._fasta = pyfastx.Fasta(str(path), uppercase=False)
+        except (SystemError, RuntimeError) as error:  # a full disk, a damaged index
+            raise OSError(f"pyfastx cannot index {path.name}: {error}") from None
 
     def __len__(self) -> int:
         return len(self._fasta)

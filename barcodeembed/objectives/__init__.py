@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import fields
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from barcodeembed.errors import TrainingError
+
+if TYPE_CHECKING:
+    from barcodeembed.objectives.base import Objective
 
 #: Name on the command line -> module of that name here, and the class in it.
 OBJECTIVES = {
@@ -16,7 +19,7 @@ OBJECTIVES = {
 }
 
 
-def objective_class(name: str) -> type:
+def objective_class(name: str) -> type[Objective]:
     """Import and return the class of an objective; raises TrainingError for an unknown name."""
     if name not in OBJECTIVES:
         raise TrainingError(f"no objective {name!r}; there are {', '.join(OBJECTIVES)}")

@@ -8,6 +8,7 @@ seed gives the same batch whatever the number of processes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -22,7 +23,14 @@ from barcodeembed.tokenizer import SPECIAL_TOKENS
 class Objective(nn.Module, ABC):
     """An encoder in training, with what the objective adds to it and will discard."""
 
+    #: A frozen dataclass of the objective's settings, with their defaults.
+    Options: ClassVar[type]
+
     encoder: Encoder
+
+    def __init__(self, encoder: Encoder, options: Any) -> None:
+        super().__init__()
+        self.encoder, self.options = encoder, options
 
     @abstractmethod
     def prepare(self, tokens_BT: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:

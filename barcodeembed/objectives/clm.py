@@ -26,11 +26,9 @@ class CausalLanguageModel(Objective):
         pass
 
     def __init__(self, encoder: Encoder, options: Options) -> None:
-        super().__init__()
+        super().__init__(encoder, options)
         if encoder.config.class_token:
             raise TrainingError("clm needs mean pooling: its class token would see nothing")
-        self.encoder = encoder
-        self.options = options
         self.head = kmer_head(encoder.config)
 
     def prepare(self, tokens_BT: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:

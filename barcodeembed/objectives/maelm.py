@@ -27,9 +27,7 @@ class MaskedAutoencoder(Objective):
         decoder_layers: int = 2
 
     def __init__(self, encoder: Encoder, options: Options) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.options = options
+        super().__init__(encoder, options)
         self.decoder = MaskedDecoder(encoder.config, options.decoder_layers)
         self.head = kmer_head(encoder.config)
 

@@ -25,9 +25,7 @@ class MaskedLanguageModel(Objective):
         mask_ratio: float = 0.5
 
     def __init__(self, encoder: Encoder, options: Options) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.options = options
+        super().__init__(encoder, options)
         self.head = kmer_head(encoder.config)
 
     def prepare(self, tokens_BT: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:

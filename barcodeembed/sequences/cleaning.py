@@ -14,7 +14,7 @@ AMBIGUOUS_REFUSED = 0.50
 #: A barcode has hundreds of distinct 4-mers; a repeat of a short unit has a handful.
 LOW_COMPLEXITY = 0.10
 
-_UPPER_DNA = str.maketrans("acgturyswkmbdhvnU", "ACGTTRYSWKMBDHVNT", "-. \t")
+_UPPER_DNA = str.maketrans("acgturyswkmbdhvniUI", "ACGTTRYSWKMBDHVNNTN", "-. \t")
 _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
 
 
@@ -33,11 +33,11 @@ class CleanSequence:
 def clean(record: SequenceRecord, *, min_bases: int = MIN_BASES, max_bases: int) -> CleanSequence:
     """Normalise a record's letters and judge whether they carry enough to be named.
 
-    Case, U for T, and gaps (``-``, ``.``) are normalised silently: they say nothing about the
-    organism, and the result is the same to the byte. Flags: ``ambiguous_bases`` (over 5% not A,
-    C, G or T) and, refusing the record, ``empty``, ``too_long`` (over ``max_bases``), ``short``
-    (under ``min_bases`` unambiguous bases), ``low_information`` (over half ambiguous, or a
-    repeat).
+    Case, U for T, I (inosine) for N, and gaps (``-``, ``.``) are normalised silently: they say
+    nothing about the organism, and the result is the same to the byte. Flags:
+    ``ambiguous_bases`` (over 5% not A, C, G or T) and, refusing the record, ``empty``,
+    ``too_long`` (over ``max_bases``), ``short`` (under ``min_bases`` unambiguous bases),
+    ``low_information`` (over half ambiguous, or a repeat).
     """
     bases = record.sequence.translate(_UPPER_DNA)
     flags = list(record.flags)

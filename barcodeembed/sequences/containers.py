@@ -8,6 +8,7 @@ import importlib
 import io
 import lzma
 import os
+import re
 import sys
 import zlib
 from typing import BinaryIO
@@ -16,18 +17,21 @@ from barcodeembed.errors import InputError
 
 STDIN = "-"
 
-#: What the decompressors of the standard library raise on damaged data.
-DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
-
 _LONGEST_MAGIC = 512
-_NOT_SEQUENCES = (
-    (b"PK\x03\x04", "a zip archive (a .qza, .xlsx or .zip?); extract the sequences first"),
-    (b"\x89PNG", "a PNG image"),
-    (b"%PDF", "a PDF document"),
-    (b"\xff\xfe", "UTF-16 text; save it as UTF-8"),
-    (b"\xfe\xff", "UTF-16 text; save it as UTF-8"),
-    (b"version https://git-lfs", "a git-lfs pointer; fetch the file itself with `git lfs pull`"),
-)
+#: How files begin that are no sequence files; without its mark, UTF-16 is told by its zeros.
+_NOT_SEQUENCES = tuple(
+    (re.compile(start, re.IGNORECASE), name)
+    for start, name in (
+        (rb"PK\x03\x04", "a zip archive (a .qza, .xlsx or .zip?); extract the sequences first"),
+        (rb"\x89PNG", "a PNG image"),
+        (rb"%PDF", "a PDF document"),
+        (rb"\xff\xfe|\xfe\xff|(?:[\t-~]\x00){2}|(?:\x00[\t-~]){2}",
+         "UTF-16 text; save it as UTF-8"),
+        (rb"version https://git-lfs",
+         "a git-lfs pointer; fetch the file itself with `git lfs pull`"),
+        (rb"\s*<(?:!doc|html)", "an HTML page (a failed download?)"),
+    )
+)  # fmt: skip
 
 
 class _Rewound(io.RawIOBase):
@@ -53,12 +57,14 @@ class _Rewound(io.RawIOBase):
 def open_source(source: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
     """Open a path, or ``-`` for standard input, for reading bytes.
 
-    Gzip (all members), bzip2, xz and, where its library is installed, zstandard are told by
+    Gzip (all members), bzip2, xz and, where a library for it is there, zstandard are told by
     their first bytes, never by the file's name. Returns the stream and the container's name
     (``plain``, ``gzip``, ...). Raises InputError where the path cannot be opened or the bytes
     are plainly those of something else.
     """
     if os.fspath(source) == STDIN:
+        if sys.stdin is None:
+            raise InputError("is closed; nothing can be read from it", "standard input")
         raw: BinaryIO = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
     else:
         if os.path.isdir(source):
@@ -82,13 +88,20 @@ def open_source(source: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
 def sniff(stream: BinaryIO, path: str | os.PathLike[str]) -> tuple[BinaryIO, bytes]:
     """Return the stream and its first bytes, or raise InputError naming what it looks like."""
     stream, start = _peek(stream)
-    for magic, name in _NOT_SEQUENCES:
-        if start.startswith(magic):
+    for pattern, name in _NOT_SEQUENCES:
+        if pattern.match(start):
             raise InputError(f"not a sequence file: it looks like {name}", path)
-    if start.lstrip()[:5].lower() in (b"<!doc", b"<html"):
-        raise InputError("not a sequence file: it looks like an HTML page (a failed download?)",
-                         path)
     return stream, start
+
+
+def is_damage(error: BaseException) -> bool:
+    """Tell whether an error is what a decompressor raises on damaged data."""
+    if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error | lzma.LZMAError):
+        return True
+    # bz2 has no error of its own but an OSError that the system did not number; that of
+    # zstandard is known by its name, the library being optional.
+    unnumbered = isinstance(error, OSError) and error.errno is None
+    return unnumbered or type(error).__name__ == "ZstdError"
 
 
 def _peek(stream: BinaryIO) -> tuple[BinaryIO, bytes]:
@@ -99,10 +112,14 @@ def _peek(stream: BinaryIO) -> tuple[BinaryIO, bytes]:
 
 
 def _open_zstandard(stream: BinaryIO, path: str | os.PathLike[str]) -> BinaryIO:
-    try:
-        zstandard = importlib.import_module("zstandard")
-    except ImportError:
-        raise InputError(
-            "is zstandard-compressed; `pip install zstandard` reads it", path
-        ) from None
-    return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+    # Not the older package `zstandard`: it takes the end of a truncated file for the end of the
+    # data. The module of Python 3.14, and its backport, raise EOFError.
+    for name in ("compression.zstd", "backports.zstd"):
+        try:
+            return importlib.import_module(name).ZstdFile(stream)
+        except ImportError:
+            continue
+    raise InputError(
+        "is zstandard-compressed; `pip install backports.zstd` reads it, "
+        "or `zstd -dc FILE | barcodeembed ... -`", path,
+    )

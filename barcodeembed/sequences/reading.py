@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator
 from os import PathLike
 
 from barcodeembed.errors import InputError
-from barcodeembed.sequences.containers import DAMAGE, STDIN, open_source, sniff
-from barcodeembed.sequences.fasta import read_fasta, read_fastq
+from barcodeembed.sequences.fasta import PIECE, read_fasta, read_fastq
+from barcodeembed.sequences.lines import Lines, open_lines
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.tables import is_sequence_table, read_table
 
@@ -25,27 +24,15 @@ def read_records(
     their bytes, and the format by its first character or header. Memory does not grow with the
     file. Raises InputError, naming file and line, at the first thing that cannot be read.
     """
-    path = "standard input" if source == STDIN else source
-    count, last, container = 0, "", "plain"
-    try:
-        stream, container = open_source(source)
-        with stream:
-            for record in _parse(stream, path, encoding, limit):
-                yield record
-                count, last = count + 1, record.id
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"byte 0x{error.object[error.start]:02x} is not {error.encoding} text, "
-            f"after {_place(count, last)}; give the file's encoding, as in --encoding latin-1",
-            path,
-        ) from None
-    except DAMAGE as error:
-        what = "truncated" if isinstance(error, EOFError) else "damaged"
-        raise InputError(f"{what} {container} after {_place(count, last)}", path) from None
-    except OSError as error:
-        if container == "bzip2" and error.errno is None:
-            raise InputError(f"damaged bzip2 after {_place(count, last)}", path) from None
-        raise
+    count, last = 0, ""
+
+    def place() -> str:
+        return f"record {last} ({count:,} records read)" if count else "0 records"
+
+    with open_lines(source, encoding, place) as (lines, start):
+        for record in _parse(lines, start, limit):
+            yield record
+            count, last = count + 1, record.id
 
 
 def chain_records(
@@ -56,39 +43,15 @@ def chain_records(
         yield from read_records(source, encoding=encoding)
 
 
-def _parse(stream, path, encoding: str, limit: int) -> Iterator[SequenceRecord]:
-    stream, start = sniff(stream, path)
+def _parse(lines: Lines, start: bytes, limit: int) -> Iterator[SequenceRecord]:
     if b"\x00" in start and not start.lstrip().startswith((b">", b"@")):
-        raise InputError("not a sequence file: it holds binary data", path)
-    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
-        encoding = "utf-8-sig"  # a byte-order mark is no part of the first id
-    text = io.TextIOWrapper(stream, encoding=encoding, newline=None)
-    first = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if first.startswith(b"@"):
-        return read_fastq(text, path, limit)
-    if first and not first.startswith((b">", b";")):
-        # A header may be longer than the bytes sniffed, so the whole line is looked at.
-        head = text.readline()
-        if is_sequence_table(head):
-            return read_table(_Unread(head, text), path, limit)
-        return read_fasta(_Unread(head, text), path, limit)
-    return read_fasta(text, path, limit)
-
-
-class _Unread:
-    """A text stream with its first line put back."""
-
-    def __init__(self, head: str, rest: io.TextIOWrapper) -> None:
-        self._head, self._rest = head, rest
-
-    def readline(self, size: int = -1) -> str:
-        head, self._head = self._head, ""
-        return head or self._rest.readline(size)
-
-    def __iter__(self) -> Iterator[str]:
-        while line := self.readline():
-            yield line
-
-
-def _place(count: int, last: str) -> str:
-    return f"record {last} ({count:,} records read)" if count else "0 records"
+        raise InputError("not a sequence file: it holds binary data", lines.path)
+    head = lines.readline(PIECE)
+    while head.isspace():
+        head = lines.readline(PIECE)
+    lines.put_back(head)
+    if head.startswith("@"):
+        return read_fastq(lines, limit)
+    if not head.startswith((">", ";")) and is_sequence_table(head):
+        return read_table(lines, limit)
+    return read_fasta(lines, limit)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from os import PathLike
-from typing import TextIO
 
 from barcodeembed.errors import InputError
-from barcodeembed.sequences.fasta import check_residues, make_record
+from barcodeembed.sequences.fasta import check_id, make_record, tidy_residues
+from barcodeembed.sequences.lines import Lines
 from barcodeembed.sequences.records import SequenceRecord
 
 SEQUENCE_COLUMNS = ("nucleotides", "nuc", "dna_barcode", "sequence")
@@ -21,40 +20,42 @@ ID_COLUMNS = ("record_id", "processid", "sampleid", "id", "#id", "feature id")
 csv.field_size_limit(1 << 28)
 
 
-def read_rows(
-    stream: TextIO, path: str | PathLike[str]
-) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
+def read_rows(lines: Lines) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
     """Read a table's header and return it with an iterator over (line, row as a dict).
 
     Names of columns are lower-cased. Tabs separate the columns if the header has one, otherwise
     commas, otherwise semicolons. Quotes mean nothing in a tab-separated table.
     Raises InputError at a ragged row.
     """
-    header_line = stream.readline()
-    delimiter = next((d for d in "\t,;" if d in header_line), "\t")
+    head = lines.readline()
+    delimiter = next((d for d in "\t,;" if d in head), "\t")
     quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
 
-    def split(lines) -> Iterator[list[str]]:
-        return csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)
+    def split(source) -> Iterator[tuple[int, list[str]]]:
+        reader = csv.reader(source, delimiter=delimiter, quoting=quoting, strict=True)
+        while True:
+            line = lines.number + 1  # a quoted cell may go on over several
+            try:
+                values = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise InputError(f"not a valid table: {error}", lines.path, line) from None
+            yield line, values
 
-    header = [name.strip().lower() for name in next(split([header_line]), [])]
+    _, names = next(split([head]), (0, []))
+    header = [name.strip().lower() for name in names]
 
     def rows() -> Iterator[tuple[int, dict[str, str]]]:
-        reader = split(stream)
-        last = 1
-        try:
-            for values in reader:
-                line, last = last + 1, reader.line_num + 1
-                if not values:
-                    continue
-                if len(values) != len(header):
-                    raise InputError(
-                        f"the row has {len(values)} columns, the header has {len(header)}",
-                        path, line,
-                    )
-                yield line, dict(zip(header, values, strict=True))
-        except csv.Error as error:
-            raise InputError(f"not a valid table: {error}", path, last + 1) from None
+        for line, values in split(lines):
+            if not values:
+                continue
+            if len(values) != len(header):
+                raise InputError(
+                    f"the row has {len(values)} columns, the header has {len(header)}",
+                    lines.path, line,
+                )
+            yield line, dict(zip(header, values, strict=True))
 
     return header, rows()
 
@@ -74,15 +75,17 @@ def is_sequence_table(first_line: str) -> bool:
     return False
 
 
-def read_table(stream: TextIO, path: str | PathLike[str], limit: int) -> Iterator[SequenceRecord]:
+def read_table(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
     """Yield the records of a table; every column is kept in ``fields``."""
-    header, rows = read_rows(stream, path)
+    header, rows = read_rows(lines)
     sequence_column = next(name for name in SEQUENCE_COLUMNS if name in header)
     id_column = next((name for name in ID_COLUMNS if name in header), None)
     for number, (line, row) in enumerate(rows, 1):
-        letters = row.pop(sequence_column).strip()
-        title = row[id_column].strip() if id_column else ""
-        check_residues(letters, path, line, title)
+        identifier = row[id_column].strip().replace(" ", "_") if id_column else ""
+        check_id(identifier, lines.path, line)
+        letters, flags = tidy_residues(
+            row.pop(sequence_column).strip(), lines.path, line, identifier
+        )
         yield make_record(
-            title.replace(" ", "_"), letters[:limit], number, path, line, len(letters), fields=row
+            identifier, "", letters[:limit], number, line, len(letters), flags, row
         )

@@ -6,7 +6,7 @@ import re
 
 from barcodeembed.taxonomy.ranks import RANK_LETTERS, Lineage, lineage
 
-_SINTAX = re.compile(r";?tax=([^;]*)")
+_SINTAX = re.compile(r"(?:^|[;\s])tax=([^;]*)")
 _PREFIX = re.compile(r"^([dkpcofgs])__|^D_(\d)__", re.IGNORECASE)
 _SILVA_ORDER = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 
@@ -16,6 +16,8 @@ def split_sintax(title: str) -> tuple[str, Lineage] | None:
 
     >>> split_sintax("a1;tax=g:Apis,s:Apis_mellifera;")[0]
     'a1'
+    >>> split_sintax("a1;tax=g:Apis;size=5")[0]
+    'a1;size=5'
     """
     found = _SINTAX.search(title)
     if found is None:
@@ -25,8 +27,9 @@ def split_sintax(title: str) -> tuple[str, Lineage] | None:
         letter, _, name = item.strip().partition(":")
         if letter.lower() in RANK_LETTERS:
             names[RANK_LETTERS[letter.lower()]] = name
-    identifier = title[: found.start()] + title[found.end() :].lstrip(";")
-    return identifier.strip(), lineage(names)
+    before, after = title[: found.start()], title[found.end() :].removeprefix(";")
+    joint = ";" if after[:1].strip() else ""
+    return f"{before}{joint}{after}".strip(), lineage(names)
 
 
 def parse_ranked(text: str) -> Lineage | None:

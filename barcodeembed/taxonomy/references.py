@@ -74,7 +74,7 @@ def resolve_conflicts(lineages: Iterable[Lineage]) -> tuple[dict[Lineage, Lineag
     lineages that change with their replacement, and a line for each conflict settled.
     """
     counts = Counter(lineages)
-    replacement = {taxa: taxa for taxa in counts}
+    replacement = _fill_phyla(counts)
     conflicts: list[str] = []
     for rank in range(2, len(RANKS)):
         stated: dict[tuple, Counter] = defaultdict(Counter)
@@ -97,6 +97,21 @@ def resolve_conflicts(lineages: Iterable[Lineage]) -> tuple[dict[Lineage, Lineag
             if now[rank]:
                 replacement[taxa] = chosen[now[1], now[rank]] + now[rank:]
     return {old: new for old, new in replacement.items() if old != new}, conflicts
+
+
+def _fill_phyla(lineages: Iterable[Lineage]) -> dict[Lineage, Lineage]:
+    """Give lineages without a phylum the only one in which a name of theirs is known."""
+    phyla: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for taxa in lineages:
+        for rank, name in enumerate(taxa[2:], 2):
+            if name and taxa[1]:
+                phyla[rank, name].add(taxa[1])
+    filled = {}
+    for taxa in lineages:
+        known = [phyla.get((rank, name), ()) for rank, name in enumerate(taxa[2:], 2) if name]
+        phylum = taxa[1] or next((min(found) for found in known if len(found) == 1), None)
+        filled[taxa] = (taxa[0], phylum, *taxa[2:])
+    return filled
 
 
 def _merge(parents: list[tuple]) -> tuple:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
 from os import PathLike
 
 from barcodeembed.errors import ReferenceDataError
-from barcodeembed.sequences.containers import open_source
+from barcodeembed.sequences.lines import Lines, open_lines
 from barcodeembed.sequences.tables import ID_COLUMNS, read_rows
 from barcodeembed.taxonomy.headers import parse_ranked
 from barcodeembed.taxonomy.ranks import RANK_ALIASES, RANKS, Lineage, lineage
@@ -25,17 +25,17 @@ def read_taxonomy(path: str | PathLike[str], *, encoding: str = "utf-8") -> dict
     Raises ReferenceDataError, naming the line, where neither form is met or an id comes twice
     with different lineages.
     """
-    stream, _ = open_source(path)
-    with io.TextIOWrapper(stream, encoding=encoding.replace("utf-8", "utf-8-sig")) as text:
-        lines = text.readlines()
-    if not lines:
-        raise ReferenceDataError("the taxonomy file is empty", path)
-    parse = _read_columns if _names_columns(lines[0]) else _read_pairs
     taxonomy: dict[str, Lineage] = {}
-    for line, identifier, taxa in parse(lines, path):
-        if taxonomy.setdefault(identifier, taxa) != taxa:
-            raise ReferenceDataError("a second, different lineage for this id", path, line,
-                                     identifier)
+    with open_lines(path, encoding) as (lines, _):
+        head = lines.readline()
+        if not head:
+            raise ReferenceDataError("the taxonomy file is empty", path)
+        lines.put_back(head)
+        parse = _read_columns if _names_columns(head) else _read_pairs
+        for line, identifier, taxa in parse(lines):
+            if taxonomy.setdefault(identifier, taxa) != taxa:
+                raise ReferenceDataError("a second, different lineage for this id", path, line,
+                                         identifier)
     return taxonomy
 
 
@@ -44,25 +44,25 @@ def _names_columns(head: str) -> bool:
     return has_rank_columns(name.strip().strip('"') for name in columns)
 
 
-def _read_columns(lines: list[str], path):
-    header, rows = read_rows(io.StringIO("".join(lines)), path)
+def _read_columns(lines: Lines) -> Iterator[tuple[int, str, Lineage]]:
+    header, rows = read_rows(lines)
     id_column = next((name for name in ID_COLUMNS if name in header), header[0])
     for line, row in rows:
         yield line, row[id_column].strip(), lineage(row)
 
 
-def _read_pairs(lines: list[str], path):
-    for number, text in enumerate(lines, 1):
+def _read_pairs(lines: Lines) -> Iterator[tuple[int, str, Lineage]]:
+    for text in lines:
         if not text.strip():
             continue
         identifier, _, rest = text.rstrip("\n").partition("\t")
         ranked = rest.split("\t")[0]
         taxa = parse_ranked(ranked)
         if taxa is None:
-            if number == 1:
+            if lines.number == 1:
                 continue  # a header: Feature ID, Taxon
             raise ReferenceDataError(
                 f"{ranked[:40]!r} is no lineage; expected 'k__..;p__..;..' or rank columns",
-                path, number, identifier,
+                lines.path, lines.number, identifier,
             )
-        yield number, identifier.strip(), taxa
+        yield lines.number, identifier.strip(), taxa

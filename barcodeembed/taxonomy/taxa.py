@@ -31,11 +31,11 @@ class Taxa:
         """Number the taxa of distinct lineages."""
         used = [r for r in range(len(RANKS)) if any(taxa[r] for taxa in lineages)]
         codes = np.full((len(lineages), len(used)), -1, np.int32)
-        names = []
+        names: list[tuple[str, ...]] = []
         for column, r in enumerate(used):
             keys = [(taxa[r], taxa[_PHYLUM] or "") if taxa[r] else None for taxa in lineages]
             distinct = sorted({key for key in keys if key})
             number = {key: i for i, key in enumerate(distinct)}
             codes[:, column] = [number[key] if key else -1 for key in keys]
-            names.append(tuple(name for name, _ in distinct))
+            names.append(tuple(str(name) for name, _ in distinct))
         return cls(tuple(lineages), tuple(RANKS[r] for r in used), tuple(names), codes)

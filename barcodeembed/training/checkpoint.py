@@ -29,11 +29,10 @@ def save_checkpoint(
 
     with replace_directory(directory / f"checkpoint-{step:08d}") as bundle:
         save_file(_to_disk(objective.state_dict()), bundle / "objective.safetensors")
-        names = {parameter: name for name, parameter in objective.named_parameters()}
         moments = {
-            f"{names[parameter]}|{key}": value
-            for parameter, values in optimizer.state.items()
-            for key, value in values.items()
+            f"{name}|{key}": value
+            for name, parameter in objective.named_parameters()
+            for key, value in optimizer.state.get(parameter, {}).items()
         }
         save_file(_to_disk(moments), bundle / "optimizer.safetensors")
         write_json(bundle / "state.json", {"step": step, **state})
