@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import nn
 
 from barcodeembed.errors import InputError
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
-PRECISIONS = ("auto", "fp32", "bf16")
 
 
 def choose_device(name: str) -> torch.device:
@@ -47,6 +46,20 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     if precision == "bf16":
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
+
+
+def for_inference(module: nn.Module, device: torch.device, precision: str) -> nn.Module:
+    """Return a module on its device, its matrices in the precision they are multiplied in.
+
+    Autocast converts a weight that is not, and in inference does so at every call.
+    """
+    module = module.to(device).eval()
+    if precision == "bf16":
+        module = copy.deepcopy(module)
+        for part in module.modules():
+            if isinstance(part, nn.Linear):
+                part.to(torch.bfloat16)
+    return module
 
 
 def set_threads(count: int) -> None:

@@ -18,7 +18,7 @@ from barcodeembed.tokenizer import PAD, UNKNOWN
 _BUCKET = 16
 
 #: Tokens of one micro-batch: enough to keep two cores busy, little enough to stay in cache.
-_MICRO_TOKENS = 4_096
+_MICRO_TOKENS = 2_048
 
 #: Flag of a sequence of which the model makes no finite, non-zero vector.
 NO_VECTOR = "no_vector"
@@ -63,13 +63,13 @@ class Embedder:
     def __init__(
         self, model, *, device: str = "auto", precision: str = "fp32", offsets: int = 1
     ) -> None:
-        from barcodeembed.devices import choose_device, choose_precision
+        from barcodeembed.devices import choose_device, choose_precision, for_inference
 
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self.offsets = offsets
         self.model = model
-        self.encoder = model.encoder.to(self.device).eval()
+        self.encoder = for_inference(model.encoder, self.device, self.precision)
         self.tokenizer = model.config.tokenizer
 
     @property
@@ -97,7 +97,6 @@ class Embedder:
 
         from barcodeembed.devices import autocast
 
-        # Entered once for all batches: autocast then converts each weight once.
         with torch.inference_mode(), autocast(self.device, self.precision):
             vectors = self._embed_from(0, sequences)
             for offset in range(1, self.offsets):

@@ -29,9 +29,10 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     the target cannot be written.
     """
     path = Path(path)
-    if path.is_dir():
+    # Of os.path, whose tests are False where the system refuses to look; opening then tells why.
+    if os.path.isdir(path):
         raise OutputError(f"{path}: is a directory; give a file")
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         # A device or a FIFO (/dev/full, /dev/stdout) cannot be replaced, only written to.
         with _naming(path), open(path, "wb") as stream:
             yield stream
@@ -88,15 +89,15 @@ def refuse_directory(path: str | os.PathLike[str]) -> None:
     What stands there may only be a bundle or an empty directory: it would be deleted.
     """
     path = Path(path)
-    if path.exists() and not path.is_dir():
+    if os.path.exists(path) and not os.path.isdir(path):
         raise OutputError(f"{path}: exists and is no bundle directory")
-    if path.is_dir() and not (path / MANIFEST).is_file() and any(path.iterdir()):
+    if os.path.isdir(path) and not os.path.isfile(path / MANIFEST) and os.listdir(path):
         raise OutputError(
             f"{path}: is a directory with other files in it, which would be deleted; "
             "give a new name"
         )
     parent = _behind_links(path).parent
-    if not parent.is_dir():
+    if not os.path.isdir(parent):
         raise OutputError(f"{path}: cannot be written: {parent} is no directory")
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: cannot be written: {parent} is not writable")

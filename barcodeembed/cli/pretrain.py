@@ -111,15 +111,15 @@ def pretrain(
         raise typer.BadParameter("give --steps or --epochs, not both")
     options.check_choice("--preset", preset, _PRESETS)
     options.refuse_overwriting([output], [*corpus, init])
-    from barcodeembed.devices import PRECISIONS, choose_device, choose_precision
+    from barcodeembed.devices import choose_device, choose_precision
     from barcodeembed.errors import TrainingError
     from barcodeembed.model.bundle import load_model, save_model
     from barcodeembed.model.config import PRESETS
-    from barcodeembed.objectives import resolve_options
+    from barcodeembed.objectives import OBJECTIVES, resolve_options
     from barcodeembed.training.distributed import joined
     from barcodeembed.training.loop import Recipe, Trainer
 
-    options.check_choice("--precision", precision, PRECISIONS)
+    options.check_choice("--objective", objective, OBJECTIVES)
     options.use_threads(threads)
     chosen = choose_device(device)
     defaults = PRESETS[preset]
@@ -127,6 +127,10 @@ def pretrain(
     shape = _given(k=k, pooling=pooling)
     if started_from and shape:
         raise TrainingError("--init brings its own shape; --k and --pooling cannot change it")
+    objective_options = resolve_options(
+        objective, defaults.objective_options,
+        _given(mask_ratio=mask_ratio, decoder_layers=decoder_layers),
+    )  # fmt: skip
     directory = output.with_name(output.name + ".training")
     rank, count, local_rank = (
         int(os.environ.get(name, default))  # as torchrun sets them
@@ -144,10 +148,7 @@ def pretrain(
         recipe = Recipe(
             model=started_from.config if started_from else replace(defaults.model, **shape),
             objective=objective,
-            options=resolve_options(
-                objective, defaults.objective_options,
-                _given(mask_ratio=mask_ratio, decoder_layers=decoder_layers),
-            ),
+            options=objective_options,
             steps=steps or max(1, round((epochs or _DEFAULT_EPOCHS) * len(data.train) / size)),
             batch_size=size,
             accumulate=accumulate,

@@ -20,7 +20,7 @@ class Encoder(nn.Module):
         self.stack = Stack(config, config.layers)
         # Where nothing normalises the embeddings, wide ones keep each k-mer's identity in the
         # residual path: learning leaves its first plateau sooner, and vectors do not collapse
-        # (docs/how-it-works.md has the measurement). BERT's post-norm evens them out at once.
+        # into a few directions. BERT's post-norm evens them out at once.
         nn.init.normal_(self.tokens.weight, std=1.0 if config.norm == "pre" else 0.02)
 
     def forward(

@@ -11,13 +11,15 @@ import os
 import re
 import sys
 import zlib
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 from barcodeembed.errors import InputError
 
 STDIN = "-"
 
 _LONGEST_MAGIC = 512
+_CHUNK = 1 << 17
 #: How files begin that are no sequence files; without its mark, UTF-16 is told by its zeros.
 _NOT_SEQUENCES = tuple(
     (re.compile(start, re.IGNORECASE), name)
@@ -54,6 +56,45 @@ class _Rewound(io.RawIOBase):
         super().close()
 
 
+class _Members(io.RawIOBase):
+    """The data of concatenated bzip2 or xz streams, as pbzip2 and pixz write them.
+
+    The file objects of the standard library take a damaged second stream for garbage and end
+    before it without a word.
+    """
+
+    def __init__(self, compressed: BinaryIO, new: Callable[[], Any]) -> None:
+        self._compressed, self._new = compressed, new
+        self._decompressor = new()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        while True:
+            data = b""
+            if self._decompressor.eof:
+                data = self._decompressor.unused_data or self._compressed.read(_CHUNK)
+                if not data:
+                    return 0
+                data = data.lstrip(b"\0")  # padding
+                if not data:
+                    continue
+                self._decompressor = self._new()
+            elif self._decompressor.needs_input:
+                data = self._compressed.read(_CHUNK)
+                if not data:
+                    raise EOFError("the last stream is not whole")
+            chunk = self._decompressor.decompress(data, len(buffer))
+            if chunk:
+                buffer[: len(chunk)] = chunk
+                return len(chunk)
+
+    def close(self) -> None:
+        self._compressed.close()
+        super().close()
+
+
 def open_source(source: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
     """Open a path, or ``-`` for standard input, for reading bytes.
 
@@ -77,9 +118,9 @@ def open_source(source: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
     if start.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=stream), "gzip"  # type: ignore[return-value]
     if start.startswith(b"BZh"):
-        return bz2.BZ2File(stream), "bzip2"  # type: ignore[return-value]
+        return io.BufferedReader(_Members(stream, bz2.BZ2Decompressor)), "bzip2"
     if start.startswith(b"\xfd7zXZ\x00"):
-        return lzma.LZMAFile(stream), "xz"  # type: ignore[return-value]
+        return io.BufferedReader(_Members(stream, lzma.LZMADecompressor)), "xz"
     if start.startswith(b"\x28\xb5\x2f\xfd"):
         return _open_zstandard(stream, source), "zstandard"
     return stream, "plain"
@@ -108,7 +149,7 @@ def _peek(stream: BinaryIO) -> tuple[BinaryIO, bytes]:
     start = b""
     while len(start) < _LONGEST_MAGIC and (more := stream.read(_LONGEST_MAGIC - len(start))):
         start += more
-    return io.BufferedReader(_Rewound(start, stream), 1 << 17), start
+    return io.BufferedReader(_Rewound(start, stream), _CHUNK), start
 
 
 def _open_zstandard(stream: BinaryIO, path: str | os.PathLike[str]) -> BinaryIO:

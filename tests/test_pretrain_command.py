@@ -1,0 +1,139 @@
+"""`barcodeembed pretrain` from outside: stop, resume, refuse, start from a bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def command(fasta: Path, output: Path, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "barcodeembed", "pretrain", str(fasta), "-o", str(output),
+        "--preset", "tiny", "--batch-size", "8", "--precision", "fp32", "--device", "cpu", *more,
+    ]  # fmt: skip
+
+
+def run(*arguments) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(*arguments), env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def fasta(tmp_path_factory) -> Path:
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("corpus") / "corpus.fasta"
+    path.write_text("".join(
+        f">r{i}\n{''.join(rng.choice(list('ACGT'), 200))}\n" for i in range(60)
+    ))  # fmt: skip
+    return path
+
+
+@pytest.fixture(scope="module")
+def unbroken(fasta) -> Path:
+    output = fasta.parent / "unbroken"
+    done = run(fasta, output, "--steps", "12", "--report-every", "4")
+    assert done.returncode == 0 and done.stdout == ""
+    assert "step 8/12  loss" in done.stderr and "held-out loss" in done.stderr
+    return output
+
+
+def weights(model: Path) -> bytes:
+    return (model / "model.safetensors").read_bytes()
+
+
+def test_out_of_time_leaves_a_checkpoint_and_resume_ends_in_the_same_weights(
+    fasta, unbroken, tmp_path
+):
+    output = tmp_path / "model"
+    stopped = run(fasta, output, "--steps", "12", "--max-minutes", "0")
+    assert stopped.returncode == 0
+    assert "stopped at step 1 of 12; the same command with --resume goes on" in stopped.stderr
+    assert not output.exists()
+    again = run(fasta, output, "--steps", "12")
+    assert again.returncode == 1 and "--resume goes on with it" in again.stderr
+    resumed = run(fasta, output, "--steps", "12", "--resume")
+    assert resumed.returncode == 0 and "resuming at step 1 of 12" in resumed.stderr
+    assert weights(output) == weights(unbroken)
+
+
+def test_ctrl_c_leaves_a_checkpoint(fasta, tmp_path):
+    output = tmp_path / "model"
+    process = subprocess.Popen(
+        command(fasta, output, "--steps", "1000000", "--report-every", "1"),
+        env=ENVIRONMENT, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    metrics = tmp_path / "model.training" / "metrics.jsonl"
+    deadline = time.monotonic() + 100
+    while not metrics.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "--resume goes on from it" in told and "Traceback" not in told
+    assert not output.exists()
+    (checkpoint,) = (tmp_path / "model.training").glob("checkpoint-*")
+    state = json.loads((checkpoint / "state.json").read_text())
+    assert state["step"] == int(checkpoint.name.removeprefix("checkpoint-")) >= 1
+    assert not list(tmp_path.rglob(".*.tmp-*"))
+
+
+def test_a_changed_corpus_is_not_resumed(fasta, tmp_path):
+    changed = tmp_path / "corpus.fasta"
+    changed.write_text(fasta.read_text())
+    assert run(changed, tmp_path / "m", "--steps", "4", "--max-minutes", "0").returncode == 0
+    changed.write_text(fasta.read_text().replace(">r0\nA", ">r0\nC").replace(">r0\nG", ">r0\nT"))
+    changed.write_text(changed.read_text() + ">more\n" + "ACGTTGCA" * 30 + "\n")
+    refused = run(changed, tmp_path / "m", "--steps", "4", "--resume")
+    assert refused.returncode == 1
+    assert "encoded from other content" in refused.stderr
+
+
+def test_pretraining_goes_on_from_a_bundle(fasta, unbroken, tmp_path):
+    done = run(fasta, tmp_path / "next", "--steps", "1", "--init", str(unbroken),
+               "--learning-rate", "1e-9", "--objective", "mlm")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    before, after = (load_file(m / "model.safetensors") for m in (unbroken, tmp_path / "next"))
+    for name in before:
+        np.testing.assert_allclose(after[name], before[name], atol=1e-6)
+    made = json.loads((tmp_path / "next" / "config.json").read_text())["training"]["recipe"]
+    assert made["objective"] == "mlm" and len(made["init"]) == 64
+
+
+def test_the_decoder_stays_behind(unbroken):
+    """The bundle holds the encoder alone; the checkpoint holds all that training needs."""
+    assert not any("decoder" in name for name in load_file(unbroken / "model.safetensors"))
+    (*_, last) = sorted(unbroken.with_name("unbroken.training").glob("checkpoint-*"))
+    kept = load_file(last / "objective.safetensors")
+    assert {name.split(".")[0] for name in kept} == {"encoder", "decoder", "head"}
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        (("--steps", "3", "--epochs", "1"), 2, "not both"),
+        (("--preset", "huge"), 2, "'huge' is not one of tiny, small, base, barcodemae"),
+        (("--objective", "mml"), 2, "'mml' is not one of maelm, mlm, clm"),
+        (("--objective", "clm", "--mask-ratio", "0.3"), 1, "clm has no setting mask_ratio"),
+        (("--accumulate", "9"), 1, "cannot be split into 9 micro-batches"),
+        (("--objective", "clm", "--pooling", "class"), 1, "clm needs mean pooling"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(fasta, tmp_path, more, code, message):
+    refused = run(fasta, tmp_path / "m", *more)
+    assert refused.returncode == code
+    assert message in refused.stderr.replace("\n", " ")
+    assert not (tmp_path / "m").exists()
+    if code == 1:
+        assert refused.stderr.splitlines()[-1].startswith("barcodeembed: error: ")
