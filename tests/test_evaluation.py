@@ -110,6 +110,11 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     }  # fmt: skip
     seen = [method["accuracy"]["seen"]["species"] for method in report["methods"]]
     assert seen[0] > 0.85 and seen[1] > 0.85
+    strict = evaluate_decisions(best, assignments, queries, 0.95)["seen"]["called"]
+    told = Classifier(index, KmerCounter(5), min_confidence=0.95).classify(queries.records)
+    statuses = [a.status for a, c in zip(told, queries.categories, strict=True) if c == "seen"]
+    for status in ("assigned", "ambiguous"):
+        assert strict.get(status, 0.0) == pytest.approx(statuses.count(status) / len(statuses), abs=1e-4)
     shares = [sum(d["called"].values()) for d in report["decisions"].values()]
     assert shares == pytest.approx([1.0] * 3, abs=1e-3)
     assert json.loads(json.dumps(report, allow_nan=False)) == report

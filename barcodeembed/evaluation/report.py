@@ -77,9 +77,7 @@ def evaluate_decisions(
         chosen = [a for a, c in zip(assignments, queries.categories, strict=True) if c == category]
         if not chosen:
             continue
-        calls = pd.Series([
-            f"novel {a.novel_rank}" if a.status == "novel" else a.status for a in chosen
-        ])
+        calls = pd.Series([_call(a, min_confidence) for a in chosen])
         named = outcomes[outcomes["category"] == category].groupby("rank", sort=False)
         result[category] = {
             "queries": len(chosen),
@@ -96,6 +94,18 @@ def evaluate_decisions(
             },
         }
     return result
+
+
+def _call(assignment: Assignment, min_confidence: float) -> str:
+    """Return the status that `classify` gives at that confidence, a novel one with its rank.
+
+    The assignment was made with none, where every query that is not novel is assigned.
+    """
+    if assignment.status == "novel":
+        return f"novel {assignment.novel_rank}"
+    if assignment.status == "assigned" and (assignment.confidences[-1] or 0.0) < min_confidence:
+        return "ambiguous"
+    return assignment.status
 
 
 def markdown(report: dict[str, Any]) -> str:

@@ -74,12 +74,12 @@ class _Members(io.RawIOBase):
         while True:
             data = b""
             if self._decompressor.eof:
-                data = self._decompressor.unused_data or self._compressed.read(_CHUNK)
-                if not data:
-                    return 0
-                data = data.lstrip(b"\0")  # padding
-                if not data:
-                    continue
+                data = self._decompressor.unused_data.lstrip(b"\0")  # of padding
+                while not data:
+                    more = self._compressed.read(_CHUNK)
+                    if not more:
+                        return 0
+                    data = more.lstrip(b"\0")
                 self._decompressor = self._new()
             elif self._decompressor.needs_input:
                 data = self._compressed.read(_CHUNK)

@@ -23,6 +23,9 @@ MAX_HEADER = 65_536
 #: Longer lines are read in pieces of this many characters.
 PIECE = 1 << 20
 
+#: What makes no text; not str.isspace, which takes some control characters for spaces.
+BLANKS = " \t\n"
+
 #: IUPAC codes, gaps, and I: inosine, which pairs with any base and stands in real records.
 _RESIDUES = "ACGTURYSWKMBDHVNIacgturyswkmbdhvni.-"
 _UNEXPECTED = re.compile(f"[^{re.escape(_RESIDUES)}\\s0-9]")
@@ -88,7 +91,7 @@ def _skip(line: str, lines: Lines) -> None:
             InputWarning(f"{lines.path}: lines that begin with ';' are taken for comments"),
             stacklevel=2,
         )
-    elif line.strip():
+    elif line.strip(BLANKS):
         raise lines.error(
             f"text {line.strip()[:20]!r} before the first header; "
             "a FASTA record starts with a line '>id'"

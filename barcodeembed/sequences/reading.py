@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from os import PathLike
 
 from barcodeembed.errors import InputError
-from barcodeembed.sequences.fasta import PIECE, read_fasta, read_fastq
+from barcodeembed.sequences.fasta import BLANKS, PIECE, read_fasta, read_fastq
 from barcodeembed.sequences.lines import Lines, open_lines
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.tables import is_sequence_table, read_table
@@ -47,7 +47,7 @@ def _parse(lines: Lines, start: bytes, limit: int) -> Iterator[SequenceRecord]:
     if b"\x00" in start and not start.lstrip().startswith((b">", b"@")):
         raise InputError("not a sequence file: it holds binary data", lines.path)
     head = lines.readline(PIECE)
-    while head.isspace():
+    while head and not head.strip(BLANKS):
         head = lines.readline(PIECE)
     lines.put_back(head)
     if head.startswith("@"):

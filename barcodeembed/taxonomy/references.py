@@ -56,7 +56,11 @@ def _label(
 ) -> tuple[SequenceRecord, Lineage | None]:
     sintax = split_sintax(f"{record.id} {record.description}".strip())
     if sintax is not None:
-        record = replace(record, id=sintax[0].split()[0] if sintax[0] else record.id)
+        words = sintax[0].split()
+        record = (
+            replace(record, id=words[0]) if words
+            else replace(record, flags=(*record.flags, "no_id"))
+        )  # fmt: skip
     if lineages is not None:
         return record, lineages.get(record.id)
     if sintax is not None:
@@ -76,27 +80,36 @@ def resolve_conflicts(lineages: Iterable[Lineage]) -> tuple[dict[Lineage, Lineag
     counts = Counter(lineages)
     replacement = _fill_phyla(counts)
     conflicts: list[str] = []
-    for rank in range(2, len(RANKS)):
-        stated: dict[tuple, Counter] = defaultdict(Counter)
-        for taxa, count in counts.items():
-            now = replacement[taxa]
-            if now[rank]:
-                stated[now[1], now[rank]][now[:rank]] += count
-        chosen = {}
-        for (phylum, name), parents in stated.items():
-            # The fullest of the most frequent: a record that omits a rank contradicts nothing.
-            ranked = sorted(parents, key=lambda p: (-parents[p], p.count(None), str(p)))
-            best = _merge(ranked)
-            chosen[phylum, name] = best
-            rivals = [p for p in ranked if not _agree(p, best)]
-            if rivals:
-                conflicts.append(f"{RANKS[rank]} {name}: in {_show(best)}, also in "
-                                 + ", ".join(map(_show, rivals)))
-        for taxa in counts:
-            now = replacement[taxa]
-            if now[rank]:
-                replacement[taxa] = chosen[now[1], now[rank]] + now[rank:]
+    for _ in RANKS:  # what a lower rank fills in may tell a higher one more: at most once each
+        before = dict(replacement)
+        for rank in range(2, len(RANKS)):
+            conflicts += _settle(rank, counts, replacement)
+        if replacement == before:
+            break
     return {old: new for old, new in replacement.items() if old != new}, conflicts
+
+
+def _settle(
+    rank: int, counts: Counter[Lineage], replacement: dict[Lineage, Lineage]
+) -> Iterator[str]:
+    """Give the taxa of one rank one set of ancestors each; yields a line for each conflict."""
+    stated: dict[tuple, Counter] = defaultdict(Counter)
+    for taxa, count in counts.items():
+        now = replacement[taxa]
+        if now[rank]:
+            stated[now[1], now[rank]][now[:rank]] += count
+    chosen = {}
+    for (phylum, name), parents in stated.items():
+        # The fullest of the most frequent: a record that omits a rank contradicts nothing.
+        ranked = sorted(parents, key=lambda p: (-parents[p], p.count(None), str(p)))
+        best = chosen[phylum, name] = _merge(ranked)
+        rivals = [p for p in ranked if not _agree(p, best)]
+        if rivals:
+            yield (f"{RANKS[rank]} {name}: in {_show(best)}, also in "
+                   + ", ".join(map(_show, rivals)))
+    for taxa, now in replacement.items():
+        if now[rank]:
+            replacement[taxa] = chosen[now[1], now[rank]] + now[rank:]
 
 
 def _fill_phyla(lineages: Iterable[Lineage]) -> dict[Lineage, Lineage]:

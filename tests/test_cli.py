@@ -1,0 +1,384 @@
+"""The command line: what users script against, and how a command ends."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+import typer
+from conftest import SIMULATED, command, files_in, rows_of
+
+from barcodeembed import __version__, devices
+from barcodeembed.classify.decision import STATUSES
+from barcodeembed.cli import app, options
+from barcodeembed.taxonomy.ranks import RANKS
+
+# The frozen interface. A name that changes here changes the scripts of every user: edit this list
+# and CHANGELOG.md together, and only ever add.
+
+SHARED = "--debug --device --encoding --quiet --threads --verbose -q -t -v"
+FLAGS = {
+    "": "-V --version",
+    "pretrain": f"""corpus {SHARED} --accumulate --batch-size --checkpoint-every --decoder-layers
+        --epochs --evaluate-every --init --k --learning-rate --mask-ratio --max-length
+        --max-minutes --objective --output --pooling --precision --preset --report-every
+        --restart --resume --seed --steps --warmup --weight-decay -o""",
+    "embed": f"""reads {SHARED} --batch-size --min-length --model --no-verify --normalize
+        --offsets --output --precision -m -o""",
+    "index": "",
+    "index build": f"""references {SHARED} --allow-missing --min-length --model --offsets
+        --on-conflict --output --precision --seed --taxonomy --whiten -m -o""",
+    "classify": f"""reads {SHARED} --batch-size --hits --index --min-confidence --model
+        --no-verify --output --temperature --top-k -i -k -m -o""",
+    "evaluate": f"""reference {SHARED} --against --batch-size --json --min-confidence --model
+        --no-verify --offsets --output --queries --sample --seed --taxonomy --temperature --top-k
+        --whiten -k -m -o""",
+    "info": "bundle --debug --json --no-verify",
+}
+
+COLUMNS = """query_id status novel_rank rank taxon confidence
+    kingdom phylum class order family genus species
+    kingdom_confidence phylum_confidence class_confidence order_confidence family_confidence
+    genus_confidence species_confidence
+    nearest_id similarity identity strand length flags""".split()
+
+HIT_COLUMNS = ["query_id", "hit", "reference_id", "similarity", "lineage"]
+
+
+def commands() -> dict[str, object]:
+    """Return every command and group by its words."""
+    found, left = {}, {"": typer.main.get_command(app)}
+    while left:
+        words, one = left.popitem()
+        found[words] = one
+        for name, inner in getattr(one, "commands", {}).items():
+            left[f"{words} {name}".strip()] = inner
+    return found
+
+
+def test_the_flags_are_the_frozen_ones():
+    found = {
+        words: {name for parameter in one.params for name in parameter.opts}
+        for words, one in commands().items()
+    }
+    assert found == {words: set(names.split()) for words, names in FLAGS.items()}
+
+
+def test_no_flag_has_a_hidden_opposite():
+    assert not [p.secondary_opts for one in commands().values() for p in one.params
+                if p.secondary_opts]  # fmt: skip
+
+
+def test_a_flag_means_the_same_everywhere():
+    """One letter, one name; and but for a few that say which command's, one help text."""
+    letters: dict[str, set[str]] = {}
+    for one in commands().values():
+        for parameter in one.params:
+            for letter in (name for name in parameter.opts if re.fullmatch("-[a-z]", name)):
+                letters.setdefault(letter, set()).update(set(parameter.opts) - {letter})
+    assert letters == {
+        "-i": {"--index"}, "-k": {"--top-k"}, "-m": {"--model"}, "-o": {"--output"},
+        "-q": {"--quiet"}, "-t": {"--threads"}, "-v": {"--verbose"},
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reads(tmp_path_factory):
+    """Three reads, of which one cannot be named."""
+    path = tmp_path_factory.mktemp("reads") / "reads.fa"
+    lines = (SIMULATED / "reads.fasta").read_text().split("\n")
+    path.write_text("\n".join(lines[:4]) + "\n>short\nACGT\n")
+    return path
+
+
+def test_the_tables_have_the_frozen_columns(call, index_bundle, reads, tmp_path):
+    result = call("classify", reads, "-i", index_bundle, "--hits", tmp_path / "hits.tsv")
+    assert result.out.split("\n")[0].split("\t") == COLUMNS
+    hits = (tmp_path / "hits.tsv").read_text()
+    assert hits.split("\n")[0].split("\t") == HIT_COLUMNS
+    ids = [row["query_id"] for row in rows_of(result.out)]
+    assert len(ids) == 3
+    found = rows_of(hits)
+    assert [row["query_id"] for row in found] == sorted(
+        (row["query_id"] for row in found), key=ids.index
+    )
+    assert {row["lineage"].count(";") for row in found} == {len(RANKS) - 1}
+
+
+def test_the_statuses_are_the_frozen_ones():
+    assert STATUSES == ("assigned", "ambiguous", "novel", "unclassifiable")
+
+
+def test_the_vectors_have_the_frozen_columns(call, model_bundle, reads):
+    result = call("embed", reads, "-m", model_bundle)
+    header, *rows = (line.split("\t") for line in result.out.splitlines())
+    assert header == ["record_id", "length", "flags", *(f"d{i}" for i in range(1, 65))]
+    assert [row[0] for row in rows][2] == "short"
+    assert rows[2][1:] == ["4", "short", *["NA"] * 64]
+    assert all(re.fullmatch(r"-?\d+\.\d{6}", cell) for cell in rows[0][3:])
+
+
+# Help.
+
+
+@pytest.mark.parametrize("words", sorted(FLAGS))
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_every_command_explains_itself_with_an_example(words, flag, call):
+    result = call(*words.split(), flag)
+    assert (result.code, result.err) == (0, "")
+    assert f"Usage: barcodeembed {words}".strip() in result.out
+    for name in FLAGS[words].split():
+        assert name.startswith("-") is False or name in result.out
+    if words != "index":
+        assert f"      barcodeembed {words or 'classify'} ".replace("    ", "  ") in result.out
+    assert max(map(len, result.out.splitlines())) <= 100
+
+
+def test_the_help_of_classify_names_columns_and_statuses(call):
+    text = call("classify", "-h").out
+    for name in ("query_id", "novel_rank", "<rank>_confidence", "flags", *STATUSES):
+        assert name in text
+
+
+def test_help_and_version_load_nothing_heavy():
+    """They answer at once, and where torch is broken."""
+    script = (
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name.split('.')[0] in {heavy}: raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "from barcodeembed.cli import main\n"
+        "for words in {calls}:\n"
+        "    try: main(words)\n"
+        "    except SystemExit as ended: assert not ended.code, words\n"
+        "assert not {heavy} & {{name.split('.')[0] for name in sys.modules}}\n"
+    )
+    heavy = {"torch", "faiss", "pandas", "numpy", "pyarrow", "pyfastx", "edlib", "Bio", "scipy",
+             "safetensors", "rich"}  # fmt: skip
+    calls = [[*words.split(), "--help"] for words in FLAGS] + [["--version"], ["-V"]]
+    done = subprocess.run(
+        [sys.executable, "-c", script.format(heavy=heavy, calls=calls)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(f"barcodeembed {__version__}\n" * 2)
+
+
+def test_the_api_is_imported_on_first_use():
+    script = (
+        "import sys, barcodeembed\n"
+        "assert not {'torch', 'numpy'} & set(sys.modules)\n"
+        "for name in barcodeembed.__all__: getattr(barcodeembed, name)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+# Exit codes.
+
+
+@pytest.mark.parametrize("arguments, problem", [
+    ([], "Usage: barcodeembed"),
+    (["clasify"], "No such command 'clasify'"),
+    (["classify"], "Missing argument"),
+    (["classify", "{reads}"], "Missing option '-i'"),
+    (["classify", "{reads}", "-i", "{index}", "--treads", "2"], "No such option: --treads"),
+    (["classify", "{reads}", "-i", "{index}", "-t", "0"], "Invalid value for '-t'"),
+    (["classify", "{reads}", "-i", "{index}", "-t", "two"], "Invalid value for '-t'"),
+    (["classify", "{reads}", "-i", "{index}", "--batch-size", "0"], "'--batch-size'"),
+    (["classify", "{reads}", "-i", "{index}", "--min-confidence", "1.1"], "'--min-confidence'"),
+    (["classify", "{reads}", "-i", "{index}", "-k", "0"], "Invalid value for '-k'"),
+    (["classify", "{reads}", "-i", "{index}", "--device", "tpu"], "'tpu' is not one of auto, cpu"),
+    (["classify", "{reads}", "-i", "{index}", "--encoding", "klingon"], "unknown encoding"),
+    (["classify", "{reads}", "-i", "{index}", "--encoding", "hex"], "not a text encoding"),
+    (["classify", "{reads}", "-i", "{index}", "-o", "{reads}"], "is also an input"),
+    (["classify", "{reads}", "-i", "{index}", "-o", "{index}"], "is also an input"),
+    (["classify", "{reads}", "-i", "{index}", "-o", "{link}"], "is also an input"),
+    (["classify", "{reads}", "-i", "{index}", "-o", "{new}", "--hits", "{new}"], "two outputs"),
+    (["classify", "{reads}", "-i", "{index}", "--hits", "-"], "two outputs"),
+    (["embed", "{reads}", "-m", "{model}", "--precision", "fp8"], "is not one of auto, fp32"),
+    (["embed", "{reads}", "-m", "{model}", "--offsets", "0"], "'--offsets'"),
+    (["embed", "{reads}", "-m", "{model}", "-o", "{reads}"], "is also an input"),
+    (["index"], "Usage: barcodeembed index"),
+    (["index", "build", "{reads}", "-m", "{model}"], "Missing option '-o'"),
+    (["index", "build", "{reads}", "-m", "{model}", "-o", "{model}"], "is also an input"),
+    (["index", "build", "{reads}", "-m", "{model}", "-o", "{new}", "--on-conflict", "x"],
+     "'x' is not one of majority, fail"),
+    (["evaluate", "{index}", "--queries", "{reads}", "--against", "oracle"], "'oracle' is not one"),
+    (["evaluate", "{reads}", "--queries", "{reads}"], "need --model"),
+    (["pretrain", "{reads}", "-o", "{new}", "--steps", "2", "--epochs", "1"], "not both"),
+    (["pretrain", "{reads}", "-o", "{new}", "--preset", "gigantic"], "'gigantic' is not one of"),
+])  # fmt: skip
+def test_a_wrong_use_is_2_and_does_nothing(
+    arguments, problem, call, reads, index_bundle, model_bundle, tmp_path
+):
+    (tmp_path / "link").symlink_to(reads)
+    paths = {"reads": reads, "index": index_bundle, "model": model_bundle,
+             "new": tmp_path / "new", "link": tmp_path / "link"}  # fmt: skip
+    before = reads.read_text(), files_in(reads.parent, tmp_path, index_bundle)
+    result = call(*(word.format_map(paths) for word in arguments))
+    assert result.code == 2
+    assert problem in result.out + result.err
+    assert "Traceback" not in result.err
+    assert (reads.read_text(), files_in(reads.parent, tmp_path, index_bundle)) == before
+
+
+@pytest.mark.parametrize("dash", ["\u2013", "\u2014", "\u2212"])
+def test_a_typographic_dash_is_told_from_a_hyphen(dash, call):
+    """Word processors make them of the two hyphens of a command that is copied from a page."""
+    result = call("classify", "reads.fa", f"{dash}index", "x")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (f"barcodeembed: error: '{dash}index' begins with a typographic dash; "
+                          "type --index\n")  # fmt: skip
+
+
+def test_the_choices_that_help_can_name_are_those_that_there_are():
+    """They are spelt twice, so that help needs no torch."""
+    for alias, known in ((options.Device, devices.DEVICES),
+                         (options.Precision, devices.PRECISIONS)):  # fmt: skip
+        (option,) = alias.__metadata__
+        for name in known:
+            assert option.callback(name) == name
+        with pytest.raises(typer.BadParameter, match=", ".join(known)):
+            option.callback("none of them")
+
+
+@pytest.mark.parametrize("arguments, problem", [
+    (["classify", "{absent}", "-i", "{index}"], "absent: cannot be read: No such file"),
+    (["classify", "{folder}", "-i", "{index}"], "folder: is a directory; give a file"),
+    (["classify", "{reads}", "-i", "{absent}"], "absent: does not exist; expected an index"),
+    (["classify", "{reads}", "-i", "{index}", "-m", "{absent}"], "absent: does not exist"),
+    (["classify", "{reads}", "-i", "{index}", "-o", "{absent}/x"], "x: cannot be written: No such"),
+    (["classify", "{reads}", "-i", "{index}", "-o", "{folder}"], "folder: is a directory"),
+    (["classify", "{reads}", "-i", "{index}", "-o", "{reads}/x"], "x: cannot be written: Not a"),
+    (["classify", "{reads}", "-i", "{index}", "-o", "/dev/full"],
+     "/dev/full: cannot be written: No space left on device"),
+    (["classify", "{reads}", "-i", "{index}", "--hits", "/dev/full", "-o", "{new}"],
+     "/dev/full: cannot be written: No space left on device"),
+    (["embed", "{reads}", "-m", "{model}", "-o", "/dev/full"],
+     "/dev/full: cannot be written: No space left on device"),
+    (["embed", "{reads}", "-m", "{model}", "-o", "{new}.xlsx"], "no format has the suffix .xlsx"),
+    (["index", "build", "{reads}", "-m", "{model}", "-o", "{new}"], "no lineage for this record"),
+    (["index", "build", "{absent}", "-m", "{model}", "-o", "{new}"], "absent: cannot be read"),
+    (["index", "build", "{reads}", "-m", "{model}", "-o", "{absent}/x"], "absent is no directory"),
+    (["index", "build", "{reads}", "-m", "{model}", "-o", "{folder}"], "would be deleted"),
+    (["index", "build", "{reads}", "-m", "{model}", "-o", "{reads}x/y"], "is no directory"),
+    (["info", "{absent}"], "absent: does not exist"),
+    (["info", "{reads}"], "reads.fa: is a file, not a bundle directory"),
+    (["evaluate", "{index}", "--queries", "{absent}"], "absent: cannot be read"),
+])  # fmt: skip
+def test_what_cannot_be_done_is_1_in_one_line(
+    arguments, problem, call, reads, index_bundle, model_bundle, tmp_path
+):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    paths = {"reads": reads, "index": index_bundle, "model": model_bundle, "folder": folder,
+             "new": tmp_path / "new", "absent": tmp_path / "absent"}  # fmt: skip
+    before = files_in(reads.parent, tmp_path, index_bundle)
+    result = call(*(word.format_map(paths) for word in arguments))
+    assert result.code == 1
+    assert result.err.startswith("barcodeembed: error: ")
+    assert result.err.count("\n") == 1
+    assert problem in result.err
+    assert files_in(reads.parent, tmp_path, index_bundle) == before
+
+
+def test_a_traceback_is_shown_where_it_is_asked_for(run, tmp_path):
+    for flags, shown in ([], False), (["--debug"], True):
+        result = run("info", tmp_path / "absent", *flags)
+        assert result.code == 1
+        assert ("Traceback" in result.err, result.err.count("\n") > 1) == (shown, shown)
+        assert "absent: does not exist" in result.err
+
+
+def test_success_says_what_was_done_unless_quiet(call, index_bundle, reads, tmp_path):
+    loud = call("classify", reads, "-i", index_bundle)
+    assert loud.code == 0
+    assert re.fullmatch(r"3 records: .*1 unclassifiable\n", loud.err)
+    assert call("classify", reads, "-i", index_bundle, "--quiet") == (0, loud.out, "")
+    (tmp_path / "empty.fa").touch()
+    empty = call("classify", tmp_path / "empty.fa", "-i", index_bundle, "--quiet")
+    assert (empty.code, empty.out.count("\n")) == (0, 1)
+    assert empty.err == f"barcodeembed: warning: {tmp_path / 'empty.fa'}: 0 records\n"
+
+
+def test_the_least_confidence_blanks_names_and_0_shows_all(call, index_bundle, reads):
+    tables = {p: rows_of(call("classify", reads, "-i", index_bundle,
+                              "--min-confidence", p).out) for p in (0, 0.5, 1)}  # fmt: skip
+    named = {p: sum(row[rank] != "NA" for row in rows for rank in RANKS if rank in row)
+             for p, rows in tables.items()}
+    assert named[0] == 14 > named[0.5] >= named[1]
+    for p, rows in tables.items():
+        for row in rows[:2]:
+            for rank in RANKS:
+                if row.get(rank, "NA") != "NA":
+                    assert float(row[f"{rank}_confidence"]) >= p
+
+
+def test_info_describes_both_kinds(call, model_bundle, index_bundle):
+    import json
+
+    for bundle, kind, names in ((model_bundle, "model", {"fingerprint", "max_bases", "model"}),
+                                (index_bundle, "index", {"embedder", "records", "taxa"})):
+        described = json.loads(call("info", bundle, "--json").out)
+        assert described["kind"] == kind
+        assert names <= described.keys()
+        shown = call("info", bundle)
+        assert shown.code == 0
+        assert all(name in shown.out for name in described)
+    assert described["records"] == 605
+    assert described["taxa"]["species"] == 139
+
+
+def test_a_file_name_of_any_bytes_works(run, index_bundle, reads, tmp_path):
+    odd = bytes(tmp_path) + b"/r\xf6ads\n.fa"
+    with open(odd, "wb") as stream:
+        stream.write(reads.read_bytes() + b">bad\nAC!T\n")
+    words = [*map(str.encode, command("classify")), odd, b"-i", bytes(index_bundle)]
+    done = subprocess.run(words, capture_output=True, env={"LC_ALL": "C"})
+    assert done.returncode == 1
+    assert done.stderr.count(b"\n") == 1
+    assert b"ads" in done.stderr and b":8 (bad): character '!'" in done.stderr
+
+
+# Streams, of which only a process has its own.
+
+
+def test_a_full_standard_output_is_1(run, index_bundle, model_bundle, reads):
+    for words in (("classify", reads, "-i", index_bundle), ("info", model_bundle)):
+        with open("/dev/full", "w") as full:
+            result = run(*words, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        assert result.code == 1
+        assert result.err == "barcodeembed: error: standard output: No space left on device\n"
+
+
+def test_a_reader_that_leaves_is_141_and_no_more(index_bundle, tmp_path):
+    """``| head -1``: with more rows to come than any pipe holds."""
+    (tmp_path / "reads.fa").write_text("".join(f">r{i}\nACGT\n" for i in range(60_000)))
+    process = subprocess.Popen(
+        command("classify", tmp_path / "reads.fa", "-i", index_bundle),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline().split("\t")[0] == "query_id"
+    process.stdout.close()
+    assert (process.wait(60), process.stderr.read()) == (141, "")
+
+
+@pytest.mark.parametrize("closed, code, problem", [
+    ("<&-", 1, "standard input: is closed; nothing can be read from it"),
+    (">&-", 1, "standard output is closed; -o FILE writes to a file"),
+    ("2>&-", 0, None),
+])  # fmt: skip
+def test_a_closed_stream_is_no_traceback(closed, code, problem, index_bundle, reads):
+    source = "-" if closed == "<&-" else str(reads)
+    words = command("classify", source, "-i", index_bundle)
+    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *words],
+                          capture_output=True, text=True, stdin=subprocess.DEVNULL)  # fmt: skip
+    assert done.returncode == code
+    if problem:
+        assert done.stderr == f"barcodeembed: error: {problem}\n"
+    else:
+        assert len(rows_of(done.stdout)) == 3

@@ -1,0 +1,379 @@
+"""All or nothing: whatever fails, an output keeps its old content or gets the whole of the new."""
+
+from __future__ import annotations
+
+import builtins
+import bz2
+import errno
+import gzip
+import io
+import lzma
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import files_in
+
+from barcodeembed import files
+from barcodeembed.errors import OutputError
+from barcodeembed.files import open_output, refuse_directory, replace_directory, replace_file
+from barcodeembed.index.bundle import open_index
+from barcodeembed.manifest import open_bundle, write_manifest
+
+ROWS = [f"row {number}" for number in range(3_000)]
+TEXT = "".join(f"{row}\n" for row in ROWS)
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class Faults:
+    """Counts the calls that could fail and makes the N-th of them fail."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.calls = at, 0
+
+    def strike(self) -> None:
+        self.calls += 1
+        if self.calls == self.at:
+            raise FULL
+
+    def before(self, function: Callable) -> Callable:
+        def faulty(*arguments, **options):
+            self.strike()
+            return function(*arguments, **options)
+
+        return faulty
+
+
+class FaultyFile(io.FileIO):
+    """A file whose writes are among the calls that can fail."""
+
+    faults: Faults
+
+    def write(self, data) -> int:
+        self.faults.strike()
+        return super().write(data)
+
+
+@contextmanager
+def failing(at: int, under: Path, monkeypatch) -> Iterator[Faults]:
+    """Make the N-th write, flush, rename or opening for writing under a folder fail."""
+    faults = Faults(at)
+
+    def faulty_open(path, mode="r", *arguments, **options):
+        if isinstance(path, int) or set(mode).isdisjoint("wx") or under not in Path(path).parents:
+            return real_open(path, mode, *arguments, **options)
+        faults.strike()
+        raw = FaultyFile(path, mode.replace("b", "").replace("t", ""))
+        raw.faults = faults
+        buffered = io.BufferedWriter(raw, 512)  # so that writes fail within a block, too
+        text_options = {k: v for k, v in options.items() if k in ("encoding", "newline")}
+        return buffered if "b" in mode else io.TextIOWrapper(buffered, **text_options)
+
+    real_open = builtins.open
+    with monkeypatch.context() as patch:
+        for name in ("fsync", "replace", "rename", "mkdir"):
+            patch.setattr(os, name, faults.before(getattr(os, name)))
+        for module in (builtins, io):
+            patch.setattr(module, "open", faulty_open)
+        yield faults
+
+
+def fail_until_success(write: Callable[[], None], folder: Path, monkeypatch) -> Iterator[int]:
+    """Run ``write`` with its first, second, ... call failing; yields after each failure."""
+    for at in range(1, 500):
+        with failing(at, folder, monkeypatch) as faults:
+            try:
+                write()
+            except OutputError as error:
+                assert re.search("No space left on device|is the disk full", str(error))
+                assert faults.calls >= at
+            else:
+                assert faults.calls < at, "a failure was not noticed"
+                return
+        yield at
+    raise AssertionError("it never succeeded")
+
+
+@pytest.mark.parametrize("old", [None, "old\n"])
+@pytest.mark.parametrize("suffix", ["", ".gz", ".xz"])
+def test_a_file_survives_the_failure_of_any_call(old, suffix, tmp_path, monkeypatch):
+    target = tmp_path / f"table.tsv{suffix}"
+
+    def write() -> None:
+        with open_output(target) as stream:
+            stream.writelines(f"{row}\n" for row in ROWS[:400])
+
+    write()
+    new = target.read_bytes()
+    target.unlink()
+    if old is not None:
+        target.write_text(old)
+    failures = 0
+    for _ in fail_until_success(write, tmp_path, monkeypatch):
+        failures += 1
+        found = target.read_bytes() if target.exists() else None
+        # The last call, the flush of the folder, fails when the new file is in its place.
+        assert found in (old and old.encode(), new)
+        assert files_in(tmp_path) <= {target}
+    assert failures >= 5
+    assert target.read_bytes() == new
+    assert files_in(tmp_path) == {target}
+
+
+def make_bundle(path: Path, content: str) -> None:
+    with replace_directory(path) as folder:
+        (folder / "part").mkdir()
+        (folder / "part" / "a.txt").write_text(content)
+        (folder / "b.txt").write_text(content)
+        write_manifest(folder, "test", 1)
+
+
+def content_of(path: Path) -> str | None:
+    """Return what a whole bundle holds; None where there is no bundle."""
+    if not path.exists():
+        return None
+    open_bundle(path, "test", 1)
+    first, second = (path / "part" / "a.txt").read_text(), (path / "b.txt").read_text()
+    assert first == second
+    return first
+
+
+@pytest.mark.parametrize("old", [None, "old"])
+def test_a_bundle_survives_the_failure_of_any_call(old, tmp_path, monkeypatch):
+    target = tmp_path / "bundle"
+    if old:
+        make_bundle(target, old)
+    failures = 0
+    for _ in fail_until_success(lambda: make_bundle(target, "new"), tmp_path, monkeypatch):
+        failures += 1
+        assert content_of(target) in (old, "new")
+        assert {path.name for path in tmp_path.iterdir()} <= {"bundle"}
+    assert failures >= 10
+    assert content_of(target) == "new"
+
+
+@pytest.fixture
+def two_references(tmp_path) -> Path:
+    """Two short references of two ranks: an index of them is built in a moment."""
+    path = tmp_path / "two.fa"
+    path.write_text(
+        f">a;tax=g:Apis,s:Apis_mellifera;\n{'ACGTTGCATCAG' * 10}\n"
+        f">b;tax=g:Bombus,s:Bombus_terrestris;\n{'GGATTCAACTCA' * 10}\n"
+    )
+    return path
+
+
+def test_an_index_survives_the_failure_of_any_call(
+    two_references, model_bundle, call, tmp_path, monkeypatch
+):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    target, ended = folder / "two.bix", []
+
+    def build() -> None:
+        ended.append(call("index", "build", two_references, "-m", model_bundle, "-o", target, "-q"))
+        if ended[-1].code:
+            raise OutputError(ended[-1].err)
+
+    failures = 0
+    for _ in fail_until_success(build, folder, monkeypatch):
+        failures += 1
+        assert ended[-1].code == 1
+        assert ended[-1].err.count("\n") == 1
+        assert str(target) in ended[-1].err
+        assert {path.name for path in folder.iterdir()} <= {"two.bix"}
+        if target.exists():  # the last call, the flush of the folder, failed
+            open_index(target)
+            shutil.rmtree(target)
+    assert failures >= 20
+    assert len(open_index(target).record_ids) == 2
+
+
+def test_an_index_survives_a_full_disk(two_references, model_bundle, run, tmp_path):
+    """The system itself refuses to let a file grow: NumPy, SQLite and sendfile meet it, too."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    target = folder / "two.bix"
+
+    def limit(size: int) -> Callable[[], None]:
+        return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    for size in (300, 20_000, 100_000):
+        result = run("index", "build", two_references, "-m", model_bundle, "-o", target,
+                     preexec_fn=limit(size))
+        assert result.code == 1
+        assert result.err.startswith(f"barcodeembed: error: {target}: cannot be written: ")
+        assert result.err.count("\n") == 1
+        assert files_in(folder) == set()
+
+
+def test_an_error_of_the_block_leaves_the_old_file(tmp_path):
+    target = tmp_path / "table.tsv"
+    target.write_text("old")
+    with pytest.raises(ZeroDivisionError), replace_file(target) as stream:
+        stream.write(b"half")
+        raise ZeroDivisionError
+    with pytest.raises(KeyboardInterrupt), open_output(target) as stream:
+        stream.write("half")
+        raise KeyboardInterrupt
+    assert target.read_text() == "old"
+    assert files_in(tmp_path) == {target}
+
+
+@pytest.mark.parametrize("suffix, expand", [
+    ("", lambda data: data), (".gz", gzip.decompress), (".bz2", bz2.decompress),
+    (".xz", lzma.decompress),
+])  # fmt: skip
+def test_the_suffix_asks_for_the_compression_and_the_bytes_hold_no_time(suffix, expand, tmp_path):
+    written = []
+    for name in ("one", "other"):
+        with open_output(tmp_path / f"{name}{suffix}") as stream:
+            stream.write(TEXT)
+        written.append((tmp_path / f"{name}{suffix}").read_bytes())
+    assert expand(written[0]).decode() == TEXT
+    assert written[0] == written[1]
+    assert not suffix or len(written[0]) < len(TEXT) / 2
+
+
+def test_writers_of_one_file_do_not_mix(tmp_path):
+    """The last to end wins whole, though both wrote at the same time."""
+    target = tmp_path / "table.tsv"
+    started = threading.Barrier(2)
+
+    def write(letter: str) -> None:
+        with open_output(target) as stream:
+            for _ in range(1_000):
+                stream.write(letter * 100)
+            started.wait()
+
+    threads = [threading.Thread(target=write, args=letter) for letter in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert target.read_text() in ("a" * 100_000, "b" * 100_000)
+    assert files_in(tmp_path) == {target}
+
+
+def test_the_leftover_of_a_killed_process_is_in_nobodys_way(tmp_path):
+    """In containers process numbers recur: the leftover may have ours."""
+    target = tmp_path / "table.tsv"
+    (tmp_path / f".table.tsv.tmp-{os.getpid()}").write_text("half")
+    with replace_file(target) as stream:
+        stream.write(b"new")
+    assert target.read_bytes() == b"new"
+
+
+def test_a_link_stays_and_leads_to_the_new_content(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "table.tsv").write_text("old")
+    (tmp_path / "table.tsv").symlink_to("disk/table.tsv")
+    with replace_file(tmp_path / "table.tsv") as stream:
+        stream.write(b"new")
+    make_bundle(tmp_path / "disk" / "bundle", "old")
+    (tmp_path / "bundle").symlink_to("disk/bundle")
+    make_bundle(tmp_path / "bundle", "new")
+    for name, read in (("table.tsv", Path.read_text), ("bundle", content_of)):
+        assert (tmp_path / name).is_symlink()
+        assert read(tmp_path / "disk" / name) == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"disk", "table.tsv", "bundle"}
+    assert {path.name for path in (tmp_path / "disk").iterdir()} == {"table.tsv", "bundle"}
+
+
+def test_a_device_is_written_to_and_stays(tmp_path):
+    with pytest.raises(OutputError, match="/dev/full: cannot be written: No space left"):
+        with open_output("/dev/full") as stream:
+            stream.write(TEXT)
+    os.mkfifo(tmp_path / "fifo")
+    read = []
+    reader = threading.Thread(target=lambda: read.append((tmp_path / "fifo").read_text()))
+    reader.start()
+    with open_output(tmp_path / "fifo") as stream:
+        stream.write(TEXT)
+    reader.join()
+    assert read == [TEXT]
+    assert (tmp_path / "fifo").is_fifo()
+
+
+@pytest.mark.parametrize("target", ["into_file", "to_pipe"])
+def test_dev_stdout_is_standard_output(target, tmp_path):
+    """Redirected to a file, ``/dev/stdout`` looks like one, and must not be replaced in /dev."""
+    script = (
+        "from barcodeembed.files import open_output\n"
+        "with open_output('/dev/stdout') as stream: stream.write('rows\\n')"
+    )
+    before = os.readlink("/dev/stdout")
+    with open(tmp_path / "out", "w") as stream:
+        stdout = stream if target == "into_file" else subprocess.PIPE
+        done = subprocess.run([sys.executable, "-c", script], stdout=stdout, text=True, check=True)
+    found = (tmp_path / "out").read_text() if target == "into_file" else done.stdout
+    assert found == "rows\n"
+    assert os.readlink("/dev/stdout") == before
+
+
+@pytest.mark.parametrize("path, problem", [
+    (".", "is a directory"),
+    ("folder", "is a directory"),
+    ("missing/table.tsv", "No such file or directory"),
+    ("table.tsv/inside", "Not a directory"),
+    ("x" * 300, "File name too long"),
+])  # fmt: skip
+def test_a_file_that_cannot_be_written_is_named(path, problem, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "table.tsv").write_text("old")
+    with pytest.raises(OutputError, match=problem) as refused, replace_file(path):
+        raise AssertionError("the block must not be entered")
+    assert str(refused.value).startswith(f"{path}: ")
+    assert files_in(tmp_path) == {tmp_path / "folder", tmp_path / "table.tsv"}
+
+
+@pytest.mark.parametrize("path, problem", [
+    (".", "with other files in it"),
+    ("precious", "with other files in it, which would be deleted"),
+    ("file", "exists and is no bundle directory"),
+    ("missing/bundle", "is no directory"),
+    ("file/bundle", "is no directory"),
+])  # fmt: skip
+def test_a_bundle_deletes_nothing_but_a_bundle(path, problem, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.txt").write_text("years of work")
+    before = files_in(tmp_path)
+    for attempt in (refuse_directory, lambda path: make_bundle(path, "new")):
+        with pytest.raises(OutputError, match=problem):
+            attempt(path)
+    assert files_in(tmp_path) == before
+
+
+def test_an_empty_folder_and_an_older_bundle_are_replaced(tmp_path):
+    (tmp_path / "bundle").mkdir()
+    for content in ("one", "other"):
+        make_bundle(tmp_path / "bundle", content)
+        assert content_of(tmp_path / "bundle") == content
+
+
+def test_a_bundle_is_readable_by_whom_new_files_are(tmp_path):
+    """safetensors gives its files to their owner alone."""
+    with replace_directory(tmp_path / "bundle") as folder:
+        (folder / "private").touch(mode=0o600)
+    (tmp_path / "usual").touch()
+    modes = [path.stat().st_mode for path in (tmp_path / "usual", tmp_path / "bundle" / "private")]
+    assert modes[0] == modes[1]
+
+
+def test_standard_output_is_left_open(capfd):
+    with open_output(files.STDOUT) as stream:
+        stream.write("data\n")
+    print("more")
+    sys.stdout.flush()
+    assert capfd.readouterr().out == "data\nmore\n"

@@ -1,0 +1,313 @@
+"""Every way to write records is read as Biopython and the csv module read it, or refused."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import lzma
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from Bio.SeqIO.FastaIO import SimpleFastaParser
+from Bio.SeqIO.QualityIO import FastqGeneralIterator
+from conftest import SIMULATED
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from barcodeembed.errors import InputError, InputWarning
+from barcodeembed.sequences import fasta
+from barcodeembed.sequences.reading import chain_records, read_records
+
+ENDS = ("\n", "\r\n", "\r")
+COMPRESS = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
+
+# Letters that a FASTA file may hold, and characters that an id may: all that shows, no space.
+letters = st.text("ACGTacgtUuNnRYSWKMBDHVryswkmbdhv-.", max_size=200)
+ids = st.text(
+    st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=20
+)
+descriptions = st.text(st.characters(codec="ascii", categories=("L", "N", "P")) | st.just(" "),
+                       max_size=20)
+records = st.lists(st.tuples(ids, descriptions, letters), max_size=6)
+a_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+
+
+def read(content: bytes | str, path: Path, **options) -> list[fasta.SequenceRecord]:
+    """Write a file and read its records."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(read_records(path, **options))
+
+
+@st.composite
+def containers(draw, content: bytes) -> bytes:
+    """Compress content, cut into any number of members or streams, or leave it plain."""
+    name = draw(st.sampled_from(sorted(COMPRESS)))
+    cuts = sorted(draw(st.lists(st.integers(0, len(content)), max_size=3)))
+    parts = [content[a:b] for a, b in zip([0, *cuts], [*cuts, len(content)], strict=True)]
+    return b"".join(map(COMPRESS[name], parts))
+
+
+@st.composite
+def fasta_texts(draw) -> str:
+    """Write records with lines of any length, blank lines and trailing blanks anywhere."""
+    blanks = st.sampled_from(["", "", "", " ", "\t", "\n", "\n \n"])
+    text = draw(st.sampled_from(["", "\n", "\n\n"]))
+    for identifier, description, sequence in draw(records):
+        separator = draw(st.sampled_from([" ", "\t", "  "])) if description.strip() else ""
+        text += f">{identifier}{separator}{description}{draw(blanks)}\n"
+        while sequence:
+            width = draw(st.integers(1, 80))
+            text += sequence[:width] + draw(blanks) + "\n"
+            sequence = sequence[width:]
+    return text if draw(st.booleans()) else text.rstrip("\n")
+
+
+@a_file
+@given(data=st.data())
+def test_fasta_is_read_as_biopython_reads_it(data, tmp_path):
+    text = data.draw(fasta_texts())
+    expected = [
+        (title.split(None, 1)[0], " ".join(title.split(None, 1)[1:]).strip(), sequence)
+        for title, sequence in SimpleFastaParser(io.StringIO(text.replace("\t", " ")))
+    ]
+    written = text.replace("\n", data.draw(st.sampled_from(ENDS))).encode()
+    mark = data.draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))
+    found = read(data.draw(containers(mark + written)), tmp_path / "x")
+    assert [(r.id, r.description, r.sequence) for r in found] == expected
+    assert [r.length for r in found] == [len(sequence) for *_, sequence in expected]
+    heads = [n for n, line in enumerate(text.split("\n"), 1) if line.startswith(">")]
+    assert [r.line for r in found] == heads
+    assert {r.flags for r in found} <= {()}
+
+
+@a_file
+@given(text=fasta_texts().filter(lambda text: max(map(len, text.split("\n"))) < 60),
+       piece=st.integers(61, 70), limit=st.integers(1, 300))
+def test_lines_longer_than_a_piece_are_read_in_pieces(text, piece, limit, tmp_path, monkeypatch):
+    """What a mebibyte is to real files, 61 characters are here: unwrapped lines are longer."""
+    unwrapped = "".join(f">{r.id}\n{r.sequence}\n" for r in read(text, tmp_path / "x"))
+    expected = read(unwrapped, tmp_path / "x")
+    monkeypatch.setattr(fasta, "PIECE", piece)
+    found = read(unwrapped, tmp_path / "x", limit=limit)
+    assert [r.sequence for r in found] == [r.sequence[:limit] for r in expected]
+    assert [(r.id, r.length, r.line) for r in found] == [(r.id, r.length, r.line) for r in expected]
+
+
+@a_file
+@given(data=st.data(), records=st.lists(st.tuples(ids, st.text("ACGTN", max_size=50)), max_size=6))
+def test_fastq_is_read_as_biopython_reads_it(data, records, tmp_path):
+    text = ""
+    for identifier, sequence in records:
+        quality = data.draw(st.text(st.characters(min_codepoint=33, max_codepoint=126),
+                                    min_size=len(sequence), max_size=len(sequence)))
+        # Wrapped FASTQ is rare and read, too; a quality line may then not begin with "@".
+        cut = data.draw(st.integers(0, len(sequence)))
+        wrapped = 0 < cut < len(sequence) and quality[cut] != "@"
+        join = "\n" if wrapped else ""
+        again = data.draw(st.sampled_from(["", identifier]))
+        text += (f"@{identifier}\n{sequence[:cut]}{join}{sequence[cut:]}\n"
+                 f"+{again}\n{quality[:cut]}{join}{quality[cut:]}\n")
+    expected = [(title, sequence)
+                for title, sequence, _ in FastqGeneralIterator(io.StringIO(text))]
+    written = text.replace("\n", data.draw(st.sampled_from(ENDS))).encode()
+    found = read(data.draw(containers(written)), tmp_path / "x")
+    assert [(r.id, r.sequence) for r in found] == expected
+
+
+cells = st.text(st.characters(codec="utf-8", exclude_characters="\r\0", exclude_categories=["Cs"]),
+                max_size=12)
+
+
+@a_file
+@given(data=st.data(), rows=st.lists(st.tuples(ids, cells, letters), max_size=6),
+       quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), delimiter=st.sampled_from(",;"))
+def test_csv_is_read_as_the_csv_module_reads_it(data, rows, quoting, delimiter, tmp_path):
+    """Quotes, delimiters and line ends in a cell, and cells that pandas would take for nothing."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, delimiter=delimiter, quoting=quoting, lineterminator="\n")
+    writer.writerow(["processid", "Country", "nucleotides"])
+    writer.writerows(rows)
+    text = stream.getvalue()
+    expected = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+    found = read(data.draw(containers(text.encode())), tmp_path / "x")
+    assert [(r.id, r.fields["country"], r.sequence) for r in found] == [
+        (row["processid"], row["Country"], row["nucleotides"].strip()) for row in expected
+    ]
+    # The line of a record is the one on which its row begins.
+    lines = text.split("\n")
+    assert all(lines[r.line - 1].strip('"').startswith(r.id.replace('"', '""')) for r in found)
+
+
+@a_file
+@given(rows=st.lists(st.tuples(ids, st.text(st.characters(codec="utf-8", exclude_categories=("C",)),
+                                            max_size=12), letters), max_size=6),
+       end=st.sampled_from(ENDS))
+def test_nothing_in_a_tsv_is_a_quote(rows, end, tmp_path):
+    text = "id\tcountry\tnuc\n" + "".join("\t".join(row) + "\n" for row in rows)
+    found = read(text.replace("\n", end), tmp_path / "x")
+    assert [(r.id, r.fields["country"], r.sequence) for r in found] == [
+        (i.replace(" ", "_"), country, sequence) for i, country, sequence in rows
+    ]
+    assert [r.line for r in found] == list(range(2, len(rows) + 2))
+
+
+@pytest.mark.parametrize("header, row, expected", [
+    # BOLD's export and its older API, BIOSCAN-5M, CanadianInvertebrates.
+    ("processid\tsampleid\tkingdom\tspecies\tnuc\tcountry/ocean", "A-1\tS1\tK\tS\tAC-G\tNA",
+     ("A-1", "AC-G")),
+    ("processid\trecordID\tspecies_name\tnucleotides", "A-1\t7\tApis mellifera\tACG",
+     ("A-1", "ACG")),
+    ("sampleid,processid,dna_barcode,dna_bin", 'BIOUG1,"A,1",acgt,', ("A,1", "acgt")),
+    ('"Processid","Nucleotides"', '"A ""1""","ACGT"', ('A_"1"', "ACGT")),
+    ("\ufeffRecord_ID , Sequence", "r1,ACGT", ("r1", "ACGT")),
+    ("genus;sequence", "Apis;ACGT", ("record_000001", "ACGT")),
+    ("id\tsequence\tnuc", "r1\tAAA\tCCC", ("r1", "CCC")),
+    ("#ID\tsequence", "None\tnan", ("None", "nan")),
+])  # fmt: skip
+def test_the_headers_of_the_sources_are_known(header, row, expected, tmp_path):
+    (record,) = read(f"{header}\n{row}\n", tmp_path / "x")
+    assert (record.id, record.sequence) == expected
+    assert record.flags == (("no_id",) if record.id.startswith("record_") else ())
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("lines, number, record", [
+    ([">a", "ACGT", "", ">b", "AC", "A!GT", ">c"], 6, "b"),
+    (["", "", "ACGT"], 3, None),
+    ([">a", "ACGT", ">b>", "AC>GT"], 4, "b>"),
+    ([">a", "ACGT", ">b\x07"], 3, None),
+    ([">a", "ACGT", "", f">{'x' * 70_000}"], 4, None),
+    (["", "@a", "ACGT", "+", "IIII", "@b", "AC!T", "+", "IIII"], 7, "b"),
+    (["@a", "ACGT", "+", "IIII", "", "@b", "ACGT", "+", "III", "@c", "AC", "+", "II"], 6, None),
+    (["@a", "ACGT", "+", "IIII", "@b", "ACGT"], 5, None),
+    (["", "id,nuc", "a,ACGT", "", "b,ACGT,"], 5, None),
+    (["id,x,nuc", 'a,"1', "2", '3",ACGT', "b,,AC!T"], 5, "b"),
+    (["id,x,nuc", "a,1,ACGT", 'b,"1', "2", '3",AC!T'], 3, "b"),
+    (["id,nuc", "a,ACGT", 'b,"AC"GT', "c,ACGT"], 3, None),
+    (["id\tnuc", "a\tACGT", "b\x1fc\tACGT"], 3, None),
+])  # fmt: skip
+def test_an_error_is_at_its_line(lines, number, record, end, tmp_path):
+    with pytest.raises(InputError) as refused:
+        read(end.join(lines) + end, tmp_path / "x")
+    assert (refused.value.line, refused.value.record) == (number, record)
+    assert str(refused.value).startswith(f"{tmp_path / 'x'}:{number}")
+
+
+@a_file
+@given(text=fasta_texts(), byte=st.sampled_from([b"\xff", b"\xe9", b"\xc3"]), data=st.data())
+def test_a_byte_that_is_no_text_is_at_its_line(text, byte, data, tmp_path):
+    """Wherever it stands in a header, though decoders work on blocks."""
+    heads = [n for n, line in enumerate(text.split("\n")) if line.startswith(">")]
+    if not heads:
+        return
+    lines = text.encode().split(b"\n")
+    at = data.draw(st.sampled_from(heads))
+    lines[at] += b"Gr" + byte + b"sse"
+    with pytest.raises(InputError, match=f"byte 0x{byte.hex()} is not utf-8 text") as refused:
+        read(b"\n".join(lines), tmp_path / "x")
+    assert refused.value.line == at + 1
+
+
+def test_an_encoding_is_what_the_user_says(tmp_path):
+    for name in ("utf-8", "UTF8", "utf_8"):
+        assert read("\ufeff>Größe\nACGT\n", tmp_path / "x", encoding=name)[0].id == "Größe"
+    assert read(">Größe\nA\n".encode("cp1252"), tmp_path / "x", encoding="cp1252")[0].id == "Größe"
+
+
+SMALL = "".join(f">r{i}\n{'ACGTTGCA' * (i % 5 + 1)}\n" for i in range(60)).encode()
+
+
+def outcome(content: bytes, path: Path) -> list[str] | None:
+    try:
+        return [f"{r.id} {r.sequence}" for r in read(content, path)]
+    except InputError as error:
+        assert str(error).startswith(str(path))
+        return None
+
+
+@pytest.mark.parametrize("container", ["gzip", "bzip2", "xz"])
+@pytest.mark.parametrize("streams", [1, 2])
+def test_no_damage_to_a_container_loses_a_record(container, streams, tmp_path):
+    """Cut anywhere or changed anywhere, it is refused, or read whole: never in part."""
+    middle = len(SMALL) // 2
+    parts = [SMALL] if streams == 1 else [SMALL[:middle], SMALL[middle:]]
+    packed = [COMPRESS[container](part) for part in parts]
+    whole = b"".join(packed)
+    expected = outcome(SMALL, tmp_path / "x")
+    assert outcome(whole, tmp_path / "x") == expected
+    assert outcome(whole + bytes(1_024), tmp_path / "x") == expected
+    assert outcome(whole + b"garbage", tmp_path / "x") is None
+    step = max(1, len(whole) // 150)
+    for cut in range(1, len(whole), step):
+        if cut != len(packed[0]):  # where it is a whole file of its own
+            assert outcome(whole[:cut], tmp_path / "x") is None, cut
+    for at in range(0, len(whole), step):
+        changed = bytearray(whole)
+        changed[at] ^= 0x10
+        assert outcome(bytes(changed), tmp_path / "x") in (None, expected), at
+
+
+@pytest.mark.filterwarnings("ignore::barcodeembed.errors.InputWarning")
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300) | st.text(max_size=100).map(str.encode)
+       | st.lists(st.sampled_from([b">", b"a", b"ACGT", b"\n", b"\r", b"@", b"+", b",", b'"',
+                                   b"id\tnuc", b"id,nuc", b"\t", b";", b"\x00", b"\xff", b" "]),
+                  max_size=30).map(b"".join))
+def test_any_bytes_are_records_or_an_error_that_names_the_file(content, tmp_path):
+    found = outcome(content, tmp_path / "x")
+    for line in found or ():
+        assert line.split(" ")[0].isprintable()
+
+
+def test_memory_is_that_of_a_record_not_of_the_file(tmp_path):
+    """A chromosome on one line and one on many: what is kept of each is its first megabase."""
+    with open(tmp_path / "x", "w") as stream:
+        stream.write(">line\n" + "ACGTTGCA" * 1_500_000 + "\n>lines\n")
+        stream.writelines("ACGTTGCAAC\n" for _ in range(300_000))
+    tracemalloc.start()
+    kept = [(r.id, len(r.sequence), r.length) for r in read_records(tmp_path / "x")]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert kept == [("line", 1_000_000, 12_000_000), ("lines", 1_000_000, 3_000_000)]
+    assert peak < 12_000_000
+
+
+def test_files_are_closed_and_chained(tmp_path):
+    (tmp_path / "a").write_text(">a\nAC\n")
+    (tmp_path / "b").write_text("id,nuc\nb,GT\n")
+    found = chain_records([tmp_path / "a", tmp_path / "b"])
+    assert [(r.id, r.sequence) for r in found] == [("a", "AC"), ("b", "GT")]
+    records = read_records(SIMULATED / "reference.fasta")
+    assert next(records).id.startswith("SIM00001")
+    records.close()  # with PYTHONDEVMODE=1 a file left open would warn here
+
+
+def test_comments_are_skipped_with_a_warning(tmp_path):
+    with pytest.warns(InputWarning, match="taken for comments"):
+        assert [r.line for r in read(";a\n\n;b\n>s1\nAC\n", tmp_path / "x")] == [4]
+
+
+@pytest.mark.parametrize("path, problem", [
+    (".", "is a directory; give a file"),
+    ("missing.fa", "cannot be read: No such file or directory"),
+    ("/proc/self/mem", "cannot be read: Input/output error"),
+    ("x" * 300, "cannot be read: File name too long"),
+])  # fmt: skip
+def test_a_file_that_cannot_be_read_is_named(path, problem):
+    with pytest.raises(InputError) as refused:
+        list(read_records(path))
+    assert str(refused.value) == f"{path}: {problem}"
+
+
+def test_real_tables_are_read_as_the_csv_module_reads_them(coi):
+    path = coi / "mini" / "reference.tsv.gz"
+    with gzip.open(path, "rt") as stream:
+        expected = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+    found = list(read_records(path))
+    assert len(found) == len(expected) == 3_008
+    for number, (record, row) in enumerate(zip(found, expected, strict=True), 2):
+        assert (record.id, record.sequence) == (row["record_id"], row.pop("nucleotides"))
+        assert (record.fields, record.line) == (row, number)
