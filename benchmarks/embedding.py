@@ -27,22 +27,28 @@ _LENGTH = 658
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
-def seconds_of(work: Callable[[], object], budget: float) -> float:
-    """Return the median seconds of one call, of 3 calls or as many as fit the budget."""
+def seconds_of(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
     work()
-    times: list[float] = []
-    while len(times) < 3 or sum(times) < budget:
-        began = time.perf_counter()
+    return time.perf_counter() - began
+
+
+def in_turn(works: list[Callable[[], object]], budget: float) -> list[float]:
+    """Return the median seconds of each work, done in turn: a machine's drift meets all alike."""
+    for work in works:
         work()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
+    rounds: list[list[float]] = []
+    began = time.perf_counter()
+    while len(rounds) < 5 or time.perf_counter() - began < budget:
+        rounds.append([seconds_of(work) for work in works])
+    return [statistics.median(times) for times in zip(*rounds, strict=True)]
 
 
-def matrix_rate(precision: str, budget: float) -> float:
-    """Return multiply-adds per second of a 2048 x 2048 x 2048 product."""
+def matrix_product(precision: str) -> tuple[Callable[[], object], int]:
+    """Return a square matrix product and its multiply-adds."""
     size = 2_048
     a, b = (torch.randn(size, size, dtype=_TYPES[precision]) for _ in range(2))
-    return size**3 / seconds_of(lambda: a @ b, budget)
+    return lambda: a @ b, size**3
 
 
 def barcodes(count: int) -> list[str]:
@@ -69,12 +75,14 @@ def main() -> None:
         model = ModelBundle(Encoder(config), name, {})
         work = config.multiply_adds(config.tokenizer.count_tokens(_LENGTH))
         for precision in _TYPES:
-            rate = matrix_rate(precision, arguments.seconds / 4)
+            product, multiply_adds = matrix_product(precision)
             embedder = Embedder(model, device="cpu", precision=precision)
-            count = max(74, int(0.25 * rate / work))
-            sequences = barcodes(count)
-            speed = count / seconds_of(lambda e=embedder, s=sequences: e.embed(s),
-                                       arguments.seconds)
+            # About a second's work, and whole micro-batches.
+            sequences = barcodes(max(36, int(5e10 / work)))
+            taken, taken_by_product = in_turn(
+                [lambda e=embedder, s=sequences: e.embed(s), product], arguments.seconds
+            )
+            speed, rate = len(sequences) / taken, multiply_adds / taken_by_product
             print(f"| {name} | {precision} | {speed:,.0f} | {speed * work / 1e9:,.1f} "
                   f"| {rate / 1e9:,.1f} | {rate / work:,.0f} | {speed * work / rate:.2f} |",
                   flush=True)

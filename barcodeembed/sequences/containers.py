@@ -114,7 +114,11 @@ def open_source(source: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
             raw = open(source, "rb", buffering=0)
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", source) from None
-    stream, start = _peek(raw)
+    try:
+        stream, start = _peek(raw)
+    except BaseException:
+        raw.close()
+        raise
     if start.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=stream), "gzip"  # type: ignore[return-value]
     if start.startswith(b"BZh"):
