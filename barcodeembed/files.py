@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from barcodeembed.errors import OutputError
-from barcodeembed.manifest import MANIFEST
+from barcodeembed.manifest import kind_of
 
 STDOUT = "-"
 
@@ -52,14 +52,14 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def replace_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give an empty directory that becomes ``path`` when the block ends well.
+def replace_directory(path: str | os.PathLike[str], kind: str) -> Iterator[Path]:
+    """Give an empty directory that becomes ``path``, a bundle, when the block ends well.
 
     A directory that stood there is moved aside first and deleted last, so that a crash at any
     point leaves the old one or the new one, whole. Raises OutputError where refuse_directory does
     or the system refuses.
     """
-    refuse_directory(path)
+    refuse_directory(path, kind)
     target = _behind_links(Path(path))
     temporary, old = _aside(target), _aside(target, "old")
     with _naming(Path(path)):
@@ -83,18 +83,18 @@ def replace_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def refuse_directory(path: str | os.PathLike[str]) -> None:
+def refuse_directory(path: str | os.PathLike[str], kind: str) -> None:
     """Raise OutputError where a bundle cannot be put at ``path``; worth asking before the work.
 
-    What stands there may only be a bundle or an empty directory: it would be deleted.
+    What stands there may only be a bundle of that kind or an empty directory: it would be deleted.
     """
     path = Path(path)
     if os.path.exists(path) and not os.path.isdir(path):
         raise OutputError(f"{path}: exists and is no bundle directory")
-    if os.path.isdir(path) and not os.path.isfile(path / MANIFEST) and os.listdir(path):
+    if os.path.isdir(path) and os.listdir(path) and kind_of(path) != kind:
         raise OutputError(
-            f"{path}: is a directory with other files in it, which would be deleted; "
-            "give a new name"
+            f"{path}: is a directory with something else in it than a bundle of kind {kind}, "
+            "which would be deleted; give a new name"
         )
     parent = _behind_links(path).parent
     if not os.path.isdir(parent):

@@ -67,6 +67,15 @@ def read_manifest(bundle: Path, expected: str) -> dict[str, Any]:
     return manifest
 
 
+def kind_of(bundle: Path) -> str | None:
+    """Return the kind that a directory's manifest gives it; None where it is no bundle."""
+    try:
+        kind = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))["kind"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return str(kind)
+
+
 def open_bundle(
     bundle: Path, kind: str, format_version: int, *, verify: bool = True
 ) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from typing import NamedTuple
 # Before torch is loaded. Idle threads sleep: on shared cores spinning ones cost tenfold.
 os.environ["OMP_NUM_THREADS"] = "2"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+# Some machines set it; what is written without a buffer fails sooner than for most users.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 import pytest
 from hypothesis import settings

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,7 +130,7 @@ def test_a_file_survives_the_failure_of_any_call(old, suffix, tmp_path, monkeypa
 
 
 def make_bundle(path: Path, content: str) -> None:
-    with replace_directory(path) as folder:
+    with replace_directory(path, "test") as folder:
         (folder / "part").mkdir()
         (folder / "part" / "a.txt").write_text(content)
         (folder / "b.txt").write_text(content)
@@ -232,9 +233,12 @@ def test_an_error_of_the_block_leaves_the_old_file(tmp_path):
     ("", lambda data: data), (".gz", gzip.decompress), (".bz2", bz2.decompress),
     (".xz", lzma.decompress),
 ])  # fmt: skip
-def test_the_suffix_asks_for_the_compression_and_the_bytes_hold_no_time(suffix, expand, tmp_path):
+def test_the_suffix_asks_for_the_compression_and_the_bytes_hold_no_time(
+    suffix, expand, tmp_path, monkeypatch
+):
     written = []
-    for name in ("one", "other"):
+    for name, now in (("one", 1e9), ("other", 2e9)):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
         with open_output(tmp_path / f"{name}{suffix}") as stream:
             stream.write(TEXT)
         written.append((tmp_path / f"{name}{suffix}").read_bytes())
@@ -246,7 +250,7 @@ def test_the_suffix_asks_for_the_compression_and_the_bytes_hold_no_time(suffix, 
 def test_writers_of_one_file_do_not_mix(tmp_path):
     """The last to end wins whole, though both wrote at the same time."""
     target = tmp_path / "table.tsv"
-    started = threading.Barrier(2)
+    started = threading.Barrier(2, timeout=20)
 
     def write(letter: str) -> None:
         with open_output(target) as stream:
@@ -261,6 +265,18 @@ def test_writers_of_one_file_do_not_mix(tmp_path):
         thread.join()
     assert target.read_text() in ("a" * 100_000, "b" * 100_000)
     assert files_in(tmp_path) == {target}
+
+
+def test_a_file_is_replaced_and_not_written_over(tmp_path):
+    """Who has the old file open, or a link to it, goes on to see the whole of the old one."""
+    target = tmp_path / "table.tsv"
+    target.write_text("old")
+    os.link(target, tmp_path / "kept.tsv")
+    with open(target) as reader:
+        with replace_file(target) as stream:
+            stream.write(b"new")
+        assert reader.read() == (tmp_path / "kept.tsv").read_text() == "old"
+    assert target.read_text() == "new"
 
 
 def test_the_leftover_of_a_killed_process_is_in_nobodys_way(tmp_path):
@@ -337,8 +353,10 @@ def test_a_file_that_cannot_be_written_is_named(path, problem, tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("path, problem", [
-    (".", "with other files in it"),
-    ("precious", "with other files in it, which would be deleted"),
+    (".", "with something else in it"),
+    ("precious", "with something else in it than a bundle of kind test, which would be deleted"),
+    ("extension", "with something else in it"),
+    ("model", "with something else in it"),
     ("file", "exists and is no bundle directory"),
     ("missing/bundle", "is no directory"),
     ("file/bundle", "is no directory"),
@@ -348,10 +366,14 @@ def test_a_bundle_deletes_nothing_but_a_bundle(path, problem, tmp_path, monkeypa
     (tmp_path / "file").write_text("old")
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.txt").write_text("years of work")
+    for name, manifest in (("extension", '{"name": "app"}'), ("model", '{"kind": "model"}')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(manifest)
     before = files_in(tmp_path)
-    for attempt in (refuse_directory, lambda path: make_bundle(path, "new")):
-        with pytest.raises(OutputError, match=problem):
-            attempt(path)
+    with pytest.raises(OutputError, match=problem):
+        refuse_directory(path, "test")
+    with pytest.raises(OutputError, match=problem):
+        make_bundle(path, "new")
     assert files_in(tmp_path) == before
 
 
@@ -364,7 +386,7 @@ def test_an_empty_folder_and_an_older_bundle_are_replaced(tmp_path):
 
 def test_a_bundle_is_readable_by_whom_new_files_are(tmp_path):
     """safetensors gives its files to their owner alone."""
-    with replace_directory(tmp_path / "bundle") as folder:
+    with replace_directory(tmp_path / "bundle", "test") as folder:
         (folder / "private").touch(mode=0o600)
     (tmp_path / "usual").touch()
     modes = [path.stat().st_mode for path in (tmp_path / "usual", tmp_path / "bundle" / "private")]

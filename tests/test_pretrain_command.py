@@ -68,6 +68,22 @@ def test_out_of_time_leaves_a_checkpoint_and_resume_ends_in_the_same_weights(
     assert weights(output) == weights(unbroken)
 
 
+def test_a_mistake_beside_restart_does_not_throw_the_old_run_away(fasta, tmp_path):
+    output = tmp_path / "model"
+    assert run(fasta, output, "--steps", "4", "--max-minutes", "0").returncode == 0
+    refused = run(fasta, output, "--steps", "4", "--restart", "--accumulate", "9")
+    assert refused.returncode == 1 and "9 micro-batches" in refused.stderr
+    assert list((tmp_path / "model.training").glob("checkpoint-*"))
+
+
+def test_a_folder_of_other_files_is_refused_before_the_work(fasta, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.txt").write_text("years of work")
+    refused = run(fasta, tmp_path / "thesis", "--steps", "1")
+    assert refused.returncode == 1 and "something else in it" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis"]
+
+
 def test_ctrl_c_leaves_a_checkpoint(fasta, tmp_path):
     output = tmp_path / "model"
     process = subprocess.Popen(
@@ -127,6 +143,7 @@ def test_the_decoder_stays_behind(unbroken):
         (("--objective", "mml"), 2, "'mml' is not one of maelm, mlm, clm"),
         (("--objective", "clm", "--mask-ratio", "0.3"), 1, "clm has no setting mask_ratio"),
         (("--accumulate", "9"), 1, "cannot be split into 9 micro-batches"),
+        (("--pooling", "foo"), 2, "'foo' is not one of mean, class"),
         (("--objective", "clm", "--pooling", "class"), 1, "clm needs mean pooling"),
     ],
 )

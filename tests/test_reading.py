@@ -96,6 +96,15 @@ def test_lines_longer_than_a_piece_are_read_in_pieces(text, piece, limit, tmp_pa
     assert [(r.id, r.length, r.line) for r in found] == [(r.id, r.length, r.line) for r in expected]
 
 
+def test_a_piece_of_a_line_is_no_line(tmp_path, monkeypatch):
+    """Neither counted as one, nor taken for a header where it happens to begin with its mark."""
+    monkeypatch.setattr(fasta, "PIECE", 8)
+    found = read(f">a\n{'ACGT' * 9}\n>b\nA\n", tmp_path / "x")
+    assert [(r.line, r.length) for r in found] == [(1, 36), (3, 1)]
+    with pytest.raises(InputError, match=r"x:4 \(b\): character '>' inside a sequence"):
+        read(f">a\n{'ACGT' * 9}\n>b\n{'ACGT' * 2}>c\nACGT\n", tmp_path / "x")
+
+
 @a_file
 @given(data=st.data(), records=st.lists(st.tuples(ids, st.text("ACGTN", max_size=50)), max_size=6))
 def test_fastq_is_read_as_biopython_reads_it(data, records, tmp_path):

@@ -61,6 +61,14 @@ def test_the_vote_is_the_slow_count(seed):
     np.testing.assert_allclose(found[1], wanted[1], atol=1e-7)
 
 
+def test_a_shared_barcode_names_the_first_record_of_each_of_its_lineages():
+    vectors, lineages = np.array([1, 0, 1, 1, 1]), np.array([5, 3, 4, 5, 4])
+    members = Members.of(vectors, lineages, 2)
+    assert members.starts.tolist() == [0, 1, 3]
+    assert members.lineages.tolist() == [3, 4, 5]
+    assert members.records.tolist() == [1, 2, 0]
+
+
 def test_shares_never_rise_towards_the_species():
     rng = np.random.default_rng(0)
     codes = rng.integers(-1, 3, (30, 6))

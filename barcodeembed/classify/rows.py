@@ -39,14 +39,17 @@ HIT_COLUMNS = ("query_id", "hit", "reference_id", "similarity", "lineage")
 
 
 def hit_rows(assignment: Assignment, classifier: Classifier) -> list[list[str]]:
-    """Return a row for every lineage of every neighbour, nearest first, hits counted from 1."""
+    """Return a row for every lineage of every neighbour, nearest first, hits counted from 1.
+
+    The reference named is the first that has the lineage.
+    """
     rows = []
-    members, taxa = classifier.members, classifier.index.taxa
+    members, index = classifier.members, classifier.index
     for number, (vector, similarity) in enumerate(assignment.hits, 1):
-        for lineage in members.lineages[members.starts[vector] : members.starts[vector + 1]]:
-            names = ";".join(name or NA for name in taxa.lineages[lineage])
+        for member in range(members.starts[vector], members.starts[vector + 1]):
+            names = ";".join(name or NA for name in index.taxa.lineages[members.lineages[member]])
             rows.append([
-                assignment.query_id, str(number), classifier.reference_id(vector),
+                assignment.query_id, str(number), index.record_ids[members.records[member]],
                 _number(similarity), names,
             ])  # fmt: skip
     return rows

@@ -22,17 +22,18 @@ class Members:
     """The distinct lineages of each reference vector.
 
     Those of vector v are ``lineages[starts[v]:starts[v + 1]]``; a barcode shared by several
-    species has several.
+    species has several. ``records`` holds the first record of each.
     """
 
     starts: np.ndarray
     lineages: np.ndarray
+    records: np.ndarray
 
     @classmethod
     def of(cls, vectors: np.ndarray, lineages: np.ndarray, count: int) -> Members:
-        """Group (vector, lineage) pairs, int (n,) each, of ``count`` vectors."""
-        pairs = np.unique(np.stack([vectors, lineages], 1), axis=0)
-        return cls(np.searchsorted(pairs[:, 0], np.arange(count + 1)), pairs[:, 1])
+        """Group the (vector, lineage) pairs of records, int (n,) each, of ``count`` vectors."""
+        pairs, first = np.unique(np.stack([vectors, lineages], 1), axis=0, return_index=True)
+        return cls(np.searchsorted(pairs[:, 0], np.arange(count + 1)), pairs[:, 1], first)
 
 
 def vote(

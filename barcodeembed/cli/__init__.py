@@ -72,9 +72,10 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     for argument in arguments:
         if argument[:1] in _DASHES and argument:
+            name = argument.lstrip(_DASHES + "-")
             print(
                 f"barcodeembed: error: {argument!r} begins with a typographic dash; "
-                f"type {'--' + argument.lstrip(_DASHES + '-')}",
+                f"type {'-' if len(name) == 1 else '--'}{name}",
                 file=sys.stderr,
             )
             sys.exit(2)

@@ -40,13 +40,15 @@ def boundary() -> Iterator[None]:
         console.error("terminated")
         sys.exit(143)
     except BrokenPipeError:
-        # The reader has left; nothing may be written any more, not even by the interpreter.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()  # the reader has left
         sys.exit(141)
     except MemoryError:
         _fail("out of memory; a smaller --batch-size needs less")
     except OSError as error:
-        name = "standard output" if error.filename is None else str(error.filename)
+        name = str(error.filename)
+        if error.filename is None:
+            name = "standard output"
+            _abandon_output()
         _fail(f"{name}: {error.strerror or error}")
 
 
@@ -72,6 +74,12 @@ def _fail(message: str) -> None:
         raise  # noqa: PLE0704 - called from the handlers above, inside their exception
     console.error(message)
     sys.exit(1)
+
+
+def _abandon_output() -> None:
+    """Send what standard output still holds nowhere, or the interpreter fails to write it."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _warn(message: Warning | str, *where) -> None:

@@ -77,7 +77,7 @@ def evaluate(
     from barcodeembed.embedding import load_embedder
     from barcodeembed.evaluation.aligners import PEERS
     from barcodeembed.evaluation.predictions import classify_queries, nearest_by_kmers
-    from barcodeembed.evaluation.queries import sort_queries
+    from barcodeembed.evaluation.queries import CATEGORIES, sort_queries
     from barcodeembed.evaluation.report import (
         SCHEMA_VERSION,
         evaluate_decisions,
@@ -98,7 +98,7 @@ def evaluate(
             )  # fmt: skip
         index = open_index(reference, verify=not no_verify)
         embedder = load_embedder(
-            model or reference / MODEL, device=device,
+            model or reference / MODEL, device=device, verify=not no_verify,
             **index.settings["embedding"],
         )
         labelled = (
@@ -107,6 +107,9 @@ def evaluate(
                                        allow_missing=taxonomy is not None)
         )  # fmt: skip
         chosen = sort_queries(labelled, index.taxa, sample=sample, seed=seed)
+        if not set(chosen.categories) & set(CATEGORIES):
+            console.warn("no query shares a genus or family with the reference: do their lineages "
+                         "name the same ranks in the same spelling?")
         classifier = Classifier(
             index, embedder, neighbours=top_k, temperature=temperature, min_confidence=0.0
         )

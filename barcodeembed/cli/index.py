@@ -64,10 +64,10 @@ def build(
     from barcodeembed.embedding import load_embedder
     from barcodeembed.files import refuse_directory
     from barcodeembed.index.build import build_index
-    from barcodeembed.index.bundle import save_index
+    from barcodeembed.index.bundle import KIND, save_index
     from barcodeembed.taxonomy.references import read_labelled
 
-    refuse_directory(output)
+    refuse_directory(output, KIND)
     options.use_threads(threads)
     embedder = load_embedder(model, device=device, precision=precision, offsets=offsets)
     labelled = read_labelled(

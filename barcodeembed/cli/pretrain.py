@@ -110,10 +110,15 @@ def pretrain(
     if steps is not None and epochs is not None:
         raise typer.BadParameter("give --steps or --epochs, not both")
     options.check_choice("--preset", preset, _PRESETS)
+    if pooling is not None:
+        options.check_choice("--pooling", pooling, ("mean", "class"))
+    if not output.name:
+        raise typer.BadParameter(f"{output} is no name for a new bundle", param_hint="--output")
     options.refuse_overwriting([output], [*corpus, init])
     from barcodeembed.devices import choose_device, choose_precision
     from barcodeembed.errors import TrainingError
-    from barcodeembed.model.bundle import load_model, save_model
+    from barcodeembed.files import refuse_directory
+    from barcodeembed.model.bundle import KIND, load_model, save_model
     from barcodeembed.model.config import PRESETS
     from barcodeembed.objectives import OBJECTIVES, resolve_options
     from barcodeembed.training.distributed import joined
@@ -123,6 +128,7 @@ def pretrain(
     options.use_threads(threads)
     chosen = choose_device(device)
     defaults = PRESETS[preset]
+    passes = _DEFAULT_EPOCHS if epochs is None else epochs
     started_from = load_model(init) if init else None
     shape = _given(k=k, pooling=pooling)
     if started_from and shape:
@@ -131,11 +137,18 @@ def pretrain(
         objective, defaults.objective_options,
         _given(mask_ratio=mask_ratio, decoder_layers=decoder_layers),
     )  # fmt: skip
+    refuse_directory(output, KIND)
     directory = output.with_name(output.name + ".training")
     rank, count, local_rank = (
         int(os.environ.get(name, default))  # as torchrun sets them
         for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
     )
+    # Asked before an old run is thrown away for --restart; a small corpus is found out later.
+    if (batch_size or defaults.batch_size) < accumulate * count:
+        raise TrainingError(
+            f"a batch of {batch_size or defaults.batch_size} barcodes cannot be split into "
+            f"{accumulate * count} micro-batches"
+        )
     with joined(rank, count, local_rank, chosen.type) as processes:
         if processes.first:
             _prepare_directory(directory, resume, restart)
@@ -149,7 +162,7 @@ def pretrain(
             model=started_from.config if started_from else replace(defaults.model, **shape),
             objective=objective,
             options=objective_options,
-            steps=steps or max(1, round((epochs or _DEFAULT_EPOCHS) * len(data.train) / size)),
+            steps=steps or max(1, round(passes * len(data.train) / size)),
             batch_size=size,
             accumulate=accumulate,
             warmup=warmup,

@@ -61,7 +61,7 @@ def _beside_files(
             (f"{i};tax={_sintax(lineage)};", bases) for i, (lineage, bases) in
             enumerate(zip(reference_lineages(index), index.sequences, strict=True))
         ))  # fmt: skip
-        _write_fasta(folder / "queries.fasta", enumerate(clean_bases(queries)))
+        _write_fasta(folder / "queries.fasta", enumerate(clean_bases(index, queries)))
         return run(folder)
 
 

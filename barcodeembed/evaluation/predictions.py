@@ -14,7 +14,8 @@ from barcodeembed.evaluation.kmers import KmerCounter
 from barcodeembed.evaluation.queries import LabelledQueries
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.search import nearest
-from barcodeembed.sequences.cleaning import clean
+from barcodeembed.sequences.cleaning import clean, reverse_complement
+from barcodeembed.sequences.orientation import strand
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage
 
 NO_HIT = -np.inf
@@ -71,7 +72,7 @@ def nearest_by_kmers(index: ReferenceIndex, queries: LabelledQueries, k: int = 5
 
     references = normalise(embed_all(counter, index.sequences, quiet))
     began = time.perf_counter()
-    vectors = normalise(counter.embed(clean_bases(queries)))
+    vectors = normalise(counter.embed(clean_bases(index, queries)))
     usable = np.isfinite(vectors).all(1)
     similarity = np.full(len(queries), NO_HIT)
     hits: list[int | None] = [None] * len(queries)
@@ -82,9 +83,13 @@ def nearest_by_kmers(index: ReferenceIndex, queries: LabelledQueries, k: int = 5
     return Predictions(f"{k}-mer counts, cosine", _named(index, hits), similarity, seconds)
 
 
-def clean_bases(queries: LabelledQueries) -> list[str]:
-    """Return the queries' bases as every method is given them."""
-    return [clean(record, max_bases=1_000_000).bases for record in queries.records]
+def clean_bases(index: ReferenceIndex, queries: LabelledQueries) -> list[str]:
+    """Return the queries' bases as every peer is given them: cleaned, in the references' sense."""
+    cleaned = (clean(record, max_bases=1_000_000).bases for record in queries.records)
+    return [
+        bases if strand(bases, index.orientation) == "+" else reverse_complement(bases)
+        for bases in cleaned
+    ]
 
 
 def _named(index: ReferenceIndex, hits: Sequence[int | None]) -> list[Lineage]:

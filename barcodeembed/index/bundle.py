@@ -90,7 +90,7 @@ def save_index(
     path: str | PathLike[str], index: ReferenceIndex, model: str | PathLike[str]
 ) -> None:
     """Write an index bundle, all or nothing, with a copy of the model bundle that made it."""
-    with replace_directory(path) as bundle:
+    with replace_directory(path, KIND) as bundle:
         np.save(bundle / "vectors.npy", index.vectors)
         np.save(bundle / "orientation.npy", index.orientation)
         if index.whitening:

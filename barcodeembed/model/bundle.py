@@ -51,7 +51,7 @@ def save_model(path: str | PathLike[str], encoder: Encoder, training: dict[str, 
     """Write a model bundle, all or nothing. Raises OutputError."""
     from safetensors.torch import save_file
 
-    with replace_directory(path) as bundle:
+    with replace_directory(path, KIND) as bundle:
         write_json(bundle / CONFIG, {"model": encoder.config.to_json(), "training": training})
         tensors = {
             name: tensor.detach().cpu().contiguous()

@@ -27,7 +27,7 @@ def save_checkpoint(
     """Write ``checkpoint-STEP``, decoder and optimizer included, then drop all but the last two."""
     from safetensors.torch import save_file
 
-    with replace_directory(directory / f"checkpoint-{step:08d}") as bundle:
+    with replace_directory(directory / f"checkpoint-{step:08d}", KIND) as bundle:
         save_file(_to_disk(objective.state_dict()), bundle / "objective.safetensors")
         moments = {
             f"{name}|{key}": value

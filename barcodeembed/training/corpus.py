@@ -58,7 +58,7 @@ def encode_corpus(
     """
     lengths, digests = array("q"), array("Q")
     summary: dict[str, int] = {"records": 0}
-    with replace_directory(path) as bundle:
+    with replace_directory(path, KIND) as bundle:
         with open(bundle / "codes.u8", "wb") as stream:
             for record in records:
                 summary["records"] += 1

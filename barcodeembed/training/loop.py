@@ -206,9 +206,7 @@ class Trainer:
         if self.processes.count == 1:
             return self.objective
         devices = [self.processes.local_rank] if self.device.type == "cuda" else None
-        return DistributedDataParallel(
-            self.objective, device_ids=devices, find_unused_parameters=True
-        )
+        return DistributedDataParallel(self.objective, device_ids=devices)
 
     def _prefetched(self, last: int) -> Iterator[list[tuple[int, dict[str, np.ndarray]]]]:
         """Yield each step's micro-batches, prepared one step ahead in a thread."""
