@@ -389,6 +389,8 @@ def test_an_interrupted_command_leaves_nothing(number, code, word, index_bundle,
     process = subprocess.Popen(
         command("classify", "-", "-i", index_bundle, "-o", tmp_path / "out.tsv"),
         stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # What a shell starts in the background, these tests perhaps, ignores Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while not files_in(tmp_path) and time.monotonic() < deadline:
