@@ -94,7 +94,8 @@ def _skip(line: str, lines: Lines) -> None:
     elif line.strip(BLANKS):
         raise lines.error(
             f"text {line.strip()[:20]!r} before the first header; "
-            "a FASTA record starts with a line '>id'"
+            "a FASTA record starts with a line '>id', a table with a column nucleotides, nuc, "
+            "dna_barcode or sequence"
         )
 
 
