@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -196,3 +198,34 @@ def test_a_configuration_that_does_not_fit_the_weights_names_the_tensor(tmp_path
     write_manifest(tmp_path / "model", "model", 1, fingerprint="x")
     with pytest.raises(BundleError, match=r"feed_forward\.input.* is \(256"):
         load_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("heads", 0), ("k", 99), ("dropout", 7), ("max_tokens", None), ("width", 63), ("new", 1)],
+)
+def test_a_configuration_that_makes_no_model_is_refused(name, value):
+    with pytest.raises(BundleError, match="config"):
+        ModelConfig.from_json(TINY.to_json() | {name: value})
+
+
+def test_a_full_disk_is_told_and_leaves_no_bundle(tmp_path):
+    """In a process whose files may grow to 16 kB: safetensors has an error of its own for it."""
+    script = (
+        "import resource, signal, sys\n"
+        "from barcodeembed.errors import OutputError\n"
+        "from barcodeembed.model.bundle import save_model\n"
+        "from barcodeembed.model.config import PRESETS\n"
+        "from barcodeembed.model.encoder import Encoder\n"
+        "encoder = Encoder(PRESETS['tiny'].model)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, 16_384))\n"
+        "try: save_model(sys.argv[1], encoder, {})\n"
+        "except OutputError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "model")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "cannot be written" in done.stdout, done.stderr
+    assert not list(tmp_path.iterdir())

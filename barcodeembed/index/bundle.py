@@ -129,8 +129,9 @@ def open_index(path: str | PathLike[str], *, verify: bool = True) -> ReferenceIn
 def _read(bundle: Path) -> ReferenceIndex:
     record_ids, vectors, lineages = zip(*_read_tsv(bundle / "records.tsv"), strict=True)
     taxa = Taxa.of([_lineage(row) for row in _read_tsv(bundle / "lineages.tsv")])
+    settings = read_json(bundle / "config.json")
     whitening = None
-    if (bundle / "whitening.npz").exists():
+    if settings["whitening"]:  # not wherever such a file lies: only what the build wrote is summed
         with np.load(bundle / "whitening.npz") as arrays:
             whitening = Whitening(arrays["mean"], arrays["directions"])
     return ReferenceIndex(
@@ -143,7 +144,7 @@ def _read(bundle: Path) -> ReferenceIndex:
         calibration=Calibration.from_json(read_json(bundle / "calibration.json"), taxa.ranks),
         orientation=np.load(bundle / "orientation.npy"),
         whitening=whitening,
-        settings=read_json(bundle / "config.json"),
+        settings=settings,
     )
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from barcodeembed.errors import BundleError
+from torch import Tensor
+
+from barcodeembed.errors import BundleError, OutputError
 from barcodeembed.files import replace_directory
 from barcodeembed.manifest import (
     canonical_json,
@@ -49,15 +52,9 @@ def fingerprint(config: ModelConfig, weights: Path) -> str:
 
 def save_model(path: str | PathLike[str], encoder: Encoder, training: dict[str, Any]) -> None:
     """Write a model bundle, all or nothing. Raises OutputError."""
-    from safetensors.torch import save_file
-
     with replace_directory(path, KIND) as bundle:
         write_json(bundle / CONFIG, {"model": encoder.config.to_json(), "training": training})
-        tensors = {
-            name: tensor.detach().cpu().contiguous()
-            for name, tensor in encoder.state_dict().items()
-        }
-        save_file(tensors, bundle / WEIGHTS)
+        save_tensors(encoder.state_dict(), bundle / WEIGHTS)
         identity = fingerprint(encoder.config, bundle / WEIGHTS)
         write_manifest(bundle, KIND, FORMAT_VERSION, fingerprint=identity)
 
@@ -76,6 +73,18 @@ def load_model(path: str | PathLike[str], *, verify: bool = True) -> ModelBundle
     if verify and identity != fingerprint(config, bundle / WEIGHTS):
         raise BundleError(f"{bundle}: the fingerprint is not that of its weights and configuration")
     return ModelBundle(encoder.eval(), str(identity), values.get("training", {}))
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors as safetensors; raises OutputError where they cannot be written."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    at_rest = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        save_file(at_rest, path)
+    except SafetensorError as error:  # a full disk comes as one of these, not as an OSError
+        raise OutputError(f"{path.name} cannot be written: {error}") from None
 
 
 def load_weights(module, path: Path) -> None:

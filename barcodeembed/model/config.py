@@ -41,6 +41,12 @@ class ModelConfig:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {choices}")
+        for name in ("k", "width", "layers", "heads", "feed_forward_width", "max_tokens"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, not a positive whole number")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout!r}, not in [0, 1)")
+        KmerTokenizer(self.k)  # refuses a k that it cannot number
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of {self.heads} heads")
         if self.positions == "rotary" and self.width // self.heads % 2:

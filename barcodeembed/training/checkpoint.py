@@ -11,7 +11,7 @@ import torch
 from barcodeembed.errors import BundleError
 from barcodeembed.files import replace_directory
 from barcodeembed.manifest import open_bundle, read_json, write_json, write_manifest
-from barcodeembed.model.bundle import load_weights
+from barcodeembed.model.bundle import load_weights, save_tensors
 from barcodeembed.objectives.base import Objective
 
 KIND = "checkpoint"
@@ -25,16 +25,14 @@ def save_checkpoint(
     state: dict[str, Any],
 ) -> None:  # fmt: skip
     """Write ``checkpoint-STEP``, decoder and optimizer included, then drop all but the last two."""
-    from safetensors.torch import save_file
-
     with replace_directory(directory / f"checkpoint-{step:08d}", KIND) as bundle:
-        save_file(_to_disk(objective.state_dict()), bundle / "objective.safetensors")
+        save_tensors(objective.state_dict(), bundle / "objective.safetensors")
         moments = {
             f"{name}|{key}": value
             for name, parameter in objective.named_parameters()
             for key, value in optimizer.state.get(parameter, {}).items()
         }
-        save_file(_to_disk(moments), bundle / "optimizer.safetensors")
+        save_tensors(moments, bundle / "optimizer.safetensors")
         write_json(bundle / "state.json", {"step": step, **state})
         write_manifest(bundle, KIND, FORMAT_VERSION)
     for old in _checkpoints(directory)[:-_KEPT]:
@@ -68,7 +66,3 @@ def load_checkpoint(path: Path, objective: Objective, optimizer: torch.optim.Ada
 
 def _checkpoints(directory: Path) -> list[Path]:
     return sorted(directory.glob("checkpoint-*"))
-
-
-def _to_disk(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
