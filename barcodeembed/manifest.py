@@ -70,10 +70,9 @@ def read_manifest(bundle: Path, expected: str) -> dict[str, Any]:
 def kind_of(bundle: Path) -> str | None:
     """Return the kind that a directory's manifest gives it; None where it is no bundle."""
     try:
-        kind = json.loads((bundle / MANIFEST).read_text(encoding="utf-8"))["kind"]
-    except (OSError, ValueError, TypeError, KeyError):
+        return read_manifest(bundle, "a bundle").get("kind")
+    except BundleError:
         return None
-    return str(kind)
 
 
 def open_bundle(

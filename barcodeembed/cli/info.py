@@ -24,7 +24,7 @@ def info(
       barcodeembed info model
       barcodeembed info references.bix --json
     """
-    from barcodeembed.bundles import describe
+    from barcodeembed.describe import describe
 
     described = describe(bundle, verify=not no_verify)
     if json:

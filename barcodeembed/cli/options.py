@@ -24,8 +24,7 @@ def _set(name: str):
 
 def _one_of(*choices: str):
     def callback(value: str) -> str:
-        if value not in choices:
-            raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}")
+        check_choice(None, value, choices)  # Typer names the option that it calls this for
         return value
 
     return callback
@@ -103,7 +102,7 @@ def available_cores() -> int:
     return min(counts)
 
 
-def check_choice(option: str, value: str, choices: Iterable[str]) -> None:
+def check_choice(option: str | None, value: str, choices: Iterable[str]) -> None:
     """Refuse a value that is none of the choices, as a usage error."""
     if value not in choices:
         raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}",

@@ -121,6 +121,8 @@ def pretrain(
     from barcodeembed.model.bundle import KIND, load_model, save_model
     from barcodeembed.model.config import PRESETS
     from barcodeembed.objectives import OBJECTIVES, resolve_options
+    from barcodeembed.training.batches import check_split
+    from barcodeembed.training.corpus import open_corpus
     from barcodeembed.training.distributed import joined
     from barcodeembed.training.loop import Recipe, Trainer
 
@@ -144,11 +146,7 @@ def pretrain(
         for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
     )
     # Asked before an old run is thrown away for --restart; a small corpus is found out later.
-    if (batch_size or defaults.batch_size) < accumulate * count:
-        raise TrainingError(
-            f"a batch of {batch_size or defaults.batch_size} barcodes cannot be split into "
-            f"{accumulate * count} micro-batches"
-        )
+    check_split(batch_size or defaults.batch_size, accumulate * count)
     with joined(rank, count, local_rank, chosen.type) as processes:
         if processes.first:
             _prepare_directory(directory, resume, restart)
@@ -156,7 +154,7 @@ def pretrain(
         else:
             console.quiet = True
         processes.wait()
-        data = _open(directory)
+        data = open_corpus(directory / "corpus")
         size = min(batch_size or defaults.batch_size, len(data.train))
         recipe = Recipe(
             model=started_from.config if started_from else replace(defaults.model, **shape),
@@ -232,12 +230,6 @@ def _encode(corpus: list[str], directory: Path, encoding: str) -> None:
         encode_corpus(
             chain_records(corpus, encoding=encoding), directory / "corpus", sources, progress=told
         )
-
-
-def _open(directory: Path) -> Corpus:
-    from barcodeembed.training.corpus import open_corpus
-
-    return open_corpus(directory / "corpus")
 
 
 def _announce(trainer: Trainer, data: Corpus, recipe: Recipe) -> None:

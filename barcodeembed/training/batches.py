@@ -10,11 +10,20 @@ from functools import lru_cache
 
 import numpy as np
 
+from barcodeembed.errors import TrainingError
 from barcodeembed.tokenizer import KmerTokenizer
 from barcodeembed.training.corpus import Corpus
 
 _ORDER, _CUT, _MASK = range(3)
 _SORTED_BATCHES = 32
+
+
+def check_split(size: int, parts: int) -> None:
+    """Raise TrainingError where a batch has fewer barcodes than the micro-batches asked for."""
+    if size < parts:
+        raise TrainingError(
+            f"a batch of {size} barcodes cannot be split into {parts} micro-batches"
+        )
 
 
 class Batches:
@@ -30,6 +39,7 @@ class Batches:
     ) -> None:  # fmt: skip
         self.corpus, self.tokenizer = corpus, tokenizer
         self.size, self.parts = min(size, len(corpus.train)), parts
+        check_split(self.size, parts)
         self.max_tokens, self.seed = max_tokens, seed
         self.per_epoch = len(corpus.train) // self.size
         self._epoch = lru_cache(maxsize=2)(self._shuffle)

@@ -100,11 +100,6 @@ class Trainer:
             max_tokens=min(recipe.model.max_tokens, recipe.max_bases // tokenizer.k),
             seed=recipe.seed,
         )  # fmt: skip
-        if self.batches.size < self.batches.parts:
-            raise TrainingError(
-                f"a batch of {self.batches.size} barcodes cannot be split into "
-                f"{self.batches.parts} micro-batches"
-            )
         self._loader = ThreadPoolExecutor(max_workers=1)
 
     @property
