@@ -1,167 +1,272 @@
-"""What each objective may see, and that it learns."""
+"""What the token objectives may see, that they learn, and how a run's plan is written."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from objective_cases import (
+    TINY,
+    all_unknown,
+    losses_on_a_repeated_batch,
+    make,
+    make_corpus,
+    make_encoder,
+    other_kmers,
+    ragged,
+    rectangle,
+    seen_by_encoder,
+    to_torch,
+    with_tokens,
+)
 
 from barcodeembed.errors import TrainingError
-from barcodeembed.model.config import PRESETS
-from barcodeembed.model.encoder import Encoder
-from barcodeembed.objectives import OBJECTIVES, objective_class, resolve_options
-from barcodeembed.objectives.base import Objective
+from barcodeembed.objectives import OBJECTIVES, objective_class
+from barcodeembed.objectives.plan import (
+    Phase,
+    describe_plan,
+    parse_objective,
+    parse_schedule,
+    phase_at,
+    resolve_settings,
+)
+from barcodeembed.objectives.pretraining import Pretraining
 from barcodeembed.tokenizer import MASK, PAD, UNKNOWN
 
-TINY = PRESETS["tiny"].model
+#: Objectives that predict k-mers at places of the batch.
+PREDICTING = ("maelm", "mlm", "clm", "meap")
 
 
-def make(name: str, **options) -> Objective:
-    torch.manual_seed(0)
-    kind = objective_class(name)
-    return kind(Encoder(TINY), kind.Options(**resolve_options(name, {}, options)))
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
 
 
-def batch(seed: int = 0, rows: int = 6, width: int = 40) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    tokens = rng.integers(4, 260, (rows, width))
-    tokens[rng.random(tokens.shape) < 0.05] = UNKNOWN
-    for row, length in zip(tokens, rng.integers(width // 2, width + 1, rows), strict=True):
-        row[length:] = PAD
-    return tokens
-
-
-def to_torch(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
-def seen_by_encoder(objective: Objective, inputs) -> list[torch.Tensor]:
-    """Return the token ids that entered the encoder's embedding table."""
-    seen = []
-    hook = objective.encoder.tokens.register_forward_hook(lambda m, args, out: seen.append(args[0]))
-    objective(inputs)
-    hook.remove()
-    return seen
-
-
-def test_maelm_shows_the_encoder_the_visible_tokens_and_no_mask():
-    objective, tokens = make("maelm"), batch()
-    inputs = to_torch(objective.prepare(tokens, np.random.default_rng(0)))
-    (seen,) = seen_by_encoder(objective, inputs)
-    lengths = (tokens != PAD).sum(1)
+@pytest.mark.parametrize("batch", [ragged(), rectangle()], ids=["ragged", "rectangle"])
+def test_maelm_shows_the_encoder_the_visible_tokens_and_no_mask(batch):
+    objective, encoder = make("maelm"), make_encoder()
+    inputs = objective.prepare(batch, rng())
+    (seen,) = seen_by_encoder(objective, encoder, inputs)
+    lengths = (batch.tokens_BT != PAD).sum(1)
     assert not (seen == MASK).any()
-    assert seen.shape[1] == (lengths - np.rint(lengths * 0.5)).max() < tokens.shape[1]
-    for row, places, whole in zip(seen, inputs["places"], tokens, strict=True):
-        real = row != PAD
+    assert seen.shape[1] == (lengths - np.rint(lengths * 0.5)).max() < batch.tokens_BT.shape[1]
+    for row, places, whole in zip(seen, inputs["places"], batch.tokens_BT, strict=True):
+        real = (row != PAD).numpy()
         assert row[real].tolist() == whole[places[real]].tolist()
 
 
-def test_maelm_hides_its_targets_from_everything():
+@pytest.mark.parametrize("settings", [{}, {"span": 3, "codons": True}, {"decoder_width": 32}])
+def test_maelm_hides_its_targets_from_everything(settings):
     """Changing a hidden k-mer changes no logit: neither encoder nor decoder can have seen it."""
-    objective, tokens = make("maelm").eval(), batch()
-    inputs = objective.prepare(tokens, np.random.default_rng(0))
-    changed = tokens.copy().reshape(-1)
-    changed[inputs["predicted"]] = 4 + (changed[inputs["predicted"]] - 3) % 256
-    other = objective.prepare(changed.reshape(tokens.shape), np.random.default_rng(0))
+    objective, encoder, batch = make("maelm", **settings).eval(), make_encoder(), ragged()
+    inputs = objective.prepare(batch, rng())
+    changed = batch.tokens_BT.copy().reshape(-1)
+    changed[inputs["predicted"]] = other_kmers(changed[inputs["predicted"]])
+    other = objective.prepare(with_tokens(batch, changed.reshape(batch.tokens_BT.shape)), rng())
     logits = []
     objective.head.register_forward_hook(lambda module, args, out: logits.append(out))
     for arrays in (inputs, other):
-        objective(to_torch(arrays))
+        objective(encoder, to_torch(arrays))
     assert (inputs["classes"] != other["classes"]).all()
     assert torch.equal(*logits)
 
 
 def test_maelm_decoder_puts_every_visible_feature_at_its_own_place():
-    objective, tokens = make("maelm"), batch()
-    inputs = to_torch(objective.prepare(tokens, np.random.default_rng(0)))
-    entered = []
+    objective, encoder, batch = make("maelm"), make_encoder(), ragged()
+    inputs = to_torch(objective.prepare(batch, rng()))
+    entered, projected = [], []
     objective.decoder.stack.register_forward_hook(lambda m, args, out: entered.append(args[0]))
-    projected = []
     objective.decoder.project.register_forward_hook(lambda m, args, out: projected.append(out))
-    objective(inputs)
-    for row in range(len(tokens)):
+    objective(encoder, inputs)
+    for row in range(len(batch.rows)):
         visible = (inputs["visible"][row] != PAD).sum()
         places = inputs["places"][row, :visible]
         assert torch.equal(entered[0][row, places], projected[0][row, :visible])
-        hidden = np.setdiff1d(np.arange(tokens.shape[1]), places.numpy())
+        hidden = np.setdiff1d(np.arange(batch.tokens_BT.shape[1]), places.numpy())
         assert (entered[0][row, hidden] == objective.decoder.mask).all()
 
 
+def test_a_narrow_decoder_is_narrow():
+    decoder = make("maelm", decoder_width=32, decoder_layers=1).decoder
+    assert decoder.stack.norm.weight.shape == (32,)
+    with pytest.raises(TrainingError, match="no decoder of width 63"):
+        make("maelm", decoder_width=63, config=TINY)
+
+
 def test_mlm_shows_masks_in_full_length():
-    objective, tokens = make("mlm"), batch()
-    inputs = to_torch(objective.prepare(tokens, np.random.default_rng(0)))
-    (seen,) = seen_by_encoder(objective, inputs)
-    assert seen.shape == tokens.shape
+    objective, encoder, batch = make("mlm"), make_encoder(), ragged()
+    (seen,) = seen_by_encoder(objective, encoder, objective.prepare(batch, rng()))
+    assert seen.shape == batch.tokens_BT.shape
     hidden = (seen == MASK).sum(1).numpy()
-    np.testing.assert_array_equal(hidden, np.rint((tokens != PAD).sum(1) * 0.5))
+    np.testing.assert_array_equal(hidden, np.rint((batch.tokens_BT != PAD).sum(1) * 0.5))
+
+
+@pytest.mark.parametrize("name", ["mlm", "maelm"])
+def test_some_of_the_hidden_are_shown_at_random_or_as_they_are(name):
+    batch = rectangle(make_corpus(rows=400), size=300)
+    objective = make(name, random=0.2, kept=0.3)
+    inputs = objective.prepare(batch, rng())
+    if name == "mlm":
+        shown = inputs["tokens"]
+    else:
+        shown = np.pad(np.full_like(batch.tokens_BT, MASK), ((0, 0), (0, 1)))
+        np.put_along_axis(shown, inputs["places"], inputs["visible"], 1)
+        shown = shown[:, :-1]  # the last place is where padding goes
+    hidden = np.zeros(batch.tokens_BT.size, bool)
+    hidden[inputs["predicted"]] = True
+    hidden = hidden.reshape(shown.shape)
+    same = (shown == batch.tokens_BT)[hidden].mean()
+    assert abs((shown == MASK)[hidden].mean() - 0.5) < 0.03
+    assert abs(same - (0.3 + 0.2 / 256)) < 0.03
+    real = batch.tokens_BT != UNKNOWN
+    assert (shown == batch.tokens_BT)[~hidden & real].all()
 
 
 def test_clm_sees_nothing_that_comes_later():
-    objective, tokens = make("clm").eval(), batch()
-    features, _ = objective.encoder(torch.from_numpy(tokens), causal=True)
+    encoder, tokens = make_encoder().eval(), ragged().tokens_BT
+    features, _ = encoder(torch.from_numpy(tokens), causal=True)
     later = tokens.copy()
     later[:, 15:] = np.where(later[:, 15:] == PAD, PAD, 9)
-    changed, _ = objective.encoder(torch.from_numpy(later), causal=True)
+    changed, _ = encoder(torch.from_numpy(later), causal=True)
     torch.testing.assert_close(changed[:, :15], features[:, :15])
     assert not torch.allclose(changed[:, 15], features[:, 15])
 
 
 def test_clm_predicts_the_next_token_at_every_place():
-    objective = make("clm")
-    inputs = objective.prepare(np.array([[10, 11, UNKNOWN, 12, PAD]]), np.random.default_rng(0))
+    batch = with_tokens(ragged(rows=1), np.array([[10, 11, UNKNOWN, 12, PAD]]))
+    inputs = make("clm").prepare(batch, rng())
     assert inputs["predicted"].tolist() == [0, 2]
     assert (inputs["classes"] + 4).tolist() == [11, 12]
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+def test_meap_masks_inputs_and_predicts_what_clm_does():
+    batch = ragged()
+    masked, plain = (make(name).prepare(batch, rng()) for name in ("meap", "clm"))
+    lengths = (batch.tokens_BT != PAD).sum(1)
+    hidden = (masked["tokens"] == MASK).sum(1)
+    np.testing.assert_array_equal(hidden, np.rint(0.15 * lengths))
+    np.testing.assert_array_equal(masked["predicted"], plain["predicted"])
+    np.testing.assert_array_equal(masked["classes"], plain["classes"])
+
+
+@pytest.mark.parametrize("name", PREDICTING)
 def test_padding_the_batch_changes_no_loss(name):
-    objective, tokens = make(name).eval(), batch(rows=1, width=30)
-    padded = np.pad(tokens, ((0, 0), (0, 11)), constant_values=PAD)
-    rng = np.random.default_rng(0)
-    inputs = objective.prepare(tokens, rng)
-    hidden = inputs["predicted"]
+    objective, encoder, batch = make(name).eval(), make_encoder().eval(), ragged(rows=1)
+    inputs = objective.prepare(batch, rng())
     # The same places must be hidden in both, whatever the shape that the draw was made in.
-    wider = dict(inputs)
+    wider = dict(inputs, padded=True)
     for key in ("tokens", "real"):
         if key in inputs:
             wider[key] = np.pad(inputs[key], ((0, 0), (0, 11)), constant_values=PAD)
     if "places" in inputs:
-        end = tokens.shape[1]
-        wider["places"] = np.where(inputs["places"] == end, padded.shape[1], inputs["places"])
-    assert (hidden < tokens.shape[1]).all()
-    loss, wide = (objective(to_torch(arrays))["loss"] for arrays in (inputs, wider))
+        end = batch.tokens_BT.shape[1]
+        wider["places"] = np.where(inputs["places"] == end, end + 11, inputs["places"])
+    loss, wide = (objective(encoder, to_torch(arrays))["loss"] for arrays in (inputs, wider))
     torch.testing.assert_close(loss, wide, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_every_objective_learns_a_repeated_batch(name):
-    objective, tokens = make(name).train(), batch(rows=4, width=16)
-    optimizer = torch.optim.AdamW(objective.parameters(), lr=3e-3)
-    losses = []
-    for step in range(60):
-        inputs = to_torch(objective.prepare(tokens, np.random.default_rng(step % 2)))
-        loss = objective(inputs)["loss"]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert abs(losses[0] - np.log(256)) < 0.5  # as good as guessing, at first
+@pytest.mark.parametrize("name", PREDICTING)
+def test_kmer_objectives_begin_as_good_as_guessing_and_learn(name):
+    losses = losses_on_a_repeated_batch(make(name), steps=120)
+    assert abs(losses[0] - np.log(256)) < 0.5
     assert losses[-1] < 0.5 * losses[0]
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", PREDICTING)
 def test_nothing_to_predict_is_no_loss_and_no_gradient(name):
-    objective = make(name)
-    unknown = np.full((2, 8), UNKNOWN)
-    result = objective(to_torch(objective.prepare(unknown, np.random.default_rng(0))))
+    objective, encoder = make(name), make_encoder()
+    result = objective(encoder, to_torch(objective.prepare(all_unknown(), rng())))
     assert result["loss"].item() == 0
     result["loss"].backward()
-    assert all(p.grad is None or not p.grad.any() for p in objective.parameters())
+    weights = [*objective.parameters(), *encoder.parameters()]
+    assert all(p.grad is None or not p.grad.any() for p in weights)
 
 
-def test_settings_that_do_not_apply_are_refused():
-    with pytest.raises(TrainingError, match="mlm has no setting decoder_layers"):
-        resolve_options("mlm", {}, {"decoder_layers": 2})
-    assert resolve_options("mlm", {"decoder_layers": 2}, {}) == {"mask_ratio": 0.5}
-    with pytest.raises(TrainingError, match="no objective 'x'"):
-        objective_class("x")
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_same_generator_prepares_the_same(name):
+    objective, batch = make(name), rectangle(kin=("genus", 4))
+    one, other = (objective.prepare(batch, np.random.default_rng(3)) for _ in range(2))
+    assert one.keys() == other.keys()
+    for key in one:
+        np.testing.assert_array_equal(one[key], other[key])
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_learns_beside_another(name):
+    """The weighted sum is what is minimised, and both see the one encoder."""
+    corpus = make_corpus()
+    plan = (Phase(1.0, {name: 0.5} if name == "clm" else {name: 0.5, "clm": 2.0}),)
+    encoder = make_encoder()
+    module = Pretraining(encoder, plan, resolve_settings(plan, {}), corpus)
+    inputs = module.prepare(0, rectangle(corpus, kin=("genus", 4)), rng())
+    inputs = {key: to_torch(found) for key, found in inputs.items()}
+    metrics = module(0, inputs)
+    parts = {n: module.objectives[n](encoder, inputs[n])["loss"] for n in plan[0].weights}
+    expected = sum(weight * parts[n] for n, weight in plan[0].weights.items())
+    torch.testing.assert_close(metrics["loss"], expected)
+    metrics["loss"].backward()
+    assert encoder.tokens.weight.grad.abs().sum() > 0
+
+
+def test_a_plan_reads_as_it_is_written():
+    assert parse_objective("maelm+mlm:0.25") == {"maelm": 1.0, "mlm": 0.25}
+    plan = parse_schedule("clm:0.25,maelm+mlm:0.1:0.75")
+    assert describe_plan(plan) == "clm:0.25,maelm+mlm:0.1:0.75"
+    assert [phase_at(plan, step, 8) for step in range(8)] == [0, 0, 1, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("x", "no objective 'x'"),
+        ("maelm+maelm", "stands twice"),
+        ("maelm:0", "no positive number"),
+        ("maelm:nan", "no positive number"),
+        ("maelm:inf", "no positive number"),
+        ("maelm:", "no positive number"),
+        ("", "no objective ''"),
+    ],
+)
+def test_a_senseless_sum_is_refused(text, message):
+    with pytest.raises(TrainingError, match=message):
+        parse_objective(text)
+
+
+def test_a_senseless_schedule_is_refused():
+    with pytest.raises(TrainingError, match="says no share"):
+        parse_schedule("clm,maelm")
+    with pytest.raises(TrainingError, match="add up to 0.8"):
+        parse_schedule("clm:0.3,maelm:0.5")
+
+
+def test_settings_are_heard_where_they_apply():
+    plan = parse_schedule("maelm+mlm:0.5,clm:0.5")
+    settings = resolve_settings(
+        plan, {"decoder_layers": 1}, ["mask_ratio=0.3", "mlm.mask_ratio=0.4", "codons=yes"]
+    )
+    assert settings["maelm"]["decoder_layers"] == 1
+    assert settings["maelm"]["mask_ratio"] == 0.3 and settings["mlm"]["mask_ratio"] == 0.4
+    assert settings["maelm"]["codons"] is True and settings["clm"] == {}
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ("decoder_layers=2", "the objectives of this run have mlm.codons"),
+        ("clm.mask_ratio=0.5", "the objectives of this run have"),
+        ("mask_ratio", "the objectives of this run have"),
+        ("mask_ratio=half", "'half' is no number"),
+        ("span=1.5", "'1.5' is no whole number"),
+        ("codons=perhaps", "neither true nor false"),
+    ],
+)
+def test_settings_that_do_not_apply_are_refused(given, message):
+    with pytest.raises(TrainingError, match=message):
+        resolve_settings((Phase(1.0, {"mlm": 1.0}),), {}, [given])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"mask_ratio": 0}, {"mask_ratio": 1}, {"span": 0}, {"random": 0.7, "kept": 0.4}]
+)
+def test_senseless_masking_is_refused(settings):
+    with pytest.raises(TrainingError):
+        objective_class("maelm").Options(**settings)

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from barcodeembed.errors import InputError, InputWarning
 from barcodeembed.sequences import fasta
-from barcodeembed.sequences.reading import chain_records, read_records
+from barcodeembed.sequences.reading import read_records
+from barcodeembed.taxonomy.references import chain_labelled
 
 ENDS = ("\n", "\r\n", "\r")
 COMPRESS = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
@@ -285,10 +286,12 @@ def test_memory_is_that_of_a_record_not_of_the_file(tmp_path):
 
 
 def test_files_are_closed_and_chained(tmp_path):
-    (tmp_path / "a").write_text(">a\nAC\n")
+    (tmp_path / "a").write_text(">a;tax=g:Apis\nAC\n")
     (tmp_path / "b").write_text("id,nuc\nb,GT\n")
-    found = chain_records([tmp_path / "a", tmp_path / "b"])
-    assert [(r.id, r.sequence) for r in found] == [("a", "AC"), ("b", "GT")]
+    found = chain_labelled([tmp_path / "a", tmp_path / "b"])
+    assert [(r.id, r.sequence, taxa[-2]) for r, taxa in found] == [
+        ("a", "AC", "Apis"), ("b", "GT", None)
+    ]  # fmt: skip
     records = read_records(SIMULATED / "reference.fasta")
     assert next(records).id.startswith("SIM00001")
     records.close()  # with PYTHONDEVMODE=1 a file left open would warn here

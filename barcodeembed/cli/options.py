@@ -22,7 +22,9 @@ def _set(name: str):
     return callback
 
 
-def _one_of(*choices: str):
+def one_of(*choices: str):
+    """Return the callback of an option that takes one of a few words."""
+
     def callback(value: str) -> str:
         check_choice(None, value, choices)  # Typer names the option that it calls this for
         return value
@@ -54,10 +56,10 @@ BatchSize = Annotated[int, typer.Option(
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
 Device = Annotated[str, typer.Option(
     "--device", metavar="NAME", help="auto, cpu, cuda or mps.",
-    callback=_one_of("auto", "cpu", "cuda", "mps"))]
+    callback=one_of("auto", "cpu", "cuda", "mps"))]
 Precision = Annotated[str, typer.Option(
     "--precision", metavar="NAME", help="fp32, bf16, or auto: bf16 where the device has it.",
-    callback=_one_of("auto", "fp32", "bf16"))]
+    callback=one_of("auto", "fp32", "bf16"))]
 Offsets = Annotated[int, typer.Option(
     "--offsets", min=1, max=8, metavar="N",
     help="Start offsets at which a barcode is cut into k-mers and averaged; k of them make its "

@@ -25,6 +25,21 @@ _PRESETS = ("tiny", "small", "base", "barcodemae")
 _DEFAULT_EPOCHS = 20.0
 
 
+def _list_objectives(wanted: bool) -> None:
+    if not wanted:
+        return
+    from dataclasses import fields
+
+    from barcodeembed.objectives import OBJECTIVES, objective_class
+
+    for name in OBJECTIVES:
+        kind = objective_class(name)
+        print(f"{name}: {(kind.__doc__ or '').splitlines()[0]}")
+        for setting in fields(kind.Options):
+            print(f"    {name}.{setting.name}={setting.default}")
+    raise typer.Exit
+
+
 def pretrain(
     corpus: Annotated[list[str], typer.Argument(
         metavar="CORPUS...", help="Sequence files, or - for stdin.")],
@@ -34,7 +49,18 @@ def pretrain(
     preset: Annotated[str, typer.Option(
         "--preset", metavar="NAME", help=f"Size of the model: {', '.join(_PRESETS)}.")] = "small",
     objective: Annotated[str, typer.Option(
-        "--objective", metavar="NAME", help="maelm, mlm or clm.")] = "maelm",
+        "--objective", metavar="SUM",
+        help="What to learn: names with weights, as in maelm+contrastive:0.1.")] = "maelm",
+    schedule: Annotated[str | None, typer.Option(
+        "--schedule", metavar="PHASES",
+        help="Objectives one after another, by share of the steps: clm:0.3,maelm:0.7.")] = None,
+    settings: Annotated[list[str] | None, typer.Option(
+        "--set", metavar="NAME=VALUE",
+        help="A setting of the objectives: mask_ratio=0.4, maelm.decoder_layers=1; repeatable.",
+    )] = None,
+    list_objectives: Annotated[bool, typer.Option(
+        "--list-objectives", is_eager=True, callback=_list_objectives,
+        help="Print the objectives and their settings, and exit.")] = False,
     steps: Annotated[int | None, typer.Option(
         "--steps", min=1, metavar="N", help="Optimizer steps to train for.")] = None,
     epochs: Annotated[float | None, typer.Option(
@@ -50,12 +76,6 @@ def pretrain(
     init: Annotated[Path | None, typer.Option(
         "--init", metavar="MODEL",
         help="Start from a bundle's encoder; its shape is used.")] = None,
-    mask_ratio: Annotated[float | None, typer.Option(
-        "--mask-ratio", min=0.01, max=0.99, metavar="R", show_default="0.5",
-        help="Share of the k-mers that is hidden (maelm, mlm).")] = None,
-    decoder_layers: Annotated[int | None, typer.Option(
-        "--decoder-layers", min=1, metavar="N", show_default="the preset's",
-        help="Layers of the decoder (maelm).")] = None,
     k: Annotated[int | None, typer.Option(
         "--k", min=4, max=8, metavar="K", show_default="the preset's",
         help="Bases per token.")] = None,
@@ -70,12 +90,25 @@ def pretrain(
         help="Micro-batches that a process splits its share into; saves memory.")] = 1,
     learning_rate: Annotated[float | None, typer.Option(
         "--learning-rate", min=0, metavar="X", show_default="the preset's",
-        help="Peak of the schedule: linear warm-up, cosine decay.")] = None,
+        help="Peak of the learning rate.")] = None,
+    rates: Annotated[str, typer.Option(
+        "--rates", metavar="NAME", callback=options.one_of("cosine", "wsd", "onecycle"),
+        help="Course of the learning rate: cosine, wsd (warm-up, stable, decay) or onecycle.",
+    )] = "cosine",
     weight_decay: Annotated[float | None, typer.Option(
         "--weight-decay", min=0, metavar="X", show_default="the preset's",
         help="Of AdamW.")] = None,
     warmup: Annotated[float, typer.Option(
         "--warmup", min=0, max=1, metavar="SHARE", help="Share of the steps that warm up.")] = 0.05,
+    decay: Annotated[float, typer.Option(
+        "--decay", min=0, max=1, metavar="SHARE",
+        help="Share of the steps in which wsd falls.")] = 0.2,
+    average: Annotated[float, typer.Option(
+        "--average", min=0, max=0.999999, metavar="D",
+        help="Keep a running mean of the weights with this decay, and make it the model.")] = 0.0,
+    kin: Annotated[str | None, typer.Option(
+        "--kin", metavar="RANK:N",
+        help="Put N barcodes of one taxon together in a batch, as in genus:4.")] = None,
     max_length: Annotated[int, typer.Option(
         "--max-length", min=8, metavar="N",
         help="Longest stretch of a barcode learnt from, in bases.")] = 720,
@@ -97,11 +130,13 @@ def pretrain(
     """Pretrain an encoder on barcodes; no names are needed.
 
     maelm is a masked autoencoder: the encoder reads the visible k-mers alone, and a decoder that
-    is then thrown away rebuilds the hidden ones. mlm and clm are there to compare it with.
+    is then thrown away rebuilds the hidden ones. --list-objectives shows what else there is.
 
     \b
     Examples:
       barcodeembed pretrain references.tsv.gz more.fasta.gz -o model --epochs 10
+      barcodeembed pretrain corpus.fasta -o model --objective maelm+contrastive:0.1
+      barcodeembed pretrain corpus.fasta -o model --schedule clm:0.3,maelm:0.7
       barcodeembed pretrain corpus.fasta -o model --max-minutes 55 --resume
       torchrun --nproc-per-node 4 -m barcodeembed pretrain corpus.fasta -o model --preset base
 
@@ -120,13 +155,17 @@ def pretrain(
     from barcodeembed.files import refuse_directory
     from barcodeembed.model.bundle import KIND, load_model, save_model
     from barcodeembed.model.config import PRESETS
-    from barcodeembed.objectives import OBJECTIVES, resolve_options
+    from barcodeembed.objectives.plan import (
+        Phase,
+        parse_objective,
+        parse_schedule,
+        resolve_settings,
+    )
     from barcodeembed.training.batches import check_split
     from barcodeembed.training.corpus import open_corpus
     from barcodeembed.training.distributed import joined
     from barcodeembed.training.loop import Recipe, Trainer
 
-    options.check_choice("--objective", objective, OBJECTIVES)
     options.use_threads(threads)
     chosen = choose_device(device)
     defaults = PRESETS[preset]
@@ -135,10 +174,11 @@ def pretrain(
     shape = _given(k=k, pooling=pooling)
     if started_from and shape:
         raise TrainingError("--init brings its own shape; --k and --pooling cannot change it")
-    objective_options = resolve_options(
-        objective, defaults.objective_options,
-        _given(mask_ratio=mask_ratio, decoder_layers=decoder_layers),
-    )  # fmt: skip
+    try:
+        plan = parse_schedule(schedule) if schedule else (Phase(1.0, parse_objective(objective)),)
+        chosen_settings = resolve_settings(plan, defaults.settings, settings or ())
+    except TrainingError as error:
+        raise typer.BadParameter(str(error)) from None
     refuse_directory(output, KIND)
     directory = output.with_name(output.name + ".training")
     rank, count, local_rank = (
@@ -158,12 +198,16 @@ def pretrain(
         size = min(batch_size or defaults.batch_size, len(data.train))
         recipe = Recipe(
             model=started_from.config if started_from else replace(defaults.model, **shape),
-            objective=objective,
-            options=objective_options,
+            plan=plan,
+            settings=chosen_settings,
             steps=steps or max(1, round(passes * len(data.train) / size)),
             batch_size=size,
             accumulate=accumulate,
+            rates=rates,
             warmup=warmup,
+            decay=decay,
+            average=average,
+            kin=_kin(kin),
             precision=choose_precision(precision, chosen),
             max_bases=max_length,
             seed=seed,
@@ -188,6 +232,21 @@ def pretrain(
             save_model(output, trainer.encoder,
                        {"recipe": recipe.to_json(), "corpus": learnt_from})
             console.say(f"{output}: trained for {recipe.steps:,} steps")
+
+
+def _kin(text: str | None) -> tuple[str, int] | None:
+    """Read RANK:N."""
+    from barcodeembed.training.corpus import LABELS
+
+    if text is None:
+        return None
+    label, _, count = text.partition(":")
+    if label not in LABELS or not count.isdigit() or int(count) < 2:
+        raise typer.BadParameter(
+            f"{text!r} is no RANK:N with a rank of {', '.join(LABELS)} and N of at least 2",
+            param_hint="--kin",
+        )
+    return label, int(count)
 
 
 def _given(**settings: Any) -> dict[str, Any]:
@@ -220,7 +279,7 @@ def _prepare_directory(directory: Path, resume: bool, restart: bool) -> None:
 
 def _encode(corpus: list[str], directory: Path, encoding: str) -> None:
     """Encode the corpus, or see that the one encoded before is still that of these files."""
-    from barcodeembed.sequences.reading import chain_records
+    from barcodeembed.taxonomy.references import chain_labelled
     from barcodeembed.training.corpus import describe_sources, encode_corpus, encoded_from
 
     sources = describe_sources(corpus)
@@ -228,20 +287,23 @@ def _encode(corpus: list[str], directory: Path, encoding: str) -> None:
         return
     with console.progress("encoding the corpus") as told:
         encode_corpus(
-            chain_records(corpus, encoding=encoding), directory / "corpus", sources, progress=told
+            chain_labelled(corpus, encoding=encoding), directory / "corpus", sources, progress=told
         )
 
 
 def _announce(trainer: Trainer, data: Corpus, recipe: Recipe) -> None:
+    from barcodeembed.objectives.plan import describe_plan
+
     weights = sum(p.numel() for p in trainer.encoder.parameters())
-    left_out = {name: n for name, n in data.summary.items() if name not in ("records", "distinct")}
+    counts = ("records", "distinct", "labelled")
+    left_out = {name: n for name, n in data.summary.items() if name not in counts}
     if left_out:
         console.warn("records left out of the corpus: "
                      + ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()))
     console.say(
         f"{data.summary['records']:,} records, {data.summary['distinct']:,} distinct barcodes, "
         f"{len(data.held_out):,} held out; encoder of {weights / 1e6:.2f} M weights; "
-        f"{recipe.objective}, {recipe.steps:,} steps of {recipe.batch_size} on "
+        f"{describe_plan(recipe.plan)}, {recipe.steps:,} steps of {recipe.batch_size} on "
         f"{trainer.device.type} in {recipe.precision}"
     )
 

@@ -93,7 +93,7 @@ class Preset:
     """A model, and the pretraining settings that go with it."""
 
     model: ModelConfig
-    objective_options: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     batch_size: int = 64

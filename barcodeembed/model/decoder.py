@@ -1,6 +1,7 @@
 """The decoder of masked-autoencoder pretraining; it never leaves the training checkpoint.
 
-Shapes: B sequences, V visible tokens, T tokens of the whole barcode, D the encoder's width.
+Shapes: B sequences, V visible tokens, T tokens of the whole barcode, D the encoder's width, W the
+decoder's.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.layers import Stack, initialise
 
@@ -21,24 +23,44 @@ class MaskedDecoder(nn.Module):
     one learned mask embedding at every hidden place, positions, and a stack of its own.
     """
 
-    def __init__(self, config: ModelConfig, layers: int) -> None:
+    def __init__(self, config: ModelConfig, layers: int, width: int = 0) -> None:
         super().__init__()
-        # What the decoder's layers see is whole barcodes, never the class token.
-        self.project = nn.Linear(config.width, config.width)
-        self.mask = nn.Parameter(torch.empty(config.width).normal_(std=0.02))
-        self.stack = Stack(replace(config, pooling="mean"), layers)
+        self.config = decoder_config(config, layers, width)
+        self.project = nn.Linear(config.width, self.config.width)
+        self.mask = nn.Parameter(torch.empty(self.config.width).normal_(std=0.02))
+        self.stack = Stack(self.config, layers)
         initialise(self.project)
 
-    def forward(self, visible_BVD: Tensor, places_BV: Tensor, real_BT: Tensor) -> Tensor:
-        """Return features (B, T, D) of every place.
+    def forward(
+        self, visible_BVD: Tensor, places_BV: Tensor, real_BT: Tensor, *, padded: bool = True
+    ) -> Tensor:
+        """Return features (B, T, W) of every place.
 
         ``places_BV`` says where each visible token stands; T, a place past the end, is where
-        padding goes.
+        padding goes. ``padded=False`` promises that all of ``real_BT`` is true.
         """
         B, T = real_BT.shape
-        projected_BVD = self.project(visible_BVD)
-        whole_BTD = self.mask.to(projected_BVD.dtype).expand(B, T + 1, -1)
-        index_BVD = places_BV.unsqueeze(-1).expand_as(projected_BVD)
-        whole_BTD = whole_BTD.scatter(1, index_BVD, projected_BVD)[:, :T]
+        projected_BVW = self.project(visible_BVD)
+        whole_BTW = self.mask.to(projected_BVW.dtype).expand(B, T + 1, -1)
+        index_BVW = places_BV.unsqueeze(-1).expand_as(projected_BVW)
+        whole_BTW = whole_BTW.scatter(1, index_BVW, projected_BVW)[:, :T]
         positions_BT = torch.arange(T, device=real_BT.device).expand(B, T)
-        return self.stack(whole_BTD, positions_BT, real_BT[:, None, None, :])
+        return self.stack(whole_BTW, positions_BT, real_BT[:, None, None, :] if padded else None)
+
+
+def decoder_config(config: ModelConfig, layers: int, width: int = 0) -> ModelConfig:
+    """Return the shape of a decoder beside an encoder: as wide, or ``width`` wide.
+
+    A narrower one has heads and inner layers to match. What its layers see is whole barcodes,
+    never the class token. Raises TrainingError where the width does not divide into heads.
+    """
+    width = width or config.width
+    heads = max(1, config.heads * width // config.width)
+    inner = max(1, config.feed_forward_width * width // config.width)
+    try:
+        return replace(
+            config, pooling="mean", layers=layers, width=width, heads=heads,
+            feed_forward_width=inner,
+        )  # fmt: skip
+    except ValueError as error:
+        raise TrainingError(f"no decoder of width {width}: {error}") from None

@@ -24,14 +24,16 @@ class Encoder(nn.Module):
         nn.init.normal_(self.tokens.weight, std=1.0 if config.norm == "pre" else 0.02)
 
     def forward(
-        self, tokens_BT: Tensor, positions_BT: Tensor | None = None, causal: bool = False
-    ) -> tuple[Tensor, Tensor]:
+        self, tokens_BT: Tensor, positions_BT: Tensor | None = None, *,
+        causal: bool = False, padded: bool = True,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
         """Return features (B, T, D) and which tokens are real, bool (B, T).
 
         ``positions_BT`` are the tokens' places in the whole barcode, where some were left out.
         With class pooling a class token is put in front of both results, at position 0.
         ``causal`` lets each token see those before it alone; padding, which stands last, is then
-        seen by no real token.
+        seen by no real token. ``padded=False`` promises that no token is padding, and saves the
+        attention a mask.
         """
         if positions_BT is None:
             positions_BT = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
@@ -41,7 +43,7 @@ class Encoder(nn.Module):
             tokens_BT = torch.cat((front, tokens_BT), dim=1)
             positions_BT = torch.cat((torch.zeros_like(front), positions_BT + 1), dim=1)
         real_BT = tokens_BT != PAD
-        mask = None if causal else real_BT[:, None, None, :]
+        mask = real_BT[:, None, None, :] if padded and not causal else None
         return self.stack(self.tokens(tokens_BT), positions_BT, mask, causal), real_BT
 
     def pool(self, features_BTD: Tensor, real_BT: Tensor) -> Tensor:

@@ -1,10 +1,9 @@
-"""Pretraining objectives: one file each, behind one protocol."""
+"""Pretraining objectives: one file each, behind one protocol, combined by a plan."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from barcodeembed.errors import TrainingError
 
@@ -16,6 +15,7 @@ OBJECTIVES = {
     "maelm": "MaskedAutoencoder",
     "mlm": "MaskedLanguageModel",
     "clm": "CausalLanguageModel",
+    "meap": "MaskedCausalModel",
 }
 
 
@@ -24,16 +24,3 @@ def objective_class(name: str) -> type[Objective]:
     if name not in OBJECTIVES:
         raise TrainingError(f"no objective {name!r}; there are {', '.join(OBJECTIVES)}")
     return getattr(import_module(f"barcodeembed.objectives.{name}"), OBJECTIVES[name])
-
-
-def resolve_options(name: str, defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return an objective's settings: those given, over a preset's, over its own defaults.
-
-    A preset speaks to any objective and is heard where it applies; what the user gives must
-    apply. Raises TrainingError otherwise.
-    """
-    known = {f.name: f.default for f in fields(objective_class(name).Options)}
-    misplaced = given.keys() - known.keys()
-    if misplaced:
-        raise TrainingError(f"objective {name} has no setting {', '.join(sorted(misplaced))}")
-    return known | {key: value for key, value in defaults.items() if key in known} | given

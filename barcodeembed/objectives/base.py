@@ -17,28 +17,45 @@ from torch.nn import functional as F
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import initialise
-from barcodeembed.tokenizer import SPECIAL_TOKENS
+from barcodeembed.tokenizer import PAD, SPECIAL_TOKENS
+from barcodeembed.training.batches import Batch
+from barcodeembed.training.corpus import Corpus
+
+#: What ``prepare`` hands to ``forward``: arrays that become tensors, and plain facts.
+Inputs = dict[str, Any]
 
 
 class Objective(nn.Module, ABC):
-    """An encoder in training, with what the objective adds to it and will discard."""
+    """What is learnt beside the encoder and then discarded, and the loss that teaches both.
+
+    The encoder is handed to ``forward`` and never kept: several objectives may share it.
+    """
 
     #: A frozen dataclass of the objective's settings, with their defaults.
     Options: ClassVar[type]
 
-    encoder: Encoder
-
-    def __init__(self, encoder: Encoder, options: Any) -> None:
+    def __init__(self, config: ModelConfig, options: Any, corpus: Corpus) -> None:
         super().__init__()
-        self.encoder, self.options = encoder, options
+        self.config, self.options = config, options
 
     @abstractmethod
-    def prepare(self, tokens_BT: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Turn padded tokens, int64 (B, T), into the arrays that ``forward`` takes."""
+    def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
+        """Turn a batch into what ``forward`` takes: arrays, and facts that are no arrays."""
 
     @abstractmethod
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         """Return ``loss``, a scalar to minimise, and any further scalars worth reporting."""
+
+
+def padded(tokens_BT: np.ndarray) -> bool:
+    """Tell whether any place is padding: without it attention needs no mask."""
+    return bool((tokens_BT == PAD).any())
+
+
+def token_features(encoder: Encoder, *arguments: Any, **named: Any) -> Tensor:
+    """Return the encoder's features of the tokens alone, (B, T, D), the class token's left out."""
+    features_BTD, _ = encoder(*arguments, **named)
+    return features_BTD[:, 1:] if encoder.config.class_token else features_BTD
 
 
 def kmer_head(config: ModelConfig) -> nn.Linear:

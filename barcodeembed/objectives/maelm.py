@@ -11,46 +11,61 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.decoder import MaskedDecoder
 from barcodeembed.model.encoder import Encoder
-from barcodeembed.objectives.base import Objective, kmer_head, token_losses
+from barcodeembed.objectives.base import (
+    Inputs,
+    Objective,
+    kmer_head,
+    padded,
+    token_features,
+    token_losses,
+)
 from barcodeembed.tokenizer import PAD
-from barcodeembed.training.masking import choose_hidden, gather_rows, targets
+from barcodeembed.training.batches import Batch
+from barcodeembed.training.corpus import Corpus
+from barcodeembed.training.masking import Masking, gather_rows, targets
 
 
 class MaskedAutoencoder(Objective):
     """Cross-entropy on hidden, unambiguous k-mers; no mask ever enters the encoder."""
 
     @dataclass(frozen=True, slots=True)
-    class Options:
-        mask_ratio: float = 0.5
+    class Options(Masking):
         decoder_layers: int = 2
+        decoder_width: int = 0
 
-    def __init__(self, encoder: Encoder, options: Options) -> None:
-        super().__init__(encoder, options)
-        self.decoder = MaskedDecoder(encoder.config, options.decoder_layers)
-        self.head = kmer_head(encoder.config)
+    def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
+        super().__init__(config, options, corpus)
+        self.decoder = MaskedDecoder(config, options.decoder_layers, options.decoder_width)
+        self.head = kmer_head(self.decoder.config)
 
-    def prepare(self, tokens_BT: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        hidden_BT = choose_hidden(tokens_BT, self.options.mask_ratio, rng)
-        visible_BT = (tokens_BT != PAD) & ~hidden_BT
+    def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
+        k, tokens_BT = self.config.k, batch.tokens_BT
+        hidden_BT = self.options.hide(batch, k, rng)
+        shown_BT, left_out_BT = self.options.show(tokens_BT, hidden_BT, k, rng)
+        visible_BT = (tokens_BT != PAD) & ~left_out_BT
         places_BT = np.broadcast_to(np.arange(tokens_BT.shape[1]), tokens_BT.shape)
         predicted, classes = targets(tokens_BT, hidden_BT)
+        visible_BV = gather_rows(shown_BT, visible_BT, PAD)
         return {
-            "visible": gather_rows(tokens_BT, visible_BT, PAD),
+            "visible": visible_BV,
             "places": gather_rows(places_BT, visible_BT, tokens_BT.shape[1]),
             "real": tokens_BT != PAD,
+            "visible_padded": padded(visible_BV),
+            "padded": padded(tokens_BT),
             "predicted": predicted,
             "classes": classes,
         }
 
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         places_BV, real_BT = inputs["places"], inputs["real"]
         # The place past the end, where padding goes, has no position of its own.
         positions_BV = places_BV.clamp(max=real_BT.shape[1] - 1)
-        features_BVD, _ = self.encoder(inputs["visible"], positions_BV)
-        if self.encoder.config.class_token:
-            features_BVD = features_BVD[:, 1:]
-        rebuilt_BTD = self.decoder(features_BVD, places_BV, real_BT)
+        features_BVD = token_features(
+            encoder, inputs["visible"], positions_BV, padded=inputs["visible_padded"]
+        )
+        rebuilt_BTD = self.decoder(features_BVD, places_BV, real_BT, padded=inputs["padded"])
         hidden_ND = rebuilt_BTD.flatten(0, 1)[inputs["predicted"]]
         return token_losses(self.head(hidden_ND), inputs["classes"])

@@ -11,35 +11,46 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
-from barcodeembed.objectives.base import Objective, kmer_head, token_losses
+from barcodeembed.objectives.base import (
+    Inputs,
+    Objective,
+    kmer_head,
+    padded,
+    token_features,
+    token_losses,
+)
 from barcodeembed.tokenizer import MASK
-from barcodeembed.training.masking import choose_hidden, targets
+from barcodeembed.training.batches import Batch
+from barcodeembed.training.corpus import Corpus
+from barcodeembed.training.masking import Masking, targets
 
 
 class MaskedLanguageModel(Objective):
-    """Cross-entropy on hidden, unambiguous k-mers, all of them shown as [MASK]."""
+    """Cross-entropy on hidden, unambiguous k-mers, shown as [MASK] unless set otherwise."""
 
     @dataclass(frozen=True, slots=True)
-    class Options:
-        mask_ratio: float = 0.5
+    class Options(Masking):
+        pass
 
-    def __init__(self, encoder: Encoder, options: Options) -> None:
-        super().__init__(encoder, options)
-        self.head = kmer_head(encoder.config)
+    def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
+        super().__init__(config, options, corpus)
+        self.head = kmer_head(config)
 
-    def prepare(self, tokens_BT: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        hidden_BT = choose_hidden(tokens_BT, self.options.mask_ratio, rng)
+    def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
+        k, tokens_BT = self.config.k, batch.tokens_BT
+        hidden_BT = self.options.hide(batch, k, rng)
+        shown_BT, masked_BT = self.options.show(tokens_BT, hidden_BT, k, rng)
         predicted, classes = targets(tokens_BT, hidden_BT)
         return {
-            "tokens": np.where(hidden_BT, MASK, tokens_BT),
+            "tokens": np.where(masked_BT, MASK, shown_BT),
+            "padded": padded(tokens_BT),
             "predicted": predicted,
             "classes": classes,
         }
 
-    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        features_BTD, _ = self.encoder(inputs["tokens"])
-        if self.encoder.config.class_token:
-            features_BTD = features_BTD[:, 1:]
+    def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
+        features_BTD = token_features(encoder, inputs["tokens"], padded=inputs["padded"])
         hidden_ND = features_BTD.flatten(0, 1)[inputs["predicted"]]
         return token_losses(self.head(hidden_ND), inputs["classes"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from os import PathLike
 
 from barcodeembed.errors import InputError
@@ -33,14 +33,6 @@ def read_records(
         for record in _parse(lines, start, limit):
             yield record
             count, last = count + 1, record.id
-
-
-def chain_records(
-    sources: Iterable[str | PathLike[str]], *, encoding: str = "utf-8"
-) -> Iterator[SequenceRecord]:
-    """Yield the records of several files, one file after the other."""
-    for source in sources:
-        yield from read_records(source, encoding=encoding)
 
 
 def _parse(lines: Lines, start: bytes, limit: int) -> Iterator[SequenceRecord]:

@@ -51,6 +51,14 @@ def read_labelled(
         )
 
 
+def chain_labelled(
+    sources: Iterable[str | PathLike[str]], *, encoding: str = "utf-8"
+) -> Iterator[LabelledRecord]:
+    """Yield the records of several files with what lineages they have, one file after the other."""
+    for source in sources:
+        yield from read_labelled(source, encoding=encoding, allow_missing=True)
+
+
 def _label(
     record: SequenceRecord, lineages: dict[str, Lineage] | None
 ) -> tuple[SequenceRecord, Lineage | None]:

@@ -1,21 +1,56 @@
 """Which barcodes stand in which batch, and how they are cut: a function of seed and step alone.
 
 Nothing here has a state, so a resumed run, or one split over more processes, sees the same
-batches as an unbroken one in a single process.
+batches as an unbroken one in a single process. Shapes: B barcodes, T tokens, R labels.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from barcodeembed.errors import TrainingError
-from barcodeembed.tokenizer import KmerTokenizer
-from barcodeembed.training.corpus import Corpus
+from barcodeembed.tokenizer import AMBIGUOUS, KmerTokenizer
+from barcodeembed.training.corpus import LABELS, Corpus
 
 _ORDER, _CUT, _MASK = range(3)
 _SORTED_BATCHES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some barcodes of a corpus, cut into tokens.
+
+    ``rows`` (B,) are theirs in the corpus; ``tokens_BT`` int64, padded where they are no
+    rectangle; ``first_B`` the base at which each barcode's first token begins.
+    """
+
+    corpus: Corpus
+    rows: np.ndarray
+    tokens_BT: np.ndarray
+    first_B: np.ndarray
+
+    @property
+    def labels_BR(self) -> np.ndarray:
+        """The taxa of each barcode, int32 (B, LABELS), -1 where unknown."""
+        return self.corpus.labels[self.rows]
+
+    @property
+    def lengths_B(self) -> np.ndarray:
+        """The length of each whole barcode, in bases."""
+        return self.corpus.lengths[self.rows]
+
+    def bases(self) -> np.ndarray:
+        """Return the base codes of the whole barcodes, uint8 (B, longest), ambiguous past the end.
+
+        The codes are the tokenizer's.
+        """
+        places = np.arange(int(self.lengths_B.max()))
+        inside = places < self.lengths_B[:, None]
+        found = np.where(inside, self.corpus.starts[self.rows][:, None] + places, 0)
+        return np.where(inside, self.corpus.codes[found], AMBIGUOUS).astype(np.uint8)
 
 
 def check_split(size: int, parts: int) -> None:
@@ -30,55 +65,95 @@ class Batches:
     """Endless shuffled batches of a corpus' training rows, barcodes of like length together.
 
     A batch of ``size`` barcodes is dealt out as ``parts`` micro-batches. ``max_tokens`` bounds a
-    barcode; of a longer one a random stretch is taken.
+    barcode; of a longer one a random stretch is taken. ``kin`` is (label, n): barcodes are then
+    shuffled by n of one taxon, so that a batch holds pairs to compare.
     """
 
     def __init__(
         self, corpus: Corpus, tokenizer: KmerTokenizer, *,
-        size: int, parts: int, max_tokens: int, seed: int,
+        size: int, parts: int, max_tokens: int, seed: int, kin: tuple[str, int] | None = None,
     ) -> None:  # fmt: skip
         self.corpus, self.tokenizer = corpus, tokenizer
         self.size, self.parts = min(size, len(corpus.train)), parts
         check_split(self.size, parts)
-        self.max_tokens, self.seed = max_tokens, seed
+        self.max_tokens, self.seed, self.kin = max_tokens, seed, kin
         self.per_epoch = len(corpus.train) // self.size
         self._epoch = lru_cache(maxsize=2)(self._shuffle)
 
     def rows(self, step: int) -> np.ndarray:
-        """Return the corpus rows of a batch, longest first; steps count from 0."""
+        """Return the corpus rows of a batch; steps count from 0."""
         epoch, batch = divmod(step, self.per_epoch)
         return self._epoch(epoch)[batch]
 
-    def tokens(self, step: int, part: int) -> np.ndarray:
-        """Return the padded tokens, int64 (B, T), of one micro-batch at random offsets."""
-        rows = self.rows(step)[part :: self.parts]
-        return self.cut(rows, np.random.default_rng((self.seed, _CUT, step, part)))
+    def batch(self, step: int, part: int) -> Batch:
+        """Return one micro-batch, a rectangle of tokens: each barcode a random stretch.
+
+        All are cut to what the shortest fills at any reading frame, so no arithmetic goes into
+        padding and attention needs no mask. What is cut off (about 2 % of the bases, barcodes of
+        like length being together) is met in another epoch.
+        """
+        rows = self._part(self.rows(step), part)
+        rng = np.random.default_rng((self.seed, _CUT, step, part))
+        lengths_B, k = self.corpus.lengths[rows], self.tokenizer.k
+        count = int(np.clip((lengths_B.min() - k + 1) // k, 1, self.max_tokens))
+        # Shifting the reading frame is BarcodeBERT's augmentation (arXiv 2311.02401).
+        first_B = rng.integers(0, lengths_B - count * k, endpoint=True)
+        return self._cut(rows, first_B, np.full_like(lengths_B, count))
+
+    def whole(self, rows: np.ndarray) -> Batch:
+        """Return rows as they are embedded: from the first base, padded."""
+        counts_B = np.minimum(self.corpus.lengths[rows] // self.tokenizer.k, self.max_tokens)
+        return self._cut(rows, np.zeros_like(counts_B), counts_B)
 
     def mask_generator(self, step: int, part: int) -> np.random.Generator:
         """Return the generator that an objective draws a micro-batch's masks from."""
         return np.random.default_rng((self.seed, _MASK, step, part))
 
-    def cut(self, rows: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-        """Tokenize rows: from a random offset with a generator, from the first base without."""
-        lengths = self.corpus.lengths[rows]
-        k = self.tokenizer.k
-        spare = lengths - np.minimum(lengths // k, self.max_tokens) * k
-        if rng is None:
-            first = np.zeros_like(lengths)
-        else:
-            # Within k the offset shifts the reading frame (BarcodeBERT's augmentation); past it,
-            # it chooses the stretch of a barcode that is too long.
-            first = rng.integers(0, np.maximum(spare, k - 1), endpoint=True)
-        counts = np.minimum((lengths - first) // k, self.max_tokens)
-        return self.tokenizer.encode_windows(
-            self.corpus.codes, self.corpus.starts[rows] + first, counts
+    def _cut(self, rows: np.ndarray, first_B: np.ndarray, counts_B: np.ndarray) -> Batch:
+        tokens_BT = self.tokenizer.encode_windows(
+            self.corpus.codes, self.corpus.starts[rows] + first_B, counts_B
         )
+        return Batch(self.corpus, rows, tokens_BT, first_B)
+
+    def _part(self, rows: np.ndarray, part: int) -> np.ndarray:
+        """Deal a batch out, kin staying together."""
+        if self.kin is None:
+            return rows[part :: self.parts]
+        return np.array_split(rows, self.parts)[part]
 
     def _shuffle(self, epoch: int) -> np.ndarray:
         rng = np.random.default_rng((self.seed, _ORDER, epoch))
-        rows = rng.permutation(self.corpus.train)[: self.per_epoch * self.size]
+        rows, group = self._deal(rng)
+        rows = rows[: self.per_epoch * self.size]
         window = self.size * _SORTED_BATCHES
         for start in range(0, len(rows), window):
-            part = rows[start : start + window]
-            part[:] = part[np.argsort(-self.corpus.lengths[part], kind="stable")]
+            part = slice(start, min(start + window, len(rows)))
+            keys = self._group_lengths(rows[part], group[part])
+            rows[part] = rows[part][np.argsort(-keys, kind="stable")]
         return rng.permutation(rows.reshape(self.per_epoch, self.size))
+
+    def _deal(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return the shuffled training rows, and the number of the group that each is in."""
+        rows = rng.permutation(self.corpus.train)
+        if self.kin is None:
+            return rows, np.arange(len(rows))
+        label, count = self.kin
+        taxa = self.corpus.labels[rows, LABELS.index(label)].astype(np.int64)
+        strangers = taxa < 0
+        taxa[strangers] = taxa.max() + 1 + np.arange(strangers.sum())
+        order = np.argsort(taxa, kind="stable")
+        rows, taxa = rows[order], taxa[order]
+        first = np.r_[True, taxa[1:] != taxa[:-1]]
+        places = np.arange(len(rows))
+        place = places - np.maximum.accumulate(np.where(first, places, 0))
+        group = np.cumsum(first | (place % count == 0)) - 1
+        number = rng.permutation(group[-1] + 1)[group]
+        order = np.argsort(number, kind="stable")
+        return rows[order], number[order]
+
+    def _group_lengths(self, rows: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Return, for each row, the mean length of its group, told apart from other groups'."""
+        lengths = self.corpus.lengths[rows].astype(float)
+        _, number, counts = np.unique(group, return_inverse=True, return_counts=True)
+        means = np.bincount(number, lengths) / counts
+        return means[number] + 1e-7 * number

@@ -12,24 +12,27 @@ from barcodeembed.errors import BundleError
 from barcodeembed.files import replace_directory
 from barcodeembed.manifest import open_bundle, read_json, write_json, write_manifest
 from barcodeembed.model.bundle import load_weights, save_tensors
-from barcodeembed.objectives.base import Objective
+from barcodeembed.model.encoder import Encoder
+from barcodeembed.objectives.pretraining import Pretraining
 
 KIND = "checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _KEPT = 2
 
 
 def save_checkpoint(
-    directory: Path, step: int, objective: Objective, optimizer: torch.optim.AdamW,
-    state: dict[str, Any],
+    directory: Path, step: int, pretraining: Pretraining, optimizer: torch.optim.AdamW,
+    state: dict[str, Any], averaged: Encoder | None = None,
 ) -> None:  # fmt: skip
     """Write ``checkpoint-STEP``, decoder and optimizer included, then drop all but the last two."""
     with replace_directory(directory / f"checkpoint-{step:08d}", KIND) as bundle:
-        save_tensors(objective.state_dict(), bundle / "objective.safetensors")
+        save_tensors(pretraining.state_dict(), bundle / "pretraining.safetensors")
+        if averaged:
+            save_tensors(averaged.state_dict(), bundle / "averaged.safetensors")
         moments = {
             f"{name}|{key}": value
-            for name, parameter in objective.named_parameters()
+            for name, parameter in pretraining.named_parameters()
             for key, value in optimizer.state.get(parameter, {}).items()
         }
         save_tensors(moments, bundle / "optimizer.safetensors")
@@ -50,12 +53,17 @@ def latest_checkpoint(directory: Path) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
-def load_checkpoint(path: Path, objective: Objective, optimizer: torch.optim.AdamW) -> None:
+def load_checkpoint(
+    path: Path, pretraining: Pretraining, optimizer: torch.optim.AdamW,
+    averaged: Encoder | None = None,
+) -> None:  # fmt: skip
     """Put weights and optimizer state back exactly as they were saved."""
     from safetensors.torch import load_file
 
-    load_weights(objective, path / "objective.safetensors")
-    parameters = dict(objective.named_parameters())
+    load_weights(pretraining, path / "pretraining.safetensors")
+    if averaged:
+        load_weights(averaged, path / "averaged.safetensors")
+    parameters = dict(pretraining.named_parameters())
     for key, value in load_file(path / "optimizer.safetensors").items():
         name, moment = key.rsplit("|", 1)
         parameter = parameters[name]

@@ -1,4 +1,4 @@
-"""The corpus on disk: base codes of every distinct barcode, encoded once and memory-mapped."""
+"""The corpus on disk: base codes and taxa of every distinct barcode, encoded once and mapped."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ from barcodeembed.errors import InputError, TrainingError
 from barcodeembed.files import replace_directory
 from barcodeembed.manifest import digest_file, open_bundle, read_json, write_json, write_manifest
 from barcodeembed.sequences.cleaning import clean
-from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.taxonomy.ranks import RANKS, Lineage
+from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
+from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.tokenizer import encode_bases
 
 KIND = "corpus"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+#: What a barcode may be labelled with: its taxon at every rank, and BOLD's cluster, the BIN.
+LABELS = (*RANKS, "bin")
+
+_BIN_COLUMNS = ("bin", "bin_uri", "dna_bin")
 
 #: Longest barcode that a corpus keeps; anything longer is a genome, not a marker.
 MAX_BASES = 10_000
@@ -31,12 +38,14 @@ _HELD_OUT_MOST = 2_048
 class Corpus:
     """Encoded barcodes: ``codes`` uint8 (total,), ``starts`` and ``lengths`` int64 (rows,).
 
+    ``labels`` int32 (rows, LABELS) numbers the taxa of each rank from 0; -1 is unknown.
     ``held_out`` and ``train`` are the rows for validation and for learning.
     """
 
     codes: np.ndarray
     starts: np.ndarray
     lengths: np.ndarray
+    labels: np.ndarray
     held_out: np.ndarray
     train: np.ndarray
     fingerprint: str
@@ -44,7 +53,7 @@ class Corpus:
 
 
 def encode_corpus(
-    records: Iterable[SequenceRecord],
+    labelled: Iterable[LabelledRecord],
     path: Path,
     sources: list[dict[str, str]] | None = None,
     *,
@@ -53,14 +62,17 @@ def encode_corpus(
     """Write the encoded corpus of a stream of records, all or nothing.
 
     Records that cannot be named could teach nothing either and are left out, counted by reason;
-    of identical barcodes one is kept (BarcodeMAE's recipe). Bases go straight to disk: memory
-    grows by 24 bytes a record.
+    of identical barcodes one is kept (BarcodeMAE's recipe), with the taxa on which all that have
+    it agree. Bases go straight to disk: memory grows by 40 bytes a record and by its lineages.
     """
     lengths, digests = array("q"), array("Q")
+    numbers: tuple[array, array] = array("q"), array("q")
+    lineages: dict[Lineage, int] = {}
+    bins: dict[str, int] = {"": -1}
     summary: dict[str, int] = {"records": 0}
     with replace_directory(path, KIND) as bundle:
         with open(bundle / "codes.u8", "wb") as stream:
-            for record in records:
+            for record, lineage in labelled:
                 summary["records"] += 1
                 barcode = clean(record, max_bases=MAX_BASES)
                 if barcode.unclassifiable:
@@ -71,14 +83,19 @@ def encode_corpus(
                 stream.write(encode_bases(bases).tobytes())
                 lengths.append(len(bases))
                 digests.append(_digest(bases))
+                numbers[0].append(lineages.setdefault(lineage, len(lineages)))
+                numbers[1].append(bins.setdefault(_bin(record.fields), len(bins) - 1))
                 if summary["records"] % 1024 == 0:
                     progress(summary["records"])
-        rows = np.unique(np.frombuffer(digests, np.uint64), return_index=True)[1]
-        rows.sort()
+        lineage_of, bin_of = (np.frombuffer(column, np.int64) for column in numbers)
+        labels = np.column_stack((_number_taxa(list(lineages), lineage_of), bin_of))
+        rows, labels = _merge_identical(np.frombuffer(digests, np.uint64), labels)
         summary["distinct"] = len(rows)
+        summary["labelled"] = int((labels >= 0).any(1).sum())
         np.save(bundle / "lengths.npy", np.frombuffer(lengths, np.int64))
         np.save(bundle / "digests.npy", np.frombuffer(digests, np.uint64))
         np.save(bundle / "rows.npy", rows)
+        np.save(bundle / "labels.npy", labels.astype(np.int32))
         write_json(bundle / "summary.json", summary)
         write_manifest(bundle, KIND, FORMAT_VERSION, sources=sources or [])
 
@@ -101,9 +118,10 @@ def open_corpus(path: Path, *, verify: bool = True) -> Corpus:
         codes=np.memmap(path / "codes.u8", np.uint8, "r"),
         starts=(np.cumsum(all_lengths) - all_lengths)[rows],
         lengths=all_lengths[rows],
+        labels=np.load(path / "labels.npy"),
         held_out=numbers[held_out],
         train=numbers[~held_out],
-        fingerprint=manifest["files"]["codes.u8"]["sha256"],
+        fingerprint=_fingerprint(manifest["files"]),
         summary=read_json(path / "summary.json"),
     )
 
@@ -131,6 +149,39 @@ def encoded_from(path: Path, sources: list[dict[str, str]]) -> bool:
         raise TrainingError(f"{path} was encoded from other content ({names}); a run resumes "
                             "on the corpus that it began with")
     return True
+
+
+def _bin(fields: dict[str, str]) -> str:
+    found = next((fields[name] for name in _BIN_COLUMNS if fields.get(name)), "")
+    return "" if found.lower() in ("na", "none", "nan") else found
+
+
+def _number_taxa(lineages: list[Lineage], lineage_of: np.ndarray) -> np.ndarray:
+    """Return the taxa of every record, int (records, RANKS), homonyms apart, parents settled."""
+    replacement, _ = resolve_conflicts(lineages[i] for i in lineage_of)
+    taxa = Taxa.of([replacement.get(lineage, lineage) for lineage in lineages])
+    numbered = np.full((len(lineages), len(RANKS)), -1, np.int64)
+    numbered[:, [RANKS.index(rank) for rank in taxa.ranks]] = taxa.codes
+    return numbered[lineage_of]
+
+
+def _merge_identical(digests: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first row of each distinct barcode and the labels that all its rows agree on."""
+    order = np.argsort(digests, kind="stable")
+    first = np.flatnonzero(np.r_[True, digests[order][1:] != digests[order][:-1]][: len(order)])
+    if not len(first):
+        return order, labels
+    known = labels[order]
+    lowest = np.minimum.reduceat(np.where(known < 0, np.iinfo(np.int64).max, known), first)
+    highest = np.maximum.reduceat(known, first)
+    rows = order[first]
+    by_row = np.argsort(rows)
+    return rows[by_row], np.where(lowest == highest, highest, -1)[by_row]
+
+
+def _fingerprint(files: dict[str, dict]) -> str:
+    sums = files["codes.u8"]["sha256"] + files["labels.npy"]["sha256"]
+    return hashlib.sha256(sums.encode()).hexdigest()
 
 
 def _digest(bases: str) -> int:

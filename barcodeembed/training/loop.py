@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from barcodeembed.devices import autocast
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
-from barcodeembed.objectives import objective_class
-from barcodeembed.objectives.base import Objective
+from barcodeembed.objectives.base import Inputs
+from barcodeembed.objectives.plan import Plan, Settings, phase_at
+from barcodeembed.objectives.pretraining import Pretraining
 from barcodeembed.training.batches import Batches
 from barcodeembed.training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from barcodeembed.training.corpus import Corpus
 from barcodeembed.training.distributed import Processes
+from barcodeembed.training.rates import rate_at
 
 METRICS = "metrics.jsonl"
 
@@ -34,38 +37,47 @@ class Recipe:
     """Everything that decides a run's weights, the corpus aside.
 
     ``steps`` is the number of optimizer steps, each on ``batch_size`` barcodes, computed as
-    ``accumulate`` micro-batches. ``warmup`` is a share of the steps, ``decay_to`` the share of
-    ``learning_rate`` at which the cosine ends. ``max_bases`` is the longest stretch learnt from.
+    ``accumulate`` micro-batches. ``rates`` names the schedule of the learning rate (see rates.py);
+    ``warmup`` and ``decay`` are shares of the steps, ``decay_to`` the share of ``learning_rate``
+    at the end. ``average`` is the decay per step of the running mean of the encoder's weights that
+    becomes the model, 0 for none. ``max_bases`` is the longest stretch learnt from, ``kin`` how
+    many barcodes of one taxon, at which label, stand together in a batch.
     """
 
     model: ModelConfig
-    objective: str
-    options: dict[str, Any]
+    plan: Plan
+    settings: Settings
     steps: int
     batch_size: int = 64
     accumulate: int = 1
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
+    rates: str = "cosine"
     warmup: float = 0.05
+    decay: float = 0.2
     decay_to: float = 0.01
     clip: float = 1.0
+    average: float = 0.0
     precision: str = "fp32"
     max_bases: int = 720
+    kin: tuple[str, int] | None = None
     seed: int = 0
-    init: str | None = field(default=None)
+    init: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def rate(self, step: int) -> float:
-        """Return the learning rate of a step: linear warm-up, then a cosine."""
-        warmup = max(1, round(self.warmup * self.steps))
-        if step < warmup:
-            return self.learning_rate * (step + 1) / warmup
-        done = (step - warmup) / max(1, self.steps - warmup)
-        return self.learning_rate * (
-            self.decay_to + (1 - self.decay_to) * 0.5 * (1 + math.cos(math.pi * done))
-        )
+        """Return the learning rate of a step, counted from 0."""
+        share = rate_at(
+            self.rates, step, self.steps, warmup=self.warmup, decay=self.decay,
+            decay_to=self.decay_to,
+        )  # fmt: skip
+        return self.learning_rate * share
+
+    def phase(self, step: int) -> int:
+        """Return the number of the phase that a step is in."""
+        return phase_at(self.plan, step, self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +101,23 @@ class Trainer:
         self.device, self.processes = device, processes or Processes()
         torch.manual_seed(recipe.seed)
         encoder = encoder or Encoder(recipe.model)
-        kind = objective_class(recipe.objective)
-        self.objective: Objective = kind(encoder, kind.Options(**recipe.options)).to(device)
-        self.optimizer = _optimizer(self.objective, recipe)
+        self.pretraining = Pretraining(encoder, recipe.plan, recipe.settings, corpus).to(device)
+        self.averaged = copy.deepcopy(self.pretraining.encoder) if recipe.average else None
+        self.optimizer = _optimizer(self.pretraining, recipe)
         self.step = 0
         tokenizer = recipe.model.tokenizer
         self.batches = Batches(
             corpus, tokenizer, size=recipe.batch_size,
             parts=recipe.accumulate * self.processes.count,
             max_tokens=min(recipe.model.max_tokens, recipe.max_bases // tokenizer.k),
-            seed=recipe.seed,
+            seed=recipe.seed, kin=recipe.kin,
         )  # fmt: skip
         self._loader = ThreadPoolExecutor(max_workers=1)
 
     @property
     def encoder(self) -> Encoder:
-        return self.objective.encoder
+        """The encoder that the run makes: averaged over the steps where the recipe says so."""
+        return self.averaged or self.pretraining.encoder
 
     def resume(self) -> bool:
         """Go on from the newest whole checkpoint; False where there is none.
@@ -122,7 +135,7 @@ class Trainer:
         if changed:
             told = ", ".join(f"{key} {theirs.get(key)} -> {mine.get(key)}" for key in changed)
             raise TrainingError(f"{path}: the run to resume differs: {told}")
-        load_checkpoint(path, self.objective, self.optimizer)
+        load_checkpoint(path, self.pretraining, self.optimizer, self.averaged)
         self.step = state["step"]
         return True
 
@@ -168,25 +181,27 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """Return the objective's means over the held-out barcodes, always hidden in one way."""
-        self.objective.eval()
+        """Return the metrics' means over the held-out barcodes, always hidden in one way."""
+        self.pretraining.eval()
+        phase = self.recipe.phase(max(self.step - 1, 0))
         totals: dict[str, float] = {}
-        rows = self.corpus.held_out
+        rows = self.corpus.held_out[np.argsort(self.corpus.lengths[self.corpus.held_out])]
         for start in range(0, len(rows), self.recipe.batch_size):
-            part = rows[start : start + self.recipe.batch_size]
-            tokens = self.batches.cut(part, None)
-            arrays = self.objective.prepare(tokens, np.random.default_rng((0, start)))
+            batch = self.batches.whole(rows[start : start + self.recipe.batch_size])
+            inputs = self.pretraining.prepare(phase, batch, np.random.default_rng((0, start)))
             with autocast(self.device, self.recipe.precision):
-                metrics = self.objective(_to_device(arrays, self.device))
+                metrics = self.pretraining(phase, to_device(inputs, self.device))
             for name, value in metrics.items():
-                totals[name] = totals.get(name, 0.0) + float(value) * len(part)
-        self.objective.train()
+                totals[name] = totals.get(name, 0.0) + float(value) * len(batch.rows)
+        self.pretraining.train()
         return {name: total / len(rows) for name, total in totals.items()}
 
     def save(self) -> None:
         if self.processes.first:
             state = {"run": self._identity()}
-            save_checkpoint(self.directory, self.step, self.objective, self.optimizer, state)
+            save_checkpoint(
+                self.directory, self.step, self.pretraining, self.optimizer, state, self.averaged
+            )
         self.processes.wait()
 
     def _identity(self) -> dict[str, Any]:
@@ -197,13 +212,16 @@ class Trainer:
         return {**recipe, "corpus": self.corpus.fingerprint}
 
     def _distribute(self) -> torch.nn.Module:
-        self.objective.train()
+        self.pretraining.train()
         if self.processes.count == 1:
-            return self.objective
+            return self.pretraining
         devices = [self.processes.local_rank] if self.device.type == "cuda" else None
-        return DistributedDataParallel(self.objective, device_ids=devices)
+        # What is learnt in another phase has no gradient in this one.
+        return DistributedDataParallel(
+            self.pretraining, device_ids=devices, find_unused_parameters=len(self.recipe.plan) > 1
+        )
 
-    def _prefetched(self, last: int) -> Iterator[list[tuple[int, dict[str, np.ndarray]]]]:
+    def _prefetched(self, last: int) -> Iterator[list[tuple[int, dict[str, Inputs]]]]:
         """Yield each step's micro-batches, prepared one step ahead in a thread."""
         if self.step >= last:
             return
@@ -214,11 +232,12 @@ class Trainer:
                 ahead = self._loader.submit(self._prepare, step + 1)
             yield ready
 
-    def _prepare(self, step: int) -> list[tuple[int, dict[str, np.ndarray]]]:
+    def _prepare(self, step: int) -> list[tuple[int, dict[str, Inputs]]]:
         parts = range(self.processes.rank, self.batches.parts, self.processes.count)
         return [
-            (part, self.objective.prepare(
-                self.batches.tokens(step, part), self.batches.mask_generator(step, part)
+            (part, self.pretraining.prepare(
+                self.recipe.phase(step), self.batches.batch(step, part),
+                self.batches.mask_generator(step, part),
             ))
             for part in parts
         ]  # fmt: skip
@@ -228,17 +247,18 @@ class Trainer:
             group["lr"] = self.recipe.rate(self.step)
         self.optimizer.zero_grad(set_to_none=True)
         sums: dict[str, torch.Tensor] = {}
-        for number, (part, arrays) in enumerate(parts, 1):
+        phase = self.recipe.phase(self.step)
+        for number, (part, inputs) in enumerate(parts, 1):
             # Dropout's only seed: no generator state to save, the same for any split.
             torch.manual_seed(_dropout_seed(self.recipe.seed, self.step, part))
             if isinstance(model, DistributedDataParallel):
                 model.require_backward_grad_sync = number == len(parts)
             with autocast(self.device, self.recipe.precision):
-                metrics = model(_to_device(arrays, self.device))
+                metrics = model(phase, to_device(inputs, self.device))
             (metrics["loss"] / len(parts)).backward()
             for name, value in metrics.items():
                 sums[name] = sums.get(name, 0) + value.detach().float() / len(parts)
-        norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.recipe.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.pretraining.parameters(), self.recipe.clip)
         values = self.processes.mean(torch.stack([*sums.values(), norm]))
         means = dict(zip([*sums, "gradient_norm"], values.tolist(), strict=True))
         if not all(map(math.isfinite, means.values())):
@@ -249,7 +269,16 @@ class Trainer:
                 f"{means['gradient_norm']}; {where}; try a lower --learning-rate"
             )
         self.optimizer.step()
+        if self.averaged:
+            self._average()
         return means
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Let the running mean follow; early on it is over the steps so far, not over the start."""
+        keep = min(self.recipe.average, (self.step + 1) / (self.step + 10))
+        now = self.pretraining.encoder.parameters()
+        torch._foreach_lerp_(list(self.averaged.parameters()), list(now), 1 - keep)
 
     def _record(self, progress: Progress, report: Callable[[Progress], None]) -> None:
         if not self.processes.first:
@@ -272,10 +301,10 @@ class Trainer:
         path.write_text("".join(kept), encoding="utf-8")
 
 
-def _optimizer(objective: Objective, recipe: Recipe) -> torch.optim.AdamW:
+def _optimizer(pretraining: Pretraining, recipe: Recipe) -> torch.optim.AdamW:
     """AdamW; norms, biases and lone vectors are not decayed."""
-    matrices = [p for p in objective.parameters() if p.dim() > 1]
-    vectors = [p for p in objective.parameters() if p.dim() <= 1]
+    matrices = [p for p in pretraining.parameters() if p.dim() > 1]
+    vectors = [p for p in pretraining.parameters() if p.dim() <= 1]
     groups = [
         {"params": matrices, "weight_decay": recipe.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
@@ -283,11 +312,16 @@ def _optimizer(objective: Objective, recipe: Recipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
 
 
-def _to_device(arrays: dict[str, np.ndarray], device: torch.device) -> dict[str, torch.Tensor]:
+def to_device(inputs: dict[str, Inputs], device: torch.device) -> dict[str, Inputs]:
+    """Make tensors of the arrays among every objective's inputs."""
     return {
-        name: torch.from_numpy(array).to(device, non_blocking=True)
-        for name, array in arrays.items()
-    }
+        objective: {
+            name: torch.from_numpy(value).to(device, non_blocking=True)
+            if isinstance(value, np.ndarray) else value
+            for name, value in found.items()
+        }
+        for objective, found in inputs.items()
+    }  # fmt: skip
 
 
 def _dropout_seed(*numbers: int) -> int:

@@ -1,0 +1,30 @@
+"""MEAP: causal language modelling with a share of the inputs shown as [MASK].
+
+Zhuang et al., arXiv 2502.07490; every next token is predicted, hidden or not. The paper's share
+of 15 % could not be checked and is only a default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from barcodeembed.objectives.base import Inputs
+from barcodeembed.objectives.clm import CausalLanguageModel
+from barcodeembed.tokenizer import MASK
+from barcodeembed.training.batches import Batch
+from barcodeembed.training.masking import choose_hidden
+
+
+class MaskedCausalModel(CausalLanguageModel):
+    """Cross-entropy on the next unambiguous k-mer, some of those before it masked."""
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        mask_ratio: float = 0.15
+
+    def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
+        hidden_BT = choose_hidden(batch.tokens_BT, self.options.mask_ratio, rng)
+        inputs = super().prepare(batch, rng)
+        return inputs | {"tokens": np.where(hidden_BT, MASK, inputs["tokens"])}

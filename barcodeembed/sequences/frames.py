@@ -1,0 +1,44 @@
+"""Reading frames and codons of protein-coding barcodes, on base codes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from barcodeembed.tokenizer import AMBIGUOUS
+
+#: The invertebrate mitochondrial code, NCBI's table 5; COI of most animals reads by it.
+GENETIC_CODE = 5
+
+
+def reading_frames(codes_BL: np.ndarray, genetic_code: int = GENETIC_CODE) -> np.ndarray:
+    """Return the frame (0, 1 or 2) with the fewest stop codons of each sequence, int64 (B,).
+
+    ``codes_BL`` are base codes, uint8 (B, L), ambiguous past the end.
+    """
+    stops = _stops(genetic_code)[codon_numbers(codes_BL)]
+    counts = np.stack([stops[:, frame::3].sum(1) for frame in range(3)], axis=1)
+    return counts.argmin(1)
+
+
+def codon_numbers(codes_BL: np.ndarray) -> np.ndarray:
+    """Return the codon (0 to 63; 64 where ambiguous) that begins at each base, (B, L - 2)."""
+    first, second, third = codes_BL[:, :-2], codes_BL[:, 1:-1], codes_BL[:, 2:]
+    ambiguous = (first == AMBIGUOUS) | (second == AMBIGUOUS) | (third == AMBIGUOUS)
+    return np.where(ambiguous, 64, first.astype(np.int64) * 16 + second * 4 + third)
+
+
+@lru_cache
+def amino_acids(genetic_code: int = GENETIC_CODE) -> str:
+    """Return the amino acid of each codon by its number, ``*`` for stops, as Biopython has them."""
+    from Bio.Data import CodonTable
+
+    table = CodonTable.unambiguous_dna_by_id[genetic_code]
+    codons = (a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT")
+    return "".join(table.forward_table.get(codon, "*") for codon in codons)
+
+
+@lru_cache
+def _stops(genetic_code: int) -> np.ndarray:
+    return np.array([acid == "*" for acid in amino_acids(genetic_code)] + [False])

@@ -1,0 +1,114 @@
+"""What the tests of the objectives share: a small corpus, batches of it, and the encoder's view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from barcodeembed.model.config import PRESETS, ModelConfig
+from barcodeembed.model.encoder import Encoder
+from barcodeembed.objectives import objective_class
+from barcodeembed.objectives.base import Inputs, Objective
+from barcodeembed.objectives.plan import Phase, resolve_settings
+from barcodeembed.tokenizer import SPECIAL_TOKENS, UNKNOWN, KmerTokenizer
+from barcodeembed.training.batches import Batch, Batches
+from barcodeembed.training.corpus import LABELS, Corpus
+
+TINY = PRESETS["tiny"].model
+
+
+def make_corpus(rows: int = 24, shortest: int = 90, longest: int = 170, seed: int = 0) -> Corpus:
+    """Return random barcodes with 1 % of N, four to a genus, a third of them without a species."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(shortest, longest, rows)
+    codes = rng.integers(0, 4, lengths.sum()).astype(np.uint8)
+    codes[rng.random(len(codes)) < 0.01] = 4
+    labels = np.full((rows, len(LABELS)), -1, np.int32)
+    of = np.arange(rows)
+    for label, size in (("order", 12), ("family", 8), ("genus", 4), ("species", 2), ("bin", 2)):
+        labels[:, LABELS.index(label)] = of // size
+    labels[of % 3 == 0, LABELS.index("species")] = -1
+    return Corpus(
+        codes, np.cumsum(lengths) - lengths, lengths, labels,
+        held_out=of[-2:], train=of[:-2], fingerprint="random", summary={},
+    )
+
+
+def make(name: str, corpus: Corpus | None = None, config: ModelConfig = TINY, **settings) -> Objective:
+    """Return an objective with these settings, its weights drawn with seed 0."""
+    torch.manual_seed(0)
+    given = [f"{key}={value}" for key, value in settings.items()]
+    options = resolve_settings((Phase(1.0, {name: 1.0}),), {}, given)[name]
+    kind = objective_class(name)
+    return kind(config, kind.Options(**options), corpus or make_corpus())
+
+
+def make_encoder(config: ModelConfig = TINY) -> Encoder:
+    torch.manual_seed(1)
+    return Encoder(config)
+
+
+def ragged(corpus: Corpus | None = None, rows: int = 6, k: int = 4) -> Batch:
+    """Return a padded batch, as evaluation cuts it."""
+    corpus = corpus or make_corpus()
+    batches = Batches(corpus, KmerTokenizer(k), size=2, parts=1, max_tokens=100, seed=0)
+    return batches.whole(np.arange(rows))
+
+
+def rectangle(corpus: Corpus | None = None, size: int = 8, k: int = 4, **more: Any) -> Batch:
+    """Return a batch without padding, as training cuts it."""
+    corpus = corpus or make_corpus()
+    batches = Batches(corpus, KmerTokenizer(k), size=size, parts=1, max_tokens=100, seed=0, **more)
+    return batches.batch(0, 0)
+
+
+def with_tokens(batch: Batch, tokens_BT: np.ndarray) -> Batch:
+    return Batch(batch.corpus, batch.rows, tokens_BT, batch.first_B)
+
+
+def all_unknown() -> Batch:
+    """Return a batch of nothing but N."""
+    corpus = make_corpus()
+    corpus.codes[:] = 4
+    batch = rectangle(corpus)
+    assert (batch.tokens_BT == UNKNOWN).all()
+    return batch
+
+
+def other_kmers(tokens: np.ndarray) -> np.ndarray:
+    """Return another k-mer (k = 4) for each."""
+    return SPECIAL_TOKENS + (tokens - SPECIAL_TOKENS + 1) % 256
+
+
+def to_torch(inputs: Inputs) -> Inputs:
+    return {
+        name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+        for name, value in inputs.items()
+    }
+
+
+def seen_by_encoder(objective: Objective, encoder: Encoder, inputs: Inputs) -> list[torch.Tensor]:
+    """Return the token ids that entered the encoder's embedding table, pass by pass."""
+    seen = []
+    hook = encoder.tokens.register_forward_hook(lambda m, args, out: seen.append(args[0]))
+    objective(encoder, to_torch(inputs))
+    hook.remove()
+    return seen
+
+
+def losses_on_a_repeated_batch(objective: Objective, steps: int = 60) -> list[float]:
+    """Train on one batch, its random choices alternating between two, and return the losses."""
+    encoder, batch = make_encoder().train(), rectangle(size=4)
+    weights = [*encoder.parameters(), *objective.train().parameters()]
+    optimizer = torch.optim.AdamW(weights, lr=3e-3)
+    losses = []
+    for step in range(steps):
+        inputs = to_torch(objective.prepare(batch, np.random.default_rng(step % 2)))
+        loss = objective(encoder, inputs)["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
