@@ -36,7 +36,9 @@ def make_corpus(rows: int = 24, shortest: int = 90, longest: int = 170, seed: in
     )
 
 
-def make(name: str, corpus: Corpus | None = None, config: ModelConfig = TINY, **settings) -> Objective:
+def make(
+    name: str, corpus: Corpus | None = None, config: ModelConfig = TINY, **settings: Any
+) -> Objective:
     """Return an objective with these settings, its weights drawn with seed 0."""
     torch.manual_seed(0)
     given = [f"{key}={value}" for key, value in settings.items()]

@@ -159,7 +159,7 @@ def test_barcodemae_is_the_papers_size():
     weights = sum(p.numel() for p in Encoder(config).parameters())
     pooler, token_types, their_special = 768 * 769, 2 * 768, 2 * 768
     assert abs(weights + pooler + token_types - their_special - 46.66e6) < 0.01e6
-    assert PRESETS["barcodemae"].objective_options == {"decoder_layers": 6, "mask_ratio": 0.5}
+    assert PRESETS["barcodemae"].settings == {"decoder_layers": 6, "mask_ratio": 0.5}
 
 
 def test_a_bundle_gives_the_same_vectors_back(tmp_path):

@@ -168,7 +168,7 @@ def test_padding_the_batch_changes_no_loss(name):
 def test_kmer_objectives_begin_as_good_as_guessing_and_learn(name):
     losses = losses_on_a_repeated_batch(make(name), steps=120)
     assert abs(losses[0] - np.log(256)) < 0.5
-    assert losses[-1] < 0.5 * losses[0]
+    assert losses[-1] < 0.6 * losses[0]
 
 
 @pytest.mark.parametrize("name", PREDICTING)

@@ -124,15 +124,16 @@ def test_pretraining_goes_on_from_a_bundle(fasta, unbroken, tmp_path):
     for name in before:
         np.testing.assert_allclose(after[name], before[name], atol=1e-6)
     made = json.loads((tmp_path / "next" / "config.json").read_text())["training"]["recipe"]
-    assert made["objective"] == "mlm" and len(made["init"]) == 64
+    assert made["plan"] == [{"share": 1.0, "weights": {"mlm": 1.0}}] and len(made["init"]) == 64
 
 
 def test_the_decoder_stays_behind(unbroken):
     """The bundle holds the encoder alone; the checkpoint holds all that training needs."""
     assert not any("decoder" in name for name in load_file(unbroken / "model.safetensors"))
     (*_, last) = sorted(unbroken.with_name("unbroken.training").glob("checkpoint-*"))
-    kept = load_file(last / "objective.safetensors")
-    assert {name.split(".")[0] for name in kept} == {"encoder", "decoder", "head"}
+    kept = load_file(last / "pretraining.safetensors")
+    assert {name.split(".")[0] for name in kept} == {"encoder", "objectives"}
+    assert any(name.startswith("objectives.maelm.decoder.") for name in kept)
 
 
 @pytest.mark.parametrize(
@@ -140,8 +141,12 @@ def test_the_decoder_stays_behind(unbroken):
     [
         (("--steps", "3", "--epochs", "1"), 2, "not both"),
         (("--preset", "huge"), 2, "'huge' is not one of tiny, small, base, barcodemae"),
-        (("--objective", "mml"), 2, "'mml' is not one of maelm, mlm, clm"),
-        (("--objective", "clm", "--mask-ratio", "0.3"), 1, "clm has no setting mask_ratio"),
+        (("--objective", "mml"), 2, "no objective 'mml'; there are maelm, mlm, clm"),
+        (("--objective", "clm", "--set", "mask_ratio=0.3"), 2, "of this run have no settings"),
+        (("--objective", "clm", "--schedule", "clm:1"), 2, "not both"),
+        (("--kin", "genera:4"), 2, "is no RANK:N"),
+        (("--kin", "genus:4"), 1, "no barcode of the corpus has a genus"),
+        (("--rates", "linear"), 2, "'linear' is not one of cosine, wsd, onecycle"),
         (("--accumulate", "9"), 1, "cannot be split into 9 micro-batches"),
         (("--pooling", "foo"), 2, "'foo' is not one of mean, class"),
         (("--objective", "clm", "--pooling", "class"), 1, "clm needs mean pooling"),

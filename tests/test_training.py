@@ -15,18 +15,22 @@ import torch
 
 from barcodeembed.errors import BundleError, TrainingError
 from barcodeembed.model.config import PRESETS
+from barcodeembed.objectives.plan import parse_schedule
 from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.taxonomy.ranks import UNKNOWN, Lineage
+from barcodeembed.taxonomy.references import LabelledRecord
+from barcodeembed.tokenizer import PAD
 from barcodeembed.training.batches import Batches
 from barcodeembed.training.checkpoint import latest_checkpoint
-from barcodeembed.training.corpus import Corpus, encode_corpus, open_corpus
+from barcodeembed.training.corpus import LABELS, Corpus, encode_corpus, open_corpus
 from barcodeembed.training.loop import METRICS, Recipe, Trainer
 
 CPU = torch.device("cpu")
 MODEL = replace(PRESETS["tiny"].model, width=32, layers=1, dropout=0.1)
 
 
-def record(number: int, bases: str) -> SequenceRecord:
-    return SequenceRecord(f"r{number}", "", bases, number, len(bases))
+def record(number: int, bases: str, taxa: Lineage = UNKNOWN, bin: str = "") -> LabelledRecord:
+    return SequenceRecord(f"r{number}", "", bases, number, len(bases), fields={"bin": bin}), taxa
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +48,14 @@ def corpus(tmp_path_factory, barcodes) -> Corpus:
 
 def recipe(**changes) -> Recipe:
     settings = {
-        "model": MODEL, "objective": "maelm", "steps": 12, "batch_size": 16,
-        "options": {"mask_ratio": 0.5, "decoder_layers": 1}, "learning_rate": 2e-3,
+        "model": MODEL, "plan": parse_schedule("maelm:1"), "steps": 12, "batch_size": 16,
+        "settings": {"maelm": {"mask_ratio": 0.5, "decoder_layers": 1}}, "learning_rate": 2e-3,
     }  # fmt: skip
     return Recipe(**(settings | changes))
 
 
 def weights(trainer: Trainer) -> bytes:
-    return b"".join(p.detach().numpy().tobytes() for p in trainer.objective.parameters())
+    return b"".join(p.detach().numpy().tobytes() for p in trainer.pretraining.parameters())
 
 
 def test_the_corpus_holds_every_distinct_barcode_once(tmp_path, barcodes):
@@ -61,11 +65,9 @@ def test_the_corpus_holds_every_distinct_barcode_once(tmp_path, barcodes):
     corpus = open_corpus(tmp_path / "corpus")
     assert corpus.summary == {
         "records": 205, "distinct": 200, "short": 1, "low_information": 1, "empty": 1,
+        "labelled": 0,
     }  # fmt: skip
-    stored = {
-        "".join("ACGTN"[c] for c in corpus.codes[start : start + length])
-        for start, length in zip(corpus.starts, corpus.lengths, strict=True)
-    }
+    stored = {spelled(corpus, row) for row in range(200)}
     assert stored == set(barcodes)
     assert sorted([*corpus.train, *corpus.held_out]) == list(range(200))
 
@@ -95,15 +97,75 @@ def test_parts_deal_out_the_whole_batch(corpus):
     assert sorted(dealt) == sorted(whole.rows(5))
 
 
-def test_tokens_are_a_stretch_of_their_barcode(corpus):
+def test_a_batch_is_a_rectangle_of_stretches_of_its_barcodes(corpus):
     batches = Batches(corpus, MODEL.tokenizer, size=16, parts=1, max_tokens=40, seed=3)
-    for step in range(6):
-        tokens = batches.tokens(step, 0)
-        assert tokens.shape[1] <= 40
-        for row, number in zip(tokens, batches.rows(step), strict=True):
-            start, length = corpus.starts[number], corpus.lengths[number]
-            bases = "".join("ACGTN"[c] for c in corpus.codes[start : start + length])
-            assert MODEL.tokenizer.decode(row[row > 0]) in bases
+    frames = set()
+    for step in range(12):
+        batch = batches.batch(step, 0)
+        shortest = corpus.lengths[batch.rows].min()
+        assert batch.tokens_BT.shape == (16, min(40, (shortest - 3) // 4))
+        assert (batch.tokens_BT != PAD).all()
+        for tokens, number, first in zip(batch.tokens_BT, batch.rows, batch.first_B, strict=True):
+            bases = spelled(corpus, number)
+            assert bases[first:].startswith(MODEL.tokenizer.decode(tokens))
+            frames.add(first % 4)
+    assert frames == {0, 1, 2, 3}
+
+
+def test_whole_barcodes_begin_with_their_first_base(corpus):
+    batch = Batches(corpus, MODEL.tokenizer, size=16, parts=1, max_tokens=90, seed=3).whole(
+        np.arange(5)
+    )
+    for tokens, number in zip(batch.tokens_BT, range(5), strict=True):
+        bases = spelled(corpus, number)[:360]
+        assert MODEL.tokenizer.decode(tokens[tokens != PAD]) == bases[: len(bases) // 4 * 4]
+
+
+def test_kin_stand_together(tmp_path, barcodes):
+    taxa = [(None,) * 6 + (f"Genus{i // 10}" if i < 150 else None, None) for i in range(200)]
+    records = (record(i, b, t) for i, (b, t) in enumerate(zip(barcodes, taxa, strict=True)))
+    encode_corpus(records, tmp_path / "corpus")
+    corpus = open_corpus(tmp_path / "corpus")
+    batches = Batches(
+        corpus, MODEL.tokenizer, size=16, parts=2, max_tokens=90, seed=3, kin=("genus", 4)
+    )
+    met = np.concatenate([batches.rows(step) for step in range(batches.per_epoch)])
+    assert len(set(met)) == len(met) == batches.per_epoch * 16
+    genus = corpus.labels[:, LABELS.index("genus")]
+    in_company = [
+        (genus[part] == g).sum() > 1
+        for step in range(batches.per_epoch)
+        for part in (batches.batch(step, 0).rows, batches.batch(step, 1).rows)
+        for g in genus[part] if g >= 0
+    ]  # fmt: skip
+    assert np.mean(in_company) > 0.8
+
+
+def test_the_corpus_keeps_the_labels_that_copies_agree_on(tmp_path, barcodes):
+    def taxa(family, genus, species):
+        return (None,) * 4 + (family, None, genus, species)
+
+    records = [
+        record(0, barcodes[0], taxa("F", "G", "G a"), "BIN1"),
+        record(1, barcodes[0], taxa("F", "G", "G b"), "BIN1"),
+        record(2, barcodes[1], taxa("F", "G", "G a")),
+        record(3, barcodes[1], taxa("F", None, None), "BIN2"),
+        record(4, barcodes[2]),
+    ]
+    encode_corpus(records, tmp_path / "corpus")
+    corpus = open_corpus(tmp_path / "corpus")
+    family, genus, species, bins = (
+        corpus.labels[:, LABELS.index(label)].tolist()
+        for label in ("family", "genus", "species", "bin")
+    )
+    assert family == [0, 0, -1] and genus == [0, 0, -1]
+    assert species == [-1, 0, -1] and bins == [0, 1, -1]
+    assert corpus.summary["labelled"] == 2
+
+
+def spelled(corpus: Corpus, number: int) -> str:
+    start, length = corpus.starts[number], corpus.lengths[number]
+    return "".join("ACGTN"[c] for c in corpus.codes[start : start + length])
 
 
 def test_fifty_steps_and_fifty_more_are_a_hundred(tmp_path, corpus):
@@ -137,7 +199,7 @@ def test_the_newest_whole_checkpoint_is_resumed(tmp_path, corpus):
     trainer.run(checkpoint_every=4)
     kept = sorted(path.name for path in (tmp_path / "run").glob("checkpoint-*"))
     assert kept == ["checkpoint-00000008", "checkpoint-00000012"]
-    damaged = tmp_path / "run" / kept[-1] / "objective.safetensors"
+    damaged = tmp_path / "run" / kept[-1] / "pretraining.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1])
     assert latest_checkpoint(tmp_path / "run")[0].name == kept[0]
 

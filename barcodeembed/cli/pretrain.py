@@ -48,9 +48,9 @@ def pretrain(
         help="Model bundle to write; MODEL.training holds checkpoints and metrics.")],
     preset: Annotated[str, typer.Option(
         "--preset", metavar="NAME", help=f"Size of the model: {', '.join(_PRESETS)}.")] = "small",
-    objective: Annotated[str, typer.Option(
-        "--objective", metavar="SUM",
-        help="What to learn: names with weights, as in maelm+contrastive:0.1.")] = "maelm",
+    objective: Annotated[str | None, typer.Option(
+        "--objective", metavar="SUM", show_default="maelm",
+        help="What to learn: names with weights, as in maelm+contrastive:0.1.")] = None,
     schedule: Annotated[str | None, typer.Option(
         "--schedule", metavar="PHASES",
         help="Objectives one after another, by share of the steps: clm:0.3,maelm:0.7.")] = None,
@@ -144,6 +144,8 @@ def pretrain(
     """
     if steps is not None and epochs is not None:
         raise typer.BadParameter("give --steps or --epochs, not both")
+    if objective is not None and schedule is not None:
+        raise typer.BadParameter("give --objective or --schedule, not both")
     options.check_choice("--preset", preset, _PRESETS)
     if pooling is not None:
         options.check_choice("--pooling", pooling, ("mean", "class"))
@@ -175,7 +177,10 @@ def pretrain(
     if started_from and shape:
         raise TrainingError("--init brings its own shape; --k and --pooling cannot change it")
     try:
-        plan = parse_schedule(schedule) if schedule else (Phase(1.0, parse_objective(objective)),)
+        plan = (
+            parse_schedule(schedule) if schedule
+            else (Phase(1.0, parse_objective(objective or "maelm")),)
+        )  # fmt: skip
         chosen_settings = resolve_settings(plan, defaults.settings, settings or ())
     except TrainingError as error:
         raise typer.BadParameter(str(error)) from None

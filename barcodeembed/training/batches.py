@@ -77,6 +77,8 @@ class Batches:
         self.size, self.parts = min(size, len(corpus.train)), parts
         check_split(self.size, parts)
         self.max_tokens, self.seed, self.kin = max_tokens, seed, kin
+        if kin and not (corpus.labels[corpus.train, LABELS.index(kin[0])] >= 0).any():
+            raise TrainingError(f"no barcode of the corpus has a {kin[0]}: none are kin")
         self.per_epoch = len(corpus.train) // self.size
         self._epoch = lru_cache(maxsize=2)(self._shuffle)
 
