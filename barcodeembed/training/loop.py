@@ -55,7 +55,7 @@ class Recipe:
     init: str | None = field(default=None)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "model": self.model.to_json()}
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step: linear warm-up, then a cosine."""
