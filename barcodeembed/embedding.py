@@ -108,7 +108,8 @@ class Embedder:
 
         vectors = np.full((len(sequences), self.dimension), np.nan, np.float32)
         tokens = [self.tokenizer.encode(sequence[offset:]) for sequence in sequences]
-        for rows, width in _buckets([len(t) for t in tokens]):
+        lengths = [len(t) for t in tokens]
+        for rows, width in _buckets(lengths, self.model.config.max_tokens):
             batch = np.full((max(1, _MICRO_TOKENS // width), width), PAD, np.int64)
             batch[:, 0] = UNKNOWN  # a dummy row must have something to attend to
             for i, row in enumerate(rows):
@@ -150,11 +151,14 @@ def normalise(vectors: np.ndarray) -> np.ndarray:
         return (vectors / np.where(norms > 0, norms, np.nan)[:, None]).astype(np.float32)
 
 
-def _buckets(lengths: Sequence[int]) -> Iterator[tuple[list[int], int]]:
-    """Yield (rows, padded width) of micro-batches: rows of one bucket, in order; none if empty."""
+def _buckets(lengths: Sequence[int], most: int) -> Iterator[tuple[list[int], int]]:
+    """Yield (rows, padded width) of micro-batches: rows of one bucket, in order; none if empty.
+
+    A width is not rounded up past ``most``, where learned positions end.
+    """
     buckets: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
-        width = -(-length // _BUCKET) * _BUCKET
+        width = max(length, min(-(-length // _BUCKET) * _BUCKET, most))
         if width:
             buckets.setdefault(width, []).append(row)
     for width in sorted(buckets, reverse=True):

@@ -36,6 +36,8 @@ FLAGS = {
         --no-verify --offsets --output --queries --sample --seed --taxonomy --temperature --top-k
         --whiten -k -m -o""",
     "info": "bundle --debug --json --no-verify",
+    "convert": """source --debug --heads --k --max-length --output --pooling --quiet
+        --special-tokens --verbose -o -q -v""",
 }
 
 COLUMNS = """query_id status novel_rank rank taxon confidence
@@ -209,6 +211,8 @@ def test_the_api_is_imported_on_first_use():
     (["evaluate", "{reads}", "--queries", "{reads}"], "need --model"),
     (["pretrain", "{reads}", "-o", "{new}", "--steps", "2", "--epochs", "1"], "not both"),
     (["pretrain", "{reads}", "-o", "{new}", "--preset", "gigantic"], "'gigantic' is not one of"),
+    (["convert", "{reads}", "-o", "{reads}"], "is also an input"),
+    (["convert", "{reads}", "-o", "{new}", "--pooling", "max"], "'max' is not one of mean, class"),
 ])  # fmt: skip
 def test_a_wrong_use_is_2_and_does_nothing(
     arguments, problem, call, reads, index_bundle, model_bundle, tmp_path
@@ -254,6 +258,7 @@ def test_a_typographic_dash_is_told_from_a_hyphen(dash, call):
     (["index", "build", "{reads}", "-m", "{model}", "-o", "{folder}"], "would be deleted"),
     (["index", "build", "{reads}", "-m", "{model}", "-o", "{reads}x/y"], "is no directory"),
     (["info", "{absent}"], "absent: does not exist"),
+    (["convert", "{absent}", "-o", "{new}"], "absent: does not exist"),
     (["info", "{reads}"], "reads.fa: is a file, not a bundle directory"),
     (["evaluate", "{index}", "--queries", "{absent}"], "absent: cannot be read"),
 ])  # fmt: skip

@@ -18,6 +18,7 @@ from barcodeembed.model.config import PRESETS, ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import Attention, rotary_angles
 from barcodeembed.tokenizer import PAD
+from barcodeembed.training.loop import Recipe
 
 TINY = PRESETS["tiny"].model
 VARIANTS = {
@@ -64,6 +65,20 @@ def test_batch_mates_and_batch_size_do_not_change_a_bit(config):
     alone = np.concatenate([embed([sequence]) for sequence in sequences])
     backwards = embed(sequences[::-1])[::-1]
     assert together.tobytes() == alone.tobytes() == backwards.tobytes()
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_a_barcode_as_long_as_the_model_reads_has_a_vector(positions):
+    """Batches are padded, but not past the last of the learned positions."""
+    config = replace(TINY, positions=positions, max_tokens=101)
+    longest = "ACGTTGCA" * 52
+    whole, shorter = embedder(config).embed([longest[: config.max_bases], longest[:400]])
+    tokens = torch.from_numpy(config.tokenizer.encode(longest[: config.max_bases]))[None]
+    assert tokens.shape == (1, 101)
+    with torch.inference_mode():
+        wanted = make(config).embed(tokens)[0].numpy()
+    np.testing.assert_allclose(whole, wanted, rtol=1e-4, atol=1e-5)
+    assert np.isfinite(shorter).all()
 
 
 def test_the_number_of_threads_does_not_change_a_vector():
@@ -229,3 +244,38 @@ def test_a_full_disk_is_told_and_leaves_no_bundle(tmp_path):
     )  # fmt: skip
     assert "cannot be written" in done.stdout, done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_bundles_from_before_the_epsilon_load_as_they_did(tmp_path):
+    """Their configuration lacks it, and their fingerprint was taken of that configuration."""
+    config = TINY
+    assert "norm_epsilon" not in config.to_json()
+    assert ModelConfig.from_json(config.to_json()) == config
+    torch.manual_seed(0)
+    save_model(tmp_path / "model", Encoder(config), {})
+    assert "norm_epsilon" not in (tmp_path / "model" / "config.json").read_text()
+    assert load_model(tmp_path / "model").config.norm_epsilon == 1e-5
+    recipe = Recipe(config, "maelm", {}, steps=1)  # which is compared when a run is resumed
+    assert recipe.to_json()["model"] == config.to_json()
+
+
+def test_another_epsilon_is_kept_and_is_used(tmp_path):
+    values = TINY.to_json() | {"norm_epsilon": 0.5}
+    config = ModelConfig.from_json(values)
+    assert config.to_json() == values
+    torch.manual_seed(0)
+    encoder = Encoder(config).eval()
+    save_model(tmp_path / "model", encoder, {})
+    loaded = load_model(tmp_path / "model").encoder
+    usual = Encoder(TINY).eval()
+    usual.load_state_dict(encoder.state_dict())
+    tokens = torch.arange(4, 44)[None]
+    with torch.inference_mode():
+        assert loaded.embed(tokens).equal(encoder.embed(tokens))
+        assert not torch.allclose(usual.embed(tokens), encoder.embed(tokens))
+
+
+@pytest.mark.parametrize("value", [0, -1e-5, 1, "small", None])
+def test_an_epsilon_that_makes_no_sense_is_refused(value):
+    with pytest.raises(BundleError, match="config is not valid"):
+        ModelConfig.from_json({"norm_epsilon": value})

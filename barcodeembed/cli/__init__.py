@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from barcodeembed import __version__
-from barcodeembed.cli import classify, embed, evaluate, index, info, pretrain
+from barcodeembed.cli import classify, convert, embed, evaluate, index, info, pretrain
 from barcodeembed.cli.boundary import boundary
 
 
@@ -63,6 +63,7 @@ app.add_typer(index.app, name="index")
 app.command("classify")(classify.classify)
 app.command("evaluate")(evaluate.evaluate)
 app.command("info")(info.info)
+app.command("convert")(convert.convert)
 
 _DASHES = "\u2013\u2014\u2212"
 

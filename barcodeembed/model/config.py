@@ -15,6 +15,9 @@ _CHOICES = {
     "pooling": ("mean", "class"),
 }
 
+#: Of torch; BERT's is 1e-12.
+_NORM_EPSILON = 1e-5
+
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
@@ -22,7 +25,8 @@ class ModelConfig:
 
     ``k`` bases per token; ``max_tokens`` the longest input, class token not counted;
     ``feed_forward_width`` the inner width (of each half, where gated); ``norm`` before (pre) or
-    after (post, as BERT) each sublayer; ``pooling`` over real tokens (mean) or the class token.
+    after (post, as BERT) each sublayer; ``norm_epsilon`` added to the variance there;
+    ``pooling`` over real tokens (mean) or the class token.
     """
 
     k: int = 6
@@ -36,6 +40,7 @@ class ModelConfig:
     pooling: str = "mean"
     max_tokens: int = 288
     dropout: float = 0.0
+    norm_epsilon: float = _NORM_EPSILON
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -46,6 +51,8 @@ class ModelConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not a positive whole number")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout!r}, not in [0, 1)")
+        if not 0 < self.norm_epsilon < 1:
+            raise ValueError(f"norm_epsilon is {self.norm_epsilon!r}, not in (0, 1)")
         KmerTokenizer(self.k)  # refuses a k that it cannot number
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of {self.heads} heads")
@@ -66,7 +73,12 @@ class ModelConfig:
         return self.max_tokens * self.k + self.k - 1
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return the settings; the fingerprints of bundles are taken of them."""
+        values = asdict(self)
+        if self.norm_epsilon == _NORM_EPSILON:
+            # Younger than the first bundles, whose fingerprints must stay what they are.
+            del values["norm_epsilon"]
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelConfig:

@@ -81,9 +81,9 @@ class Block(nn.Module):
         super().__init__()
         self.pre_norm = config.norm == "pre"
         self.attention = Attention(config)
-        self.attention_norm = nn.LayerNorm(config.width)
+        self.attention_norm = nn.LayerNorm(config.width, config.norm_epsilon)
         self.feed_forward = FeedForward(config)
-        self.feed_forward_norm = nn.LayerNorm(config.width)
+        self.feed_forward_norm = nn.LayerNorm(config.width, config.norm_epsilon)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask, angles, causal: bool = False) -> Tensor:
@@ -105,7 +105,7 @@ class Stack(nn.Module):
         self.positions = nn.Embedding(length, config.width) if learned else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(layers))
         # Pre-norm leaves the last sum unnormalised; post-norm (BERT) the first.
-        self.norm = nn.LayerNorm(config.width)
+        self.norm = nn.LayerNorm(config.width, config.norm_epsilon)
         self.dropout = nn.Dropout(config.dropout)
         self.apply(initialise)
 

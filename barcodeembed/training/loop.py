@@ -65,7 +65,7 @@ class Recipe:
     init: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "model": self.model.to_json()}
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
