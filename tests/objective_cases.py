@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from barcodeembed.model.bundle import save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.objectives import objective_class
@@ -41,10 +48,24 @@ def make(
 ) -> Objective:
     """Return an objective with these settings, its weights drawn with seed 0."""
     torch.manual_seed(0)
-    given = [f"{key}={value}" for key, value in settings.items()]
+    given = [f"{key}={value}" for key, value in (needed(name) | settings).items()]
     options = resolve_settings((Phase(1.0, {name: 1.0}),), {}, given)[name]
     kind = objective_class(name)
     return kind(config, kind.Options(**options), corpus or make_corpus())
+
+
+def needed(name: str) -> dict[str, str]:
+    """Return the settings that an objective cannot do without."""
+    return {"distill.teacher": make_teacher()} if name == "distill" else {}
+
+
+@cache
+def make_teacher() -> str:
+    """Return the path of a model with random weights, wider than the students of the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="barcodeembed-teacher-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    save_model(folder / "teacher", make_encoder(replace(TINY, width=96, heads=3)), {})
+    return str(folder / "teacher")
 
 
 def make_encoder(config: ModelConfig = TINY) -> Encoder:

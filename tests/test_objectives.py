@@ -12,6 +12,7 @@ from objective_cases import (
     make,
     make_corpus,
     make_encoder,
+    needed,
     other_kmers,
     ragged,
     rectangle,
@@ -196,7 +197,8 @@ def test_every_objective_learns_beside_another(name):
     corpus = make_corpus()
     plan = (Phase(1.0, {name: 0.5} if name == "clm" else {name: 0.5, "clm": 2.0}),)
     encoder = make_encoder()
-    module = Pretraining(encoder, plan, resolve_settings(plan, {}), corpus)
+    given = [f"{key}={value}" for key, value in needed(name).items()]
+    module = Pretraining(encoder, plan, resolve_settings(plan, {}, given), corpus)
     inputs = module.prepare(0, rectangle(corpus, kin=("genus", 4)), rng())
     inputs = {key: to_torch(found) for key, found in inputs.items()}
     metrics = module(0, inputs)

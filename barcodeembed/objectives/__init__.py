@@ -16,6 +16,10 @@ OBJECTIVES = {
     "mlm": "MaskedLanguageModel",
     "clm": "CausalLanguageModel",
     "meap": "MaskedCausalModel",
+    "contrastive": "Contrast",
+    "taxonomy": "Taxonomy",
+    "supcon": "SupervisedContrast",
+    "distill": "Distillation",
 }
 
 

@@ -14,14 +14,7 @@ from torch import Tensor
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.decoder import MaskedDecoder
 from barcodeembed.model.encoder import Encoder
-from barcodeembed.objectives.base import (
-    Inputs,
-    Objective,
-    kmer_head,
-    padded,
-    token_features,
-    token_losses,
-)
+from barcodeembed.objectives.base import Inputs, Objective, kmer_head, padded, token_losses
 from barcodeembed.tokenizer import PAD
 from barcodeembed.training.batches import Batch
 from barcodeembed.training.corpus import Corpus
@@ -60,12 +53,17 @@ class MaskedAutoencoder(Objective):
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
+        _, _, hidden_ND = self.rebuild(encoder, inputs)
+        return token_losses(self.head(hidden_ND), inputs["classes"])
+
+    def rebuild(self, encoder: Encoder, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the encoder's features and real tokens, and the decoder's features of targets."""
         places_BV, real_BT = inputs["places"], inputs["real"]
         # The place past the end, where padding goes, has no position of its own.
         positions_BV = places_BV.clamp(max=real_BT.shape[1] - 1)
-        features_BVD = token_features(
-            encoder, inputs["visible"], positions_BV, padded=inputs["visible_padded"]
+        features_BVD, real_BV = encoder(
+            inputs["visible"], positions_BV, padded=inputs["visible_padded"]
         )
-        rebuilt_BTD = self.decoder(features_BVD, places_BV, real_BT, padded=inputs["padded"])
-        hidden_ND = rebuilt_BTD.flatten(0, 1)[inputs["predicted"]]
-        return token_losses(self.head(hidden_ND), inputs["classes"])
+        of_tokens_BVD = features_BVD[:, 1:] if encoder.config.class_token else features_BVD
+        rebuilt_BTD = self.decoder(of_tokens_BVD, places_BV, real_BT, padded=inputs["padded"])
+        return features_BVD, real_BV, rebuilt_BTD.flatten(0, 1)[inputs["predicted"]]

@@ -216,9 +216,10 @@ class Trainer:
         if self.processes.count == 1:
             return self.pretraining
         devices = [self.processes.local_rank] if self.device.type == "cuda" else None
-        # What is learnt in another phase has no gradient in this one.
+        # What is learnt in another phase, or of a rank that no barcode of a micro-batch is
+        # labelled at, has no gradient.
         return DistributedDataParallel(
-            self.pretraining, device_ids=devices, find_unused_parameters=len(self.recipe.plan) > 1
+            self.pretraining, device_ids=devices, find_unused_parameters=True
         )
 
     def _prefetched(self, last: int) -> Iterator[list[tuple[int, dict[str, Inputs]]]]:

@@ -1,0 +1,122 @@
+"""Distillation: a student matches a teacher's vectors and features while it rebuilds k-mers.
+
+After HAD (arXiv 2505.20836): the student reads the visible tokens, as in MAE-LM, and its features
+of them are drawn to the teacher's, which reads the whole barcode. The pooled vectors are matched
+too, and so are the similarities between the barcodes of a batch, since those are what search
+uses; matching the latter needs no projection that inference would lack. Shapes: B barcodes,
+V visible tokens, T tokens, D the student's width, E the teacher's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from barcodeembed.errors import TrainingError
+from barcodeembed.model.bundle import load_model
+from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.encoder import Encoder
+from barcodeembed.model.layers import initialise
+from barcodeembed.objectives.base import Inputs, padded, token_losses
+from barcodeembed.objectives.maelm import MaskedAutoencoder
+from barcodeembed.tokenizer import PAD
+from barcodeembed.training.batches import Batch
+from barcodeembed.training.corpus import Corpus
+from barcodeembed.training.masking import Masking
+
+
+class Distillation(MaskedAutoencoder):
+    """Cross-entropy on hidden k-mers, and distance to a teacher that sees them."""
+
+    @dataclass(frozen=True, slots=True)
+    class Options(Masking):
+        decoder_layers: int = 2
+        decoder_width: int = 0
+        teacher: str = ""
+        rebuild: float = 0.1
+        features: float = 1.0
+        vectors: float = 1.0
+        similarities: float = 10.0
+
+    def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
+        super().__init__(config, options, corpus)
+        if not options.teacher:
+            raise TrainingError("distill needs a teacher: --set teacher=MODEL")
+        # In a tuple, so that it is neither trained nor saved with the student.
+        self._teacher = (load_model(options.teacher).encoder.eval().requires_grad_(False),)
+        theirs = self.teacher.config
+        self.same_tokens = theirs.k == config.k
+        if options.features and not self.same_tokens:
+            raise TrainingError(
+                f"the teacher reads {theirs.k} bases a token, the student {config.k}: their "
+                "features do not pair; --set features=0 matches vectors alone"
+            )
+        self.project = nn.Linear(config.width, theirs.width)
+        initialise(self.project)
+
+    @property
+    def teacher(self) -> Encoder:
+        return self._teacher[0]
+
+    def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
+        tokens_BT = batch.tokens_BT if self.same_tokens else self._teacher_tokens(batch)
+        tokens_BT = tokens_BT[:, : self.teacher.config.max_tokens]
+        whole = {"whole": tokens_BT, "whole_padded": padded(tokens_BT)}
+        return super().prepare(batch, rng) | whole
+
+    def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
+        features_BVD, real_BV, hidden_ND = self.rebuild(encoder, inputs)
+        metrics = token_losses(self.head(hidden_ND), inputs["classes"])
+        with torch.no_grad():
+            teacher = self.teacher.to(features_BVD.device)
+            theirs_BTE, whole_BT = teacher(inputs["whole"], padded=inputs["whole_padded"])
+            vectors_BE = teacher.pool(theirs_BTE, whole_BT)
+        ours_BD = encoder.pool(features_BVD, real_BV)
+        distances = {
+            "vectors": _cosine_distance(self.project(ours_BD), vectors_BE).mean(),
+            "similarities": (_similarities(ours_BD) - _similarities(vectors_BE)).square().mean(),
+        }
+        if self.options.features:
+            distances["features"] = self._feature_distance(
+                encoder, inputs, features_BVD, theirs_BTE
+            )
+        loss = self.options.rebuild * metrics["loss"]
+        for name, distance in distances.items():
+            loss = loss + getattr(self.options, name) * distance
+        return {"loss": loss, "rebuild_loss": metrics["loss"], "accuracy": metrics["accuracy"],
+                **{f"{name}_distance": value for name, value in distances.items()}}  # fmt: skip
+
+    def _feature_distance(
+        self, encoder: Encoder, inputs: Inputs, ours_BVD: Tensor, theirs_BTE: Tensor
+    ) -> Tensor:
+        """Return the mean distance of visible tokens' features, where the teacher reads them."""
+        if encoder.config.class_token:
+            ours_BVD = ours_BVD[:, 1:]
+        if self.teacher.config.class_token:
+            theirs_BTE = theirs_BTE[:, 1:]
+        places_BV = inputs["places"]
+        read_BV = (inputs["visible"] != PAD) & (places_BV < theirs_BTE.shape[1])
+        index_BV = places_BV.clamp(max=theirs_BTE.shape[1] - 1)
+        found_BVE = theirs_BTE.gather(1, index_BV[..., None].expand(-1, -1, theirs_BTE.shape[-1]))
+        distances_BV = _cosine_distance(self.project(ours_BVD), found_BVE)
+        return (distances_BV * read_BV).sum() / read_BV.sum().clamp(min=1)
+
+    def _teacher_tokens(self, batch: Batch) -> np.ndarray:
+        """Cut the same stretch of bases into the teacher's tokens."""
+        bases = (batch.tokens_BT != PAD).sum(1) * self.config.k
+        starts = batch.corpus.starts[batch.rows] + batch.first_B
+        tokenizer = self.teacher.config.tokenizer
+        return tokenizer.encode_windows(batch.corpus.codes, starts, bases // tokenizer.k)
+
+
+def _cosine_distance(ours: Tensor, theirs: Tensor) -> Tensor:
+    return 1 - F.cosine_similarity(ours.float(), theirs.float(), dim=-1)
+
+
+def _similarities(vectors_BD: Tensor) -> Tensor:
+    unit_BD = F.normalize(vectors_BD.float(), dim=-1)
+    return unit_BD @ unit_BD.T

@@ -1,0 +1,121 @@
+"""Taxonomy: the vector of a view names its taxon at every rank that the barcode has a label for.
+
+BarcodeMAE+ does so with the genus alone; all ranks at once, 1/sqrt(n) class weights and smoothing
+along the tree follow BarcodeMamba+ (arXiv 2512.15931). Classes are directions on the sphere that
+cosine search uses (Wang et al., arXiv 1704.06369). Shapes: B barcodes, C classes, P parents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from barcodeembed.errors import TrainingError
+from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.encoder import Encoder
+from barcodeembed.objectives.base import Inputs, Objective
+from barcodeembed.objectives.contrastive import view_vectors
+from barcodeembed.training.batches import Batch
+from barcodeembed.training.corpus import LABELS, Corpus
+from barcodeembed.training.views import Views
+
+
+class Taxonomy(Objective):
+    """Cross-entropy on the taxon at every rank, of the barcodes that are labelled there."""
+
+    @dataclass(frozen=True, slots=True)
+    class Options(Views):
+        ranks: str = "order,family,genus,species"
+        scale: float = 20.0
+        smoothing: float = 0.1
+
+        def __post_init__(self) -> None:
+            Views.__post_init__(self)
+            unknown = set(self.ranks.split(",")) - set(LABELS)
+            if unknown:
+                raise TrainingError(f"no rank {', '.join(sorted(unknown))}: {', '.join(LABELS)}")
+            if not 0 <= self.smoothing < 1:
+                raise TrainingError(f"smoothing is {self.smoothing}, not a share below 1")
+
+    def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
+        super().__init__(config, options, corpus)
+        ranks = [rank for rank in LABELS if rank in options.ranks.split(",")]
+        labels = corpus.labels[corpus.train]
+        columns = [LABELS.index(rank) for rank in ranks]
+        self.heads = nn.ModuleDict({
+            rank: RankHead(config.width, corpus.labels, labels, column, parent, options)
+            for rank, column, parent in zip(ranks, columns, [None, *columns], strict=False)
+        })  # fmt: skip
+
+    def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
+        taxa = {f"taxa_{rank}": batch.labels_BR[:, LABELS.index(rank)].astype(np.int64)
+                for rank in self.heads}  # fmt: skip
+        return self.options.draw(batch, self.config, rng) | taxa
+
+    def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
+        vectors_BD = F.normalize(view_vectors(encoder, inputs), dim=-1)
+        metrics: dict[str, Tensor] = {}
+        for rank, head in self.heads.items():
+            metrics[f"{rank}_loss"], metrics[f"{rank}_accuracy"] = head(
+                vectors_BD, inputs[f"taxa_{rank}"]
+            )
+        losses = [metrics[f"{rank}_loss"] for rank in self.heads]
+        return {"loss": torch.stack(losses).mean(), **metrics}
+
+
+class RankHead(nn.Module):
+    """The classes of one rank, as directions, with their weights and their places in the tree."""
+
+    def __init__(
+        self, width: int, labels: np.ndarray, train: np.ndarray, column: int,
+        parent_column: int | None, options: Taxonomy.Options,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        count = int(labels[:, column].max(initial=-1)) + 1
+        self.directions = nn.Parameter(torch.randn(count, width) / width**0.5)
+        self.scale, self.smoothing = options.scale, options.smoothing
+        known = train[train[:, column] >= 0, column]
+        sizes = np.maximum(np.bincount(known, minlength=count), 1)
+        weights = 1 / np.sqrt(sizes)
+        # Scaled so that the mean barcode counts 1: rare taxa gain what frequent ones lose.
+        weights *= len(known) / max(weights[known].sum(), 1e-9)
+        self.register_buffer("weights", torch.from_numpy(weights).float(), persistent=False)
+        parents = _parents(train, column, parent_column, count)
+        self.register_buffer("parents", torch.from_numpy(parents), persistent=False)
+        siblings = np.bincount(parents, minlength=parents.max(initial=0) + 1)
+        self.register_buffer("siblings", torch.from_numpy(siblings).float(), persistent=False)
+
+    def forward(self, vectors_BD: Tensor, taxa_B: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss (nats) and the accuracy over the barcodes labelled at this rank.
+
+        Both are zero where none is, and so is the gradient.
+        """
+        labelled = taxa_B >= 0
+        taxa_B, vectors_BD = taxa_B[labelled], vectors_BD[labelled]
+        if not len(taxa_B):
+            return vectors_BD.sum() * 0, vectors_BD.new_zeros(())
+        logits_BC = self.scale * (vectors_BD @ F.normalize(self.directions, dim=-1).T)
+        scores_BC = F.log_softmax(logits_BC.float(), dim=-1)
+        true_B = scores_BC.gather(1, taxa_B[:, None])[:, 0]
+        # Smoothing along the tree: to mistake a taxon for a sibling costs less than for a stranger.
+        of_parent_BP = scores_BC.new_zeros(len(taxa_B), len(self.siblings))
+        of_parent_BP = of_parent_BP.index_add(1, self.parents, scores_BC)
+        parent_B = self.parents[taxa_B]
+        kin_B = of_parent_BP.gather(1, parent_B[:, None])[:, 0] / self.siblings[parent_B]
+        losses_B = -(1 - self.smoothing) * true_B - self.smoothing * kin_B
+        weights_B = self.weights[taxa_B]
+        accuracy = (scores_BC.argmax(-1) == taxa_B).float().mean()
+        return (losses_B * weights_B).sum() / len(taxa_B), accuracy
+
+
+def _parents(train: np.ndarray, column: int, parent_column: int | None, count: int) -> np.ndarray:
+    """Return the parent of each class, int64 (C,); those without one share one more."""
+    parents = np.full(count, -1, np.int64)
+    if parent_column is not None:
+        rows = train[(train[:, column] >= 0) & (train[:, parent_column] >= 0)]
+        parents[rows[:, column]] = rows[:, parent_column]
+    return np.unique(parents, return_inverse=True)[1]

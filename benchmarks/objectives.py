@@ -1,0 +1,196 @@
+"""Every pretraining objective under one budget, and a table of how well its vectors name barcodes.
+
+    python benchmarks/objectives.py run [--only maelm,mlm] [--seeds 0,1] [--jobs 2] [--threads 1]
+    python benchmarks/objectives.py table > table.md
+
+``run`` pretrains each on the same barcodes for the same number of tokens, and scores it on the
+validation queries against one reference barcode of every species. What is done is not done again;
+a run that was cut off goes on where it stopped. The figures of a run are kept in
+benchmarks/results/objectives/NAME-seedS.json. DATA (``--data``) holds the tables of
+``../shared/data/coi``; nothing of them is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import mean
+
+RESULTS = Path(__file__).parent / "results" / "objectives"
+CORPUS = ("reference", "pretrain_only", "supplement")
+QUERIES = ("val_seen", "val_unseen_species", "val_unseen_genus")
+
+#: 1,600 steps of 64 barcodes: 102,400 barcodes of about 160 tokens, 16 million tokens.
+BUDGET = ["--preset", "tiny", "--steps", "1600", "--batch-size", "64", "--precision", "fp32",
+          "--report-every", "100", "--evaluate-every", "400", "--checkpoint-every", "200"]
+
+#: Name of a run -> its flags. The first group never reads a name; the second does.
+LABEL_FREE = {
+    "untrained": ["--learning-rate", "0"],
+    "maelm": ["--objective", "maelm"],
+    "maelm-deep": ["--objective", "maelm", "--set", "decoder_layers=2"],
+    "maelm-narrow": ["--objective", "maelm", "--set", "decoder_width=32"],
+    "maelm-span": ["--objective", "maelm", "--set", "span=3", "--set", "codons=yes"],
+    "maelm-shown": ["--objective", "maelm", "--set", "random=0.1", "--set", "kept=0.1"],
+    "mlm": ["--objective", "mlm"],
+    "mlm-bert": ["--objective", "mlm", "--set", "random=0.1", "--set", "kept=0.1"],
+    "clm": ["--objective", "clm"],
+    "meap": ["--objective", "meap"],
+    "clm-maelm": ["--schedule", "clm:0.3,maelm:0.7"],
+    "clm-mlm": ["--schedule", "clm:0.3,mlm:0.7"],
+    "rtd": ["--objective", "rtd"],
+    "rts": ["--objective", "rts"],
+    "crts": ["--objective", "crts"],
+    "slm": ["--objective", "slm"],
+    "ngram": ["--objective", "ngram"],
+    "wced": ["--objective", "wced"],
+    "contrastive": ["--objective", "contrastive"],
+    "maelm+contrastive": ["--objective", "maelm+contrastive:0.1"],
+    "maelm+wced": ["--objective", "maelm+wced"],
+}
+LABELLED = {
+    "taxonomy": ["--objective", "taxonomy"],
+    "maelm+taxonomy": ["--objective", "maelm+taxonomy"],
+    "supcon": ["--objective", "supcon", "--kin", "genus:4"],
+    "distill": ["--objective", "distill", "--set", "teacher={teacher}"],
+}
+RUNS = LABEL_FREE | LABELLED
+
+#: The student of ``distill`` learns from the run of this name, seed 0.
+TEACHER = "maelm+taxonomy"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("action", choices=("run", "table"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/coi"))
+    parser.add_argument("--out", type=Path, default=Path("objectives"), help="models and logs")
+    parser.add_argument("--only", default=",".join(RUNS), help="names of runs, by commas")
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of each job")
+    asked = parser.parse_args()
+    if asked.action == "table":
+        print(table())
+        return
+    asked.out.mkdir(exist_ok=True)
+    encode(asked)
+    reference = one_of_each_species(asked.data / "reference.tsv.gz", asked.out / "species.tsv.gz")
+    todo = [(name, int(seed)) for seed in asked.seeds.split(",") for name in asked.only.split(",")]
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        for made in [pool.submit(run, *each, asked, reference) for each in todo]:
+            made.result()
+
+
+def encode(asked: argparse.Namespace) -> None:
+    """Encode the corpus once; every run links to it."""
+    if not (asked.out / "encoded.training" / "corpus").exists():
+        corpus = [str(asked.data / f"{part}.tsv.gz") for part in CORPUS]
+        command = [sys.executable, "-m", "barcodeembed", "pretrain", *corpus, "-o",
+                   str(asked.out / "encoded"), *BUDGET, "--max-minutes", "0"]  # fmt: skip
+        subprocess.run(command, check=True)
+
+
+def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> None:
+    """Pretrain and score one run, each in a process of its own."""
+    result = RESULTS / f"{name}-seed{seed}.json"
+    if result.exists():
+        return
+    model = asked.out / f"{name}-seed{seed}"
+    flags = [flag.format(teacher=asked.out / f"{TEACHER}-seed0") for flag in RUNS[name]]
+    corpus = [str(asked.data / f"{part}.tsv.gz") for part in CORPUS]
+    if not (training := Path(f"{model}.training")).exists():
+        encoded = asked.out / "encoded.training" / "corpus"
+        shutil.copytree(encoded, training / "corpus", copy_function=os.link)
+    environment = os.environ | {"OMP_NUM_THREADS": str(asked.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    began = time.time()
+    with open(model.with_suffix(".log"), "a") as log:
+        for command in (
+            [sys.executable, "-m", "barcodeembed", "pretrain", *corpus, "-o", str(model), *BUDGET,
+             *flags, "--seed", str(seed), "--threads", str(asked.threads), "--resume"],
+            [sys.executable, __file__.replace("objectives.py", "score.py"), str(model),
+             str(reference), *(str(asked.data / f"{part}.tsv.gz") for part in QUERIES),
+             "--threads", str(asked.threads), "--json", str(model.with_suffix(".json"))],
+        ):  # fmt: skip
+            subprocess.run(command, stdout=log, stderr=log, env=environment, check=True)
+    metrics = [json.loads(line) for line in (training / "metrics.jsonl").open()]
+    speed = mean(row["sequences_per_second"] for row in metrics)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    scores = json.loads(model.with_suffix(".json").read_text())
+    made = {
+        "run": name, "seed": seed, "flags": RUNS[name], "budget": BUDGET,
+        "threads": asked.threads, "jobs": asked.jobs,
+        "training_seconds": round(sum(
+            (row["step"] - before["step"]) * 64 / row["sequences_per_second"]
+            for before, row in zip([{"step": 0}, *metrics], metrics, strict=False)
+        )),
+        "sequences_per_second": round(speed, 1),
+        "loss": {row["step"]: {key: row[key] for key in row if "loss" in key} for row in metrics},
+        **scores,
+    }  # fmt: skip
+    result.write_text(json.dumps(made, indent=1) + "\n")
+    print(f"{name} seed {seed}: {time.time() - began:.0f} s", flush=True)
+
+
+def one_of_each_species(source: Path, path: Path) -> Path:
+    """Write one barcode of every species, drawn with seed 0."""
+    if path.exists():
+        return path
+    with gzip.open(source, "rt", encoding="utf-8") as stream:
+        header, *lines = stream
+    column = header.rstrip("\n").split("\t").index("species")
+    random.Random(0).shuffle(lines)
+    chosen = {line.split("\t")[column]: line for line in lines}
+    chosen.pop("", None)
+    with gzip.open(path, "wt", encoding="utf-8") as stream:
+        stream.writelines([header, *sorted(chosen.values())])
+    return path
+
+
+def table() -> str:
+    """Return the results as Markdown, a row for each run: the mean and the range over its seeds."""
+    found: dict[str, list[dict]] = {}
+    for path in sorted(RESULTS.glob("*.json")):
+        result = json.loads(path.read_text())
+        found.setdefault(result["run"], []).append(result)
+    columns = [("seen", "species"), ("unseen species", "genus"), ("unseen genus", "family")]
+    lines = []
+    for title, group in (("label-free", LABEL_FREE), ("with labels", LABELLED)):
+        lines += [
+            f"| {title} | vectors | seeds | " + " | ".join(f"{c}: {r}" for c, r in columns)
+            + " | AUROC, novel species | AUROC, novel genus | core-minutes |",
+            "| --- " * (len(columns) + 6) + "|",
+        ]
+        for name in group:
+            for kind in ("raw", "whitened"):
+                if name in found:
+                    lines.append(_row(name, kind, found[name], columns))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _row(name: str, kind: str, runs: list[dict], columns: list[tuple[str, str]]) -> str:
+    scores = [[run[kind]["accuracy"][c][r] for c, r in columns]
+              + [run[kind]["novelty_auroc"][r] for r in ("species", "genus")] for run in runs]
+    cells = [_spread(values) for values in zip(*scores, strict=True)]
+    minutes = mean(run["training_seconds"] * run["threads"] for run in runs) / 60
+    return "| " + " | ".join([name, kind, str(len(runs)), *cells, f"{minutes:.0f}"]) + " |"
+
+
+def _spread(values: tuple[float, ...]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
+    return f"{mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+if __name__ == "__main__":
+    main()

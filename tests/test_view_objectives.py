@@ -1,0 +1,295 @@
+"""Views of a barcode, and the objectives on vectors: contrast, taxonomy, distillation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from Bio.Seq import Seq
+from objective_cases import (
+    TINY,
+    losses_on_a_repeated_batch,
+    make,
+    make_corpus,
+    make_encoder,
+    make_teacher,
+    rectangle,
+    seen_by_encoder,
+    to_torch,
+)
+from torch.nn import functional as F
+
+from barcodeembed.errors import TrainingError
+from barcodeembed.model.bundle import load_model
+from barcodeembed.sequences.frames import reading_frames
+from barcodeembed.tokenizer import MASK, PAD, UNKNOWN, encode_bases
+from barcodeembed.training.corpus import LABELS
+from barcodeembed.training.views import Views, _shifted, _substituted, _synonymous
+
+PLAIN = {"errors": 0.0, "ambiguous": 0.0}
+ON_VIEWS = ("contrastive", "supcon", "taxonomy")
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def spelled(codes) -> str:
+    return "".join("ACGTN"[c] for c in codes)
+
+
+def test_a_plain_view_is_a_stretch_of_its_barcode():
+    batch = rectangle(size=8)
+    whole = [spelled(row[:n]) for row, n in zip(batch.bases(), batch.lengths_B, strict=True)]
+    widths, frames = set(), set()
+    for seed in range(30):
+        view = Views(shortest=0.3, **PLAIN).draw(batch, TINY, rng(seed))
+        widths.add(view["tokens"].shape[1])
+        assert not view["padded"]
+        assert (view["positions"] == np.arange(view["tokens"].shape[1])).all()
+        for row, bases in zip(view["tokens"], whole, strict=True):
+            text = TINY.tokenizer.decode(row)
+            if UNKNOWN not in row:
+                assert text in bases
+                frames.add(bases.index(text) % 4)
+    longest = max(widths)
+    assert frames == {0, 1, 2, 3} and min(widths) < 0.5 * longest
+    assert longest <= (batch.lengths_B.min() - 3) // 4
+
+
+def test_a_reversed_view_is_of_the_other_strand():
+    batch = rectangle(size=8)
+    whole = [spelled(row[:n]) for row, n in zip(batch.bases(), batch.lengths_B, strict=True)]
+    turned = 0
+    for seed in range(10):
+        view = Views(shortest=0.9, reverse=True, **PLAIN).draw(batch, TINY, rng(seed))
+        for row, bases in zip(view["tokens"], whole, strict=True):
+            if UNKNOWN not in row:
+                text = TINY.tokenizer.decode(row)
+                assert (text in bases) != (text in str(Seq(bases).reverse_complement()))
+                turned += text not in bases
+    assert 10 < turned < 70
+
+
+def test_a_kept_share_stays_at_its_places():
+    batch = rectangle(size=8)
+    all_of_it = Views(shortest=1.0, **PLAIN).draw(batch, TINY, rng(5))
+    some = Views(shortest=1.0, keep=0.5, **PLAIN).draw(batch, TINY, rng(5))
+    assert some["tokens"].shape[1] == all_of_it["tokens"].shape[1] - round(
+        0.5 * all_of_it["tokens"].shape[1]
+    )
+    found = np.take_along_axis(all_of_it["tokens"], some["positions"], 1)
+    np.testing.assert_array_equal(found, some["tokens"])
+
+
+def test_errors_come_at_their_rate_and_change_the_base():
+    codes = rng().integers(0, 5, (200, 500)).astype(np.uint8)
+    changed = _substituted(codes, np.full((200, 1), 0.1), rng(1))
+    assert (changed[codes == 4] == 4).all()
+    assert abs((changed != codes)[codes < 4].mean() - 0.1) < 0.01
+    assert set(np.unique(changed)) <= set(range(5))
+
+
+def test_indels_shift_what_follows():
+    codes = np.tile(np.array([0, 1, 2, 3], np.uint8), (300, 100))
+    lengths = np.full(300, 380)
+    shifted, new = _shifted(codes, lengths, np.full((300, 1), 0.02), rng(2))
+    assert abs(new.mean() - 380) < 2 and new.std() > 1
+    steps = np.diff(shifted[0, : new[0]].astype(int)) % 4
+    # Each base is followed by the next, by itself (read twice) or by the next but one (left out).
+    assert set(steps) <= {0, 1, 2} and (steps == 1).mean() > 0.95
+    same, lengths_after = _shifted(codes, lengths, np.zeros((300, 1)), rng(2))
+    np.testing.assert_array_equal(same[:, :380], codes[:, :380])
+    np.testing.assert_array_equal(lengths_after, lengths)
+
+
+def test_synonymous_changes_keep_the_protein():
+    """Biopython translates both to the same, by the invertebrate mitochondrial code."""
+    sense = [c for c in (a + b + d for a in "ACGT" for b in "ACGT" for d in "ACGT")
+             if Seq(c).translate(5) != "*"]  # fmt: skip
+    texts = ["".join(rng(seed).choice(sense, 120)) for seed in range(40)]
+    codes = np.stack([encode_bases(text) for text in texts])
+    in_frame = reading_frames(codes) == 0
+    assert in_frame.mean() > 0.9
+    changed = _synonymous(codes, np.full((40, 1), 0.5), rng(3))
+    for before, after in zip(codes[in_frame], changed[in_frame], strict=True):
+        assert Seq(spelled(before)).translate(5) == Seq(spelled(after)).translate(5)
+    places = np.flatnonzero((changed != codes)[in_frame].any(0))
+    assert (places % 3 == 2).all()
+    assert 0.3 < (changed != codes)[in_frame][:, 2::3].mean() < 0.55
+
+
+@pytest.mark.parametrize("settings", [{"shortest": 0}, {"keep": 0}, {"errors": 1.5}])
+def test_senseless_views_are_refused(settings):
+    with pytest.raises(TrainingError):
+        Views(**settings)
+
+
+@pytest.mark.parametrize("name", [*ON_VIEWS, "distill"])
+def test_no_mask_reaches_the_encoder(name):
+    objective = make(name)
+    for seen in seen_by_encoder(objective, make_encoder(), objective.prepare(rectangle(), rng())):
+        assert not (seen == MASK).any()
+
+
+@pytest.mark.parametrize("name", [*ON_VIEWS, "distill"])
+def test_objectives_on_vectors_learn_a_repeated_batch(name):
+    losses = losses_on_a_repeated_batch(make(name))
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_contrast_is_infonce_of_the_pooled_vectors():
+    objective, encoder, batch = make("contrastive", temperature=0.1), make_encoder(), rectangle()
+    inputs = objective.prepare(batch, rng())
+    assert inputs["tokens_0"].shape != inputs["tokens_1"].shape or (
+        inputs["tokens_0"] != inputs["tokens_1"]
+    ).any()
+    one, other = (
+        F.normalize(encoder.embed(torch.from_numpy(inputs[f"tokens_{n}"])), dim=-1).double()
+        for n in range(2)
+    )
+    expected = 0.0
+    for i in range(8):
+        for a, b in ((one, other), (other, one)):
+            scores = torch.exp(b @ a[i] / 0.1)
+            expected -= torch.log(scores[i] / scores.sum()).item() / 16
+    found = objective(encoder, to_torch(inputs))["loss"].item()
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_supervised_contrast_weighs_kin_by_their_deepest_shared_rank():
+    corpus = make_corpus()
+    batch = rectangle(corpus, size=8, kin=("genus", 4))
+    objective = make("supcon", corpus, species=1.0, genus=0.5, family=0.25, order=0.125)
+    inputs = objective.prepare(batch, rng())
+    of = {rank: batch.labels_BR[:, LABELS.index(rank)] for rank in LABELS}
+    for i in range(8):
+        for j in range(8):
+            weight = 1.0 if i == j else 0.0
+            for rank, w in (("order", 0.125), ("family", 0.25), ("genus", 0.5), ("species", 1.0),
+                            ("bin", 1.0)):  # fmt: skip
+                if of[rank][i] == of[rank][j] >= 0:
+                    weight = max(weight, w)
+            assert inputs["kinship"][i, j] == weight
+    positives = objective.positives(to_torch(inputs), 8, torch.device("cpu"))
+    torch.testing.assert_close(positives.sum(1), torch.ones(8))
+
+
+def test_without_labels_supervised_contrast_is_contrast():
+    corpus = make_corpus()
+    corpus.labels[:] = -1
+    losses = []
+    for name in ("supcon", "contrastive"):
+        objective = make(name, corpus)
+        inputs = to_torch(objective.prepare(rectangle(corpus), rng()))
+        losses.append(objective(make_encoder(), inputs)["loss"])
+    torch.testing.assert_close(*losses)
+
+
+def test_with_every_label_missing_taxonomy_gives_no_gradient():
+    corpus = make_corpus()
+    objective, encoder = make("taxonomy", corpus), make_encoder()
+    corpus.labels[:] = -1
+    inputs = to_torch(objective.prepare(rectangle(corpus), rng()))
+    result = objective(encoder, inputs)
+    assert result["loss"].item() == 0
+    result["loss"].backward()
+    weights = [*objective.parameters(), *encoder.parameters()]
+    assert all(p.grad is None or not p.grad.any() for p in weights)
+
+
+def test_a_corpus_without_labels_gives_no_gradient_either():
+    corpus = make_corpus()
+    corpus.labels[:] = -1
+    objective = make("taxonomy", corpus)
+    inputs = to_torch(objective.prepare(rectangle(corpus), rng()))
+    assert objective(make_encoder(), inputs)["loss"].item() == 0
+
+
+def test_an_unlabelled_rank_is_skipped_and_the_others_learn():
+    corpus = make_corpus()
+    objective, encoder = make("taxonomy", corpus), make_encoder()
+    batch = rectangle(corpus)
+    corpus.labels[batch.rows[0], LABELS.index("genus")] = -1
+    inputs = to_torch(objective.prepare(batch, rng()))
+    before = objective(encoder, inputs)
+    inputs["taxa_species"] = torch.full_like(inputs["taxa_species"], -1)
+    after = objective(encoder, inputs)
+    assert after["species_loss"].item() == 0 < before["species_loss"].item()
+    assert after["genus_loss"] == before["genus_loss"]
+
+
+def test_taxonomy_smooths_along_the_tree_and_weighs_by_frequency():
+    """The loss of a rank, written out for one barcode after the other."""
+    corpus = make_corpus()
+    objective = make("taxonomy", corpus, smoothing=0.2, ranks="family,genus")
+    head = objective.heads["genus"]
+    drawn = rng(1).normal(size=(5, TINY.width)).astype(np.float32)
+    vectors = F.normalize(torch.from_numpy(drawn), dim=-1)
+    taxa = torch.tensor([0, 1, 2, 5, -1])
+    loss, _ = head(vectors, taxa)
+    genus, family = (corpus.labels[:, LABELS.index(rank)] for rank in ("genus", "family"))
+    train = corpus.train
+    counts = np.bincount(genus[train], minlength=6)
+    raw = 1 / np.sqrt(counts)
+    weights = raw / raw[genus[train]].mean()
+    directions = F.normalize(head.directions, dim=-1)
+    expected = 0.0
+    for vector, taxon in zip(vectors[:4], taxa[:4].tolist(), strict=True):
+        scores = torch.log_softmax(20 * directions @ vector, 0)
+        parent = family[genus == taxon][0]
+        kin = sorted(set(genus[family == parent]))
+        smooth = 0.8 * scores[taxon] + 0.2 * scores[kin].mean()
+        expected -= weights[taxon] * smooth.item() / 4
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_student_like_its_teacher_is_at_no_distance():
+    """The teacher's own weights, a projection that changes nothing and every token visible."""
+    teacher = load_model(make_teacher()).encoder
+    objective = make("distill", config=teacher.config)
+    torch.nn.init.eye_(objective.project.weight)
+    batch = rectangle()
+    inputs = objective.prepare(batch, rng())
+    inputs["visible"], inputs["visible_padded"] = batch.tokens_BT, False
+    inputs["places"] = np.broadcast_to(np.arange(batch.tokens_BT.shape[1]), batch.tokens_BT.shape)
+    metrics = objective(teacher, to_torch(dict(inputs, places=inputs["places"].copy())))
+    for name in ("vectors", "similarities", "features"):
+        assert metrics[f"{name}_distance"].item() == pytest.approx(0, abs=1e-5)
+
+
+def test_the_teacher_reads_what_the_student_does_not_and_is_not_trained_or_saved():
+    objective, encoder = make("distill"), make_encoder()
+    seen = []
+    objective.teacher.tokens.register_forward_hook(lambda m, args, out: seen.append(args[0]))
+    batch = rectangle()
+    objective(encoder, to_torch(objective.prepare(batch, rng())))["loss"].backward()
+    np.testing.assert_array_equal(seen[0].numpy(), batch.tokens_BT)
+    assert all(p.grad is None for p in objective.teacher.parameters())
+    assert not any("teacher" in name for name in objective.state_dict())
+
+
+def test_a_teacher_of_other_tokens_gives_its_vectors_alone():
+    from dataclasses import replace
+
+    student = replace(TINY, k=3)
+    with pytest.raises(TrainingError, match="features=0"):
+        make("distill", config=student)
+    objective = make("distill", config=student, features=0)
+    batch = rectangle(k=3)
+    inputs = objective.prepare(batch, rng())
+    assert "features_distance" not in objective(make_encoder(student), to_torch(inputs))
+    text = load_model(make_teacher()).config.tokenizer.decode(inputs["whole"][0])
+    bases = spelled(batch.bases()[0, batch.first_B[0] :])
+    assert bases.replace("N", "").startswith(text.split("N")[0])
+
+
+def test_a_missing_teacher_is_said():
+    with pytest.raises(TrainingError, match="needs a teacher"):
+        make("distill", **{"distill.teacher": ""})
+
+
+def test_padding_is_told():
+    corpus = make_corpus(shortest=100, longest=101)
+    view = Views(shortest=1.0, **PLAIN).draw(rectangle(corpus), TINY, rng())
+    assert view["padded"] is False and (view["tokens"] != PAD).all()
