@@ -156,7 +156,7 @@ class Trainer:
         totals: dict[str, float] = {}
         began, counted, saved = time.perf_counter(), 0, self.step
         for inputs in self._prefetched(last):
-            metrics = self._step(model, inputs)
+            metrics = self.learn(model, inputs)
             self.step += 1
             counted += 1
             for name, value in metrics.items():
@@ -226,14 +226,15 @@ class Trainer:
         """Yield each step's micro-batches, prepared one step ahead in a thread."""
         if self.step >= last:
             return
-        ahead = self._loader.submit(self._prepare, self.step)
+        ahead = self._loader.submit(self.prepare, self.step)
         for step in range(self.step, last):
             ready = ahead.result()
             if step + 1 < last:
-                ahead = self._loader.submit(self._prepare, step + 1)
+                ahead = self._loader.submit(self.prepare, step + 1)
             yield ready
 
-    def _prepare(self, step: int) -> list[tuple[int, dict[str, Inputs]]]:
+    def prepare(self, step: int) -> list[tuple[int, dict[str, Inputs]]]:
+        """Return this process' micro-batches of a step, by their number."""
         parts = range(self.processes.rank, self.batches.parts, self.processes.count)
         return [
             (part, self.pretraining.prepare(
@@ -243,7 +244,10 @@ class Trainer:
             for part in parts
         ]  # fmt: skip
 
-    def _step(self, model: torch.nn.Module, parts: list) -> dict[str, float]:
+    def learn(
+        self, model: torch.nn.Module, parts: list[tuple[int, dict[str, Inputs]]]
+    ) -> dict[str, float]:
+        """Take one optimizer step on what `prepare` made; return its metrics."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.step)
         self.optimizer.zero_grad(set_to_none=True)
