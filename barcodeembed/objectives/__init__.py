@@ -16,6 +16,10 @@ OBJECTIVES = {
     "mlm": "MaskedLanguageModel",
     "clm": "CausalLanguageModel",
     "meap": "MaskedCausalModel",
+    "rtd": "ReplacedTokenDetection",
+    "rts": "RandomSubstitution",
+    "crts": "ClusteredSubstitution",
+    "slm": "SwappedLanguageModel",
 }
 
 
