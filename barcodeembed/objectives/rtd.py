@@ -1,0 +1,173 @@
+"""Replaced token detection: a small generator replaces k-mers, the encoder says which.
+
+ELECTRA (Clark et al., arXiv 2003.10555). The generator, a masked language model of its own, reads
+[MASK] and is discarded; the encoder reads what the generator would put there, never a mask. The
+generator learns from its own loss alone: no gradient passes through its samples.
+
+``sharing`` says whose k-mer embeddings the generator reads: its own (none), the encoder's, which
+both losses then teach (tied), or gdes, after DeBERTaV3 (He et al., arXiv 2111.09543). There the
+discriminator's table is the generator's, its gradient stopped, plus a table of differences, so that
+the two losses do not pull one table two ways. Here it is the other way round: the generator
+reads the encoder's table, its gradient stopped, plus differences of its own. So the encoder owns
+the whole of the table that it ships with, and detection alone teaches it; the price is that it
+gains nothing from what the generator learns, as it does in the paper. A generator narrower than
+the table that it shares reads it through a linear projection. Its output layer is always its own.
+Shapes: B sequences, T tokens, D the encoder's width, W the generator's, P masked tokens, V k-mers,
+N tokens to judge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from barcodeembed.errors import TrainingError
+from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.decoder import decoder_config
+from barcodeembed.model.encoder import Encoder
+from barcodeembed.model.layers import Stack, initialise
+from barcodeembed.objectives.base import (
+    Inputs,
+    Objective,
+    kmer_head,
+    padded,
+    token_features,
+    token_losses,
+)
+from barcodeembed.objectives.substitution import (
+    Substitution,
+    detection_head,
+    detection_losses,
+    known_places,
+)
+from barcodeembed.tokenizer import MASK, PAD, SPECIAL_TOKENS
+from barcodeembed.training.batches import Batch
+from barcodeembed.training.corpus import Corpus
+from barcodeembed.training.masking import targets
+
+SHARING = ("none", "tied", "gdes")
+
+
+class ReplacedTokenDetection(Objective):
+    """Binary cross-entropy on every unambiguous k-mer: a small generator's guess or original."""
+
+    @dataclass(frozen=True, slots=True)
+    class Options(Substitution):
+        detection_weight: float = 50.0
+        generator_width: float = 0.5
+        generator_layers: int = 1
+        sharing: str = "gdes"
+
+        def __post_init__(self) -> None:
+            Substitution.__post_init__(self)
+            if self.detection_weight <= 0:
+                raise TrainingError(f"detection_weight is {self.detection_weight}, not positive")
+            if not 0 < self.generator_width <= 1:
+                raise TrainingError(
+                    f"generator_width is {self.generator_width}, no share of the encoder's"
+                )
+            if self.generator_layers < 1:
+                raise TrainingError(f"generator_layers is {self.generator_layers}, not positive")
+            if self.sharing not in SHARING:
+                raise TrainingError(f"sharing is {self.sharing!r}, not one of {SHARING}")
+
+    def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
+        super().__init__(config, options, corpus)
+        width = max(1, round(options.generator_width * config.width))
+        self.generator = Generator(config, width, options.generator_layers, options.sharing)
+        self.head = detection_head(config)
+
+    def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
+        tokens_BT = batch.tokens_BT
+        chosen_BT = self.options.choose(tokens_BT, rng)
+        masked, classes = targets(tokens_BT, chosen_BT)
+        return {
+            "tokens": tokens_BT,
+            "generator_tokens": np.where(chosen_BT, MASK, tokens_BT),
+            "padded": padded(tokens_BT),
+            "masked": masked,
+            "classes": classes,
+            "uniform": rng.random(len(masked), np.float32),
+            "known": known_places(tokens_BT),
+        }
+
+    def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
+        tokens_BT, known_N = inputs["tokens"], inputs["known"]
+        logits_PV = self.generator(
+            encoder.tokens.weight, inputs["generator_tokens"], inputs["masked"],
+            padded=inputs["padded"],
+        )  # fmt: skip
+        generated = token_losses(logits_PV, inputs["classes"])
+        sampled_P = sample(logits_PV, inputs["uniform"]) + SPECIAL_TOKENS
+        shown_BT = tokens_BT.flatten().scatter(0, inputs["masked"], sampled_P).view_as(tokens_BT)
+        features_BTD = token_features(encoder, shown_BT, padded=inputs["padded"])
+        # Where the generator guessed right there is nothing to detect: that token is original.
+        replaced_N = (shown_BT != tokens_BT).flatten()[known_N]
+        logits_N = self.head(features_BTD.flatten(0, 1)[known_N]).squeeze(-1)
+        detected = detection_losses(logits_N, replaced_N)
+        return {
+            **detected,
+            "loss": generated["loss"] + self.options.detection_weight * detected["loss"],
+            "detection_loss": detected["loss"],
+            "generator_loss": generated["loss"],
+            "generator_accuracy": generated["accuracy"],
+        }
+
+
+class Generator(nn.Module):
+    """A masked language model that is narrower and shallower than the encoder."""
+
+    def __init__(self, config: ModelConfig, width: int, layers: int, sharing: str) -> None:
+        super().__init__()
+        self.config, self.sharing = decoder_config(config, layers, width), sharing
+        vocabulary = config.tokenizer.vocabulary_size
+        if sharing == "none":
+            self.tokens = nn.Embedding(vocabulary, width)
+            # As the encoder's table begins.
+            nn.init.normal_(self.tokens.weight, std=1.0 if config.norm == "pre" else 0.02)
+        else:
+            self.project = nn.Linear(config.width, width)
+            initialise(self.project)
+        if sharing == "gdes":
+            self.differences = nn.Embedding(vocabulary, config.width)
+            nn.init.zeros_(self.differences.weight)
+        self.stack = Stack(self.config, layers)
+        self.head = kmer_head(self.config)
+
+    def forward(
+        self, table_VD: Tensor, tokens_BT: Tensor, masked_P: Tensor, *, padded: bool
+    ) -> Tensor:
+        """Return the logits (P, V) of the k-mers at the masked flat places.
+
+        ``table_VD`` are the encoder's embeddings, specials included, to be shared or not.
+        """
+        positions_BT = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
+        mask = (tokens_BT != PAD)[:, None, None, :] if padded else None
+        features_BTW = self.stack(
+            self._embed(table_VD, tokens_BT), positions_BT.expand_as(tokens_BT), mask
+        )
+        return self.head(features_BTW.flatten(0, 1)[masked_P])
+
+    def _embed(self, table_VD: Tensor, tokens_BT: Tensor) -> Tensor:
+        if self.sharing == "none":
+            return self.tokens(tokens_BT)
+        if self.sharing == "tied":
+            return self.project(F.embedding(tokens_BT, table_VD))
+        shared_BTD = F.embedding(tokens_BT, table_VD.detach())
+        return self.project(shared_BTD + self.differences(tokens_BT))
+
+
+def sample(logits_PV: Tensor, uniform_P: Tensor) -> Tensor:
+    """Draw a class (P,) from every row's softmax: where its running sum passes a number in [0, 1).
+
+    So the one draw per token is made beforehand, and no gradient passes.
+    """
+    cumulative_PV = logits_PV.detach().float().softmax(-1).cumsum(-1)
+    # Rounding may leave the last sum a little off 1.
+    reached_P1 = uniform_P[:, None] * cumulative_PV[:, -1:]
+    drawn_P = torch.searchsorted(cumulative_PV, reached_P1, right=True).squeeze(-1)
+    return drawn_P.clamp(max=logits_PV.shape[1] - 1)
