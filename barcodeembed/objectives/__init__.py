@@ -16,6 +16,8 @@ OBJECTIVES = {
     "mlm": "MaskedLanguageModel",
     "clm": "CausalLanguageModel",
     "meap": "MaskedCausalModel",
+    "ngram": "NgramLanguageModel",
+    "wced": "WholeBarcodeDecoder",
 }
 
 
