@@ -253,14 +253,23 @@ def test_ngram_hides_its_targets_from_everything():
     assert torch.equal(logits[0], logits[2]) and torch.equal(logits[1], logits[3])
 
 
-def test_the_offset_changes_which_kmer_is_likeliest_by_mask():
-    """The second token is no fixed shift of the first: the transform sees mask and offset."""
-    objective = make("ngram")
-    torch.nn.init.normal_(objective.offsets.weight)
-    features = torch.randn(2, 1, TINY.width, generator=torch.Generator().manual_seed(0))
-    logits = objective.head(objective.transform(features + objective.offsets.weight[:2]))
-    shift = logits[:, 1] - logits[:, 0]
-    assert not torch.allclose(shift[0], shift[1], atol=1e-3)
+def test_what_an_offset_changes_depends_on_the_mask():
+    """An n-gram's second token is no fixed shift of its first, as a sum alone would make it."""
+    corpus = planted_corpus()
+    objective, encoder = make("ngram", corpus, lexicon=60).eval(), make_encoder().eval()
+    # As after learning: large weights, and masks that are not all alike.
+    for weight in (objective.offsets.weight, objective.transform[0].weight):
+        torch.nn.init.normal_(weight)
+    encoder.register_forward_hook(lambda module, args, out: (torch.randn_like(out[0]), out[1]))
+    inputs = objective.prepare(rectangle(corpus), rng())
+    logits = []
+    objective.head.register_forward_hook(lambda module, args, out: logits.append(out))
+    objective(encoder, to_torch(inputs))
+    second = np.flatnonzero(inputs["offsets"] == 1)
+    assert (inputs["predicted"][second] == inputs["predicted"][second - 1]).all()
+    shifts = logits[0][second] - logits[0][second - 1]
+    assert len(shifts) > 1
+    assert (shifts.std(1) > 0.01).all() and (shifts.std(0) > 0.01).all()
 
 
 # The bottleneck.
