@@ -252,8 +252,8 @@ def test_a_student_like_its_teacher_is_at_no_distance():
     batch = rectangle()
     inputs = objective.prepare(batch, rng())
     inputs["visible"], inputs["visible_padded"] = batch.tokens_BT, False
-    inputs["places"] = np.broadcast_to(np.arange(batch.tokens_BT.shape[1]), batch.tokens_BT.shape)
-    metrics = objective(teacher, to_torch(dict(inputs, places=inputs["places"].copy())))
+    inputs["places"] = np.tile(np.arange(batch.tokens_BT.shape[1]), (len(batch.rows), 1))
+    metrics = objective(teacher, to_torch(inputs))
     for name in ("vectors", "similarities", "features"):
         assert metrics[f"{name}_distance"].item() == pytest.approx(0, abs=1e-5)
 

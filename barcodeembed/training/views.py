@@ -83,7 +83,7 @@ class Views:
 
     def _left(self, tokens_BT: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
         """Leave tokens out of a view; those that stay keep their places."""
-        positions_BT = np.broadcast_to(np.arange(tokens_BT.shape[1]), tokens_BT.shape)
+        positions_BT = np.tile(np.arange(tokens_BT.shape[1]), (len(tokens_BT), 1))
         if self.keep < 1:
             left_BT = (tokens_BT != PAD) & ~choose_hidden(tokens_BT, 1 - self.keep, rng)
             positions_BT = gather_rows(positions_BT, left_BT, 0)
