@@ -10,10 +10,12 @@ threads, measured in the same run, divided by the multiply-adds that one barcode
 from __future__ import annotations
 
 import argparse
+import statistics
+import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from timing import TYPES, in_turn, matrix_product
 
 from barcodeembed.devices import set_threads
 from barcodeembed.embedding import Embedder
@@ -22,6 +24,31 @@ from barcodeembed.model.config import PRESETS
 from barcodeembed.model.encoder import Encoder
 
 _LENGTH = 658
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def in_turn(works: list[Callable[[], object]], budget: float) -> list[float]:
+    """Return the median seconds of each work, done in turn: a machine's drift meets all alike."""
+    for work in works:
+        work()
+    rounds: list[list[float]] = []
+    began = time.perf_counter()
+    while len(rounds) < 5 or time.perf_counter() - began < budget:
+        rounds.append([seconds_of(work) for work in works])
+    return [statistics.median(times) for times in zip(*rounds, strict=True)]
+
+
+def matrix_product(precision: str) -> tuple[Callable[[], object], int]:
+    """Return a square matrix product and its multiply-adds."""
+    size = 2_048
+    a, b = (torch.randn(size, size, dtype=_TYPES[precision]) for _ in range(2))
+    return lambda: a @ b, size**3
 
 
 def barcodes(count: int) -> list[str]:
@@ -47,7 +74,7 @@ def main() -> None:
         torch.manual_seed(0)
         model = ModelBundle(Encoder(config), name, {})
         work = config.multiply_adds(config.tokenizer.count_tokens(_LENGTH))
-        for precision in TYPES:
+        for precision in _TYPES:
             product, multiply_adds = matrix_product(precision)
             embedder = Embedder(model, device="cpu", precision=precision)
             # About a second's work, and whole micro-batches.

@@ -2,41 +2,27 @@
 
     python benchmarks/score.py MODEL REFERENCES QUERIES... [--whiten 64] [--json FILE]
 
-The figures are those of ``barcodeembed evaluate``; each barcode is embedded once for both.
+The measures are those of ``barcodeembed evaluate`` for "nearest reference", without the index's
+calibration, so that many models can be compared; each barcode is embedded once for both.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import time
 from pathlib import Path
 
-import numpy as np
-
-from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.devices import set_threads
-from barcodeembed.embedding import load_embedder
-from barcodeembed.evaluation.predictions import classify_queries
+from barcodeembed.embedding import embed_all, load_embedder, normalise
+from barcodeembed.evaluation.predictions import Predictions
 from barcodeembed.evaluation.queries import sort_queries
 from barcodeembed.evaluation.report import evaluate_method
-from barcodeembed.index.build import build_index
-from barcodeembed.taxonomy.references import chain_labelled, read_labelled
-
-
-class Remembering:
-    """An embedder that embeds each sequence once."""
-
-    def __init__(self, embedder) -> None:
-        self.embedder, self.vectors = embedder, {}
-
-    def __getattr__(self, name):
-        return getattr(self.embedder, name)
-
-    def embed(self, sequences):
-        new = [s for s in dict.fromkeys(sequences) if s not in self.vectors]
-        if new:
-            self.vectors.update(zip(new, self.embedder.embed(new), strict=True))
-        return np.array([self.vectors[s] for s in sequences]).reshape(-1, self.embedder.dimension)
+from barcodeembed.index.search import nearest
+from barcodeembed.index.whitening import Whitening
+from barcodeembed.sequences.cleaning import clean
+from barcodeembed.taxonomy.references import chain_labelled
+from barcodeembed.taxonomy.taxa import Taxa
 
 
 def main() -> None:
@@ -49,14 +35,24 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     set_threads(asked.threads)
-    embedder = Remembering(load_embedder(asked.model))
-    found = {}
-    for kind, width in (("raw", 0), ("whitened", asked.whiten)):
-        index, _ = build_index(read_labelled(asked.references), embedder, whiten=width)
-        queries = sort_queries(chain_labelled(asked.queries), index.taxa)
-        classifier = Classifier(index, embedder, min_confidence=0.0)
-        nearest, _, _ = classify_queries(classifier, queries, 1_024)
-        found[kind] = evaluate_method(nearest, queries)
+    embedder = load_embedder(asked.model)
+    records, lineages = zip(*chain_labelled([asked.references]), strict=True)
+    queries = sort_queries(chain_labelled(asked.queries), Taxa.of(sorted(set(lineages), key=str)))
+
+    def quiet(done: int, total: int) -> None: ...
+
+    began = time.perf_counter()
+    references, asking = (
+        embed_all(embedder, [clean(r, max_bases=embedder.max_bases).bases for r in some], quiet)
+        for some in (records, queries.records)
+    )
+    seconds = time.perf_counter() - began
+    whitening = Whitening.fit(references, asked.whiten)
+    found = {"embedding_seconds": round(seconds, 1)}
+    for kind, change in (("raw", lambda vectors: vectors), ("whitened", whitening.apply)):
+        scores, rows = nearest(normalise(change(references)), normalise(change(asking)), 1)
+        names = [lineages[row] for row in rows[:, 0]]
+        found[kind] = evaluate_method(Predictions(kind, names, scores[:, 0], seconds), queries)
         print(kind, json.dumps(found[kind]), flush=True)
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=1) + "\n")

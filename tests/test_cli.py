@@ -32,9 +32,9 @@ FLAGS = {
         --on-conflict --output --precision --seed --taxonomy --whiten -m -o""",
     "classify": f"""reads {SHARED} --batch-size --hits --index --min-confidence --model
         --no-verify --output --temperature --top-k -i -k -m -o""",
-    "evaluate": f"""reference {SHARED} --against --batch-size --json --min-confidence --model
-        --no-verify --offsets --output --queries --sample --seed --taxonomy --temperature --top-k
-        --whiten -k -m -o""",
+    "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
+        --json --min-confidence --model --no-verify --offsets --output --protocol --queries
+        --sample --seed --taxonomy --temperature --top-k --whiten -k -m -o""",
     "info": "bundle --debug --json --no-verify",
     "convert": """source --debug --heads --k --max-length --output --pooling --quiet
         --special-tokens --verbose -o -q -v""",
@@ -158,7 +158,7 @@ def test_help_and_version_load_nothing_heavy():
         "assert not {heavy} & {{name.split('.')[0] for name in sys.modules}}\n"
     )
     heavy = {"torch", "faiss", "pandas", "numpy", "pyarrow", "pyfastx", "edlib", "Bio", "scipy",
-             "safetensors", "rich"}  # fmt: skip
+             "safetensors", "sklearn", "rich"}  # fmt: skip
     calls = [[*words.split(), "--help"] for words in FLAGS] + [["--version"], ["-V"]]
     done = subprocess.run(
         [sys.executable, "-c", script.format(heavy=heavy, calls=calls)],

@@ -170,6 +170,7 @@ def test_nothing_in_a_tsv_is_a_quote(rows, end, tmp_path):
      ("A-1", "AC-G")),
     ("processid\trecordID\tspecies_name\tnucleotides", "A-1\t7\tApis mellifera\tACG",
      ("A-1", "ACG")),
+    ("sampleid\torder\tnucraw", "B-2\tDiptera\tACG", ("B-2", "ACG")),
     ("sampleid,processid,dna_barcode,dna_bin", 'BIOUG1,"A,1",acgt,', ("A,1", "acgt")),
     ('"Processid","Nucleotides"', '"A ""1""","ACGT"', ('A_"1"', "ACGT")),
     ("\ufeffRecord_ID , Sequence", "r1,ACGT", ("r1", "ACGT")),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,18 +14,33 @@ from barcodeembed.cli import options
 from barcodeembed.cli.console import console
 
 _PEERS = ("kmer", "vsearch", "blastn")
+_OPEN_WORLD = "open-world"
+_PROTOCOLS = (_OPEN_WORLD, "knn", "probe", "finetune", "bins")
+_DEDUPLICATE = ("none", "exact", "contained")
 
 
 def evaluate(
     reference: Annotated[Path, typer.Argument(
-        metavar="REFERENCES|NAME.bix", help="Index, or references to build one from.")],
-    queries: Annotated[list[str], typer.Option(
-        "--queries", metavar="FILE", help="Labelled queries: table or SINTAX FASTA; repeatable.")],
+        metavar="REFERENCES|NAME.bix",
+        help="Index, references to build one from, or a table with a column `split`.")],
+    queries: Annotated[list[str] | None, typer.Option(
+        "--queries", metavar="FILE",
+        help="Labelled queries: table or SINTAX FASTA; repeatable.")] = None,
     model: Annotated[Path | None, typer.Option(
         "-m", "--model", metavar="MODEL", help="Model bundle, for references without an index.",
     )] = None,
     taxonomy: Annotated[Path | None, typer.Option(
         "--taxonomy", metavar="FILE", help="Lineages of references and queries.")] = None,
+    protocol: Annotated[str, typer.Option(
+        "--protocol", metavar="NAMES",
+        help="By commas: open-world, and of the papers knn, probe, finetune, bins.",
+    )] = _OPEN_WORLD,
+    deduplicate: Annotated[str, typer.Option(
+        "--deduplicate", metavar="WHAT",
+        help="Duplicates of train that the papers' protocols drop from queries: none, exact, "
+             "or contained (parts of a longer one) too.")] = "exact",
+    finetune_epochs: Annotated[int, typer.Option(
+        "--finetune-epochs", min=1, metavar="N", help="Epochs of the protocol finetune.")] = 35,
     against: Annotated[str, typer.Option(
         "--against", metavar="NAMES",
         help="Peers, by commas: kmer, vsearch, blastn (where installed), or none.")] = "kmer",
@@ -34,7 +49,8 @@ def evaluate(
     output: Annotated[str, typer.Option(
         "-o", "--output", metavar="FILE", help="Markdown tables.")] = "-",
     sample: Annotated[int | None, typer.Option(
-        "--sample", min=1, metavar="N", help="Take at most N queries of each category.")] = None,
+        "--sample", min=1, metavar="N",
+        help="Take at most N queries of each category, or split.")] = None,
     min_confidence: Annotated[float, typer.Option(
         "--min-confidence", min=0, max=1, metavar="P", help="As in classify.")] = 0.5,
     top_k: Annotated[int, typer.Option(
@@ -60,89 +76,118 @@ def evaluate(
     A query is seen (the reference has its species), of an unseen species (only its genus) or of
     an unseen genus (only its family). Accuracy of each, novelty AUROC of the top similarity,
     calibration error, queries per second; peers get the same references, queries and threads.
+    The papers' protocols need no index: they take a table with its published splits, or give
+    references and queries the same roles, and first count what the splits share.
 
     \b
     Examples:
       barcodeembed evaluate references.bix --queries test.tsv
       barcodeembed evaluate references.tsv -m model --queries a.tsv --queries b.tsv \\
         --against kmer,vsearch,blastn --json figures.json
+      barcodeembed evaluate BIOSCAN_5M_Insect_Dataset_metadata.csv -m model \\
+        --protocol knn,probe,bins
     """
     peers = [] if against == "none" else against.split(",")
     for peer in peers:
         options.check_choice("--against", peer, _PEERS)
+    options.check_choice("--deduplicate", deduplicate, _DEDUPLICATE)
+    queries = queries or []
+    papers, open_world = _check_protocols(protocol, reference, queries, model)
     options.refuse_overwriting([output, json], [reference, *queries, taxonomy, model])
     from json import dumps
 
-    from barcodeembed.classify.pipeline import Classifier
-    from barcodeembed.embedding import load_embedder
-    from barcodeembed.evaluation.aligners import PEERS
-    from barcodeembed.evaluation.predictions import classify_queries, nearest_by_kmers
-    from barcodeembed.evaluation.queries import CATEGORIES, sort_queries
-    from barcodeembed.evaluation.report import (
-        SCHEMA_VERSION,
-        evaluate_decisions,
-        evaluate_method,
-        markdown,
-    )
+    from barcodeembed.evaluation.report import SCHEMA_VERSION, markdown
     from barcodeembed.files import open_output
-    from barcodeembed.index.bundle import MODEL, open_index
     from barcodeembed.taxonomy.references import read_labelled
 
+    def read(paths: Iterable[str | Path]) -> Iterator:
+        for path in paths:
+            yield from read_labelled(path, taxonomy=taxonomy, encoding=encoding,
+                                     allow_missing=taxonomy is not None)
+
     used = options.use_threads(threads)
+    report: dict = {"schema_version": SCHEMA_VERSION}
+    if papers:
+        report |= _papers(
+            papers, reference, queries, read, model, offsets=offsets, device=device,
+            verify=not no_verify, encoding=encoding, epochs=finetune_epochs,
+            deduplicate=deduplicate, sample=sample, seed=seed,
+        )  # fmt: skip
+    if open_world:
+        with _opened(
+            reference, model, verify=not no_verify, taxonomy=taxonomy, whiten=whiten,
+            offsets=offsets, device=device, encoding=encoding, seed=seed, threads=threads,
+        ) as (index, embedder):  # fmt: skip
+            from barcodeembed.evaluation.open_world import evaluate_open_world
+
+            report |= evaluate_open_world(
+                index, embedder, read(queries), peers=peers, threads=used, sample=sample,
+                min_confidence=min_confidence, neighbours=top_k, temperature=temperature,
+                batch_size=batch_size, seed=seed, say=console.say, warn=console.warn,
+            )  # fmt: skip
+    if json:
+        with open_output(json) as stream:
+            stream.write(dumps(report, indent=2, sort_keys=True) + "\n")
+    with open_output(output) as stream:
+        stream.write(markdown(report))
+
+
+def _check_protocols(
+    protocol: str, reference: Path, queries: list[str], model: Path | None
+) -> tuple[list[str], bool]:
+    """Return the papers' protocols that are asked for, and whether the open-world one is."""
+    names = protocol.split(",")
+    for name in names:
+        options.check_choice("--protocol", name, _PROTOCOLS)
+    papers, open_world = [name for name in names if name != _OPEN_WORLD], _OPEN_WORLD in names
+    if open_world and not queries:
+        raise typer.BadParameter("the protocol open-world needs --queries")
+    if papers and reference.is_dir():
+        raise typer.BadParameter(f"the protocol {papers[0]} needs records, not an index")
+    if model is None and not reference.is_dir():
+        raise typer.BadParameter("references that are no index need --model")
+    if papers and open_world and "-" in (str(reference), *queries):
+        raise typer.BadParameter("standard input can be read once, by open-world or by the others")
+    return papers, open_world
+
+
+def _papers(
+    names: list[str], reference: Path, queries: list[str], read: Callable, model: Path, *,
+    offsets: int, device: str, verify: bool, encoding: str, **settings,
+) -> dict:  # fmt: skip
+    """Run the papers' protocols on a table's own splits, or on references and queries."""
+    from barcodeembed.embedding import load_embedder
+    from barcodeembed.evaluation.protocols import Settings, evaluate_protocols
+    from barcodeembed.evaluation.splits import derive_splits, read_splits
+
+    embedder = load_embedder(model, device=device, verify=verify, offsets=offsets)
+    if queries:
+        splits = derive_splits(read([reference]), read(queries), max_bases=embedder.max_bases)
+    else:
+        splits = read_splits(reference, max_bases=embedder.max_bases, encoding=encoding)
+    with console.progress("embedding") as progress:
+        return evaluate_protocols(
+            names, splits, embedder, Settings(**settings), say=console.say, progress=progress
+        )
+
+
+@contextmanager
+def _opened(
+    reference: Path, model: Path | None, *, verify: bool, device: str, **settings
+) -> Iterator[tuple]:
+    """Give an index and its embedder; the index of references is built for this run alone."""
+    from barcodeembed.embedding import load_embedder
+    from barcodeembed.index.bundle import MODEL, open_index
+
     with ExitStack() as stack:
         if not reference.is_dir():
+            from barcodeembed.cli.index import build
+
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="barcodeembed-"))
-            reference = _index(
-                reference, Path(folder), model, taxonomy=taxonomy, whiten=whiten,
-                offsets=offsets, device=device, encoding=encoding, seed=seed, threads=threads,
-            )  # fmt: skip
-        index = open_index(reference, verify=not no_verify)
-        embedder = load_embedder(
-            model or reference / MODEL, device=device, verify=not no_verify,
-            **index.settings["embedding"],
+            path = Path(folder) / "references.bix"
+            build(str(reference), model, path, device=device, **settings)
+            reference = path
+        index = open_index(reference, verify=verify)
+        yield index, load_embedder(
+            model or reference / MODEL, device=device, verify=verify, **index.settings["embedding"]
         )
-        labelled = (
-            query for path in queries
-            for query in read_labelled(path, taxonomy=taxonomy, encoding=encoding,
-                                       allow_missing=taxonomy is not None)
-        )  # fmt: skip
-        chosen = sort_queries(labelled, index.taxa, sample=sample, seed=seed)
-        if not set(chosen.categories) & set(CATEGORIES):
-            console.warn("no query shares a genus or family with the reference: do their lineages "
-                         "name the same ranks in the same spelling?")
-        classifier = Classifier(
-            index, embedder, neighbours=top_k, temperature=temperature, min_confidence=0.0
-        )
-        nearest, best, assignments = classify_queries(classifier, chosen, batch_size)
-        methods = [nearest, best]
-        for peer in peers:
-            console.say(f"running {peer}")
-            if peer == "kmer":
-                methods.append(nearest_by_kmers(index, chosen))
-            else:
-                methods += PEERS[peer](index, chosen, used)
-        report = {
-            "schema_version": SCHEMA_VERSION,
-            "references": len(index.vectors),
-            "queries": dict(Counter(chosen.categories)),
-            "threads": used,
-            "min_confidence": min_confidence,
-            "methods": [evaluate_method(method, chosen) for method in methods],
-            "decisions": evaluate_decisions(best, assignments, chosen, min_confidence),
-        }
-        if json:
-            with open_output(json) as stream:
-                stream.write(dumps(report, indent=2, sort_keys=True) + "\n")
-        with open_output(output) as stream:
-            stream.write(markdown(report))
-
-
-def _index(reference: Path, folder: Path, model: Path | None, **settings) -> Path:
-    """Build an index of the references for this evaluation alone."""
-    from barcodeembed.cli.index import build
-
-    if model is None:
-        raise typer.BadParameter("references that are no index need --model")
-    path = folder / "references.bix"
-    build(str(reference), model, path, **settings)
-    return path

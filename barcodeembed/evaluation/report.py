@@ -109,7 +109,48 @@ def _call(assignment: Assignment, min_confidence: float) -> str:
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """Write the report as Markdown tables."""
+    """Write the report as Markdown tables: the audit first, then protocols, then open world."""
+    sections = []
+    if "audit" in report:
+        sections += [_audit(report), _protocols(report)]
+    if "methods" in report:
+        sections.append(_open_world(report))
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def _audit(report: dict[str, Any]) -> list[str]:
+    """Say what was read and dropped, and what the splits share."""
+    splits = report["splits"]
+    lines = [f"Splits; dropped from those of queries: {report['deduplicate']} duplicates of train",
+             ""]
+    header = ["split", "records", "left out", "distinct barcodes", "dropped", "used"]
+    lines += _table(header, [
+        [name, *(f"{n:,}" for n in (
+            split["records"], sum(split["left_out"].values()), split["barcodes"],
+            split["dropped"], split["used"],
+        ))]
+        for name, split in splits.items()
+    ])  # fmt: skip
+    lines += ["", "Barcodes of one split that another has, before any is dropped", ""]
+    kinds = ("exact", "contained", "containing", "same_bin")
+    lines += _table(["split", "in", "barcodes", "exact", "contained", "containing", "same BIN"], [
+        [row["split"], row["in"], f"{row['barcodes']:,}",
+         *("NA" if row[kind] is None else f"{row[kind]:,}" for kind in kinds)]
+        for row in report["audit"]
+    ])  # fmt: skip
+    return lines
+
+
+def _protocols(report: dict[str, Any]) -> list[str]:
+    lines = ["Accuracy, or adjusted mutual information (AMI), with 95% confidence intervals", ""]
+    return lines + _table(["method", "queries", "rank", "value", "95% interval", "n"], [
+        [score["method"], score["split"], score["rank"], _cell(score["value"]),
+         f"{_cell(score['low'])} to {_cell(score['high'])}", f"{score['queries']:,}"]
+        for score in report["protocols"]
+    ])  # fmt: skip
+
+
+def _open_world(report: dict[str, Any]) -> list[str]:
     counts = ", ".join(f"{n:,} {category}" for category, n in report["queries"].items())
     lines = [
         f"{report['references']:,} reference barcodes; queries: {counts}; "
@@ -143,7 +184,7 @@ def markdown(report: dict[str, Any]) -> str:
         for m in calibrated
     ]
     lines += _table(["method", *ranks], rows)
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _outcomes(predictions: Predictions, queries: LabelledQueries) -> pd.DataFrame:

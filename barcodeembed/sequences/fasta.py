@@ -95,7 +95,7 @@ def _skip(line: str, lines: Lines) -> None:
         raise lines.error(
             f"text {line.strip()[:20]!r} before the first header; "
             "a FASTA record starts with a line '>id', a table with a column nucleotides, nuc, "
-            "dna_barcode or sequence"
+            "dna_barcode, sequence or nucraw"
         )
 
 

@@ -14,7 +14,7 @@ from barcodeembed.sequences.fasta import check_id, make_record, tidy_residues
 from barcodeembed.sequences.lines import Lines
 from barcodeembed.sequences.records import SequenceRecord
 
-SEQUENCE_COLUMNS = ("nucleotides", "nuc", "dna_barcode", "sequence")
+SEQUENCE_COLUMNS = ("nucleotides", "nuc", "dna_barcode", "sequence", "nucraw")
 ID_COLUMNS = ("record_id", "processid", "sampleid", "id", "#id", "feature id")
 
 csv.field_size_limit(1 << 28)

@@ -1,0 +1,51 @@
+"""The open-world evaluation: an index and its peers on the same labelled queries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.embedding import VectorMaker
+from barcodeembed.evaluation.aligners import PEERS
+from barcodeembed.evaluation.predictions import classify_queries, nearest_by_kmers
+from barcodeembed.evaluation.queries import CATEGORIES, sort_queries
+from barcodeembed.evaluation.report import evaluate_decisions, evaluate_method
+from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.taxonomy.references import LabelledRecord
+
+
+def evaluate_open_world(
+    index: ReferenceIndex, embedder: VectorMaker, labelled: Iterable[LabelledRecord], *,
+    peers: Sequence[str], threads: int, sample: int | None, min_confidence: float,
+    neighbours: int, temperature: float | None, batch_size: int, seed: int,
+    say: Callable[[str], None], warn: Callable[[str], None],
+) -> dict[str, Any]:  # fmt: skip
+    """Name labelled queries by an index and by its peers; returns the report's keys.
+
+    Raises InputError where there is no query or a peer is not installed.
+    """
+    chosen = sort_queries(labelled, index.taxa, sample=sample, seed=seed)
+    if not set(chosen.categories) & set(CATEGORIES):
+        warn("no query shares a genus or family with the reference: do their lineages "
+             "name the same ranks in the same spelling?")
+    classifier = Classifier(
+        index, embedder, neighbours=neighbours, temperature=temperature, min_confidence=0.0
+    )
+    nearest, best, assignments = classify_queries(classifier, chosen, batch_size)
+    methods = [nearest, best]
+    for peer in peers:
+        say(f"running {peer}")
+        if peer == "kmer":
+            methods.append(nearest_by_kmers(index, chosen))
+        else:
+            methods += PEERS[peer](index, chosen, threads)
+    return {
+        "references": len(index.vectors),
+        "queries": dict(Counter(chosen.categories)),
+        "threads": threads,
+        "min_confidence": min_confidence,
+        "methods": [evaluate_method(method, chosen) for method in methods],
+        "decisions": evaluate_decisions(best, assignments, chosen, min_confidence),
+    }

@@ -1,0 +1,99 @@
+"""A linear probe: multinomial logistic regression on frozen vectors. Imports torch."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+#: Weight decays that are tried where there is a validation set, and the one taken where not.
+DECAYS = (1e-4, 1e-2, 1e-1)
+_DECAY = 1e-2
+
+_RATE = 1e-2
+_EPOCHS = 100
+_PATIENCE = 10
+_BATCH = 1_024
+_LEAST_BATCH = 32
+_LEAST_STEPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A fitted probe: ``predict`` of vectors; ``decay`` and ``epochs`` that validation chose."""
+
+    mean_D: torch.Tensor
+    scale_D: torch.Tensor
+    head: nn.Linear
+    decay: float
+    epochs: int
+
+    @torch.no_grad()
+    def predict(self, vectors_ND: np.ndarray) -> np.ndarray:
+        """Return class numbers, int64 (N,)."""
+        parts = torch.from_numpy(vectors_ND).split(4_096)
+        device = self.mean_D.device
+        found = [
+            self.head((part.to(device) - self.mean_D) / self.scale_D).argmax(1) for part in parts
+        ]
+        return torch.cat(found).cpu().numpy() if found else np.empty(0, np.int64)
+
+
+def fit_probe(
+    train_ND: np.ndarray, labels_N: np.ndarray, classes: int, *,
+    val: tuple[np.ndarray, np.ndarray] | None = None,
+    device: torch.device | str = "cpu", seed: int = 0,
+) -> Probe:  # fmt: skip
+    """Fit a linear classifier to vectors, float32 (N, D), and their class numbers, int64 (N,).
+
+    Vectors are standardised in each dimension; AdamW on shuffled batches, its rate falling as a
+    cosine. With ``val`` (vectors and class numbers) the weight decay and the epoch that are best
+    there are taken, and an attempt ends after ten epochs without gain; without, one decay and all
+    epochs.
+    """
+    vectors = torch.from_numpy(train_ND).to(device)
+    mean, scale = vectors.mean(0), vectors.std(0, correction=0).clamp(min=1e-6)
+    x, y = (vectors - mean) / scale, torch.from_numpy(labels_N).to(device)
+    attempts = []
+    for decay in DECAYS if val else (_DECAY,):
+        start = Probe(mean, scale, _start(x.shape[1], classes, seed).to(device), decay, 0)
+        attempts.append(_attempt(start, x, y, val, seed))
+    return max(attempts, key=lambda attempt: attempt[1])[0]
+
+
+def _attempt(start: Probe, x, y, val, seed: int) -> tuple[Probe, float]:
+    """Train with one weight decay; return the best probe and its share right on validation."""
+    head = start.head
+    batch = min(_BATCH, max(_LEAST_BATCH, len(x) // _LEAST_STEPS))
+    optimizer = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=start.decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _EPOCHS * -(-len(x) // batch))
+    order = torch.Generator().manual_seed(seed)
+    best, most = start, -1.0
+    for epoch in range(1, _EPOCHS + 1):
+        for rows in torch.randperm(len(x), generator=order).to(x.device).split(batch):
+            optimizer.zero_grad(set_to_none=True)
+            F.cross_entropy(head(x[rows]), y[rows]).backward()
+            optimizer.step()
+            schedule.step()
+        probe = replace(start, epochs=epoch)
+        if val is None:
+            best = probe
+            continue
+        right = float((probe.predict(val[0]) == val[1]).mean())
+        if right > most:
+            best, most = replace(probe, head=copy.deepcopy(head)), right
+        elif epoch - best.epochs >= _PATIENCE:
+            break
+    return best, most
+
+
+def _start(width: int, classes: int, seed: int) -> nn.Linear:
+    head = nn.Linear(width, classes)
+    generator = torch.Generator().manual_seed(seed)
+    nn.init.normal_(head.weight, std=0.01, generator=generator)
+    nn.init.zeros_(head.bias)
+    return head
