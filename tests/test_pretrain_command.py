@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from barcodeembed.objectives import OBJECTIVES
+
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
@@ -125,6 +127,41 @@ def test_pretraining_goes_on_from_a_bundle(fasta, unbroken, tmp_path):
         np.testing.assert_allclose(after[name], before[name], atol=1e-6)
     made = json.loads((tmp_path / "next" / "config.json").read_text())["training"]["recipe"]
     assert made["plan"] == [{"share": 1.0, "weights": {"mlm": 1.0}}] and len(made["init"]) == 64
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_learns_real_barcodes(objective, coi, model_bundle, call, tmp_path):
+    more = ["--set", f"teacher={model_bundle}", "--set", "features=0"]
+    done = call(
+        "pretrain", coi / "mini" / "reference.tsv.gz", "-o", tmp_path / "m", "--preset", "tiny",
+        "--steps", "60", "--report-every", "10", "--precision", "fp32", "--device", "cpu",
+        "--objective", objective, *(more if objective == "distill" else []),
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in (tmp_path / "m.training" / "metrics.jsonl").open()]
+    assert rows[-1]["loss"] < 0.98 * rows[0]["loss"]
+
+
+def test_objectives_are_summed_and_follow_one_another(fasta, tmp_path):
+    done = run(fasta, tmp_path / "m", "--steps", "4", "--report-every", "2", "--schedule",
+               "clm:0.5,maelm+contrastive:0.1+wced:0.5", "--set", "mask_ratio=0.4")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "clm:0.5,maelm+contrastive:0.1+wced:0.5, 4 steps" in done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "m.training" / "metrics.jsonl").open()]
+    assert "maelm_loss" not in rows[0]
+    total = rows[1]["maelm_loss"] + 0.1 * rows[1]["contrastive_loss"] + rows[1]["wced_loss"]
+    assert rows[1]["loss"] == pytest.approx(total, rel=1e-4)
+    made = json.loads((tmp_path / "m" / "config.json").read_text())["training"]["recipe"]
+    assert made["settings"]["maelm"]["mask_ratio"] == 0.4
+
+
+def test_the_objectives_are_listed_with_their_settings(call):
+    listed = call("pretrain", "--list-objectives")
+    assert listed.code == 0 and listed.err == ""
+    assert [line.split(":")[0] for line in listed.out.splitlines() if line[0] != " "] == [
+        *OBJECTIVES
+    ]
+    assert "    maelm.mask_ratio=0.5" in listed.out.splitlines()
 
 
 def test_the_decoder_stays_behind(unbroken):

@@ -231,6 +231,63 @@ def test_the_rate_warms_up_and_decays():
     assert rates[-1] == pytest.approx(0.01, abs=0.002)
 
 
+def test_the_rate_stays_and_then_falls():
+    schedule = recipe(steps=100, warmup=0.1, rates="wsd", decay=0.2, learning_rate=1.0)
+    rates = [schedule.rate(step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and set(rates[9:80]) == {1.0}
+    steps = -np.diff(rates[80:])
+    assert (steps > 0).all() and np.allclose(steps, steps[0])
+    assert rates[-1] == pytest.approx(0.01 + 0.99 / 20)
+
+
+def test_one_cycle_is_torchs():
+    schedule = recipe(steps=1_000, rates="onecycle", learning_rate=1.0, decay_to=4e-6)
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=1_000)
+    for step in range(1_000):
+        # Theirs counts the first step as no progress, ours as one step's.
+        assert schedule.rate(step) == pytest.approx(optimizer.param_groups[0]["lr"], abs=6e-3)
+        optimizer.step()
+        theirs.step()
+
+
+def test_the_averaged_encoder_is_the_mean_of_the_steps(tmp_path, corpus):
+    """With so long a memory that none of nine steps is forgotten, all count about alike."""
+    trainer = Trainer(recipe(average=0.999), corpus, _made(tmp_path / "a"), CPU)
+    met = [trainer.pretraining.encoder.tokens.weight.detach().clone()]
+    for step in range(9):
+        trainer.run(until=step + 1)
+        met.append(trainer.pretraining.encoder.tokens.weight.detach().clone())
+    expected = met[0]
+    for number, now in enumerate(met[1:], 1):
+        expected = expected + (now - expected) * 9 / (number + 9)
+    torch.testing.assert_close(trainer.encoder.tokens.weight.detach(), expected)
+    assert not torch.equal(trainer.encoder.tokens.weight, met[-1])
+    again = Trainer(recipe(average=0.999), corpus, tmp_path / "a", CPU)
+    assert again.resume()
+    assert torch.equal(again.encoder.tokens.weight, trainer.encoder.tokens.weight)
+
+
+def test_a_schedule_changes_what_is_learnt_and_resumes_across_the_change(tmp_path, corpus):
+    both = {
+        "plan": parse_schedule("clm:0.5,maelm:0.5"), "steps": 8,
+        "settings": {"clm": {}, "maelm": {"decoder_layers": 1}},
+    }  # fmt: skip
+    whole = Trainer(recipe(**both), corpus, _made(tmp_path / "a"), CPU)
+    decoder = whole.pretraining.objectives["maelm"].decoder.mask
+    before = decoder.detach().clone()
+    whole.run(until=4)
+    assert torch.equal(decoder, before)
+    whole.run()
+    assert not torch.equal(decoder, before)
+    Trainer(recipe(**both), corpus, _made(tmp_path / "b"), CPU).run(until=3)
+    resumed = Trainer(recipe(**both), corpus, tmp_path / "b", CPU)
+    resumed.resume()
+    resumed.run()
+    assert weights(resumed) == weights(whole)
+
+
 def test_a_damaged_corpus_is_refused(tmp_path, barcodes):
     encode_corpus((record(i, b) for i, b in enumerate(barcodes)), tmp_path / "corpus")
     path = tmp_path / "corpus" / "codes.u8"

@@ -14,13 +14,12 @@ from barcodeembed.evaluation.queries import sort_queries
 from barcodeembed.sequences.cleaning import clean
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.sequences.records import SequenceRecord
-from barcodeembed.taxonomy.names import tidy_name
+from barcodeembed.taxonomy.names import bin_of, tidy_name
 from barcodeembed.taxonomy.ranks import RANKS, lineage
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
 
 SPLIT_COLUMN = "split"
-BIN_COLUMNS = ("dna_bin", "bin_uri", "bin")
 
 #: BIOSCAN-5M's eight splits in their usual order; CanadianInvertebrates has five of them.
 SPLITS = (
@@ -98,7 +97,7 @@ class _Collector:
         split.bases.append(bases)
         split.genus.append(genus)
         split.species.append(species)
-        split.bin.append(_bin(record.fields))
+        split.bin.append(bin_of(record.fields))
 
     def in_order(self) -> Splits:
         order = {name: i for i, name in enumerate(SPLITS)}
@@ -174,8 +173,3 @@ def _published_names(columns: dict[str, str]) -> tuple[str | None, str | None]:
     if species and genus and " " not in species:
         species = f"{genus} {species}"
     return genus, species
-
-
-def _bin(columns: dict[str, str]) -> str | None:
-    found = next((columns[name] for name in BIN_COLUMNS if name in columns), "")
-    return tidy_name(found, "bin")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+#: Columns that hold BOLD's barcode index number, its cluster of like barcodes.
+BIN_COLUMNS = ("dna_bin", "bin_uri", "bin")
+
 _PLACEHOLDER = re.compile(
     r"""^(?: | na | n/a | nan | none | null | \* | - | \?
         | unknown.* | unidentified.* | unassigned.* | unclassified.* | unnamed.*
@@ -35,3 +38,13 @@ def tidy_name(name: str, rank: str) -> str | None:
     if rank == "species" and _INTERIM_SPECIES.search(name):
         return None
     return name
+
+
+def bin_of(columns: dict[str, str]) -> str | None:
+    """Return the BIN that a table's row names, None where it names none.
+
+    >>> bin_of({"bin_uri": "BOLD:AAA0001"})
+    'BOLD:AAA0001'
+    """
+    found = next((columns[name] for name in BIN_COLUMNS if name in columns), "")
+    return tidy_name(found, "bin") or None

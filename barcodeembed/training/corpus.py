@@ -14,6 +14,7 @@ from barcodeembed.errors import InputError, TrainingError
 from barcodeembed.files import replace_directory
 from barcodeembed.manifest import digest_file, open_bundle, read_json, write_json, write_manifest
 from barcodeembed.sequences.cleaning import clean
+from barcodeembed.taxonomy.names import bin_of
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
 from barcodeembed.taxonomy.taxa import Taxa
@@ -24,8 +25,6 @@ FORMAT_VERSION = 2
 
 #: What a barcode may be labelled with: its taxon at every rank, and BOLD's cluster, the BIN.
 LABELS = (*RANKS, "bin")
-
-_BIN_COLUMNS = ("bin", "bin_uri", "dna_bin")
 
 #: Longest barcode that a corpus keeps; anything longer is a genome, not a marker.
 MAX_BASES = 10_000
@@ -68,7 +67,7 @@ def encode_corpus(
     lengths, digests = array("q"), array("Q")
     numbers: tuple[array, array] = array("q"), array("q")
     lineages: dict[Lineage, int] = {}
-    bins: dict[str, int] = {"": -1}
+    bins: dict[str | None, int] = {None: -1}
     summary: dict[str, int] = {"records": 0}
     with replace_directory(path, KIND) as bundle:
         with open(bundle / "codes.u8", "wb") as stream:
@@ -84,11 +83,11 @@ def encode_corpus(
                 lengths.append(len(bases))
                 digests.append(_digest(bases))
                 numbers[0].append(lineages.setdefault(lineage, len(lineages)))
-                numbers[1].append(bins.setdefault(_bin(record.fields), len(bins) - 1))
+                numbers[1].append(bins.setdefault(bin_of(record.fields), len(bins) - 1))
                 if summary["records"] % 1024 == 0:
                     progress(summary["records"])
-        lineage_of, bin_of = (np.frombuffer(column, np.int64) for column in numbers)
-        labels = np.column_stack((_number_taxa(list(lineages), lineage_of), bin_of))
+        lineage_of, cluster_of = (np.frombuffer(column, np.int64) for column in numbers)
+        labels = np.column_stack((_number_taxa(list(lineages), lineage_of), cluster_of))
         rows, labels = _merge_identical(np.frombuffer(digests, np.uint64), labels)
         summary["distinct"] = len(rows)
         summary["labelled"] = int((labels >= 0).any(1).sum())
@@ -149,11 +148,6 @@ def encoded_from(path: Path, sources: list[dict[str, str]]) -> bool:
         raise TrainingError(f"{path} was encoded from other content ({names}); a run resumes "
                             "on the corpus that it began with")
     return True
-
-
-def _bin(fields: dict[str, str]) -> str:
-    found = next((fields[name] for name in _BIN_COLUMNS if fields.get(name)), "")
-    return "" if found.lower() in ("na", "none", "nan") else found
 
 
 def _number_taxa(lineages: list[Lineage], lineage_of: np.ndarray) -> np.ndarray:
