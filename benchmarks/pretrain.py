@@ -15,6 +15,7 @@ import argparse
 import multiprocessing
 import resource
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--presets", default="small,base")
     parser.add_argument("--objectives", default="maelm")
     parser.add_argument("--precisions", default="fp32,bf16")
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=20, help="budget of each row")
     asked = parser.parse_args()
@@ -67,13 +69,16 @@ def measure(
     recipe = Recipe(
         model=defaults.model, plan=plan, settings=resolve_settings(plan, defaults.settings),
         steps=1_000, batch_size=asked.batch_size, precision=precision,
+        compile=asked.compile,
     )  # fmt: skip
     trainer = Trainer(recipe, open_corpus(folder / "corpus"), folder, torch.device(asked.device))
     trainer.pretraining.train()
     batch = trainer.prepare(0)
     tokens = trainer.batches.batch(0, 0).tokens_BT.size
+    counted = Trainer(replace(recipe, compile=False), trainer.corpus, folder, trainer.device)
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        trainer.learn(trainer.pretraining, batch)
+        counted.learn(counted.pretraining, batch)
+    del counted
     work = counter.get_total_flops() / 2
     product, multiply_adds = matrix_product(precision, asked.device)
     taken, taken_by_product, prepared = in_turn(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from barcodeembed.cli.boundary import Terminated
 from barcodeembed.cli.console import console
 
 if TYPE_CHECKING:
+    from barcodeembed.objectives.plan import Plan, Settings
     from barcodeembed.training.corpus import Corpus
     from barcodeembed.training.loop import Progress, Recipe, Trainer
 
@@ -119,6 +121,8 @@ def pretrain(
     checkpoint_every: Annotated[int, typer.Option(
         "--checkpoint-every", min=1, metavar="N", help="Steps between checkpoints.")] = 500,
     precision: options.Precision = "auto",
+    compile: Annotated[bool, typer.Option(
+        "--compile", help="Have torch compile the model first; needs a C++ compiler.")] = False,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     seed: options.Seed = 0,
@@ -144,8 +148,6 @@ def pretrain(
     """
     if steps is not None and epochs is not None:
         raise typer.BadParameter("give --steps or --epochs, not both")
-    if objective is not None and schedule is not None:
-        raise typer.BadParameter("give --objective or --schedule, not both")
     options.check_choice("--preset", preset, _PRESETS)
     if pooling is not None:
         options.check_choice("--pooling", pooling, ("mean", "class"))
@@ -157,12 +159,6 @@ def pretrain(
     from barcodeembed.files import refuse_directory
     from barcodeembed.model.bundle import KIND, load_model, save_model
     from barcodeembed.model.config import PRESETS
-    from barcodeembed.objectives.plan import (
-        Phase,
-        parse_objective,
-        parse_schedule,
-        resolve_settings,
-    )
     from barcodeembed.training.batches import check_split
     from barcodeembed.training.corpus import open_corpus
     from barcodeembed.training.distributed import joined
@@ -176,14 +172,9 @@ def pretrain(
     shape = _given(k=k, pooling=pooling)
     if started_from and shape:
         raise TrainingError("--init brings its own shape; --k and --pooling cannot change it")
-    try:
-        plan = (
-            parse_schedule(schedule) if schedule
-            else (Phase(1.0, parse_objective(objective or "maelm")),)
-        )  # fmt: skip
-        chosen_settings = resolve_settings(plan, defaults.settings, settings or ())
-    except TrainingError as error:
-        raise typer.BadParameter(str(error)) from None
+    plan, chosen_settings = _plan(objective, schedule, defaults.settings, settings or [])
+    if compile:
+        _need_compiler()
     refuse_directory(output, KIND)
     directory = output.with_name(output.name + ".training")
     rank, count, local_rank = (
@@ -214,6 +205,7 @@ def pretrain(
             average=average,
             kin=_kin(kin),
             precision=choose_precision(precision, chosen),
+            compile=compile,
             max_bases=max_length,
             seed=seed,
             init=started_from.fingerprint if started_from else None,
@@ -239,6 +231,38 @@ def pretrain(
             console.say(f"{output}: trained for {recipe.steps:,} steps")
 
 
+def _plan(
+    objective: str | None, schedule: str | None, preset: dict[str, Any], given: list[str]
+) -> tuple[Plan, Settings]:
+    """Read what to learn from, and with which settings."""
+    from barcodeembed.errors import TrainingError
+    from barcodeembed.objectives.plan import (
+        Phase,
+        parse_objective,
+        parse_schedule,
+        resolve_settings,
+    )
+
+    if objective is not None and schedule is not None:
+        raise typer.BadParameter("give --objective or --schedule, not both")
+    try:
+        plan = (
+            parse_schedule(schedule) if schedule
+            else (Phase(1.0, parse_objective(objective or "maelm")),)
+        )  # fmt: skip
+        return plan, resolve_settings(plan, preset, given)
+    except TrainingError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _need_compiler() -> None:
+    from barcodeembed.errors import TrainingError
+
+    wanted = (os.environ.get("CXX") or "g++", "clang++")  # as torch looks for them
+    if not any(map(shutil.which, wanted)):
+        raise TrainingError(f"--compile needs a C++ compiler; there is no {' or '.join(wanted)}")
+
+
 def _kin(text: str | None) -> tuple[str, int] | None:
     """Read RANK:N."""
     from barcodeembed.training.corpus import LABELS
@@ -261,8 +285,6 @@ def _given(**settings: Any) -> dict[str, Any]:
 
 def _prepare_directory(directory: Path, resume: bool, restart: bool) -> None:
     """Make the run's directory; an unfinished run in it is not thrown away unasked."""
-    import shutil
-
     from barcodeembed.errors import OutputError, TrainingError
     from barcodeembed.training.checkpoint import latest_checkpoint
 

@@ -20,6 +20,7 @@ from barcodeembed.devices import autocast
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
+from barcodeembed.model.layers import Stack
 from barcodeembed.objectives.base import Inputs
 from barcodeembed.objectives.plan import Plan, Settings, phase_at
 from barcodeembed.objectives.pretraining import Pretraining
@@ -40,8 +41,9 @@ class Recipe:
     ``accumulate`` micro-batches. ``rates`` names the schedule of the learning rate (see rates.py);
     ``warmup`` and ``decay`` are shares of the steps, ``decay_to`` the share of ``learning_rate``
     at the end. ``average`` is the decay per step of the running mean of the encoder's weights that
-    becomes the model, 0 for none. ``max_bases`` is the longest stretch learnt from, ``kin`` how
-    many barcodes of one taxon, at which label, stand together in a batch.
+    becomes the model, 0 for none. ``compile`` has torch compile the blocks. ``max_bases`` is the
+    longest stretch learnt from, ``kin`` how many barcodes of one taxon, at which label, stand
+    together in a batch.
     """
 
     model: ModelConfig
@@ -59,6 +61,7 @@ class Recipe:
     clip: float = 1.0
     average: float = 0.0
     precision: str = "fp32"
+    compile: bool = False
     max_bases: int = 720
     kin: tuple[str, int] | None = None
     seed: int = 0
@@ -104,6 +107,8 @@ class Trainer:
         self.pretraining = Pretraining(encoder, recipe.plan, recipe.settings, corpus).to(device)
         self.averaged = copy.deepcopy(self.pretraining.encoder) if recipe.average else None
         self.optimizer = _optimizer(self.pretraining, recipe)
+        if recipe.compile:
+            _compile(self.pretraining)
         self.step = 0
         tokenizer = recipe.model.tokenizer
         self.batches = Batches(
@@ -304,6 +309,13 @@ class Trainer:
         whole = (line for line in lines if line.endswith("\n"))
         kept = [line for line in whole if json.loads(line)["step"] <= self.step]
         path.write_text("".join(kept), encoding="utf-8")
+
+
+def _compile(pretraining: Pretraining) -> None:
+    """Compile the blocks in place, for any length: the names of weights stay as they are."""
+    for module in pretraining.modules():
+        if isinstance(module, Stack):
+            module.compile(dynamic=True)
 
 
 def _optimizer(pretraining: Pretraining, recipe: Recipe) -> torch.optim.AdamW:
