@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from barcodeembed.errors import BundleError, TrainingError
 from barcodeembed.model.config import PRESETS
@@ -286,6 +287,22 @@ def test_a_schedule_changes_what_is_learnt_and_resumes_across_the_change(tmp_pat
     resumed.resume()
     resumed.run()
     assert weights(resumed) == weights(whole)
+
+
+@pytest.mark.slow
+def test_compiled_blocks_learn_the_same(tmp_path, corpus):
+    losses = []
+    for name, compiled in (("eager", False), ("compiled", True)):
+        model = replace(MODEL, dropout=0.0)
+        trainer = Trainer(
+            recipe(model=model, compile=compiled), corpus, _made(tmp_path / name), CPU
+        )
+        trainer.run(report_every=1)
+        losses.append([row["loss"] for row in _metrics(tmp_path / name)])
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+    state = load_file(tmp_path / "compiled" / "checkpoint-00000012" / "pretraining.safetensors")
+    assert state.keys() == dict(trainer.pretraining.state_dict()).keys()
+    assert not any("_orig_mod" in name for name in state)
 
 
 def test_a_damaged_corpus_is_refused(tmp_path, barcodes):
