@@ -10,9 +10,13 @@ from typing import Protocol
 
 import numpy as np
 
+from barcodeembed.errors import InputError
+from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.window import whole_window
+from barcodeembed.sequences.anchor import Anchor
 from barcodeembed.sequences.cleaning import MIN_BASES, clean
 from barcodeembed.sequences.records import SequenceRecord
-from barcodeembed.tokenizer import PAD, UNKNOWN
+from barcodeembed.tokenizer import AMBIGUOUS, PAD, UNKNOWN, encode_bases
 
 #: Lengths are padded up to a multiple of this many tokens, so that few shapes occur.
 _BUCKET = 16
@@ -70,7 +74,10 @@ class Embedder:
         self.offsets = offsets
         self.model = model
         self.encoder = for_inference(model.encoder, self.device, self.precision)
-        self.tokenizer = model.config.tokenizer
+        self.anchor = model.encoder.anchor
+        if self.anchor is not None and offsets > 1:
+            raise InputError("--offsets: an anchored model cuts every barcode at its place in the "
+                             "marker; other offsets would be other tokens")
 
     @property
     def fingerprint(self) -> str:
@@ -107,17 +114,47 @@ class Embedder:
         import torch
 
         vectors = np.full((len(sequences), self.dimension), np.nan, np.float32)
-        tokens = [self.tokenizer.encode(sequence[offset:]) for sequence in sequences]
-        lengths = [len(t) for t in tokens]
-        for rows, width in _buckets(lengths, self.model.config.max_tokens):
+        most = self.model.config.max_tokens
+        tokens, positions = tokenize(
+            [sequence[offset:] for sequence in sequences], self.model.config, self.anchor
+        )
+        for rows, width in _buckets([len(t) for t in tokens], most):
             batch = np.full((max(1, _MICRO_TOKENS // width), width), PAD, np.int64)
             batch[:, 0] = UNKNOWN  # a dummy row must have something to attend to
+            first = np.zeros((len(batch), 1), np.int64)
             for i, row in enumerate(rows):
                 batch[i, 0] = PAD
                 batch[i, : len(tokens[row])] = tokens[row]
-            made = self.encoder.embed(torch.from_numpy(batch).to(self.device))
+                first[i] = positions[row]
+            places = np.minimum(first + np.arange(width), most - 1)
+            made = self.encoder.embed(
+                torch.from_numpy(batch).to(self.device), torch.from_numpy(places).to(self.device)
+            )
             vectors[rows] = made[: len(rows)].cpu().numpy()
         return vectors
+
+
+def tokenize(
+    sequences: Sequence[str], config: ModelConfig, anchor: Anchor | None
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the tokens that an encoder reads of each clean sequence, and its first's position."""
+    codes = [encode_bases(sequence) for sequence in sequences]
+    lengths = np.array([len(c) for c in codes], np.int64)
+    places = anchor.locate(_rows(codes, lengths), lengths) if anchor else None
+    window = whole_window(lengths, places, config.k, config.max_tokens)
+    tokens = [
+        config.tokenizer.number(c[first : first + count * config.k].reshape(count, config.k))
+        for c, first, count in zip(codes, window.first_B, window.counts_B, strict=True)
+    ]
+    return tokens, window.position_B
+
+
+def _rows(codes: Sequence[np.ndarray], lengths: np.ndarray) -> np.ndarray:
+    """Return base codes as rows of one array, ambiguous past the end."""
+    rows = np.full((len(codes), int(lengths.max(initial=0))), AMBIGUOUS, np.uint8)
+    for row, found in zip(rows, codes, strict=True):
+        row[: len(found)] = found
+    return rows
 
 
 def load_embedder(

@@ -93,3 +93,21 @@ class KmerTokenizer:
             return "N" * self.k
         number = token - SPECIAL_TOKENS
         return "".join("ACGT"[number >> 2 * (self.k - 1 - i) & 3] for i in range(self.k))
+
+
+def overlapping_kmers(codes: np.ndarray, k: int) -> np.ndarray:
+    """Return the number of the k-mer that begins at each base, int64 (..., L - k + 1).
+
+    ``codes`` are base codes (..., L). A k-mer with an ambiguous base has the number 4^k.
+
+    >>> overlapping_kmers(encode_bases("AACNTTT"), 2).tolist()
+    [0, 1, 16, 16, 15, 15]
+    """
+    count = max(codes.shape[-1] - k + 1, 0)
+    numbers = np.zeros((*codes.shape[:-1], count), np.int64)
+    ambiguous = np.zeros(numbers.shape, bool)
+    for i in range(k):
+        part = codes[..., i : i + count]
+        ambiguous |= part == AMBIGUOUS
+        numbers = numbers * 4 + part
+    return np.where(ambiguous, 4**k, numbers)

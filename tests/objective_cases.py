@@ -25,6 +25,11 @@ from barcodeembed.training.corpus import LABELS, Corpus
 
 TINY = PRESETS["tiny"].model
 
+#: Objectives that read a batch's tokens where they stand; the others draw views.
+PREDICTING_AT_PLACES = (
+    "maelm", "mlm", "clm", "meap", "rtd", "rts", "crts", "slm", "ngram", "wced", "distill",
+)  # fmt: skip
+
 
 def make_corpus(rows: int = 24, shortest: int = 90, longest: int = 170, seed: int = 0) -> Corpus:
     """Return random barcodes with 1 % of N, four to a genus, a third of them without a species."""
@@ -88,7 +93,8 @@ def rectangle(corpus: Corpus | None = None, size: int = 8, k: int = 4, **more: A
 
 
 def with_tokens(batch: Batch, tokens_BT: np.ndarray) -> Batch:
-    return Batch(batch.corpus, batch.rows, tokens_BT, batch.first_B)
+    positions_BT = np.tile(np.arange(tokens_BT.shape[1]), (len(tokens_BT), 1))
+    return Batch(batch.corpus, batch.rows, tokens_BT, positions_BT, batch.first_B)
 
 
 def all_unknown() -> Batch:

@@ -336,6 +336,7 @@ def test_padding_the_batch_changes_no_loss(name):
     wider = dict(inputs, padded=True)
     for key in {"tokens", "generator_tokens"} & inputs.keys():
         wider[key] = np.pad(inputs[key], ((0, 0), (0, 11)), constant_values=PAD)
+    wider["positions"] = np.arange(wider["tokens"].shape[1])[None]
     found, wide = (objective(encoder, to_torch(arrays)) for arrays in (inputs, wider))
     for key in found:
         torch.testing.assert_close(found[key], wide[key], rtol=1e-4, atol=1e-5)

@@ -158,6 +158,7 @@ def test_padding_the_batch_changes_no_loss(name):
     for key in ("tokens", "real"):
         if key in inputs:
             wider[key] = np.pad(inputs[key], ((0, 0), (0, 11)), constant_values=PAD)
+    wider["positions"] = np.arange(batch.tokens_BT.shape[1] + 11)[None]
     if "places" in inputs:
         end = batch.tokens_BT.shape[1]
         wider["places"] = np.where(inputs["places"] == end, end + 11, inputs["places"])

@@ -19,12 +19,18 @@ from barcodeembed.cli.boundary import Terminated
 from barcodeembed.cli.console import console
 
 if TYPE_CHECKING:
+    from barcodeembed.model.config import ModelConfig
+    from barcodeembed.model.encoder import Encoder
     from barcodeembed.objectives.plan import Plan, Settings
     from barcodeembed.training.corpus import Corpus
+    from barcodeembed.training.distributed import Processes
     from barcodeembed.training.loop import Progress, Recipe, Trainer
 
 _PRESETS = ("tiny", "small", "base", "barcodemae")
 _DEFAULT_EPOCHS = 20.0
+
+#: Share of barcodes whose halves must agree on their place, for --anchor to pass without a warning.
+_AGREEMENT = 0.5
 
 
 def _list_objectives(wanted: bool) -> None:
@@ -84,6 +90,9 @@ def pretrain(
     pooling: Annotated[str | None, typer.Option(
         "--pooling", metavar="NAME", show_default="mean",
         help="mean (over tokens) or class (its token).")] = None,
+    anchor: Annotated[bool, typer.Option(
+        "--anchor", help="Read barcodes at their place in the marker, learnt from the corpus.",
+    )] = False,
     batch_size: Annotated[int | None, typer.Option(
         "--batch-size", min=1, metavar="N", show_default="the preset's",
         help="Barcodes per optimizer step, all processes together.")] = None,
@@ -170,8 +179,9 @@ def pretrain(
     passes = _DEFAULT_EPOCHS if epochs is None else epochs
     started_from = load_model(init) if init else None
     shape = _given(k=k, pooling=pooling)
-    if started_from and shape:
-        raise TrainingError("--init brings its own shape; --k and --pooling cannot change it")
+    if started_from and (shape or anchor):
+        raise TrainingError("--init brings its own shape; --k, --pooling and --anchor cannot "
+                            "change it")
     plan, chosen_settings = _plan(objective, schedule, defaults.settings, settings or [])
     if compile:
         _need_compiler()
@@ -191,9 +201,16 @@ def pretrain(
             console.quiet = True
         processes.wait()
         data = open_corpus(directory / "corpus")
+        encoder = started_from.encoder if started_from else None
+        model = started_from.config if started_from else replace(defaults.model, **shape)
+        if anchor:
+            encoder = _anchored_encoder(model, data, seed)
+        if encoder and encoder.anchor:
+            model = encoder.config
+            data = _locate(data, encoder, directory, processes)
         size = min(batch_size or defaults.batch_size, len(data.train))
         recipe = Recipe(
-            model=started_from.config if started_from else replace(defaults.model, **shape),
+            model=model,
             plan=plan,
             settings=chosen_settings,
             steps=steps or max(1, round(passes * len(data.train) / size)),
@@ -212,7 +229,6 @@ def pretrain(
             **{"learning_rate": defaults.learning_rate, "weight_decay": defaults.weight_decay}
             | _given(learning_rate=learning_rate, weight_decay=weight_decay),
         )  # fmt: skip
-        encoder = started_from.encoder if started_from else None
         trainer = Trainer(recipe, data, directory, chosen, processes, encoder)
         if resume and trainer.resume():
             console.say(f"resuming at step {trainer.step:,} of {recipe.steps:,}")
@@ -316,6 +332,39 @@ def _encode(corpus: list[str], directory: Path, encoding: str) -> None:
         encode_corpus(
             chain_labelled(corpus, encoding=encoding), directory / "corpus", sources, progress=told
         )
+
+
+def _anchored_encoder(config: ModelConfig, data: Corpus, seed: int) -> Encoder:
+    """Learn where the barcodes lie in their marker; make an encoder that reads them there."""
+    import torch
+
+    from barcodeembed.model.encoder import Encoder
+    from barcodeembed.training.places import anchor_of
+
+    learnt, agreement = anchor_of(data)
+    console.say(f"the marker has {learnt.length:,} bases; the halves of {100 * agreement:.0f}% of "
+                "the barcodes agree on their place in it")
+    if agreement < _AGREEMENT:
+        console.warn("that is little: the barcodes may be of no one marker, or of one without "
+                     "fixed places; consider leaving out --anchor")
+    torch.manual_seed(seed)
+    most = max(1, learnt.length // config.k)
+    encoder = Encoder(replace(config, anchored=True, max_tokens=most))
+    encoder.set_anchor(learnt)
+    return encoder
+
+
+def _locate(data: Corpus, encoder: Encoder, directory: Path, processes: Processes) -> Corpus:
+    """Find the places of the corpus' barcodes: the first process does, the others read them."""
+    from barcodeembed.training.places import located
+
+    with console.progress("locating the barcodes", len(data.lengths)) as told:
+        if not processes.first:
+            processes.wait()
+        found = located(data, encoder.anchor, directory / "places", told)
+        if processes.first:
+            processes.wait()
+    return found
 
 
 def _announce(trainer: Trainer, data: Corpus, recipe: Recipe) -> None:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from barcodeembed.devices import autocast, choose_precision
+from barcodeembed.embedding import tokenize
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.tokenizer import PAD
 
@@ -51,9 +52,10 @@ class Classifier(nn.Module):
         nn.init.normal_(self.head.weight, std=0.02, generator=generator)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, tokens_BT: torch.Tensor) -> torch.Tensor:
+    def forward(self, tokens_BT: torch.Tensor, positions_BT: torch.Tensor) -> torch.Tensor:
         """Return logits (B, classes)."""
-        return self.head((self.encoder.embed(tokens_BT) - self.mean_D) / self.scale_D)
+        vectors_BD = self.encoder.embed(tokens_BT, positions_BT)
+        return self.head((vectors_BD - self.mean_D) / self.scale_D)
 
 
 def finetune(
@@ -85,10 +87,11 @@ def finetune(
     torch.manual_seed(seed)  # of dropout
     for epoch in range(epochs):
         total = 0.0
-        for rows, tokens in _batches(model, barcodes, np.random.default_rng((seed, epoch))):
+        rng = np.random.default_rng((seed, epoch))
+        for rows, tokens, positions in _batches(model, barcodes, rng):
             optimizer.zero_grad(set_to_none=True)
             with autocast(device, precision):
-                logits = model(tokens.to(device))
+                logits = model(tokens.to(device), positions.to(device))
             loss = F.cross_entropy(logits.float(), targets[rows].to(device))
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
@@ -104,19 +107,19 @@ def predict(model: Classifier, barcodes: Sequence[str]) -> np.ndarray:
     """Return class numbers, int64 (N,), of barcodes cut from their first base."""
     device = next(model.parameters()).device
     found = np.empty(len(barcodes), np.int64)
-    for rows, tokens in _batches(model, barcodes, None):
-        found[rows] = model(tokens.to(device)).argmax(1).cpu().numpy()
+    for rows, tokens, positions in _batches(model, barcodes, None):
+        found[rows] = model(tokens.to(device), positions.to(device)).argmax(1).cpu().numpy()
     return found
 
 
 def _batches(
     model: Classifier, barcodes: Sequence[str], rng: np.random.Generator | None
-) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
-    """Yield rows and padded tokens, int64 (B, T): shuffled and offset with a generator.
+) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
+    """Yield rows, padded tokens and their positions, int64 (B, T): shuffled with a generator.
 
     Barcodes of like length stand together, which leaves less padding to compute.
     """
-    tokenizer = model.encoder.config.tokenizer
+    encoder = model.encoder
     order = np.arange(len(barcodes)) if rng is None else rng.permutation(len(barcodes))
     lengths = np.array([len(bases) for bases in barcodes])
     batches = []
@@ -126,14 +129,16 @@ def _batches(
         batches += [part[i : i + _BATCH] for i in range(0, len(part), _BATCH)]
     for i in range(len(batches)) if rng is None else rng.permutation(len(batches)):
         rows = batches[i]
-        offsets = np.zeros(len(rows), int) if rng is None else rng.integers(0, tokenizer.k,
-                                                                            len(rows))
-        tokens = [
-            tokenizer.encode(barcodes[row][offset:])
-            for row, offset in zip(rows, offsets, strict=True)
-        ]
+        # An anchored encoder reads every barcode at its own place.
+        highest = 1 if rng is None or encoder.anchor else encoder.config.k
+        offsets = np.zeros(len(rows), int) if rng is None else rng.integers(0, highest, len(rows))
+        tokens, first = tokenize(
+            [barcodes[row][offset:] for row, offset in zip(rows, offsets, strict=True)],
+            encoder.config, encoder.anchor,
+        )  # fmt: skip
         width = -(-max(map(len, tokens)) // _BUCKET) * _BUCKET  # few shapes: kernels are reused
         batch = np.full((len(rows), width), PAD, np.int64)
         for line, encoded in zip(batch, tokens, strict=True):
             line[: len(encoded)] = encoded
-        yield rows, torch.from_numpy(batch)
+        positions = np.minimum(first[:, None] + np.arange(width), encoder.config.max_tokens - 1)
+        yield rows, torch.from_numpy(batch), torch.from_numpy(positions)

@@ -18,6 +18,11 @@ _CHOICES = {
 #: Of torch; BERT's is 1e-12.
 _NORM_EPSILON = 1e-5
 
+_YOUNGER = {"norm_epsilon": _NORM_EPSILON, "anchored": False}
+
+#: An anchored model takes what is longer than it reads: a whole gene, a mitochondrial contig.
+_LONGEST_ANCHORED = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
@@ -26,7 +31,8 @@ class ModelConfig:
     ``k`` bases per token; ``max_tokens`` the longest input, class token not counted;
     ``feed_forward_width`` the inner width (of each half, where gated); ``norm`` before (pre) or
     after (post, as BERT) each sublayer; ``norm_epsilon`` added to the variance there;
-    ``pooling`` over real tokens (mean) or the class token.
+    ``pooling`` over real tokens (mean) or the class token. An ``anchored`` model reads a barcode at
+    its place in the marker (sequences/anchor.py), and of it what lies within ``max_tokens``.
     """
 
     k: int = 6
@@ -41,6 +47,7 @@ class ModelConfig:
     max_tokens: int = 288
     dropout: float = 0.0
     norm_epsilon: float = _NORM_EPSILON
+    anchored: bool = False
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -69,16 +76,15 @@ class ModelConfig:
 
     @property
     def max_bases(self) -> int:
-        """The longest barcode that the encoder reads, in bases."""
+        """The longest barcode that the encoder takes, in bases."""
+        if self.anchored:
+            return _LONGEST_ANCHORED
         return self.max_tokens * self.k + self.k - 1
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings; the fingerprints of bundles are taken of them."""
-        values = asdict(self)
-        if self.norm_epsilon == _NORM_EPSILON:
-            # Younger than the first bundles, whose fingerprints must stay what they are.
-            del values["norm_epsilon"]
-        return values
+        # Some are younger than the first bundles, whose fingerprints must stay what they are.
+        return {name: v for name, v in asdict(self).items() if v != _YOUNGER.get(name, ...)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelConfig:

@@ -32,19 +32,20 @@ class MaskedDecoder(nn.Module):
         initialise(self.project)
 
     def forward(
-        self, visible_BVD: Tensor, places_BV: Tensor, real_BT: Tensor, *, padded: bool = True
-    ) -> Tensor:
+        self, visible_BVD: Tensor, places_BV: Tensor, real_BT: Tensor, positions_BT: Tensor, *,
+        padded: bool = True,
+    ) -> Tensor:  # fmt: skip
         """Return features (B, T, W) of every place.
 
         ``places_BV`` says where each visible token stands; T, a place past the end, is where
-        padding goes. ``padded=False`` promises that all of ``real_BT`` is true.
+        padding goes. ``positions_BT`` are the places' positions in the marker or barcode.
+        ``padded=False`` promises that all of ``real_BT`` is true.
         """
         B, T = real_BT.shape
         projected_BVW = self.project(visible_BVD)
         whole_BTW = self.mask.to(projected_BVW.dtype).expand(B, T + 1, -1)
         index_BVW = places_BV.unsqueeze(-1).expand_as(projected_BVW)
         whole_BTW = whole_BTW.scatter(1, index_BVW, projected_BVW)[:, :T]
-        positions_BT = torch.arange(T, device=real_BT.device).expand(B, T)
         return self.stack(whole_BTW, positions_BT, real_BT[:, None, None, :] if padded else None)
 
 

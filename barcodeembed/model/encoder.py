@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.layers import Stack
+from barcodeembed.sequences.anchor import TABLE, Anchor
 from barcodeembed.tokenizer import CLASS, PAD
 
 
@@ -22,6 +23,10 @@ class Encoder(nn.Module):
         # residual path: learning leaves its first plateau sooner, and vectors do not collapse
         # into a few directions. BERT's post-norm evens them out at once.
         nn.init.normal_(self.tokens.weight, std=1.0 if config.norm == "pre" else 0.02)
+        if config.anchored:
+            self.register_buffer("anchor_places", torch.zeros(TABLE, dtype=torch.int16))
+            self.register_buffer("anchor_weights", torch.zeros(TABLE))
+            self.register_buffer("anchor_length", torch.zeros((), dtype=torch.int32))
 
     def forward(
         self, tokens_BT: Tensor, positions_BT: Tensor | None = None, *,
@@ -53,6 +58,21 @@ class Encoder(nn.Module):
         weights = real_BT.unsqueeze(-1).float()
         return (features_BTD.float() * weights).sum(1) / weights.sum(1).clamp(min=1)
 
-    def embed(self, tokens_BT: Tensor) -> Tensor:
+    def embed(self, tokens_BT: Tensor, positions_BT: Tensor | None = None) -> Tensor:
         """Return pooled vectors, float32 (B, D), of whole barcodes."""
-        return self.pool(*self(tokens_BT))
+        return self.pool(*self(tokens_BT, positions_BT))
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """Where barcodes lie in the marker, for an anchored model that has learnt it."""
+        if not self.config.anchored or not self.anchor_length:
+            return None
+        return Anchor(
+            self.anchor_places.cpu().numpy(), self.anchor_weights.cpu().numpy(),
+            int(self.anchor_length),
+        )  # fmt: skip
+
+    def set_anchor(self, anchor: Anchor) -> None:
+        self.anchor_places.copy_(torch.from_numpy(anchor.places))
+        self.anchor_weights.copy_(torch.from_numpy(anchor.weights))
+        self.anchor_length.fill_(anchor.length)

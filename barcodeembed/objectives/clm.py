@@ -39,9 +39,14 @@ class CausalLanguageModel(Objective):
         tokens_BT = batch.tokens_BT
         later_BT = np.pad(tokens_BT[:, 1:], ((0, 0), (0, 1)), constant_values=PAD)
         predicted, classes = targets(later_BT, later_BT != PAD)
-        return {"tokens": tokens_BT, "predicted": predicted, "classes": classes}
+        return {
+            "tokens": tokens_BT,
+            "positions": batch.positions_BT,
+            "predicted": predicted,
+            "classes": classes,
+        }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
-        features_BTD, _ = encoder(inputs["tokens"], causal=True)
+        features_BTD, _ = encoder(inputs["tokens"], inputs["positions"], causal=True)
         before_ND = features_BTD.flatten(0, 1)[inputs["predicted"]]
         return token_losses(self.head(before_ND), inputs["classes"])

@@ -21,6 +21,7 @@ from barcodeembed.model.bundle import load_model
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import initialise
+from barcodeembed.model.window import whole_window
 from barcodeembed.objectives.base import Inputs, padded, token_losses
 from barcodeembed.objectives.maelm import MaskedAutoencoder
 from barcodeembed.tokenizer import PAD
@@ -50,6 +51,8 @@ class Distillation(MaskedAutoencoder):
         self._teacher = (load_model(options.teacher).encoder.eval().requires_grad_(False),)
         theirs = self.teacher.config
         self.same_tokens = theirs.k == config.k
+        if theirs.anchored != config.anchored:
+            raise TrainingError("of teacher and student, one is anchored and the other is not")
         if options.features and not self.same_tokens:
             raise TrainingError(
                 f"the teacher reads {theirs.k} bases a token, the student {config.k}: their "
@@ -63,9 +66,14 @@ class Distillation(MaskedAutoencoder):
         return self._teacher[0]
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
-        tokens_BT = batch.tokens_BT if self.same_tokens else self._teacher_tokens(batch)
-        tokens_BT = tokens_BT[:, : self.teacher.config.max_tokens]
-        whole = {"whole": tokens_BT, "whole_padded": padded(tokens_BT)}
+        tokens_BT, positions_BT = batch.tokens_BT, batch.positions_BT
+        if not self.same_tokens:
+            tokens_BT, positions_BT = self._teacher_tokens(batch)
+        most = self.teacher.config.max_tokens
+        whole = {
+            "whole": tokens_BT[:, :most], "whole_positions": positions_BT[:, :most],
+            "whole_padded": padded(tokens_BT),
+        }  # fmt: skip
         return super().prepare(batch, rng) | whole
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
@@ -73,7 +81,9 @@ class Distillation(MaskedAutoencoder):
         metrics = token_losses(self.head(hidden_ND), inputs["classes"])
         with torch.no_grad():
             teacher = self.teacher.to(features_BVD.device)
-            theirs_BTE, whole_BT = teacher(inputs["whole"], padded=inputs["whole_padded"])
+            theirs_BTE, whole_BT = teacher(
+                inputs["whole"], inputs["whole_positions"], padded=inputs["whole_padded"]
+            )
             vectors_BE = teacher.pool(theirs_BTE, whole_BT)
         ours_BD = encoder.pool(features_BVD, real_BV)
         distances = {
@@ -105,12 +115,17 @@ class Distillation(MaskedAutoencoder):
         distances_BV = _cosine_distance(self.project(ours_BVD), found_BVE)
         return (distances_BV * read_BV).sum() / read_BV.sum().clamp(min=1)
 
-    def _teacher_tokens(self, batch: Batch) -> np.ndarray:
-        """Cut the same stretch of bases into the teacher's tokens."""
-        bases = (batch.tokens_BT != PAD).sum(1) * self.config.k
-        starts = batch.corpus.starts[batch.rows] + batch.first_B
-        tokenizer = self.teacher.config.tokenizer
-        return tokenizer.encode_windows(batch.corpus.codes, starts, bases // tokenizer.k)
+    def _teacher_tokens(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        """Cut the same stretch of bases into the teacher's tokens; return their positions too."""
+        config = self.teacher.config
+        window = whole_window(
+            (batch.tokens_BT != PAD).sum(1) * self.config.k,
+            batch.positions_BT[:, 0] * self.config.k if config.anchored else None,
+            config.k, config.max_tokens,
+        )  # fmt: skip
+        starts_B = batch.corpus.starts[batch.rows] + batch.first_B + window.first_B
+        tokens_BT = config.tokenizer.encode_windows(batch.corpus.codes, starts_B, window.counts_B)
+        return tokens_BT, window.positions(tokens_BT.shape[1], config.max_tokens)
 
 
 def _cosine_distance(ours: Tensor, theirs: Tensor) -> Tensor:

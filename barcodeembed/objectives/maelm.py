@@ -46,6 +46,7 @@ class MaskedAutoencoder(Objective):
             "visible": visible_BV,
             "places": gather_rows(places_BT, visible_BT, tokens_BT.shape[1]),
             "real": tokens_BT != PAD,
+            "positions": batch.positions_BT,
             "visible_padded": padded(visible_BV),
             "padded": padded(tokens_BT),
             "predicted": predicted,
@@ -59,11 +60,14 @@ class MaskedAutoencoder(Objective):
     def rebuild(self, encoder: Encoder, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         """Return the encoder's features and real tokens, and the decoder's features of targets."""
         places_BV, real_BT = inputs["places"], inputs["real"]
+        positions_BT = inputs["positions"]
         # The place past the end, where padding goes, has no position of its own.
-        positions_BV = places_BV.clamp(max=real_BT.shape[1] - 1)
+        positions_BV = positions_BT.gather(1, places_BV.clamp(max=real_BT.shape[1] - 1))
         features_BVD, real_BV = encoder(
             inputs["visible"], positions_BV, padded=inputs["visible_padded"]
         )
         of_tokens_BVD = features_BVD[:, 1:] if encoder.config.class_token else features_BVD
-        rebuilt_BTD = self.decoder(of_tokens_BVD, places_BV, real_BT, padded=inputs["padded"])
+        rebuilt_BTD = self.decoder(
+            of_tokens_BVD, places_BV, real_BT, positions_BT, padded=inputs["padded"]
+        )
         return features_BVD, real_BV, rebuilt_BTD.flatten(0, 1)[inputs["predicted"]]

@@ -45,12 +45,15 @@ class MaskedLanguageModel(Objective):
         predicted, classes = targets(tokens_BT, hidden_BT)
         return {
             "tokens": np.where(masked_BT, MASK, shown_BT),
+            "positions": batch.positions_BT,
             "padded": padded(tokens_BT),
             "predicted": predicted,
             "classes": classes,
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
-        features_BTD = token_features(encoder, inputs["tokens"], padded=inputs["padded"])
+        features_BTD = token_features(
+            encoder, inputs["tokens"], inputs["positions"], padded=inputs["padded"]
+        )
         hidden_ND = features_BTD.flatten(0, 1)[inputs["predicted"]]
         return token_losses(self.head(hidden_ND), inputs["classes"])

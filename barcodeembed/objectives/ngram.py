@@ -82,7 +82,7 @@ class NgramLanguageModel(Objective):
         grams_BT = hidden_BT & begins_BT & (ids_BT >= 0)
         return {
             "tokens": read_BS,
-            "positions": gather_rows(places_BT, read_BT, 0),
+            "positions": gather_rows(batch.positions_BT, read_BT, 0),
             "padded": padded(read_BS),
             "grams": standing_BT[grams_BT],
             "ids": ids_BT[grams_BT],

@@ -88,6 +88,7 @@ class ReplacedTokenDetection(Objective):
         return {
             "tokens": tokens_BT,
             "generator_tokens": np.where(chosen_BT, MASK, tokens_BT),
+            "positions": batch.positions_BT,
             "padded": padded(tokens_BT),
             "masked": masked,
             "classes": classes,
@@ -98,13 +99,15 @@ class ReplacedTokenDetection(Objective):
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         tokens_BT, known_N = inputs["tokens"], inputs["known"]
         logits_PV = self.generator(
-            encoder.tokens.weight, inputs["generator_tokens"], inputs["masked"],
-            padded=inputs["padded"],
+            encoder.tokens.weight, inputs["generator_tokens"], inputs["positions"],
+            inputs["masked"], padded=inputs["padded"],
         )  # fmt: skip
         generated = token_losses(logits_PV, inputs["classes"])
         sampled_P = sample(logits_PV, inputs["uniform"]) + SPECIAL_TOKENS
         shown_BT = tokens_BT.flatten().scatter(0, inputs["masked"], sampled_P).view_as(tokens_BT)
-        features_BTD = token_features(encoder, shown_BT, padded=inputs["padded"])
+        features_BTD = token_features(
+            encoder, shown_BT, inputs["positions"], padded=inputs["padded"]
+        )
         # Where the generator guessed right there is nothing to detect: that token is original.
         replaced_N = (shown_BT != tokens_BT).flatten()[known_N]
         logits_N = self.head(features_BTD.flatten(0, 1)[known_N]).squeeze(-1)
@@ -139,17 +142,15 @@ class Generator(nn.Module):
         self.head = kmer_head(self.config)
 
     def forward(
-        self, table_VD: Tensor, tokens_BT: Tensor, masked_P: Tensor, *, padded: bool
-    ) -> Tensor:
+        self, table_VD: Tensor, tokens_BT: Tensor, positions_BT: Tensor, masked_P: Tensor, *,
+        padded: bool,
+    ) -> Tensor:  # fmt: skip
         """Return the logits (P, V) of the k-mers at the masked flat places.
 
         ``table_VD`` are the encoder's embeddings, specials included, to be shared or not.
         """
-        positions_BT = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
         mask = (tokens_BT != PAD)[:, None, None, :] if padded else None
-        features_BTW = self.stack(
-            self._embed(table_VD, tokens_BT), positions_BT.expand_as(tokens_BT), mask
-        )
+        features_BTW = self.stack(self._embed(table_VD, tokens_BT), positions_BT, mask)
         return self.head(features_BTW.flatten(0, 1)[masked_P])
 
     def _embed(self, table_VD: Tensor, tokens_BT: Tensor) -> Tensor:

@@ -50,12 +50,15 @@ class RandomSubstitution(Objective):
         known_N = known_places(tokens_BT)
         return {
             "tokens": shown_BT,
+            "positions": batch.positions_BT,
             "padded": padded(tokens_BT),
             "known": known_N,
             "replaced": (shown_BT != tokens_BT).reshape(-1)[known_N],
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
-        features_BTD = token_features(encoder, inputs["tokens"], padded=inputs["padded"])
+        features_BTD = token_features(
+            encoder, inputs["tokens"], inputs["positions"], padded=inputs["padded"]
+        )
         known_ND = features_BTD.flatten(0, 1)[inputs["known"]]
         return detection_losses(self.head(known_ND).squeeze(-1), inputs["replaced"])

@@ -45,12 +45,15 @@ class SwappedLanguageModel(Objective):
         others = random_others(classes, self.config.k, rng)
         return {
             "tokens": replace(tokens_BT, predicted, others),
+            "positions": batch.positions_BT,
             "padded": padded(tokens_BT),
             "predicted": predicted,
             "classes": classes,
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
-        features_BTD = token_features(encoder, inputs["tokens"], padded=inputs["padded"])
+        features_BTD = token_features(
+            encoder, inputs["tokens"], inputs["positions"], padded=inputs["padded"]
+        )
         replaced_ND = features_BTD.flatten(0, 1)[inputs["predicted"]]
         return token_losses(self.head(replaced_ND), inputs["classes"])

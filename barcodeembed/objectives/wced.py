@@ -3,8 +3,9 @@
 After the whole-cell expression decoder of BMFM-RNA (arXiv 2506.14861), which rebuilds a cell's
 profile from its class token: here every k-mer is asked for from the pooled vector and its position
 alone, so all that is learnt has to pass through what ``embed`` returns. Positions count from the
-cut, which the encoder must therefore tell. Shapes: B sequences, V tokens that the encoder reads,
-N targets, D width of the encoder, W of the decoder.
+marker's start in an anchored model, else from the cut, which the encoder must therefore tell.
+Shapes: B sequences, V tokens that the encoder reads, N targets, D width of the encoder, W of the
+decoder.
 """
 
 from __future__ import annotations
@@ -59,15 +60,14 @@ class WholeBarcodeDecoder(Objective):
             read_BT = read_BT & ~choose_hidden(tokens_BT, 1 - options.keep, rng)
         if options.positions < 1:
             asked_BT = choose_hidden(tokens_BT, options.positions, rng)
-        places_BT = np.broadcast_to(np.arange(tokens_BT.shape[1]), tokens_BT.shape)
         asked, classes = targets(tokens_BT, asked_BT)
         read_BV = gather_rows(tokens_BT, read_BT, PAD)
         return {
             "tokens": read_BV,
-            "positions": gather_rows(places_BT, read_BT, 0),
+            "positions": gather_rows(batch.positions_BT, read_BT, 0),
             "padded": padded(read_BV),
             "sequences": asked // tokens_BT.shape[1],
-            "places": asked % tokens_BT.shape[1],
+            "places": batch.positions_BT.reshape(-1)[asked],
             "classes": classes,
         }
 

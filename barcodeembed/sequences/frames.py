@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from barcodeembed.tokenizer import AMBIGUOUS
+from barcodeembed.tokenizer import overlapping_kmers
 
 #: The invertebrate mitochondrial code, NCBI's table 5; COI of most animals reads by it.
 GENETIC_CODE = 5
@@ -17,16 +17,9 @@ def reading_frames(codes_BL: np.ndarray, genetic_code: int = GENETIC_CODE) -> np
 
     ``codes_BL`` are base codes, uint8 (B, L), ambiguous past the end.
     """
-    stops = _stops(genetic_code)[codon_numbers(codes_BL)]
+    stops = _stops(genetic_code)[overlapping_kmers(codes_BL, 3)]
     counts = np.stack([stops[:, frame::3].sum(1) for frame in range(3)], axis=1)
     return counts.argmin(1)
-
-
-def codon_numbers(codes_BL: np.ndarray) -> np.ndarray:
-    """Return the codon (0 to 63; 64 where ambiguous) that begins at each base, (B, L - 2)."""
-    first, second, third = codes_BL[:, :-2], codes_BL[:, 1:-1], codes_BL[:, 2:]
-    ambiguous = (first == AMBIGUOUS) | (second == AMBIGUOUS) | (third == AMBIGUOUS)
-    return np.where(ambiguous, 64, first.astype(np.int64) * 16 + second * 4 + third)
 
 
 @lru_cache

@@ -12,7 +12,9 @@ from functools import lru_cache
 import numpy as np
 
 from barcodeembed.errors import TrainingError
-from barcodeembed.tokenizer import AMBIGUOUS, KmerTokenizer
+from barcodeembed.model.window import Window, random_window, whole_window
+from barcodeembed.sequences.anchor import gather_bases
+from barcodeembed.tokenizer import KmerTokenizer
 from barcodeembed.training.corpus import LABELS, Corpus
 
 _ORDER, _CUT, _MASK = range(3)
@@ -24,12 +26,14 @@ class Batch:
     """Some barcodes of a corpus, cut into tokens.
 
     ``rows`` (B,) are theirs in the corpus; ``tokens_BT`` int64, padded where they are no
-    rectangle; ``first_B`` the base at which each barcode's first token begins.
+    rectangle, and ``positions_BT`` theirs; ``first_B`` the base at which each barcode's first
+    token begins.
     """
 
     corpus: Corpus
     rows: np.ndarray
     tokens_BT: np.ndarray
+    positions_BT: np.ndarray
     first_B: np.ndarray
 
     @property
@@ -42,15 +46,17 @@ class Batch:
         """The length of each whole barcode, in bases."""
         return self.corpus.lengths[self.rows]
 
+    @property
+    def places_B(self) -> np.ndarray | None:
+        """The place of each barcode's first base in the marker, where the corpus has them."""
+        return None if self.corpus.places is None else self.corpus.places[self.rows]
+
     def bases(self) -> np.ndarray:
         """Return the base codes of the whole barcodes, uint8 (B, longest), ambiguous past the end.
 
         The codes are the tokenizer's.
         """
-        places = np.arange(int(self.lengths_B.max()))
-        inside = places < self.lengths_B[:, None]
-        found = np.where(inside, self.corpus.starts[self.rows][:, None] + places, 0)
-        return np.where(inside, self.corpus.codes[found], AMBIGUOUS).astype(np.uint8)
+        return gather_bases(self.corpus.codes, self.corpus.starts[self.rows], self.lengths_B)
 
 
 def check_split(size: int, parts: int) -> None:
@@ -96,26 +102,29 @@ class Batches:
         """
         rows = self._part(self.rows(step), part)
         rng = np.random.default_rng((self.seed, _CUT, step, part))
-        lengths_B, k = self.corpus.lengths[rows], self.tokenizer.k
-        count = int(np.clip((lengths_B.min() - k + 1) // k, 1, self.max_tokens))
-        # Shifting the reading frame is BarcodeBERT's augmentation (arXiv 2311.02401).
-        first_B = rng.integers(0, lengths_B - count * k, endpoint=True)
-        return self._cut(rows, first_B, np.full_like(lengths_B, count))
+        return self._cut(rows, random_window(*self._extent(rows), rng))
 
     def whole(self, rows: np.ndarray) -> Batch:
         """Return rows as they are embedded: from the first base, padded."""
-        counts_B = np.minimum(self.corpus.lengths[rows] // self.tokenizer.k, self.max_tokens)
-        return self._cut(rows, np.zeros_like(counts_B), counts_B)
+        return self._cut(rows, whole_window(*self._extent(rows)))
 
     def mask_generator(self, step: int, part: int) -> np.random.Generator:
         """Return the generator that an objective draws a micro-batch's masks from."""
         return np.random.default_rng((self.seed, _MASK, step, part))
 
-    def _cut(self, rows: np.ndarray, first_B: np.ndarray, counts_B: np.ndarray) -> Batch:
+    def _extent(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, int, int]:
+        places = self.corpus.places
+        return (
+            self.corpus.lengths[rows], None if places is None else places[rows],
+            self.tokenizer.k, self.max_tokens,
+        )  # fmt: skip
+
+    def _cut(self, rows: np.ndarray, window: Window) -> Batch:
         tokens_BT = self.tokenizer.encode_windows(
-            self.corpus.codes, self.corpus.starts[rows] + first_B, counts_B
+            self.corpus.codes, self.corpus.starts[rows] + window.first_B, window.counts_B
         )
-        return Batch(self.corpus, rows, tokens_BT, first_B)
+        positions_BT = window.positions(tokens_BT.shape[1], self.max_tokens)
+        return Batch(self.corpus, rows, tokens_BT, positions_BT, window.first_B)
 
     def _part(self, rows: np.ndarray, part: int) -> np.ndarray:
         """Deal a batch out, kin staying together."""
@@ -156,6 +165,8 @@ class Batches:
     def _group_lengths(self, rows: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return, for each row, the mean length of its group, told apart from other groups'."""
         lengths = self.corpus.lengths[rows].astype(float)
+        if self.corpus.places is not None:
+            lengths = whole_window(*self._extent(rows)).counts_B.astype(float)
         _, number, counts = np.unique(group, return_inverse=True, return_counts=True)
         means = np.bincount(number, lengths) / counts
         return means[number] + 1e-7 * number

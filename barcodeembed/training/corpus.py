@@ -38,7 +38,8 @@ class Corpus:
     """Encoded barcodes: ``codes`` uint8 (total,), ``starts`` and ``lengths`` int64 (rows,).
 
     ``labels`` int32 (rows, LABELS) numbers the taxa of each rank from 0; -1 is unknown.
-    ``held_out`` and ``train`` are the rows for validation and for learning.
+    ``held_out`` and ``train`` are the rows for validation and for learning. ``places`` int64
+    (rows,) says where in the marker each begins, for an anchored model.
     """
 
     codes: np.ndarray
@@ -49,6 +50,7 @@ class Corpus:
     train: np.ndarray
     fingerprint: str
     summary: dict[str, int]
+    places: np.ndarray | None = None
 
 
 def encode_corpus(

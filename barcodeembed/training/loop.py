@@ -100,6 +100,12 @@ class Trainer:
         self, recipe: Recipe, corpus: Corpus, directory: Path, device: torch.device,
         processes: Processes | None = None, encoder: Encoder | None = None,
     ) -> None:  # fmt: skip
+        """Take up a run. An anchored encoder must know its anchor, and the corpus its places.
+
+        Raises TrainingError where either is missing.
+        """
+        if recipe.model.anchored and (corpus.places is None or not (encoder and encoder.anchor)):
+            raise TrainingError("an anchored model is trained on barcodes that have their places")
         self.recipe, self.corpus, self.directory = recipe, corpus, directory
         self.device, self.processes = device, processes or Processes()
         torch.manual_seed(recipe.seed)

@@ -13,8 +13,9 @@ import numpy as np
 
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
-from barcodeembed.sequences.frames import amino_acids, codon_numbers, reading_frames
-from barcodeembed.tokenizer import AMBIGUOUS, PAD
+from barcodeembed.model.window import random_window
+from barcodeembed.sequences.frames import amino_acids, reading_frames
+from barcodeembed.tokenizer import AMBIGUOUS, PAD, overlapping_kmers
 from barcodeembed.training.batches import Batch
 from barcodeembed.training.masking import choose_hidden, gather_rows
 
@@ -52,6 +53,8 @@ class Views:
         """
         bases_BL, lengths_B = batch.bases(), batch.lengths_B
         if self.reverse:
+            if config.anchored:
+                raise TrainingError("an anchored model reads one strand; leave out reverse=yes")
             turned_B = rng.random(len(lengths_B)) < 0.5
             bases_BL = np.where(turned_B[:, None], _reversed(bases_BL, lengths_B), bases_BL)
         if self.synonymous:
@@ -65,25 +68,20 @@ class Views:
         if self.ambiguous:
             unread_BL = rng.random(bases_BL.shape) < _rates(self.ambiguous, lengths_B, rng)
             bases_BL = np.where(unread_BL, AMBIGUOUS, bases_BL)
-        tokens_BT = self._cut(bases_BL, lengths_B, config, rng)
-        return self._left(tokens_BT, rng)
+        window = random_window(
+            lengths_B, batch.places_B, config.k, config.max_tokens, rng,
+            rng.uniform(self.shortest, 1),
+        )  # fmt: skip
+        starts_B = np.arange(len(lengths_B)) * bases_BL.shape[1] + window.first_B
+        tokens_BT = config.tokenizer.encode_windows(
+            bases_BL.reshape(-1), starts_B, window.counts_B
+        )
+        return self._left(tokens_BT, window.positions(tokens_BT.shape[1], config.max_tokens), rng)
 
-    def _cut(
-        self, bases_BL: np.ndarray, lengths_B: np.ndarray, config: ModelConfig,
-        rng: np.random.Generator,
-    ) -> np.ndarray:  # fmt: skip
-        """Tokenize a random stretch of every barcode, all of one length."""
-        k = config.k
-        most = int(np.clip((lengths_B.min() - k + 1) // k, 1, config.max_tokens))
-        count = max(1, round(rng.uniform(self.shortest, 1) * most))
-        first_B = rng.integers(0, np.maximum(lengths_B - count * k, 0), endpoint=True)
-        starts_B = np.arange(len(lengths_B)) * bases_BL.shape[1] + first_B
-        counts_B = np.minimum(count, lengths_B // k)
-        return config.tokenizer.encode_windows(bases_BL.reshape(-1), starts_B, counts_B)
-
-    def _left(self, tokens_BT: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
+    def _left(
+        self, tokens_BT: np.ndarray, positions_BT: np.ndarray, rng: np.random.Generator
+    ) -> dict[str, Any]:
         """Leave tokens out of a view; those that stay keep their places."""
-        positions_BT = np.tile(np.arange(tokens_BT.shape[1]), (len(tokens_BT), 1))
         if self.keep < 1:
             left_BT = (tokens_BT != PAD) & ~choose_hidden(tokens_BT, 1 - self.keep, rng)
             positions_BT = gather_rows(positions_BT, left_BT, 0)
@@ -128,7 +126,7 @@ def _shifted(
 
 def _synonymous(bases_BL: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Change third codon positions where the amino acid stays, in the frame that reads best."""
-    codons_BL = codon_numbers(bases_BL)
+    codons_BL = overlapping_kmers(bases_BL, 3)
     in_frame_BL = np.arange(codons_BL.shape[1]) % 3 == reading_frames(bases_BL)[:, None]
     chosen_BL = in_frame_BL & (rng.random(codons_BL.shape) < rates_B) & (codons_BL < 64)
     thirds = _synonyms()[np.minimum(codons_BL, 63), rng.integers(0, 12, codons_BL.shape)]

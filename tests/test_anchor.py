@@ -1,0 +1,342 @@
+"""Places in the marker: found from votes, the same for a fragment as for the whole, and used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from objective_cases import PREDICTING_AT_PLACES, make_corpus, make_encoder, rectangle, to_torch
+
+from barcodeembed.embedding import Embedder, tokenize
+from barcodeembed.errors import InputError, TrainingError
+from barcodeembed.model.bundle import ModelBundle, load_model, save_model
+from barcodeembed.model.config import PRESETS, ModelConfig
+from barcodeembed.model.encoder import Encoder
+from barcodeembed.model.window import random_window, whole_window
+from barcodeembed.objectives import OBJECTIVES
+from barcodeembed.sequences.anchor import Anchor, gather_bases, learn_anchor
+from barcodeembed.tokenizer import AMBIGUOUS, PAD, encode_bases
+from barcodeembed.training.batches import Batches
+from barcodeembed.training.corpus import Corpus
+from barcodeembed.training.places import anchor_of, located
+from barcodeembed.training.views import Views
+
+LENGTH = 400
+
+
+def make_marker(count: int = 600, seed: int = 0) -> tuple[list[str], np.ndarray]:
+    """Return barcodes of one marker with their true places.
+
+    Each is a copy of one of twelve sequences that descend from one, changed at 5 % of its bases
+    and cut at both ends; two in three begin at the first base.
+    """
+    rng = np.random.default_rng(seed)
+    root = rng.integers(0, 4, LENGTH)
+    kinds = [np.where(rng.random(LENGTH) < 0.2, rng.integers(0, 4, LENGTH), root)
+             for _ in range(12)]  # fmt: skip
+    places = np.where(rng.random(count) < 0.67, 0, rng.integers(0, 60, count))
+    barcodes = []
+    for place in places:
+        bases = kinds[rng.integers(12)].copy()
+        changed = rng.random(LENGTH) < 0.05
+        bases[changed] = rng.integers(0, 4, changed.sum())
+        end = LENGTH - (rng.integers(0, 60) if rng.random() < 0.5 else 0)
+        barcodes.append("".join("ACGT"[b] for b in bases[place:end]))
+    return barcodes, places
+
+
+def to_corpus(barcodes: list[str]) -> Corpus:
+    codes = [encode_bases(bases) for bases in barcodes]
+    lengths = np.array([len(c) for c in codes])
+    of = np.arange(len(codes))
+    return Corpus(
+        np.concatenate(codes), np.cumsum(lengths) - lengths, lengths,
+        np.full((len(codes), 9), -1, np.int32), of[-20:], of[:-20], "marker", {},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def marker() -> tuple[list[str], np.ndarray, Corpus, Anchor]:
+    barcodes, places = make_marker()
+    corpus = to_corpus(barcodes)
+    return barcodes, places, corpus, learn_anchor(corpus.codes, corpus.starts, corpus.lengths)
+
+
+def locate(anchor: Anchor, barcodes: list[str]) -> np.ndarray:
+    lengths = np.array([len(b) for b in barcodes])
+    codes = np.concatenate([encode_bases(b) for b in barcodes])
+    return anchor.locate(gather_bases(codes, np.cumsum(lengths) - lengths, lengths), lengths)
+
+
+def test_places_are_found_without_being_told(marker):
+    barcodes, places, _, anchor = marker
+    found = locate(anchor, barcodes)
+    shift = np.median(found - places)  # where the marker begins is the learner's choice
+    assert (found - places == shift).mean() > 0.99
+    assert abs(anchor.length - LENGTH) <= 60
+
+
+def test_a_fragment_lies_where_its_whole_does(marker):
+    barcodes, _, _, anchor = marker
+    rng = np.random.default_rng(1)
+    whole = locate(anchor, barcodes)
+    for length in (200, 100, 60):
+        cuts = np.array([rng.integers(0, len(b) - length) for b in barcodes])
+        pieces = [b[cut : cut + length] for b, cut in zip(barcodes, cuts, strict=True)]
+        assert (locate(anchor, pieces) == whole + cuts).mean() > 0.95
+
+
+def test_votes_are_counted_as_written_out(marker):
+    """One barcode after the other, one vote after the other."""
+    barcodes, _, _, anchor = marker
+    for bases in [*barcodes[:10], barcodes[0][50:130]]:
+        codes = encode_bases(bases)
+        tally: dict[int, float] = {}
+        for i in range(len(codes) - 4):
+            number = int("".join(map(str, codes[i : i + 5])), 4)
+            for place, weight in zip(anchor.places[number], anchor.weights[number], strict=True):
+                tally[int(place) - i] = tally.get(int(place) - i, 0.0) + float(weight)
+        within = min(len(bases), anchor.length) // 2
+        allowed = range(within - len(bases), anchor.length - within + 1)
+        best = max(allowed, key=lambda place: (tally.get(place, 0.0), -place))
+        assert locate(anchor, [bases]).tolist() == [best]
+
+
+def test_neighbours_in_a_batch_change_no_place(marker):
+    barcodes, _, _, anchor = marker
+    together = locate(anchor, barcodes[:300])
+    assert together.tolist() == [locate(anchor, [b])[0] for b in barcodes[:300]]
+
+
+def test_nothing_to_go_by_is_the_first_place(marker):
+    anchor = marker[3]
+    assert locate(anchor, ["N" * 120]).tolist() == [0]
+    assert anchor.locate(np.zeros((0, 0), np.uint8), np.zeros(0, np.int64)).tolist() == []
+
+
+def test_halves_agree_where_there_are_places_and_not_elsewhere(marker):
+    _, _, corpus, anchor = marker
+    assert anchor_of(corpus)[1] > 0.95
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 4, (200, LENGTH)).astype(np.uint8)
+    assert anchor.agreement(noise, np.full(200, LENGTH)) < 0.1
+
+
+def test_learning_is_the_same_for_the_same_corpus(marker):
+    _, _, corpus, anchor = marker
+    again = learn_anchor(corpus.codes, corpus.starts, corpus.lengths)
+    np.testing.assert_array_equal(again.places, anchor.places)
+    np.testing.assert_array_equal(again.weights, anchor.weights)
+
+
+@pytest.mark.parametrize("place", [-7, -1, 0, 1, 5, 12, 300])
+def test_a_window_begins_at_a_multiple_of_k(place):
+    lengths, places = np.array([200]), np.array([place])
+    window = whole_window(lengths, places, 6, 66)
+    (first,), (position,), (count,) = window.first_B, window.position_B, window.counts_B
+    assert place + first == 6 * position and 0 <= first < 6 + max(-place, 0)
+    assert first + 6 * count <= 200 and position + count <= 66
+    # One token more would begin before the barcode or the marker, or end after either.
+    assert first < 6 or place + first == 0
+    assert first + 6 * (count + 1) > 200 or position + count == 66
+
+
+def test_random_windows_are_stretches_of_the_whole_one():
+    rng = np.random.default_rng(0)
+    lengths, places = rng.integers(150, 400, 50), rng.integers(-20, 100, 50)
+    whole = whole_window(lengths, places, 6, 66)
+    starts = set()
+    for share in (1.0, 0.5):
+        window = random_window(lengths, places, 6, 66, rng, share)
+        assert (window.counts_B == round(share * whole.counts_B.min())).all()
+        assert (places + window.first_B == 6 * window.position_B).all()
+        assert (window.position_B >= whole.position_B).all()
+        assert (window.position_B + window.counts_B <= whole.position_B + whole.counts_B).all()
+        starts |= set(window.position_B - whole.position_B)
+    assert len(starts) > 5
+
+
+@pytest.fixture(scope="module")
+def anchored(marker) -> tuple[Encoder, Corpus]:
+    _, _, corpus, anchor = marker
+    values = PRESETS["tiny"].model.to_json() | {
+        "anchored": True, "max_tokens": anchor.length // 4, "positions": "learned",
+    }  # fmt: skip
+    encoder = make_encoder(ModelConfig(**values))
+    encoder.set_anchor(anchor)
+    places = locate(anchor, marker[0])
+    return encoder, Corpus(*(getattr(corpus, f) for f in (
+        "codes", "starts", "lengths", "labels", "held_out", "train", "fingerprint", "summary",
+    )), places)  # fmt: skip
+
+
+def test_training_and_inference_cut_the_same_tokens(anchored, marker):
+    encoder, corpus = anchored
+    config = encoder.config
+    most = config.max_tokens
+    batches = Batches(corpus, config.tokenizer, size=8, parts=1, max_tokens=most, seed=0)
+    rows = np.arange(30)
+    batch = batches.whole(rows)
+    tokens, positions = tokenize([marker[0][row] for row in rows], config, encoder.anchor)
+    for row in rows:
+        real = batch.tokens_BT[row] != PAD
+        assert batch.tokens_BT[row][real].tolist() == tokens[row].tolist()
+        assert batch.positions_BT[row][0] == positions[row]
+    starts = set()
+    for step in range(8):
+        rectangular = batches.batch(step, 0)
+        assert (rectangular.tokens_BT != PAD).all()
+        assert (np.diff(rectangular.positions_BT, axis=1) == 1).all()
+        starts |= set(rectangular.positions_BT[:, 0])
+    assert len(starts) > 5
+
+
+def test_a_trimmed_barcode_keeps_its_tokens_and_their_positions(anchored, marker):
+    encoder, _ = anchored
+    whole, first = tokenize(marker[0][:20], encoder.config, encoder.anchor)
+    cut, later = tokenize([b[41:-30] for b in marker[0][:20]], encoder.config, encoder.anchor)
+    for a, i, b, j in zip(whole, first, cut, later, strict=True):
+        assert b.tolist() == a[j - i : j - i + len(b)].tolist()
+
+
+def test_what_lies_outside_the_marker_changes_no_vector(anchored, marker):
+    encoder, _ = anchored
+    embedder = Embedder(ModelBundle(encoder.eval(), "x", {}), device="cpu")
+    # A barcode that reaches from the marker's first place to its last.
+    bases = next(b for b in marker[0] if len(b) == LENGTH)
+    rng = np.random.default_rng(5)
+    left, right = ("".join(rng.choice(list("ACGT"), 90)) for _ in range(2))
+    alone, within = embedder.embed([bases]), embedder.embed([left + bases + right])
+    np.testing.assert_allclose(within, alone, atol=1e-5)
+
+
+def test_the_anchor_is_saved_with_the_model_and_is_part_of_its_fingerprint(
+    anchored, marker, tmp_path
+):
+    encoder, _ = anchored
+    save_model(tmp_path / "a", encoder, {})
+    loaded = load_model(tmp_path / "a")
+    np.testing.assert_array_equal(loaded.encoder.anchor.places, encoder.anchor.places)
+    made = [Embedder(m, device="cpu").embed(marker[0][:5])
+            for m in (loaded, ModelBundle(encoder.eval(), "x", {}))]  # fmt: skip
+    np.testing.assert_array_equal(*made)
+    other = encoder.anchor
+    encoder.set_anchor(Anchor(other.places, other.weights * 2, other.length))
+    save_model(tmp_path / "b", encoder, {})
+    encoder.set_anchor(other)
+    assert load_model(tmp_path / "b").fingerprint != loaded.fingerprint
+
+
+def test_an_anchored_model_has_one_offset(anchored):
+    with pytest.raises(InputError, match="--offsets"):
+        Embedder(ModelBundle(anchored[0], "x", {}), device="cpu", offsets=4)
+
+
+def test_views_of_an_anchored_model_keep_their_places(anchored):
+    encoder, corpus = anchored
+    config = encoder.config
+    most = config.max_tokens
+    batches = Batches(corpus, config.tokenizer, size=8, parts=1, max_tokens=most, seed=0)
+    batch = batches.batch(0, 0)
+    whole = batches.whole(batch.rows)
+    view = Views(errors=0, ambiguous=0, keep=0.5).draw(batch, config, np.random.default_rng(0))
+    for row in range(8):
+        at = view["positions"][row] - whole.positions_BT[row, 0]
+        assert (view["tokens"][row] == whole.tokens_BT[row, at]).all()
+    with pytest.raises(TrainingError, match="one strand"):
+        Views(reverse=True).draw(batch, config, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", PREDICTING_AT_PLACES)
+def test_objectives_tell_the_encoder_the_positions(name, anchored, tmp_path):
+    """With learned positions only those of the batch get a gradient."""
+    from objective_cases import make
+
+    encoder, corpus = anchored
+    config = encoder.config
+    batches = Batches(corpus, config.tokenizer, size=4, parts=1, max_tokens=20, seed=0)
+    batch = batches._cut(
+        np.arange(4), random_window(corpus.lengths[:4], corpus.places[:4] + 160, 4, 60,
+                                    np.random.default_rng(0)),
+    )  # fmt: skip
+    encoder.zero_grad()
+    save_model(tmp_path / "teacher", encoder, {})
+    teacher = {"distill.teacher": tmp_path / "teacher"} if name == "distill" else {}
+    objective = make(name, corpus, config, **teacher)
+    inputs = to_torch(objective.prepare(batch, np.random.default_rng(0)))
+    objective(encoder, inputs)["loss"].backward()
+    used = set(torch.nonzero(encoder.stack.positions.weight.grad.abs().sum(1)).flatten().tolist())
+    encoder.zero_grad()
+    assert used and used <= set(batch.positions_BT.ravel().tolist())
+    assert min(used) > 0
+
+
+def test_places_are_kept_beside_the_run(marker, tmp_path):
+    _, _, corpus, anchor = marker
+    told = []
+    found = located(corpus, anchor, tmp_path / "places", lambda done, total: told.append(done))
+    assert told[-1] == len(corpus.lengths)
+    again = located(corpus, anchor, tmp_path / "places", lambda done, total: told.append(0))
+    assert told[-1] != 0
+    np.testing.assert_array_equal(found.places, again.places)
+    other = Anchor(anchor.places + 7, anchor.weights, anchor.length)
+    assert not np.array_equal(
+        located(corpus, other, tmp_path / "places").places, found.places
+    )
+
+
+@pytest.fixture(scope="module")
+def fasta(marker, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("marker") / "marker.fasta"
+    path.write_text("".join(f">r{i}\n{b}\n" for i, b in enumerate(marker[0])))
+    return path
+
+
+def test_an_anchored_run_resumes_to_the_same_weights(fasta, call, tmp_path):
+    def train(name: str, *more: str):
+        return call("pretrain", fasta, "-o", tmp_path / name, "--preset", "tiny", "--steps", "6",
+                    "--batch-size", "8", "--precision", "fp32", "--device", "cpu", "--anchor",
+                    *more)  # fmt: skip
+
+    done = train("a")
+    assert done.code == 0, done.err
+    assert "the marker has" in done.err
+    assert train("b", "--max-minutes", "0").code == 0
+    assert train("b", "--resume").code == 0
+    a, b = ((tmp_path / n / "model.safetensors").read_bytes() for n in "ab")
+    assert a == b
+    made = json.loads((tmp_path / "a" / "config.json").read_text())["model"]
+    assert made["anchored"] is True and made["max_tokens"] * 4 <= LENGTH + 60
+    goes_on = call("pretrain", fasta, "-o", tmp_path / "c", "--init", tmp_path / "a", "--steps",
+                   "1", "--batch-size", "8", "--device", "cpu")  # fmt: skip
+    assert goes_on.code == 0, goes_on.err
+    kept = [load_model(tmp_path / n).encoder.anchor.places for n in "ac"]
+    np.testing.assert_array_equal(*kept)
+
+
+def test_barcodes_of_no_marker_are_warned_of(call, tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "x.fasta").write_text("".join(
+        f">r{i}\n{''.join(rng.choice(list('ACGT'), 300))}\n" for i in range(80)
+    ))  # fmt: skip
+    done = call("pretrain", tmp_path / "x.fasta", "-o", tmp_path / "m", "--preset", "tiny",
+                "--steps", "1", "--batch-size", "8", "--device", "cpu", "--anchor")  # fmt: skip
+    assert done.code == 0 and "without fixed places" in done.err
+
+
+def test_an_anchored_recipe_without_places_is_refused(anchored, tmp_path):
+    from barcodeembed.objectives.plan import parse_schedule
+    from barcodeembed.training.loop import Recipe, Trainer
+
+    recipe = Recipe(anchored[0].config, parse_schedule("clm:1"), {"clm": {}}, steps=1)
+    with pytest.raises(TrainingError, match="have their places"):
+        Trainer(recipe, make_corpus(), tmp_path, torch.device("cpu"))
+
+
+def test_every_objective_is_asked_for_positions():
+    """A new objective must be told of in this file, or be one that draws views."""
+    assert set(OBJECTIVES) == set(PREDICTING_AT_PLACES) | {"contrastive", "supcon", "taxonomy"}
+    assert AMBIGUOUS == 4 and rectangle().positions_BT.min() == 0
