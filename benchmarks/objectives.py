@@ -1,10 +1,11 @@
 """Every pretraining objective under one budget, and a table of how well its vectors name barcodes.
 
-    python benchmarks/objectives.py run [--only maelm,mlm] [--seeds 0,1] [--jobs 2] [--threads 1]
+    python benchmarks/objectives.py run [--only maelm/mlm] [--seeds 0,1] [--jobs 2] [--threads 1]
     python benchmarks/objectives.py table > table.md
 
 ``run`` pretrains each on the same barcodes for the same number of tokens, and scores it on the
-validation queries against one reference barcode of every species. What is done is not done again;
+validation queries against one reference barcode of every species. All but the runs called
+``unanchored`` read barcodes at their place in the marker. What is done is not done again;
 a run that was cut off goes on where it stopped. The figures of a run are kept in
 benchmarks/results/objectives/NAME-seedS.json. DATA (``--data``) holds the tables of
 ``../shared/data/coi``; nothing of them is kept.
@@ -35,7 +36,7 @@ BUDGET = ["--preset", "tiny", "--steps", "2400", "--batch-size", "64", "--precis
 
 #: Name of a run -> its flags. The first group never reads a name; the second does.
 LABEL_FREE = {
-    "untrained": ["--learning-rate", "0"],
+    "untrained": ["--learning-rate", "0", "--steps", "1"],
     "maelm": ["--objective", "maelm"],
     "maelm-deep": ["--objective", "maelm", "--set", "decoder_layers=2"],
     "maelm-narrow": ["--objective", "maelm", "--set", "decoder_width=32"],
@@ -63,7 +64,8 @@ LABELLED = {
     "supcon": ["--objective", "supcon", "--kin", "genus:4"],
     "distill": ["--objective", "distill", "--set", "teacher={teacher}"],
 }
-RUNS = LABEL_FREE | LABELLED
+UNANCHORED = {f"{name}, unanchored": LABEL_FREE[name] for name in ("maelm", "mlm", "clm")}
+RUNS = {name: ["--anchor", *flags] for name, flags in (LABEL_FREE | LABELLED).items()} | UNANCHORED
 
 #: The student of ``distill`` learns from the run of this name, seed 0.
 TEACHER = "maelm+taxonomy"
@@ -74,7 +76,7 @@ def main() -> None:
     parser.add_argument("action", choices=("run", "table"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data/coi"))
     parser.add_argument("--out", type=Path, default=Path("objectives"), help="models and logs")
-    parser.add_argument("--only", default=",".join(RUNS), help="names of runs, by commas")
+    parser.add_argument("--only", default="/".join(RUNS), help="names of runs, by slashes")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="of each job")
@@ -85,7 +87,7 @@ def main() -> None:
     asked.out.mkdir(exist_ok=True)
     encode(asked)
     reference = one_of_each_species(asked.data / "reference.tsv.gz", asked.out / "species.tsv.gz")
-    todo = [(name, int(seed)) for seed in asked.seeds.split(",") for name in asked.only.split(",")]
+    todo = [(name, int(seed)) for seed in asked.seeds.split(",") for name in asked.only.split("/")]
     with ThreadPoolExecutor(asked.jobs) as pool:
         for made in [pool.submit(run, *each, asked, reference) for each in todo]:
             made.result()
@@ -96,21 +98,24 @@ def encode(asked: argparse.Namespace) -> None:
     if not (asked.out / "encoded.training" / "corpus").exists():
         corpus = [str(asked.data / f"{part}.tsv.gz") for part in CORPUS]
         command = [sys.executable, "-m", "barcodeembed", "pretrain", *corpus, "-o",
-                   str(asked.out / "encoded"), *BUDGET, "--max-minutes", "0"]  # fmt: skip
+                   str(asked.out / "encoded"), *BUDGET, "--anchor", "--max-minutes", "0"]  # fmt: skip
         subprocess.run(command, check=True)
 
 
 def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> None:
     """Pretrain and score one run, each in a process of its own."""
-    result = RESULTS / f"{name}-seed{seed}.json"
+    stem = f"{name.replace(', ', '-')}-seed{seed}"
+    result = RESULTS / f"{stem}.json"
     if result.exists():
         return
-    model = asked.out / f"{name}-seed{seed}"
+    model = asked.out / stem
     flags = [flag.format(teacher=asked.out / f"{TEACHER}-seed0") for flag in RUNS[name]]
     corpus = [str(asked.data / f"{part}.tsv.gz") for part in CORPUS]
     if not (training := Path(f"{model}.training")).exists():
-        encoded = asked.out / "encoded.training" / "corpus"
-        shutil.copytree(encoded, training / "corpus", copy_function=os.link)
+        encoded = asked.out / "encoded.training"
+        shutil.copytree(encoded / "corpus", training / "corpus", copy_function=os.link)
+        for places in encoded.glob("places-*.npy"):
+            os.link(places, training / places.name)
     environment = os.environ | {"OMP_NUM_THREADS": str(asked.threads), "OMP_WAIT_POLICY": "PASSIVE"}
     began = time.time()
     with open(model.with_suffix(".log"), "a") as log:
@@ -164,7 +169,8 @@ def table() -> str:
         found.setdefault(result["run"], []).append(result)
     columns = [("seen", "species"), ("unseen species", "genus"), ("unseen genus", "family")]
     lines = []
-    for title, group in (("label-free", LABEL_FREE), ("with labels", LABELLED)):
+    for title, group in (("label-free", LABEL_FREE), ("unanchored", UNANCHORED),
+                         ("with labels", LABELLED)):  # fmt: skip
         lines += [
             f"| {title} | vectors | seeds | " + " | ".join(f"{c}: {r}" for c, r in columns)
             + " | AUROC, novel species | AUROC, novel genus | core-minutes |",

@@ -349,7 +349,8 @@ def _anchored_encoder(config: ModelConfig, data: Corpus, seed: int) -> Encoder:
                      "fixed places; consider leaving out --anchor")
     torch.manual_seed(seed)
     most = max(1, learnt.length // config.k)
-    encoder = Encoder(replace(config, anchored=True, max_tokens=most))
+    # A place of the marker means the same in every barcode: each gets a vector of its own.
+    encoder = Encoder(replace(config, anchored=True, positions="learned", max_tokens=most))
     encoder.set_anchor(learnt)
     return encoder
 
