@@ -98,7 +98,8 @@ def encode(asked: argparse.Namespace) -> None:
     if not (asked.out / "encoded.training" / "corpus").exists():
         corpus = [str(asked.data / f"{part}.tsv.gz") for part in CORPUS]
         command = [sys.executable, "-m", "barcodeembed", "pretrain", *corpus, "-o",
-                   str(asked.out / "encoded"), *BUDGET, "--anchor", "--max-minutes", "0"]  # fmt: skip
+                   str(asked.out / "encoded"), *BUDGET, "--anchor",
+                   "--max-minutes", "0"]  # fmt: skip
         subprocess.run(command, check=True)
 
 
