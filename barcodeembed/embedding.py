@@ -114,19 +114,16 @@ class Embedder:
         import torch
 
         vectors = np.full((len(sequences), self.dimension), np.nan, np.float32)
-        most = self.model.config.max_tokens
+        merge, most = self.model.config.merge, self.model.config.max_tokens
         tokens, positions = tokenize(
             [sequence[offset:] for sequence in sequences], self.model.config, self.anchor
         )
-        for rows, width in _buckets([len(t) for t in tokens], most):
-            batch = np.full((max(1, _MICRO_TOKENS // width), width), PAD, np.int64)
-            batch[:, 0] = UNKNOWN  # a dummy row must have something to attend to
-            first = np.zeros((len(batch), 1), np.int64)
-            for i, row in enumerate(rows):
-                batch[i, 0] = PAD
-                batch[i, : len(tokens[row])] = tokens[row]
-                first[i] = positions[row]
-            places = np.minimum(first + np.arange(width), most - 1)
+        for rows, width in _buckets([len(t) // merge for t in tokens], most):
+            count = max(1, _MICRO_TOKENS // width)
+            batch, places = pad(
+                [tokens[row] for row in rows], positions[rows], (count, width), self.model.config
+            )
+            batch[len(rows) :, 0] = UNKNOWN  # a dummy row must have something to attend to
             made = self.encoder.embed(
                 torch.from_numpy(batch).to(self.device), torch.from_numpy(places).to(self.device)
             )
@@ -137,16 +134,36 @@ class Embedder:
 def tokenize(
     sequences: Sequence[str], config: ModelConfig, anchor: Anchor | None
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return the tokens that an encoder reads of each clean sequence, and its first's position."""
+    """Return the k-mers that an encoder reads of each clean sequence, and its first's position."""
     codes = [encode_bases(sequence) for sequence in sequences]
     lengths = np.array([len(c) for c in codes], np.int64)
     places = anchor.locate(_rows(codes, lengths), lengths) if anchor else None
-    window = whole_window(lengths, places, config.k, config.max_tokens)
+    window = whole_window(lengths, places, config.token_bases, config.max_tokens)
     tokens = [
         config.tokenizer.number(c[first : first + count * config.k].reshape(count, config.k))
-        for c, first, count in zip(codes, window.first_B, window.counts_B, strict=True)
+        for c, first, count in zip(
+            codes, window.first_B, window.counts_B * config.merge, strict=True
+        )
     ]
     return tokens, window.position_B
+
+
+def pad(
+    tokens: Sequence[np.ndarray], positions: np.ndarray, shape: tuple[int, int],
+    config: ModelConfig,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Return what `tokenize` made as the encoder takes it: k-mers and positions of a batch.
+
+    ``shape`` is the number of rows, as many as there are or more, and of tokens.
+    """
+    rows, width = shape
+    batch = np.full((rows, width * config.merge), PAD, np.int64)
+    for row, found in zip(batch, tokens, strict=False):
+        row[: len(found)] = found
+    first = np.zeros(rows, np.int64)
+    first[: len(positions)] = positions
+    # Padding past the last position that there is has no position of its own.
+    return batch, np.minimum(first[:, None] + np.arange(width), config.max_tokens - 1)
 
 
 def _rows(codes: Sequence[np.ndarray], lengths: np.ndarray) -> np.ndarray:

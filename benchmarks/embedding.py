@@ -73,7 +73,7 @@ def main() -> None:
         config = PRESETS[name].model
         torch.manual_seed(0)
         model = ModelBundle(Encoder(config), name, {})
-        work = config.multiply_adds(config.tokenizer.count_tokens(_LENGTH))
+        work = config.multiply_adds(_LENGTH // config.token_bases)
         for precision in _TYPES:
             product, multiply_adds = matrix_product(precision)
             embedder = Embedder(model, device="cpu", precision=precision)

@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from objective_cases import PREDICTING_AT_PLACES, make_corpus, make_encoder, rectangle, to_torch
+from objective_cases import (
+    PREDICTING_AT_PLACES,
+    make,
+    make_corpus,
+    make_encoder,
+    rectangle,
+    to_torch,
+)
 
 from barcodeembed.embedding import Embedder, tokenize
 from barcodeembed.errors import InputError, TrainingError
@@ -17,10 +24,12 @@ from barcodeembed.model.config import PRESETS, ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.window import random_window, whole_window
 from barcodeembed.objectives import OBJECTIVES
+from barcodeembed.objectives.plan import parse_schedule, resolve_settings
 from barcodeembed.sequences.anchor import Anchor, gather_bases, learn_anchor
 from barcodeembed.tokenizer import AMBIGUOUS, PAD, encode_bases
 from barcodeembed.training.batches import Batches
 from barcodeembed.training.corpus import Corpus
+from barcodeembed.training.loop import Recipe, Trainer
 from barcodeembed.training.places import anchor_of, located
 from barcodeembed.training.views import Views
 
@@ -253,8 +262,6 @@ def test_views_of_an_anchored_model_keep_their_places(anchored):
 @pytest.mark.parametrize("name", PREDICTING_AT_PLACES)
 def test_objectives_tell_the_encoder_the_positions(name, anchored, tmp_path):
     """With learned positions only those of the batch get a gradient."""
-    from objective_cases import make
-
     encoder, corpus = anchored
     config = encoder.config
     batches = Batches(corpus, config.tokenizer, size=4, parts=1, max_tokens=20, seed=0)
@@ -272,6 +279,68 @@ def test_objectives_tell_the_encoder_the_positions(name, anchored, tmp_path):
     encoder.zero_grad()
     assert used and used <= set(batch.positions_BT.ravel().tolist())
     assert min(used) > 0
+
+
+def merging(encoder: Encoder) -> Encoder:
+    values = encoder.config.to_json() | {"merge": 2, "max_tokens": encoder.anchor.length // 8}
+    merged = make_encoder(ModelConfig(**values))
+    merged.set_anchor(encoder.anchor)
+    return merged.eval()
+
+
+def test_merged_kmers_stand_side_by_side_in_one_token(anchored):
+    encoder = merging(anchored[0])
+    tokens = torch.randint(4, 260, (3, 12))
+    entered = []
+    encoder.stack.register_forward_hook(lambda m, args, out: entered.append(args[0]))
+    features, real = encoder(tokens)
+    table = encoder.tokens.weight
+    assert table.shape == (260, 32) and features.shape == (3, 6, 64) and real.all()
+    expected = torch.cat((table[tokens[:, ::2]], table[tokens[:, 1::2]]), dim=-1)
+    assert torch.equal(entered[0], expected)
+
+
+def test_merged_tokens_are_the_same_in_training_views_and_inference(anchored, marker):
+    encoder, corpus = merging(anchored[0]), anchored[1]
+    config = encoder.config
+    batches = Batches(
+        corpus, config.tokenizer, size=8, parts=1, max_tokens=config.max_tokens, seed=0, merge=2
+    )
+    batch = batches.whole(np.arange(8))
+    tokens, positions = tokenize(marker[0][:8], config, encoder.anchor)
+    view = Views(errors=0, ambiguous=0, keep=0.5).draw(batch, config, np.random.default_rng(0))
+    assert view["tokens"].shape[1] == 2 * view["positions"].shape[1]
+    for row in range(8):
+        real = batch.tokens_BT[row] != PAD
+        assert batch.tokens_BT[row][real].tolist() == tokens[row].tolist()
+        assert batch.positions_BT[row, 0] == positions[row]
+        place = locate(encoder.anchor, [marker[0][row]])[0]
+        assert (place + batch.first_B[row]) == 8 * positions[row]
+        whole = tokens[row].reshape(-1, 2)
+        at = view["positions"][row] - positions[row]
+        assert view["tokens"][row].reshape(-1, 2).tolist() == whole[at].tolist()
+
+
+def test_a_merging_model_embeds_alone_as_in_company_and_learns(anchored, marker, tmp_path):
+    encoder, corpus = merging(anchored[0]), anchored[1]
+    embedder = Embedder(ModelBundle(encoder, "x", {}), device="cpu")
+    together = embedder.embed(marker[0][:40])
+    assert np.isfinite(together).all()
+    alone = np.concatenate([embedder.embed([bases]) for bases in marker[0][:40]])
+    np.testing.assert_array_equal(together, alone)
+    plan = parse_schedule("contrastive:1")
+    settings = resolve_settings(plan, {}, ["errors=0.3", "shortest=0.2"])
+    recipe = Recipe(encoder.config, plan, settings, steps=40, batch_size=64,
+                    learning_rate=3e-3)  # fmt: skip
+    trainer = Trainer(recipe, corpus, tmp_path, torch.device("cpu"), encoder=encoder)
+    losses = []
+    trainer.run(report=lambda progress: losses.append(progress.metrics["loss"]), report_every=10)
+    assert losses[-1] < 0.7 * losses[0]
+    with pytest.raises(TrainingError, match="maelm predicts single k-mers"):
+        plan = parse_schedule("maelm:1")
+        settings = resolve_settings(plan, {})
+        Trainer(Recipe(encoder.config, plan, settings, steps=1), corpus, tmp_path,
+                torch.device("cpu"), encoder=encoder)  # fmt: skip
 
 
 def test_places_are_kept_beside_the_run(marker, tmp_path):
@@ -328,9 +397,6 @@ def test_barcodes_of_no_marker_are_warned_of(call, tmp_path):
 
 
 def test_an_anchored_recipe_without_places_is_refused(anchored, tmp_path):
-    from barcodeembed.objectives.plan import parse_schedule
-    from barcodeembed.training.loop import Recipe, Trainer
-
     recipe = Recipe(anchored[0].config, parse_schedule("clm:1"), {"clm": {}}, steps=1)
     with pytest.raises(TrainingError, match="have their places"):
         Trainer(recipe, make_corpus(), tmp_path, torch.device("cpu"))

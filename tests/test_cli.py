@@ -23,7 +23,7 @@ FLAGS = {
     "": "-V --version",
     "pretrain": f"""corpus {SHARED} --accumulate --anchor --average --batch-size
         --checkpoint-every --compile --decay --epochs --evaluate-every --init --k --kin
-        --learning-rate --list-objectives --max-length --max-minutes --objective --output
+        --learning-rate --list-objectives --max-length --max-minutes --merge --objective --output
         --pooling --precision --preset --rates --report-every --restart --resume --schedule
         --seed --set --steps --warmup --weight-decay -o""",
     "embed": f"""reads {SHARED} --batch-size --min-length --model --no-verify --normalize

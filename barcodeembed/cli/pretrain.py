@@ -87,6 +87,9 @@ def pretrain(
     k: Annotated[int | None, typer.Option(
         "--k", min=4, max=8, metavar="K", show_default="the preset's",
         help="Bases per token.")] = None,
+    merge: Annotated[int | None, typer.Option(
+        "--merge", min=1, metavar="M", show_default="1",
+        help="k-mers per token: fewer tokens, for contrastive, supcon and taxonomy.")] = None,
     pooling: Annotated[str | None, typer.Option(
         "--pooling", metavar="NAME", show_default="mean",
         help="mean (over tokens) or class (its token).")] = None,
@@ -178,10 +181,10 @@ def pretrain(
     defaults = PRESETS[preset]
     passes = _DEFAULT_EPOCHS if epochs is None else epochs
     started_from = load_model(init) if init else None
-    shape = _given(k=k, pooling=pooling)
+    shape = _given(k=k, merge=merge, pooling=pooling)
     if started_from and (shape or anchor):
-        raise TrainingError("--init brings its own shape; --k, --pooling and --anchor cannot "
-                            "change it")
+        raise TrainingError("--init brings its own shape; --k, --merge, --pooling and --anchor "
+                            "cannot change it")
     plan, chosen_settings = _plan(objective, schedule, defaults.settings, settings or [])
     if compile:
         _need_compiler()
@@ -348,7 +351,7 @@ def _anchored_encoder(config: ModelConfig, data: Corpus, seed: int) -> Encoder:
         console.warn("that is little: the barcodes may be of no one marker, or of one without "
                      "fixed places; consider leaving out --anchor")
     torch.manual_seed(seed)
-    most = max(1, learnt.length // config.k)
+    most = max(1, learnt.length // config.token_bases)
     # A place of the marker means the same in every barcode: each gets a vector of its own.
     encoder = Encoder(replace(config, anchored=True, positions="learned", max_tokens=most))
     encoder.set_anchor(learnt)

@@ -11,9 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from barcodeembed.devices import autocast, choose_precision
-from barcodeembed.embedding import tokenize
+from barcodeembed.embedding import pad, tokenize
 from barcodeembed.model.encoder import Encoder
-from barcodeembed.tokenizer import PAD
 
 #: BarcodeBERT's and BarcodeMAE+'s number of epochs.
 EPOCHS = 35
@@ -136,9 +135,7 @@ def _batches(
             [barcodes[row][offset:] for row, offset in zip(rows, offsets, strict=True)],
             encoder.config, encoder.anchor,
         )  # fmt: skip
-        width = -(-max(map(len, tokens)) // _BUCKET) * _BUCKET  # few shapes: kernels are reused
-        batch = np.full((len(rows), width), PAD, np.int64)
-        for line, encoded in zip(batch, tokens, strict=True):
-            line[: len(encoded)] = encoded
-        positions = np.minimum(first[:, None] + np.arange(width), encoder.config.max_tokens - 1)
+        longest = max(map(len, tokens)) // encoder.config.merge
+        width = -(-longest // _BUCKET) * _BUCKET  # few shapes: kernels are reused
+        batch, positions = pad(tokens, first, (len(rows), width), encoder.config)
         yield rows, torch.from_numpy(batch), torch.from_numpy(positions)

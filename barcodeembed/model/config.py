@@ -18,17 +18,21 @@ _CHOICES = {
 #: Of torch; BERT's is 1e-12.
 _NORM_EPSILON = 1e-5
 
-_YOUNGER = {"norm_epsilon": _NORM_EPSILON, "anchored": False}
+_YOUNGER = {"norm_epsilon": _NORM_EPSILON, "anchored": False, "merge": 1}
 
 #: An anchored model takes what is longer than it reads: a whole gene, a mitochondrial contig.
 _LONGEST_ANCHORED = 20_000
+
+
+_COUNTS = ("k", "width", "layers", "heads", "feed_forward_width", "max_tokens", "merge")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     """Everything that decides what vector a barcode gets, weights aside.
 
-    ``k`` bases per token; ``max_tokens`` the longest input, class token not counted;
+    ``k`` bases per k-mer and ``merge`` consecutive k-mers per token, each k-mer being embedded in
+    its share of the ``width``; ``max_tokens`` the longest input, class token not counted;
     ``feed_forward_width`` the inner width (of each half, where gated); ``norm`` before (pre) or
     after (post, as BERT) each sublayer; ``norm_epsilon`` added to the variance there;
     ``pooling`` over real tokens (mean) or the class token. An ``anchored`` model reads a barcode at
@@ -48,12 +52,13 @@ class ModelConfig:
     dropout: float = 0.0
     norm_epsilon: float = _NORM_EPSILON
     anchored: bool = False
+    merge: int = 1
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {choices}")
-        for name in ("k", "width", "layers", "heads", "feed_forward_width", "max_tokens"):
+        for name in _COUNTS:
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not a positive whole number")
         if not 0 <= self.dropout < 1:
@@ -61,6 +66,8 @@ class ModelConfig:
         if not 0 < self.norm_epsilon < 1:
             raise ValueError(f"norm_epsilon is {self.norm_epsilon!r}, not in (0, 1)")
         KmerTokenizer(self.k)  # refuses a k that it cannot number
+        if self.width % self.merge:
+            raise ValueError(f"width {self.width} is no multiple of {self.merge} merged k-mers")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of {self.heads} heads")
         if self.positions == "rotary" and self.width // self.heads % 2:
@@ -79,7 +86,12 @@ class ModelConfig:
         """The longest barcode that the encoder takes, in bases."""
         if self.anchored:
             return _LONGEST_ANCHORED
-        return self.max_tokens * self.k + self.k - 1
+        return self.max_tokens * self.token_bases + self.token_bases - 1
+
+    @property
+    def token_bases(self) -> int:
+        """The bases that one token stands for."""
+        return self.k * self.merge
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings; the fingerprints of bundles are taken of them."""

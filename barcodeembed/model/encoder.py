@@ -17,7 +17,9 @@ class Encoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.tokens = nn.Embedding(config.tokenizer.vocabulary_size, config.width)
+        self.tokens = nn.Embedding(
+            config.tokenizer.vocabulary_size, config.width // config.merge
+        )
         self.stack = Stack(config, config.layers)
         # Where nothing normalises the embeddings, wide ones keep each k-mer's identity in the
         # residual path: learning leaves its first plateau sooner, and vectors do not collapse
@@ -34,22 +36,29 @@ class Encoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         """Return features (B, T, D) and which tokens are real, bool (B, T).
 
+        ``tokens_BT`` are k-mers: where a model merges them there are as many times more than
+        tokens, and a token is real whose first k-mer is no padding.
+
         ``positions_BT`` are the tokens' places in the whole barcode, where some were left out.
         With class pooling a class token is put in front of both results, at position 0.
         ``causal`` lets each token see those before it alone; padding, which stands last, is then
         seen by no real token. ``padded=False`` promises that no token is padding, and saves the
         attention a mask.
         """
+        merge = self.config.merge
         if positions_BT is None:
-            positions_BT = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
-            positions_BT = positions_BT.expand_as(tokens_BT)
+            count = tokens_BT.shape[1] // merge
+            positions_BT = torch.arange(count, device=tokens_BT.device)
+            positions_BT = positions_BT.expand(len(tokens_BT), -1)
         if self.config.class_token:
-            front = tokens_BT.new_full((len(tokens_BT), 1), CLASS)
+            front = tokens_BT.new_full((len(tokens_BT), merge), CLASS)
             tokens_BT = torch.cat((front, tokens_BT), dim=1)
-            positions_BT = torch.cat((torch.zeros_like(front), positions_BT + 1), dim=1)
-        real_BT = tokens_BT != PAD
+            first = torch.zeros_like(positions_BT[:, :1])
+            positions_BT = torch.cat((first, positions_BT + 1), dim=1)
+        real_BT = tokens_BT[:, ::merge] != PAD
         mask = real_BT[:, None, None, :] if padded and not causal else None
-        return self.stack(self.tokens(tokens_BT), positions_BT, mask, causal), real_BT
+        embedded_BTD = self.tokens(tokens_BT).view(*real_BT.shape, self.config.width)
+        return self.stack(embedded_BTD, positions_BT, mask, causal), real_BT
 
     def pool(self, features_BTD: Tensor, real_BT: Tensor) -> Tensor:
         """Return one float32 vector per sequence, (B, D): the mean over real tokens, or class."""

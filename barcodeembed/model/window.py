@@ -1,6 +1,6 @@
 """Which stretch of a barcode an encoder reads: where tokens begin, and their positions.
 
-Shapes: B barcodes, T tokens.
+Tokens are of a number of bases: k, or several k where a model merges k-mers. Shapes: B barcodes.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ class Window:
 
 
 def whole_window(
-    lengths_B: np.ndarray, places_B: np.ndarray | None, k: int, max_tokens: int
+    lengths_B: np.ndarray, places_B: np.ndarray | None, bases: int, max_tokens: int
 ) -> Window:
     """Return all that an encoder reads of barcodes of these lengths.
 
     Without places it is from the first base on. In an anchored model, ``places_B`` says where in
-    the marker the first base lies; tokens then begin at multiples of k, and what lies outside the
-    marker is not read.
+    the marker the first base lies; tokens, of so many bases, then begin at multiples of that, and
+    what lies outside the marker is not read.
     """
     if places_B is None:
         zeros_B = np.zeros_like(lengths_B)
-        return Window(zeros_B, zeros_B, np.minimum(lengths_B // k, max_tokens))
+        return Window(zeros_B, zeros_B, np.minimum(lengths_B // bases, max_tokens))
     before_B = np.maximum(-places_B, 0)
-    first_B = before_B + -(places_B + before_B) % k
-    position_B = (places_B + first_B) // k
-    counts_B = np.minimum((lengths_B - first_B) // k, max_tokens - position_B)
+    first_B = before_B + -(places_B + before_B) % bases
+    position_B = (places_B + first_B) // bases
+    counts_B = np.minimum((lengths_B - first_B) // bases, max_tokens - position_B)
     return Window(first_B, position_B, np.maximum(counts_B, 0))
 
 
 def random_window(
-    lengths_B: np.ndarray, places_B: np.ndarray | None, k: int, max_tokens: int,
+    lengths_B: np.ndarray, places_B: np.ndarray | None, bases: int, max_tokens: int,
     rng: np.random.Generator, share: float = 1.0,
 ) -> Window:  # fmt: skip
     """Return a random stretch of each barcode, all of one number of tokens: no padding.
@@ -56,12 +56,12 @@ def random_window(
     It is ``share`` of what the shortest fills; without places, at any reading frame.
     """
     if places_B is None:
-        most = np.clip((lengths_B.min() - k + 1) // k, 1, max_tokens)
+        most = np.clip((lengths_B.min() - bases + 1) // bases, 1, max_tokens)
         count = max(1, round(share * int(most)))
         # Shifting the reading frame is BarcodeBERT's augmentation (arXiv 2311.02401).
-        first_B = rng.integers(0, np.maximum(lengths_B - count * k, 0), endpoint=True)
-        return Window(first_B, np.zeros_like(first_B), np.minimum(count, lengths_B // k))
-    whole = whole_window(lengths_B, places_B, k, max_tokens)
+        first_B = rng.integers(0, np.maximum(lengths_B - count * bases, 0), endpoint=True)
+        return Window(first_B, np.zeros_like(first_B), np.minimum(count, lengths_B // bases))
+    whole = whole_window(lengths_B, places_B, bases, max_tokens)
     counts_B = np.minimum(max(1, round(share * int(whole.counts_B.min()))), whole.counts_B)
     skipped_B = rng.integers(0, whole.counts_B - counts_B, endpoint=True)
-    return Window(whole.first_B + skipped_B * k, whole.position_B + skipped_B, counts_B)
+    return Window(whole.first_B + skipped_B * bases, whole.position_B + skipped_B, counts_B)

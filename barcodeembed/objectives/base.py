@@ -34,6 +34,9 @@ class Objective(nn.Module, ABC):
     #: A frozen dataclass of the objective's settings, with their defaults.
     Options: ClassVar[type]
 
+    #: Whether it serves a model that merges k-mers: not where it asks for single tokens.
+    merges: ClassVar[bool] = False
+
     def __init__(self, config: ModelConfig, options: Any, corpus: Corpus) -> None:
         super().__init__()
         self.config, self.options = config, options

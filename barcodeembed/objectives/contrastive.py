@@ -24,6 +24,8 @@ from barcodeembed.training.views import Views
 class Contrast(Objective):
     """Cross-entropy on which of a batch's barcodes a view is of."""
 
+    merges = True
+
     @dataclass(frozen=True, slots=True)
     class Options(Views):
         temperature: float = 0.05

@@ -53,6 +53,8 @@ class Distillation(MaskedAutoencoder):
         self.same_tokens = theirs.k == config.k
         if theirs.anchored != config.anchored:
             raise TrainingError("of teacher and student, one is anchored and the other is not")
+        if theirs.merge > 1:
+            raise TrainingError("the teacher merges k-mers: its features pair with nothing here")
         if options.features and not self.same_tokens:
             raise TrainingError(
                 f"the teacher reads {theirs.k} bases a token, the student {config.k}: their "

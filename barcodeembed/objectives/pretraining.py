@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor, nn
 
+from barcodeembed.errors import TrainingError
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.objectives import objective_class
 from barcodeembed.objectives.base import Inputs
@@ -22,6 +23,10 @@ class Pretraining(nn.Module):
         self.objectives = nn.ModuleDict()
         for name, options in settings.items():
             kind = objective_class(name)
+            if encoder.config.merge > 1 and not kind.merges:
+                raise TrainingError(
+                    f"{name} predicts single k-mers and cannot train a model that merges them"
+                )
             self.objectives[name] = kind(encoder.config, kind.Options(**options), corpus)
 
     def prepare(self, phase: int, batch: Batch, rng: np.random.Generator) -> dict[str, Inputs]:

@@ -27,6 +27,8 @@ from barcodeembed.training.views import Views
 class Taxonomy(Objective):
     """Cross-entropy on the taxon at every rank, of the barcodes that are labelled there."""
 
+    merges = True
+
     @dataclass(frozen=True, slots=True)
     class Options(Views):
         ranks: str = "order,family,genus,species"

@@ -25,9 +25,9 @@ _SORTED_BATCHES = 32
 class Batch:
     """Some barcodes of a corpus, cut into tokens.
 
-    ``rows`` (B,) are theirs in the corpus; ``tokens_BT`` int64, padded where they are no
-    rectangle, and ``positions_BT`` theirs; ``first_B`` the base at which each barcode's first
-    token begins.
+    ``rows`` (B,) are theirs in the corpus; ``tokens_BT`` their k-mers, int64, padded where they
+    are no rectangle, and ``positions_BT`` the positions of the tokens that these make up;
+    ``first_B`` the base at which each barcode's first token begins.
     """
 
     corpus: Corpus
@@ -70,19 +70,21 @@ def check_split(size: int, parts: int) -> None:
 class Batches:
     """Endless shuffled batches of a corpus' training rows, barcodes of like length together.
 
-    A batch of ``size`` barcodes is dealt out as ``parts`` micro-batches. ``max_tokens`` bounds a
-    barcode; of a longer one a random stretch is taken. ``kin`` is (label, n): barcodes are then
-    shuffled by n of one taxon, so that a batch holds pairs to compare.
+    A batch of ``size`` barcodes is dealt out as ``parts`` micro-batches. ``max_tokens``, of
+    ``merge`` k-mers each, bounds a barcode; of a longer one a random stretch is taken. ``kin`` is
+    (label, n): barcodes are then shuffled by n of one taxon, so that a batch holds pairs to
+    compare.
     """
 
     def __init__(
         self, corpus: Corpus, tokenizer: KmerTokenizer, *,
-        size: int, parts: int, max_tokens: int, seed: int, kin: tuple[str, int] | None = None,
+        size: int, parts: int, max_tokens: int, seed: int, merge: int = 1,
+        kin: tuple[str, int] | None = None,
     ) -> None:  # fmt: skip
         self.corpus, self.tokenizer = corpus, tokenizer
         self.size, self.parts = min(size, len(corpus.train)), parts
         check_split(self.size, parts)
-        self.max_tokens, self.seed, self.kin = max_tokens, seed, kin
+        self.max_tokens, self.seed, self.merge, self.kin = max_tokens, seed, merge, kin
         if kin and not (corpus.labels[corpus.train, LABELS.index(kin[0])] >= 0).any():
             raise TrainingError(f"no barcode of the corpus has a {kin[0]}: none are kin")
         self.per_epoch = len(corpus.train) // self.size
@@ -116,14 +118,15 @@ class Batches:
         places = self.corpus.places
         return (
             self.corpus.lengths[rows], None if places is None else places[rows],
-            self.tokenizer.k, self.max_tokens,
+            self.tokenizer.k * self.merge, self.max_tokens,
         )  # fmt: skip
 
     def _cut(self, rows: np.ndarray, window: Window) -> Batch:
         tokens_BT = self.tokenizer.encode_windows(
-            self.corpus.codes, self.corpus.starts[rows] + window.first_B, window.counts_B
-        )
-        positions_BT = window.positions(tokens_BT.shape[1], self.max_tokens)
+            self.corpus.codes, self.corpus.starts[rows] + window.first_B,
+            window.counts_B * self.merge,
+        )  # fmt: skip
+        positions_BT = window.positions(tokens_BT.shape[1] // self.merge, self.max_tokens)
         return Batch(self.corpus, rows, tokens_BT, positions_BT, window.first_B)
 
     def _part(self, rows: np.ndarray, part: int) -> np.ndarray:

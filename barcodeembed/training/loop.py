@@ -120,8 +120,8 @@ class Trainer:
         self.batches = Batches(
             corpus, tokenizer, size=recipe.batch_size,
             parts=recipe.accumulate * self.processes.count,
-            max_tokens=min(recipe.model.max_tokens, recipe.max_bases // tokenizer.k),
-            seed=recipe.seed, kin=recipe.kin,
+            max_tokens=min(recipe.model.max_tokens, recipe.max_bases // recipe.model.token_bases),
+            seed=recipe.seed, merge=recipe.model.merge, kin=recipe.kin,
         )  # fmt: skip
         self._loader = ThreadPoolExecutor(max_workers=1)
 

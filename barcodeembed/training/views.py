@@ -47,7 +47,7 @@ class Views:
             raise TrainingError("shortest and keep leave the encoder nothing to read")
 
     def draw(self, batch: Batch, config: ModelConfig, rng: np.random.Generator) -> dict[str, Any]:
-        """Return one view of each barcode: ``tokens`` and ``positions``, int64 (B, V).
+        """Return one view of each barcode: ``tokens``, their k-mers, and ``positions``, int64.
 
         ``padded`` says whether some token is padding, which only very short barcodes need.
         """
@@ -69,23 +69,28 @@ class Views:
             unread_BL = rng.random(bases_BL.shape) < _rates(self.ambiguous, lengths_B, rng)
             bases_BL = np.where(unread_BL, AMBIGUOUS, bases_BL)
         window = random_window(
-            lengths_B, batch.places_B, config.k, config.max_tokens, rng,
+            lengths_B, batch.places_B, config.token_bases, config.max_tokens, rng,
             rng.uniform(self.shortest, 1),
         )  # fmt: skip
         starts_B = np.arange(len(lengths_B)) * bases_BL.shape[1] + window.first_B
         tokens_BT = config.tokenizer.encode_windows(
-            bases_BL.reshape(-1), starts_B, window.counts_B
+            bases_BL.reshape(-1), starts_B, window.counts_B * config.merge
         )
-        return self._left(tokens_BT, window.positions(tokens_BT.shape[1], config.max_tokens), rng)
+        width = tokens_BT.shape[1] // config.merge
+        return self._left(
+            tokens_BT, window.positions(width, config.max_tokens), config.merge, rng
+        )
 
     def _left(
-        self, tokens_BT: np.ndarray, positions_BT: np.ndarray, rng: np.random.Generator
-    ) -> dict[str, Any]:
+        self, tokens_BT: np.ndarray, positions_BT: np.ndarray, merge: int,
+        rng: np.random.Generator,
+    ) -> dict[str, Any]:  # fmt: skip
         """Leave tokens out of a view; those that stay keep their places."""
         if self.keep < 1:
-            left_BT = (tokens_BT != PAD) & ~choose_hidden(tokens_BT, 1 - self.keep, rng)
+            first_BT = tokens_BT[:, ::merge]
+            left_BT = (first_BT != PAD) & ~choose_hidden(first_BT, 1 - self.keep, rng)
             positions_BT = gather_rows(positions_BT, left_BT, 0)
-            tokens_BT = gather_rows(tokens_BT, left_BT, PAD)
+            tokens_BT = gather_rows(tokens_BT, left_BT.repeat(merge, 1), PAD)
         return {
             "tokens": tokens_BT, "positions": positions_BT,
             "padded": bool((tokens_BT == PAD).any()),
