@@ -335,7 +335,7 @@ def test_a_merging_model_embeds_alone_as_in_company_and_learns(anchored, marker,
     trainer = Trainer(recipe, corpus, tmp_path, torch.device("cpu"), encoder=encoder)
     losses = []
     trainer.run(report=lambda progress: losses.append(progress.metrics["loss"]), report_every=10)
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.9 * losses[0]
     with pytest.raises(TrainingError, match="maelm predicts single k-mers"):
         plan = parse_schedule("maelm:1")
         settings = resolve_settings(plan, {})
