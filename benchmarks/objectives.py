@@ -24,7 +24,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 RESULTS = Path(__file__).parent / "results" / "objectives"
 CORPUS = ("reference", "pretrain_only", "supplement")
@@ -129,16 +129,14 @@ def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> Non
         ):  # fmt: skip
             subprocess.run(command, stdout=log, stderr=log, env=environment, check=True)
     metrics = [json.loads(line) for line in (training / "metrics.jsonl").open()]
-    speed = mean(row["sequences_per_second"] for row in metrics)
+    # The median, so that a pause of the machine counts for nothing.
+    speed = median(row["sequences_per_second"] for row in metrics)
     RESULTS.mkdir(parents=True, exist_ok=True)
     scores = json.loads(model.with_suffix(".json").read_text())
     made = {
         "run": name, "seed": seed, "flags": RUNS[name], "budget": BUDGET,
         "threads": asked.threads, "jobs": asked.jobs,
-        "training_seconds": round(sum(
-            (row["step"] - before["step"]) * 64 / row["sequences_per_second"]
-            for before, row in zip([{"step": 0}, *metrics], metrics, strict=False)
-        )),
+        "training_seconds": round(metrics[-1]["step"] * 64 / speed),
         "sequences_per_second": round(speed, 1),
         "loss": {row["step"]: {key: row[key] for key in row if "loss" in key} for row in metrics},
         **scores,

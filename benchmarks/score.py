@@ -3,7 +3,8 @@
     python benchmarks/score.py MODEL REFERENCES QUERIES... [--whiten 64] [--json FILE]
 
 The measures are those of ``barcodeembed evaluate`` for "nearest reference", without the index's
-calibration, so that many models can be compared; each barcode is embedded once for both.
+calibration, so that many models can be compared; each barcode is embedded once for both. MODEL is a
+bundle, or ``5-mers`` for counts in its place.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from barcodeembed.devices import set_threads
 from barcodeembed.embedding import embed_all, load_embedder, normalise
+from barcodeembed.evaluation.kmers import KmerCounter
 from barcodeembed.evaluation.predictions import Predictions
 from barcodeembed.evaluation.queries import sort_queries
 from barcodeembed.evaluation.report import evaluate_method
@@ -35,7 +37,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     set_threads(asked.threads)
-    embedder = load_embedder(asked.model)
+    embedder = KmerCounter(5) if str(asked.model) == "5-mers" else load_embedder(asked.model)
     records, lineages = zip(*chain_labelled([asked.references]), strict=True)
     queries = sort_queries(chain_labelled(asked.queries), Taxa.of(sorted(set(lineages), key=str)))
 
