@@ -154,7 +154,7 @@ def _open_world(report: dict[str, Any]) -> list[str]:
     counts = ", ".join(f"{n:,} {category}" for category, n in report["queries"].items())
     lines = [
         f"{report['references']:,} reference barcodes; queries: {counts}; "
-        f"{report['threads']} threads.", "",
+        f"{report['threads']} {'thread' if report['threads'] == 1 else 'threads'}.", "",
     ]  # fmt: skip
     headings = [f"{category}: {rank}" for category, rank in _HEADLINES]
     headings += ["AUROC, novel species", "AUROC, novel genus", "queries/s"]
