@@ -24,6 +24,9 @@ _BUCKET = 16
 #: Tokens of one micro-batch: enough to keep two cores busy, little enough to stay in cache.
 _MICRO_TOKENS = 2_048
 
+#: Bases that are cut into tokens at a time.
+_BASES_AT_ONCE = 100_000
+
 #: Flag of a sequence of which the model makes no finite, non-zero vector.
 NO_VECTOR = "no_vector"
 
@@ -121,8 +124,9 @@ class Embedder:
         for rows, width in _buckets([len(t) // merge for t in tokens], most):
             count = max(1, _MICRO_TOKENS // width)
             batch, places = pad(
-                [tokens[row] for row in rows], positions[rows], (count, width), self.model.config
-            )
+                [tokens[row] for row in rows], [positions[row] for row in rows],
+                (count, width), merge,
+            )  # fmt: skip
             batch[len(rows) :, 0] = UNKNOWN  # a dummy row must have something to attend to
             made = self.encoder.embed(
                 torch.from_numpy(batch).to(self.device), torch.from_numpy(places).to(self.device)
@@ -133,42 +137,52 @@ class Embedder:
 
 def tokenize(
     sequences: Sequence[str], config: ModelConfig, anchor: Anchor | None
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return the k-mers that an encoder reads of each clean sequence, and its first's position."""
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the k-mers that an encoder reads of each clean sequence, and its tokens' positions."""
     codes = [encode_bases(sequence) for sequence in sequences]
-    lengths = np.array([len(c) for c in codes], np.int64)
-    places = anchor.locate(_rows(codes, lengths), lengths) if anchor else None
-    window = whole_window(lengths, places, config.token_bases, config.max_tokens)
-    tokens = [
-        config.tokenizer.number(c[first : first + count * config.k].reshape(count, config.k))
-        for c, first, count in zip(
-            codes, window.first_B, window.counts_B * config.merge, strict=True
-        )
-    ]
-    return tokens, window.position_B
+    tokens: list[np.ndarray] = [np.empty(0, np.int64)] * len(codes)
+    positions = tokens.copy()
+    for numbers in _like_lengths(codes):
+        lengths = np.array([len(codes[i]) for i in numbers], np.int64)
+        rows = _rows([codes[i] for i in numbers], int(lengths[0]))
+        places = anchor.align(rows, lengths).expand(rows.shape[1]) if anchor else None
+        window = whole_window(lengths, places, config.token_bases, config.max_tokens)
+        starts = np.arange(len(rows))[:, None] * rows.shape[1] + window.starts_BT
+        found = config.tokenizer.encode_at(rows.reshape(-1), starts, window.counts_B, config.merge)
+        for row, i in enumerate(numbers):
+            tokens[i] = found[row, : window.counts_B[row] * config.merge]
+            positions[i] = window.positions_BT[row, : window.counts_B[row]]
+    return tokens, positions
+
+
+def _like_lengths(codes: Sequence[np.ndarray]) -> Iterator[list[int]]:
+    """Yield the numbers of sequences of like length, longest first, few where they are long."""
+    order = sorted((i for i in range(len(codes)) if len(codes[i])), key=lambda i: -len(codes[i]))
+    while order:
+        count = max(1, _BASES_AT_ONCE // len(codes[order[0]]))
+        yield order[:count]
+        order = order[count:]
 
 
 def pad(
-    tokens: Sequence[np.ndarray], positions: np.ndarray, shape: tuple[int, int],
-    config: ModelConfig,
+    tokens: Sequence[np.ndarray], positions: Sequence[np.ndarray], shape: tuple[int, int],
+    merge: int,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return what `tokenize` made as the encoder takes it: k-mers and positions of a batch.
 
     ``shape`` is the number of rows, as many as there are or more, and of tokens.
     """
-    rows, width = shape
-    batch = np.full((rows, width * config.merge), PAD, np.int64)
-    for row, found in zip(batch, tokens, strict=False):
-        row[: len(found)] = found
-    first = np.zeros(rows, np.int64)
-    first[: len(positions)] = positions
-    # Padding past the last position that there is has no position of its own.
-    return batch, np.minimum(first[:, None] + np.arange(width), config.max_tokens - 1)
+    batch = np.full((shape[0], shape[1] * merge), PAD, np.int64)
+    places = np.zeros(shape, np.int64)
+    for row, found in enumerate(tokens):
+        batch[row, : len(found)] = found
+        places[row, : len(positions[row])] = positions[row]
+    return batch, places
 
 
-def _rows(codes: Sequence[np.ndarray], lengths: np.ndarray) -> np.ndarray:
+def _rows(codes: Sequence[np.ndarray], width: int) -> np.ndarray:
     """Return base codes as rows of one array, ambiguous past the end."""
-    rows = np.full((len(codes), int(lengths.max(initial=0))), AMBIGUOUS, np.uint8)
+    rows = np.full((len(codes), width), AMBIGUOUS, np.uint8)
     for row, found in zip(rows, codes, strict=True):
         row[: len(found)] = found
     return rows

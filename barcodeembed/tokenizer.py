@@ -75,10 +75,20 @@ class KmerTokenizer:
         ``counts`` its number of tokens, both int64 (B,). Returns int64 (B, max(counts)), padded.
         """
         width = int(counts.max(initial=1))
-        first = starts[:, None] + np.arange(width) * self.k
-        real = np.arange(width) < counts[:, None]
-        windows = codes[np.where(real, first, 0)[..., None] + np.arange(self.k)]
-        return np.where(real, self.number(windows), PAD)
+        return self.encode_at(codes, starts[:, None] + np.arange(width) * self.k, counts)
+
+    def encode_at(
+        self, codes: np.ndarray, starts: np.ndarray, counts: np.ndarray, merge: int = 1
+    ) -> np.ndarray:
+        """Number the k-mers that begin at the first ``counts`` (B,) of ``starts``, int64 (B, T).
+
+        ``merge`` k-mers follow one another from every start. Returns int64 (B, T * merge), padded.
+        """
+        real = np.arange(starts.shape[1]) < counts[:, None]
+        first = np.where(real, starts, 0)[..., None] + np.arange(merge) * self.k
+        windows = codes[first[..., None] + np.arange(self.k)]
+        tokens = np.where(real[..., None], self.number(windows), PAD)
+        return tokens.reshape(len(starts), -1)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the bases that token ids stand for; specials become runs of N.

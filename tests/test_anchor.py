@@ -25,7 +25,7 @@ from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.window import random_window, whole_window
 from barcodeembed.objectives import OBJECTIVES
 from barcodeembed.objectives.plan import parse_schedule, resolve_settings
-from barcodeembed.sequences.anchor import Anchor, gather_bases, learn_anchor
+from barcodeembed.sequences.anchor import Anchor, Places, gather_bases, learn_anchor
 from barcodeembed.tokenizer import AMBIGUOUS, PAD, encode_bases
 from barcodeembed.training.batches import Batches
 from barcodeembed.training.corpus import Corpus
@@ -78,6 +78,12 @@ def locate(anchor: Anchor, barcodes: list[str]) -> np.ndarray:
     lengths = np.array([len(b) for b in barcodes])
     codes = np.concatenate([encode_bases(b) for b in barcodes])
     return anchor.locate(gather_bases(codes, np.cumsum(lengths) - lengths, lengths), lengths)
+
+
+def align(anchor: Anchor, barcodes: list[str]) -> Places:
+    lengths = np.array([len(b) for b in barcodes])
+    codes = np.concatenate([encode_bases(b) for b in barcodes])
+    return anchor.align(gather_bases(codes, np.cumsum(lengths) - lengths, lengths), lengths)
 
 
 def test_places_are_found_without_being_told(marker):
@@ -141,31 +147,84 @@ def test_learning_is_the_same_for_the_same_corpus(marker):
     np.testing.assert_array_equal(again.weights, anchor.weights)
 
 
+def test_insertions_and_deletions_are_followed(marker):
+    barcodes, _, _, anchor = marker
+    rng = np.random.default_rng(2)
+    right = []
+    for number, bases in enumerate(barcodes[:120]):
+        first = locate(anchor, [bases])[0]
+        cut, size = int(rng.integers(80, len(bases) - 80)), int(rng.integers(1, 7))
+        truth = first + np.arange(len(bases))
+        if number % 2:
+            changed = bases[:cut] + bases[cut + size :]
+            truth = np.delete(truth, np.arange(cut, cut + size))
+        else:
+            changed = bases[:cut] + "".join(rng.choice(list("ACGT"), size)) + bases[cut:]
+            truth = np.insert(truth, cut, np.full(size, -999))
+        found = align(anchor, [changed]).expand(len(changed))[0]
+        right.append((found == truth)[truth != -999].mean())
+    assert np.mean(right) > 0.97
+
+
+def test_most_barcodes_have_no_change_and_a_change_stays(marker):
+    barcodes, _, _, anchor = marker
+    places = align(anchor, barcodes)
+    assert (places.counts_B == 0).mean() > 0.95
+    np.testing.assert_array_equal(places.first_B, locate(anchor, barcodes))
+
+
+def test_places_are_taken_and_expanded():
+    places = Places(
+        np.array([5, -3, 0]), np.array([0, 2, 1]), np.array([2, 4, 1]), np.array([3, -1, 2])
+    )
+    expected = [[5, 6, 7, 8, 9], [-3, -2, 2, 3, 3], [0, 3, 4, 5, 6]]
+    assert places.expand(5).tolist() == expected
+    order = np.array([2, 1, 1, 0])
+    assert places.take(order).expand(5).tolist() == [expected[i] for i in order]
+    joined = Places.join([places.take(np.array([0])), places.take(np.array([1, 2]))])
+    assert joined.expand(3).tolist() == [row[:3] for row in expected]
+    assert len(Places.join([])) == 0
+
+
 @pytest.mark.parametrize("place", [-7, -1, 0, 1, 5, 12, 300])
 def test_a_window_begins_at_a_multiple_of_k(place):
-    lengths, places = np.array([200]), np.array([place])
-    window = whole_window(lengths, places, 6, 66)
-    (first,), (position,), (count,) = window.first_B, window.position_B, window.counts_B
-    assert place + first == 6 * position and 0 <= first < 6 + max(-place, 0)
-    assert first + 6 * count <= 200 and position + count <= 66
-    # One token more would begin before the barcode or the marker, or end after either.
-    assert first < 6 or place + first == 0
-    assert first + 6 * (count + 1) > 200 or position + count == 66
+    window = whole_window(np.array([200]), place + np.arange(200)[None], 6, 66)
+    (count,) = window.counts_B
+    starts, positions = window.starts_BT[0, :count], window.positions_BT[0, :count]
+    assert (place + starts == 6 * positions).all()
+    assert (np.diff(starts) == 6).all() and (np.diff(positions) == 1).all()
+    # All that there are: one more would begin before the barcode or the marker, or end after.
+    assert starts[0] < 6 or place + starts[0] == 0
+    assert starts[-1] + 12 > 200 or positions[-1] == 65
+
+
+def test_a_token_with_an_insertion_or_deletion_is_not_read():
+    places = np.array([[0, 1, 2, 3, 4, 5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19]])
+    window = whole_window(np.array([20]), places, 3, 10)
+    starts = window.starts_BT[0, : window.counts_B[0]].tolist()
+    # Place 8 is 9 bases on: token 2 holds the insertion, token 4 the deletion.
+    assert list(zip(starts, window.positions_BT[0].tolist(), strict=False)) == [
+        (0, 0), (3, 1), (10, 3), (15, 5)
+    ]  # fmt: skip
 
 
 def test_random_windows_are_stretches_of_the_whole_one():
     rng = np.random.default_rng(0)
-    lengths, places = rng.integers(150, 400, 50), rng.integers(-20, 100, 50)
+    lengths = rng.integers(150, 400, 50)
+    places = rng.integers(-20, 100, 50)[:, None] + np.arange(400)
     whole = whole_window(lengths, places, 6, 66)
-    starts = set()
+    begins = set()
     for share in (1.0, 0.5):
         window = random_window(lengths, places, 6, 66, rng, share)
         assert (window.counts_B == round(share * whole.counts_B.min())).all()
-        assert (places + window.first_B == 6 * window.position_B).all()
-        assert (window.position_B >= whole.position_B).all()
-        assert (window.position_B + window.counts_B <= whole.position_B + whole.counts_B).all()
-        starts |= set(window.position_B - whole.position_B)
-    assert len(starts) > 5
+        for row in range(50):
+            all_of_it = whole.starts_BT[row, : whole.counts_B[row]].tolist()
+            first = all_of_it.index(window.starts_BT[row, 0])
+            begins.add(first)
+            stop = first + window.counts_B[row]
+            assert window.starts_BT[row].tolist() == all_of_it[first:stop]
+            assert (window.positions_BT[row] == whole.positions_BT[row, first:stop]).all()
+    assert len(begins) > 5
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +235,7 @@ def anchored(marker) -> tuple[Encoder, Corpus]:
     }  # fmt: skip
     encoder = make_encoder(ModelConfig(**values))
     encoder.set_anchor(anchor)
-    places = locate(anchor, marker[0])
+    places = align(anchor, marker[0])
     return encoder, Corpus(*(getattr(corpus, f) for f in (
         "codes", "starts", "lengths", "labels", "held_out", "train", "fingerprint", "summary",
     )), places)  # fmt: skip
@@ -193,22 +252,23 @@ def test_training_and_inference_cut_the_same_tokens(anchored, marker):
     for row in rows:
         real = batch.tokens_BT[row] != PAD
         assert batch.tokens_BT[row][real].tolist() == tokens[row].tolist()
-        assert batch.positions_BT[row][0] == positions[row]
+        assert batch.positions_BT[row, : len(positions[row])].tolist() == positions[row].tolist()
     starts = set()
     for step in range(8):
         rectangular = batches.batch(step, 0)
         assert (rectangular.tokens_BT != PAD).all()
-        assert (np.diff(rectangular.positions_BT, axis=1) == 1).all()
+        assert (np.diff(rectangular.positions_BT, axis=1) >= 1).all()
         starts |= set(rectangular.positions_BT[:, 0])
     assert len(starts) > 5
 
 
 def test_a_trimmed_barcode_keeps_its_tokens_and_their_positions(anchored, marker):
     encoder, _ = anchored
-    whole, first = tokenize(marker[0][:20], encoder.config, encoder.anchor)
-    cut, later = tokenize([b[41:-30] for b in marker[0][:20]], encoder.config, encoder.anchor)
-    for a, i, b, j in zip(whole, first, cut, later, strict=True):
-        assert b.tolist() == a[j - i : j - i + len(b)].tolist()
+    whole, places = tokenize(marker[0][:20], encoder.config, encoder.anchor)
+    cut, others = tokenize([b[41:-30] for b in marker[0][:20]], encoder.config, encoder.anchor)
+    for a, p, b, q in zip(whole, places, cut, others, strict=True):
+        at = dict(zip(p.tolist(), a.tolist(), strict=True))
+        assert len(b) > 60 and b.tolist() == [at[position] for position in q.tolist()]
 
 
 def test_what_lies_outside_the_marker_changes_no_vector(anchored, marker):
@@ -253,8 +313,9 @@ def test_views_of_an_anchored_model_keep_their_places(anchored):
     whole = batches.whole(batch.rows)
     view = Views(errors=0, ambiguous=0, keep=0.5).draw(batch, config, np.random.default_rng(0))
     for row in range(8):
-        at = view["positions"][row] - whole.positions_BT[row, 0]
-        assert (view["tokens"][row] == whole.tokens_BT[row, at]).all()
+        at = dict(zip(whole.positions_BT[row], whole.tokens_BT[row], strict=True))
+        shown = zip(view["positions"][row], view["tokens"][row], strict=True)
+        assert all(at[position] == token for position, token in shown)
     with pytest.raises(TrainingError, match="one strand"):
         Views(reverse=True).draw(batch, config, np.random.default_rng(0))
 
@@ -265,10 +326,11 @@ def test_objectives_tell_the_encoder_the_positions(name, anchored, tmp_path):
     encoder, corpus = anchored
     config = encoder.config
     batches = Batches(corpus, config.tokenizer, size=4, parts=1, max_tokens=20, seed=0)
+    further = corpus.places.take(np.arange(4)).expand(LENGTH) + 160
     batch = batches._cut(
-        np.arange(4), random_window(corpus.lengths[:4], corpus.places[:4] + 160, 4, 60,
-                                    np.random.default_rng(0)),
-    )  # fmt: skip
+        np.arange(4),
+        random_window(corpus.lengths[:4], further, 4, 60, np.random.default_rng(0)),
+    )
     encoder.zero_grad()
     save_model(tmp_path / "teacher", encoder, {})
     teacher = {"distill.teacher": tmp_path / "teacher"} if name == "distill" else {}
@@ -313,12 +375,12 @@ def test_merged_tokens_are_the_same_in_training_views_and_inference(anchored, ma
     for row in range(8):
         real = batch.tokens_BT[row] != PAD
         assert batch.tokens_BT[row][real].tolist() == tokens[row].tolist()
-        assert batch.positions_BT[row, 0] == positions[row]
+        assert batch.positions_BT[row, : len(positions[row])].tolist() == positions[row].tolist()
         place = locate(encoder.anchor, [marker[0][row]])[0]
-        assert (place + batch.first_B[row]) == 8 * positions[row]
-        whole = tokens[row].reshape(-1, 2)
-        at = view["positions"][row] - positions[row]
-        assert view["tokens"][row].reshape(-1, 2).tolist() == whole[at].tolist()
+        assert (place + batch.first_B[row]) == 8 * positions[row][0]
+        at = dict(zip(positions[row].tolist(), tokens[row].reshape(-1, 2).tolist(), strict=True))
+        pairs = view["tokens"][row].reshape(-1, 2).tolist()
+        assert pairs == [at[position] for position in view["positions"][row].tolist()]
 
 
 def test_a_merging_model_embeds_alone_as_in_company_and_learns(anchored, marker, tmp_path):
@@ -350,11 +412,11 @@ def test_places_are_kept_beside_the_run(marker, tmp_path):
     assert told[-1] == len(corpus.lengths)
     again = located(corpus, anchor, tmp_path / "places", lambda done, total: told.append(0))
     assert told[-1] != 0
-    np.testing.assert_array_equal(found.places, again.places)
-    other = Anchor(anchor.places + 7, anchor.weights, anchor.length)
-    assert not np.array_equal(
-        located(corpus, other, tmp_path / "places").places, found.places
-    )
+    np.testing.assert_array_equal(found.places.first_B, again.places.first_B)
+    np.testing.assert_array_equal(found.places.bases_N, again.places.bases_N)
+    other = located(corpus, Anchor(anchor.places + 7, anchor.weights, anchor.length),
+                    tmp_path / "places")  # fmt: skip
+    assert not np.array_equal(other.places.first_B, found.places.first_B)
 
 
 @pytest.fixture(scope="module")

@@ -131,11 +131,11 @@ def _batches(
         # An anchored encoder reads every barcode at its own place.
         highest = 1 if rng is None or encoder.anchor else encoder.config.k
         offsets = np.zeros(len(rows), int) if rng is None else rng.integers(0, highest, len(rows))
-        tokens, first = tokenize(
+        tokens, places = tokenize(
             [barcodes[row][offset:] for row, offset in zip(rows, offsets, strict=True)],
             encoder.config, encoder.anchor,
         )  # fmt: skip
         longest = max(map(len, tokens)) // encoder.config.merge
         width = -(-longest // _BUCKET) * _BUCKET  # few shapes: kernels are reused
-        batch, positions = pad(tokens, first, (len(rows), width), encoder.config)
+        batch, positions = pad(tokens, places, (len(rows), width), encoder.config.merge)
         yield rows, torch.from_numpy(batch), torch.from_numpy(positions)

@@ -118,16 +118,12 @@ class Distillation(MaskedAutoencoder):
         return (distances_BV * read_BV).sum() / read_BV.sum().clamp(min=1)
 
     def _teacher_tokens(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-        """Cut the same stretch of bases into the teacher's tokens; return their positions too."""
-        config = self.teacher.config
-        window = whole_window(
-            (batch.tokens_BT != PAD).sum(1) * self.config.k,
-            batch.positions_BT[:, 0] * self.config.k if config.anchored else None,
-            config.k, config.max_tokens,
-        )  # fmt: skip
-        starts_B = batch.corpus.starts[batch.rows] + batch.first_B + window.first_B
-        tokens_BT = config.tokenizer.encode_windows(batch.corpus.codes, starts_B, window.counts_B)
-        return tokens_BT, window.positions(tokens_BT.shape[1], config.max_tokens)
+        """Return the teacher's own tokens of the whole barcodes, and their positions."""
+        config, corpus = self.teacher.config, batch.corpus
+        window = whole_window(batch.lengths_B, batch.places(), config.k, config.max_tokens)
+        starts_BT = corpus.starts[batch.rows][:, None] + window.starts_BT
+        tokens_BT = config.tokenizer.encode_at(corpus.codes, starts_BT, window.counts_B)
+        return tokens_BT, window.positions_BT
 
 
 def _cosine_distance(ours: Tensor, theirs: Tensor) -> Tensor:

@@ -3,14 +3,16 @@
 Barcodes of a coding marker hardly differ in length between their ends, but begin and end where
 primers and trimming left them. Each 5-mer is commonest at certain places of the marker; the 5-mers
 of a barcode vote for the place of its first base, and the place with the most votes is its own. So
-barcodes get one system of coordinates, at the cost of a table look-up and without an alignment,
-and a fragment the same places as the whole. Learnt by turns: places from votes, votes from places.
-Where a marker has many insertions and deletions, the votes scatter: `agreement` tells.
-Shapes: B barcodes, L bases, K 5-mers of a barcode, V votes of a 5-mer.
+barcodes get one system of coordinates, at the cost of a table look-up, and a fragment the same
+places as the whole. Where bases were inserted or left out, later 5-mers vote for another place;
+Viterbi's algorithm follows them. Learnt by turns: places from votes, votes from places. Where a
+marker has no fixed places at all, the votes scatter: `agreement` tells. Shapes: B barcodes,
+L bases, K 5-mers of a barcode, V votes of a 5-mer, S shifts, N changes of shift.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +33,16 @@ _ROUNDS = 3
 _LONGEST = 2_000
 _PRIOR = 30.0
 _AT_ONCE = 128
+
+#: Insertions and deletions are followed up to this many bases; most of COI's are of one codon.
+_REACH = 12
+
+#: What a change of shift costs, in votes (log-odds); three or four 5-mers outvote it.
+_CHANGE = 12.0
+
+#: Votes by which another shift must lead in a block of 5-mers for a closer look at a barcode.
+_DOUBT = 4.0
+_BLOCK = 32
 
 #: A place belongs to the marker where a tenth as many barcodes reach as anywhere.
 _COVERED = 0.1
@@ -76,6 +88,39 @@ class Anchor:
         votes = np.where((place >= lowest_B1) & (place <= highest_B1), votes, -1.0)
         return np.where(votes.max(1) > 0, place[votes.argmax(1)], 0)
 
+    def align(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> Places:
+        """Return the place of every base, insertions and deletions followed.
+
+        The path with the most votes, each change of shift costing `_CHANGE`. Only barcodes of
+        which some stretch votes for another shift than the whole are looked at so closely.
+        """
+        found = [
+            self._align(codes_BL[i : i + _AT_ONCE], lengths_B[i : i + _AT_ONCE])
+            for i in range(0, len(codes_BL), _AT_ONCE)
+        ]
+        return Places.join(found)
+
+    def _align(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> Places:
+        place_B = self._locate(codes_BL, lengths_B)
+        kmers_BK = overlapping_kmers(codes_BL, _K)
+        shift_BKV = self.places[kmers_BK] - np.arange(kmers_BK.shape[1])[:, None]
+        shift_BKV = shift_BKV - place_B[:, None, None]
+        near_BKV = np.abs(shift_BKV) <= _REACH
+        votes_BKV = np.where(near_BKV, self.weights[kmers_BK], 0)
+        column_BKV = np.where(near_BKV, shift_BKV + _REACH, 0)
+        blocks = _sum_votes(votes_BKV, column_BKV, _BLOCK)
+        doubtful = (blocks.max(2) - blocks[:, :, _REACH]).max(1, initial=0) > _DOUBT
+        rows = np.flatnonzero(doubtful)
+        path_NK = _best_path(_sum_votes(votes_BKV[rows], column_BKV[rows], 1))
+        # A 5-mer's shift is its first base's; after a change, so is that of its later bases.
+        inside_NK = np.arange(1, path_NK.shape[1]) <= (lengths_B[rows] - _K)[:, None]
+        at, base = np.nonzero((np.diff(path_NK, axis=1) != 0) & inside_NK)
+        first_B = place_B.copy()
+        first_B[rows] += path_NK[:, 0] if path_NK.size else 0
+        counts_B = np.zeros(len(place_B), np.int64)
+        np.add.at(counts_B, rows[at], 1)
+        return Places(first_B, counts_B, base + 1, path_NK[at, base + 1] - path_NK[at, base])
+
     def agreement(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> float:
         """Return the share of barcodes whose two halves are located where the whole puts them.
 
@@ -87,6 +132,80 @@ class Anchor:
         return float(
             (self.locate(first_BL, lengths_B) == self.locate(second_BL, lengths_B)).mean()
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where in the marker the bases of barcodes lie.
+
+    ``first_B`` is the place of each barcode's first base, ``counts_B`` the number of its changes of
+    shift; all changes in order are ``bases_N``, where one happens, and ``shifts_N``, by how much
+    later bases lie further on. All int64.
+    """
+
+    first_B: np.ndarray
+    counts_B: np.ndarray
+    bases_N: np.ndarray
+    shifts_N: np.ndarray
+
+    @classmethod
+    def join(cls, parts: Sequence[Places]) -> Places:
+        """Put the places of several batches together."""
+        names = ("first_B", "counts_B", "bases_N", "shifts_N")
+        empty = np.zeros(0, np.int64)
+        return cls(*(np.concatenate([empty, *(getattr(p, name) for p in parts)]) for name in names))
+
+    def __len__(self) -> int:
+        return len(self.first_B)
+
+    def take(self, rows: np.ndarray) -> Places:
+        """Return the places of some of the barcodes."""
+        counts_B = self.counts_B[rows]
+        begin_B = (self.counts_B.cumsum() - self.counts_B)[rows]
+        within = np.arange(counts_B.sum()) - np.repeat(counts_B.cumsum() - counts_B, counts_B)
+        found = np.repeat(begin_B, counts_B) + within
+        return Places(self.first_B[rows], counts_B, self.bases_N[found], self.shifts_N[found])
+
+    def expand(self, width: int) -> np.ndarray:
+        """Return the place of every base, int64 (B, width)."""
+        steps_BL = np.ones((len(self), width), np.int64)
+        steps_BL[:, :1] = self.first_B[:, None]
+        rows = np.repeat(np.arange(len(self)), self.counts_B)
+        inside = self.bases_N < width
+        np.add.at(steps_BL, (rows[inside], self.bases_N[inside]), self.shifts_N[inside])
+        return steps_BL.cumsum(1)
+
+
+def _sum_votes(votes_BKV: np.ndarray, column_BKV: np.ndarray, block: int) -> np.ndarray:
+    """Sum votes by shift over blocks of 5-mers, float32 (B, blocks, S)."""
+    B, K, _ = votes_BKV.shape
+    blocks, width = -(-K // block), 2 * _REACH + 1
+    row_BK1 = (np.arange(B)[:, None] * blocks + np.arange(K) // block)[:, :, None]
+    sums = np.bincount(
+        (row_BK1 * width + column_BKV).reshape(-1), votes_BKV.reshape(-1),
+        minlength=B * blocks * width,
+    )  # fmt: skip
+    return sums.reshape(B, blocks, width).astype(np.float32)
+
+
+def _best_path(votes_NKS: np.ndarray) -> np.ndarray:
+    """Return the shifts, int64 (N, K), of the path with the most votes less the cost of changes."""
+    N, K, S = votes_NKS.shape
+    score_NS = np.where(np.arange(S) == _REACH, 0.0, -_CHANGE) + np.zeros((N, 1))
+    stays = np.empty((K, N, S), bool)
+    best = np.empty((K, N), np.int64)
+    every = np.arange(N)
+    for k in range(K):
+        best[k] = score_NS.argmax(1) if N else 0
+        changed_N1 = score_NS[every, best[k]][:, None] - _CHANGE
+        stays[k] = score_NS >= changed_N1
+        score_NS = np.where(stays[k], score_NS, changed_N1) + votes_NKS[:, k]
+    path_NK = np.empty((N, K), np.int64)
+    now_N = score_NS.argmax(1) if N else every
+    for k in range(K - 1, -1, -1):
+        path_NK[:, k] = now_N
+        now_N = np.where(stays[k, every, now_N], now_N, best[k])
+    return path_NK - _REACH
 
 
 def learn_anchor(codes: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Anchor:

@@ -46,10 +46,10 @@ class Batch:
         """The length of each whole barcode, in bases."""
         return self.corpus.lengths[self.rows]
 
-    @property
-    def places_B(self) -> np.ndarray | None:
-        """The place of each barcode's first base in the marker, where the corpus has them."""
-        return None if self.corpus.places is None else self.corpus.places[self.rows]
+    def places(self) -> np.ndarray | None:
+        """Return the place of every base in the marker, int64 (B, longest), if they are known."""
+        places = self.corpus.places
+        return None if places is None else places.take(self.rows).expand(int(self.lengths_B.max()))
 
     def bases(self) -> np.ndarray:
         """Return the base codes of the whole barcodes, uint8 (B, longest), ambiguous past the end.
@@ -115,19 +115,17 @@ class Batches:
         return np.random.default_rng((self.seed, _MASK, step, part))
 
     def _extent(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, int, int]:
-        places = self.corpus.places
-        return (
-            self.corpus.lengths[rows], None if places is None else places[rows],
-            self.tokenizer.k * self.merge, self.max_tokens,
-        )  # fmt: skip
+        lengths_B, places_BL = self.corpus.lengths[rows], None
+        if self.corpus.places is not None:
+            places_BL = self.corpus.places.take(rows).expand(int(lengths_B.max()))
+        return lengths_B, places_BL, self.tokenizer.k * self.merge, self.max_tokens
 
     def _cut(self, rows: np.ndarray, window: Window) -> Batch:
-        tokens_BT = self.tokenizer.encode_windows(
-            self.corpus.codes, self.corpus.starts[rows] + window.first_B,
-            window.counts_B * self.merge,
+        tokens_BT = self.tokenizer.encode_at(
+            self.corpus.codes, self.corpus.starts[rows][:, None] + window.starts_BT,
+            window.counts_B, self.merge,
         )  # fmt: skip
-        positions_BT = window.positions(tokens_BT.shape[1] // self.merge, self.max_tokens)
-        return Batch(self.corpus, rows, tokens_BT, positions_BT, window.first_B)
+        return Batch(self.corpus, rows, tokens_BT, window.positions_BT, window.starts_BT[:, 0])
 
     def _part(self, rows: np.ndarray, part: int) -> np.ndarray:
         """Deal a batch out, kin staying together."""
@@ -169,7 +167,10 @@ class Batches:
         """Return, for each row, the mean length of its group, told apart from other groups'."""
         lengths = self.corpus.lengths[rows].astype(float)
         if self.corpus.places is not None:
-            lengths = whole_window(*self._extent(rows)).counts_B.astype(float)
+            # What lies within the marker counts.
+            end = self.max_tokens * self.merge * self.tokenizer.k
+            first = self.corpus.places.first_B[rows]
+            lengths = np.minimum(first + lengths, end) - np.maximum(first, 0)
         _, number, counts = np.unique(group, return_inverse=True, return_counts=True)
         means = np.bincount(number, lengths) / counts
         return means[number] + 1e-7 * number

@@ -13,6 +13,7 @@ import numpy as np
 from barcodeembed.errors import InputError, TrainingError
 from barcodeembed.files import replace_directory
 from barcodeembed.manifest import digest_file, open_bundle, read_json, write_json, write_manifest
+from barcodeembed.sequences.anchor import Places
 from barcodeembed.sequences.cleaning import clean
 from barcodeembed.taxonomy.names import bin_of
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
@@ -38,8 +39,8 @@ class Corpus:
     """Encoded barcodes: ``codes`` uint8 (total,), ``starts`` and ``lengths`` int64 (rows,).
 
     ``labels`` int32 (rows, LABELS) numbers the taxa of each rank from 0; -1 is unknown.
-    ``held_out`` and ``train`` are the rows for validation and for learning. ``places`` int64
-    (rows,) says where in the marker each begins, for an anchored model.
+    ``held_out`` and ``train`` are the rows for validation and for learning. ``places``
+    say where in the marker they lie, for an anchored model.
     """
 
     codes: np.ndarray
@@ -50,7 +51,7 @@ class Corpus:
     train: np.ndarray
     fingerprint: str
     summary: dict[str, int]
-    places: np.ndarray | None = None
+    places: Places | None = None
 
 
 def encode_corpus(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
 from barcodeembed.files import replace_file
-from barcodeembed.sequences.anchor import Anchor, gather_bases, learn_anchor
+from barcodeembed.sequences.anchor import Anchor, Places, gather_bases, learn_anchor
 from barcodeembed.training.corpus import Corpus
 
 _AT_ONCE = 2_000
@@ -32,17 +32,18 @@ def located(
 ) -> Corpus:  # fmt: skip
     """Return the corpus with the place of every barcode, read from ``path`` if they are there."""
     tables = anchor.places.tobytes() + anchor.weights.tobytes() + corpus.fingerprint.encode()
-    path = path.with_name(f"{path.name}-{hashlib.sha256(tables).hexdigest()[:16]}.npy")
+    path = path.with_name(f"{path.name}-{hashlib.sha256(tables).hexdigest()[:16]}.npz")
     count = len(corpus.lengths)
     if not path.exists():
-        places = np.empty(count, np.int64)
+        found = []
         for start in range(0, count, _AT_ONCE):
             rows = np.arange(start, min(start + _AT_ONCE, count))
-            places[rows] = anchor.locate(*_bases(corpus, rows))
+            found.append(anchor.align(*_bases(corpus, rows)))
             progress(int(rows[-1]) + 1, count)
         with replace_file(path) as stream:
-            np.save(stream, places)
-    return replace(corpus, places=np.load(path))
+            np.savez(stream, **asdict(Places.join(found)))
+    with np.load(path) as kept:
+        return replace(corpus, places=Places(**kept))
 
 
 def _bases(corpus: Corpus, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

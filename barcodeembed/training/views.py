@@ -51,7 +51,7 @@ class Views:
 
         ``padded`` says whether some token is padding, which only very short barcodes need.
         """
-        bases_BL, lengths_B = batch.bases(), batch.lengths_B
+        bases_BL, lengths_B, places_BL = batch.bases(), batch.lengths_B, batch.places()
         if self.reverse:
             if config.anchored:
                 raise TrainingError("an anchored model reads one strand; leave out reverse=yes")
@@ -62,24 +62,23 @@ class Views:
         if self.errors:
             bases_BL = _substituted(bases_BL, _rates(self.errors, lengths_B, rng), rng)
         if self.indels:
-            bases_BL, lengths_B = _shifted(
+            bases_BL, lengths_B, found_BL = _shifted(
                 bases_BL, lengths_B, _rates(self.indels, lengths_B, rng), rng
             )
+            if places_BL is not None:
+                places_BL = np.take_along_axis(places_BL, found_BL, 1)
         if self.ambiguous:
             unread_BL = rng.random(bases_BL.shape) < _rates(self.ambiguous, lengths_B, rng)
             bases_BL = np.where(unread_BL, AMBIGUOUS, bases_BL)
         window = random_window(
-            lengths_B, batch.places_B, config.token_bases, config.max_tokens, rng,
+            lengths_B, places_BL, config.token_bases, config.max_tokens, rng,
             rng.uniform(self.shortest, 1),
         )  # fmt: skip
-        starts_B = np.arange(len(lengths_B)) * bases_BL.shape[1] + window.first_B
-        tokens_BT = config.tokenizer.encode_windows(
-            bases_BL.reshape(-1), starts_B, window.counts_B * config.merge
+        rows_B1 = np.arange(len(lengths_B))[:, None] * bases_BL.shape[1]
+        tokens_BT = config.tokenizer.encode_at(
+            bases_BL.reshape(-1), rows_B1 + window.starts_BT, window.counts_B, config.merge
         )
-        width = tokens_BT.shape[1] // config.merge
-        return self._left(
-            tokens_BT, window.positions(width, config.max_tokens), config.merge, rng
-        )
+        return self._left(tokens_BT, window.positions_BT, config.merge, rng)
 
     def _left(
         self, tokens_BT: np.ndarray, positions_BT: np.ndarray, merge: int,
@@ -119,14 +118,18 @@ def _substituted(
 
 def _shifted(
     bases_BL: np.ndarray, lengths_B: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Leave bases out and read others twice, equally often; return the new lengths too."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Leave bases out and read others twice, equally often.
+
+    Returns the bases, the new lengths, and which base each was.
+    """
     draws_BL = rng.random(bases_BL.shape)
     steps_BL = 1 + (draws_BL < rates_B / 2) - (draws_BL > 1 - rates_B / 2)
     places_BL = np.maximum(steps_BL.cumsum(1) - 1, 0)
     inside_BL = places_BL < lengths_B[:, None]
-    found_BL = np.take_along_axis(bases_BL, np.minimum(places_BL, bases_BL.shape[1] - 1), 1)
-    return np.where(inside_BL, found_BL, AMBIGUOUS), inside_BL.sum(1)
+    places_BL = np.minimum(places_BL, bases_BL.shape[1] - 1)
+    found_BL = np.take_along_axis(bases_BL, places_BL, 1)
+    return np.where(inside_BL, found_BL, AMBIGUOUS), inside_BL.sum(1), places_BL
 
 
 def _synonymous(bases_BL: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
