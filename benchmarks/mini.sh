@@ -13,7 +13,7 @@ mkdir -p "$out"
 
 barcodeembed pretrain "$data/reference.tsv.gz" -o "$out/model" --preset tiny --steps 2400 \
     --anchor --evaluate-every 400 --report-every 400 --seed 0
-barcodeembed index build "$data/reference.tsv.gz" -m "$out/model" -o "$out/reference.bix" --whiten 0
+barcodeembed index build "$data/reference.tsv.gz" -m "$out/model" -o "$out/reference.bix"
 
 for queries in val_seen val_unseen_species val_unseen_genus; do
     gzip -dc "$data/$queries.tsv.gz" |
