@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -67,39 +68,54 @@ def encode_corpus(
     of identical barcodes one is kept (BarcodeMAE's recipe), with the taxa on which all that have
     it agree. Bases go straight to disk: memory grows by 40 bytes a record and by its lineages.
     """
-    lengths, digests = array("q"), array("Q")
-    numbers: tuple[array, array] = array("q"), array("q")
-    lineages: dict[Lineage, int] = {}
-    bins: dict[str | None, int] = {None: -1}
-    summary: dict[str, int] = {"records": 0}
     with replace_directory(path, KIND) as bundle:
         with open(bundle / "codes.u8", "wb") as stream:
-            for record, lineage in labelled:
-                summary["records"] += 1
-                barcode = clean(record, max_bases=MAX_BASES)
-                if barcode.unclassifiable:
-                    reason = barcode.unclassifiable
-                    summary[reason] = summary.get(reason, 0) + 1
-                    continue
-                bases = barcode.bases.strip("N")
-                stream.write(encode_bases(bases).tobytes())
-                lengths.append(len(bases))
-                digests.append(_digest(bases))
-                numbers[0].append(lineages.setdefault(lineage, len(lineages)))
-                numbers[1].append(bins.setdefault(bin_of(record.fields), len(bins) - 1))
-                if summary["records"] % 1024 == 0:
-                    progress(summary["records"])
-        lineage_of, cluster_of = (np.frombuffer(column, np.int64) for column in numbers)
-        labels = np.column_stack((_number_taxa(list(lineages), lineage_of), cluster_of))
-        rows, labels = _merge_identical(np.frombuffer(digests, np.uint64), labels)
-        summary["distinct"] = len(rows)
-        summary["labelled"] = int((labels >= 0).any(1).sum())
-        np.save(bundle / "lengths.npy", np.frombuffer(lengths, np.int64))
-        np.save(bundle / "digests.npy", np.frombuffer(digests, np.uint64))
+            columns = _encode_records(labelled, stream, progress)
+        lengths, digests, lineage_of, cluster_of = map(np.array, columns.columns)
+        labels = np.column_stack((_number_taxa(list(columns.lineages), lineage_of), cluster_of))
+        rows, labels = _merge_identical(digests, labels)
+        columns.summary["distinct"] = len(rows)
+        columns.summary["labelled"] = int((labels >= 0).any(1).sum())
+        np.save(bundle / "lengths.npy", lengths)
+        np.save(bundle / "digests.npy", digests)
         np.save(bundle / "rows.npy", rows)
         np.save(bundle / "labels.npy", labels.astype(np.int32))
-        write_json(bundle / "summary.json", summary)
+        write_json(bundle / "summary.json", columns.summary)
         write_manifest(bundle, KIND, FORMAT_VERSION, sources=sources or [])
+
+
+@dataclass(slots=True)
+class _Columns:
+    """What is known of each record kept: length, digest, number of its lineage and of its BIN."""
+
+    columns: tuple[array, ...] = field(default_factory=lambda: tuple(map(array, "qQqq")))
+    lineages: dict[Lineage, int] = field(default_factory=dict)
+    bins: dict[str | None, int] = field(default_factory=lambda: {None: -1})
+    summary: dict[str, int] = field(default_factory=lambda: {"records": 0})
+
+
+def _encode_records(
+    labelled: Iterable[LabelledRecord], stream: IO[bytes], progress: Callable[[int], None]
+) -> _Columns:
+    """Write the base codes of the records that can be learnt from; return the rest of them."""
+    made = _Columns()
+    lengths, digests, lineage_of, cluster_of = made.columns
+    for record, lineage in labelled:
+        made.summary["records"] += 1
+        barcode = clean(record, max_bases=MAX_BASES)
+        if barcode.unclassifiable:
+            reason = barcode.unclassifiable
+            made.summary[reason] = made.summary.get(reason, 0) + 1
+            continue
+        bases = barcode.bases.strip("N")
+        stream.write(encode_bases(bases).tobytes())
+        lengths.append(len(bases))
+        digests.append(_digest(bases))
+        lineage_of.append(made.lineages.setdefault(lineage, len(made.lineages)))
+        cluster_of.append(made.bins.setdefault(bin_of(record.fields), len(made.bins) - 1))
+        if made.summary["records"] % 1024 == 0:
+            progress(made.summary["records"])
+    return made
 
 
 def open_corpus(path: Path, *, verify: bool = True) -> Corpus:
