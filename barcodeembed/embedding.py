@@ -13,10 +13,10 @@ import numpy as np
 from barcodeembed.errors import InputError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.window import whole_window
-from barcodeembed.sequences.anchor import Anchor
+from barcodeembed.sequences.anchor import Anchor, gather_bases
 from barcodeembed.sequences.cleaning import MIN_BASES, clean
 from barcodeembed.sequences.records import SequenceRecord
-from barcodeembed.tokenizer import AMBIGUOUS, PAD, UNKNOWN, encode_bases
+from barcodeembed.tokenizer import PAD, UNKNOWN, encode_bases
 
 #: Lengths are padded up to a multiple of this many tokens, so that few shapes occur.
 _BUCKET = 16
@@ -144,7 +144,8 @@ def tokenize(
     positions = tokens.copy()
     for numbers in _like_lengths(codes):
         lengths = np.array([len(codes[i]) for i in numbers], np.int64)
-        rows = _rows([codes[i] for i in numbers], int(lengths[0]))
+        joined = np.concatenate([codes[i] for i in numbers])
+        rows = gather_bases(joined, lengths.cumsum() - lengths, lengths)
         places = anchor.align(rows, lengths).expand(rows.shape[1]) if anchor else None
         window = whole_window(lengths, places, config.token_bases, config.max_tokens)
         starts = np.arange(len(rows))[:, None] * rows.shape[1] + window.starts_BT
@@ -178,14 +179,6 @@ def pad(
         batch[row, : len(found)] = found
         places[row, : len(positions[row])] = positions[row]
     return batch, places
-
-
-def _rows(codes: Sequence[np.ndarray], width: int) -> np.ndarray:
-    """Return base codes as rows of one array, ambiguous past the end."""
-    rows = np.full((len(codes), width), AMBIGUOUS, np.uint8)
-    for row, found in zip(rows, codes, strict=True):
-        row[: len(found)] = found
-    return rows
 
 
 def load_embedder(

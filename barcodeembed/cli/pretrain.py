@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from barcodeembed.cli import options
-from barcodeembed.cli.boundary import Terminated
 from barcodeembed.cli.console import console
+from barcodeembed.cli.stopping import train
 
 if TYPE_CHECKING:
     from barcodeembed.model.config import ModelConfig
@@ -24,7 +20,7 @@ if TYPE_CHECKING:
     from barcodeembed.objectives.plan import Plan, Settings
     from barcodeembed.training.corpus import Corpus
     from barcodeembed.training.distributed import Processes
-    from barcodeembed.training.loop import Progress, Recipe, Trainer
+    from barcodeembed.training.loop import Recipe, Trainer
 
 _PRESETS = ("tiny", "small", "base", "barcodemae")
 _DEFAULT_EPOCHS = 20.0
@@ -236,7 +232,7 @@ def pretrain(
         if resume and trainer.resume():
             console.say(f"resuming at step {trainer.step:,} of {recipe.steps:,}")
         _announce(trainer, data, recipe)
-        complete = _train(
+        complete = train(
             trainer, max_minutes, report_every=report_every, evaluate_every=evaluate_every,
             checkpoint_every=checkpoint_every,
         )  # fmt: skip
@@ -386,55 +382,3 @@ def _announce(trainer: Trainer, data: Corpus, recipe: Recipe) -> None:
         f"{describe_plan(recipe.plan)}, {recipe.steps:,} steps of {recipe.batch_size} on "
         f"{trainer.device.type} in {recipe.precision}"
     )
-
-
-@contextmanager
-def _stop_requests() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM, so that the loop can end after a step; a second one strikes."""
-    caught: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def catch(number, frame) -> None:
-        if caught:
-            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
-        caught.append(number)
-
-    for number in before:
-        signal.signal(number, catch)
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _train(trainer: Trainer, max_minutes: float | None, **every: int) -> bool:
-    """Run the loop under a progress bar; True once the run is complete.
-
-    A stop that was asked for leaves a checkpoint first and is then raised as what it was.
-    """
-    deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else float("inf")
-    with (
-        _stop_requests() as caught,
-        console.progress("pretraining", trainer.recipe.steps) as told,
-    ):
-
-        def report(progress: Progress) -> None:
-            metrics = progress.metrics
-            text = f"loss {metrics['loss']:.4f}  {metrics['sequences_per_second']:.0f} seq/s"
-            if progress.held_out:
-                text += f"  held-out loss {progress.held_out['loss']:.4f}"
-            if console.live:
-                told(progress.step, note=text)
-            else:
-                console.say(f"step {progress.step:,}/{progress.steps:,}  {text}")
-
-        complete = trainer.run(
-            report=report,
-            should_stop=lambda: bool(caught) or time.monotonic() > deadline,
-            **every,
-        )
-    if caught and not complete:
-        console.say(f"checkpoint at step {trainer.step:,}; --resume goes on from it")
-        raise KeyboardInterrupt if caught[0] == signal.SIGINT else Terminated
-    return complete

@@ -18,11 +18,11 @@ _CHOICES = {
 #: Of torch; BERT's is 1e-12.
 _NORM_EPSILON = 1e-5
 
+#: Settings that the first bundles had not, at the values that these were made with.
 _YOUNGER = {"norm_epsilon": _NORM_EPSILON, "anchored": False, "merge": 1}
 
 #: An anchored model takes what is longer than it reads: a whole gene, a mitochondrial contig.
 _LONGEST_ANCHORED = 20_000
-
 
 _COUNTS = ("k", "width", "layers", "heads", "feed_forward_width", "max_tokens", "merge")
 
@@ -95,7 +95,7 @@ class ModelConfig:
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings; the fingerprints of bundles are taken of them."""
-        # Some are younger than the first bundles, whose fingerprints must stay what they are.
+        # The fingerprints of the first bundles must stay what they are.
         return {name: v for name, v in asdict(self).items() if v != _YOUNGER.get(name, ...)}
 
     @classmethod

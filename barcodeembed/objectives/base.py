@@ -50,6 +50,29 @@ class Objective(nn.Module, ABC):
         """Return ``loss``, a scalar to minimise, and any further scalars worth reporting."""
 
 
+class KmerPrediction(Objective):
+    """Cross-entropy on k-mers, each read off the encoder's own feature at some flat place.
+
+    ``prepare`` gives ``tokens`` and ``positions`` to read, ``padded``, and the places and classes
+    that are ``predicted``.
+    """
+
+    #: Whether a token sees those before it alone.
+    causal: ClassVar[bool] = False
+
+    def __init__(self, config: ModelConfig, options: Any, corpus: Corpus) -> None:
+        super().__init__(config, options, corpus)
+        self.head = kmer_head(config)
+
+    def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
+        features_BTD = token_features(
+            encoder, inputs["tokens"], inputs["positions"],
+            causal=self.causal, padded=inputs["padded"],
+        )  # fmt: skip
+        predicted_ND = features_BTD.flatten(0, 1)[inputs["predicted"]]
+        return token_losses(self.head(predicted_ND), inputs["classes"])
+
+
 def padded(tokens_BT: np.ndarray) -> bool:
     """Tell whether any place is padding: without it attention needs no mask."""
     return bool((tokens_BT == PAD).any())

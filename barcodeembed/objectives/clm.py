@@ -2,7 +2,7 @@
 
 The weights are the encoder's own; only the attention mask differs from inference. It stands
 beside ``maelm`` as the comparison, and before it in the biphasic schedule of arXiv 2507.00994.
-Shapes: B sequences, T tokens, N targets.
+Shapes: B sequences, T tokens.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
-from barcodeembed.model.encoder import Encoder
-from barcodeembed.objectives.base import Inputs, Objective, kmer_head, token_losses
+from barcodeembed.objectives.base import Inputs, KmerPrediction, padded
 from barcodeembed.tokenizer import PAD
 from barcodeembed.training.batches import Batch
 from barcodeembed.training.corpus import Corpus
 from barcodeembed.training.masking import targets
 
 
-class CausalLanguageModel(Objective):
+class CausalLanguageModel(KmerPrediction):
     """Cross-entropy on the next unambiguous k-mer."""
+
+    causal = True
 
     @dataclass(frozen=True, slots=True)
     class Options:
@@ -33,7 +33,6 @@ class CausalLanguageModel(Objective):
         super().__init__(config, options, corpus)
         if config.class_token:
             raise TrainingError("clm needs mean pooling: its class token would see nothing")
-        self.head = kmer_head(config)
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         tokens_BT = batch.tokens_BT
@@ -42,11 +41,7 @@ class CausalLanguageModel(Objective):
         return {
             "tokens": tokens_BT,
             "positions": batch.positions_BT,
+            "padded": padded(tokens_BT),
             "predicted": predicted,
             "classes": classes,
         }
-
-    def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
-        features_BTD, _ = encoder(inputs["tokens"], inputs["positions"], causal=True)
-        before_ND = features_BTD.flatten(0, 1)[inputs["predicted"]]
-        return token_losses(self.head(before_ND), inputs["classes"])

@@ -27,16 +27,13 @@ from barcodeembed.objectives.maelm import MaskedAutoencoder
 from barcodeembed.tokenizer import PAD
 from barcodeembed.training.batches import Batch
 from barcodeembed.training.corpus import Corpus
-from barcodeembed.training.masking import Masking
 
 
 class Distillation(MaskedAutoencoder):
     """Cross-entropy on hidden k-mers, and distance to a teacher that sees them."""
 
     @dataclass(frozen=True, slots=True)
-    class Options(Masking):
-        decoder_layers: int = 2
-        decoder_width: int = 0
+    class Options(MaskedAutoencoder.Options):
         teacher: str = ""
         rebuild: float = 0.1
         features: float = 1.0

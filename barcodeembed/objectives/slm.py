@@ -2,7 +2,7 @@
 
 Di Liello et al., arXiv 2309.08272: masked language modelling without a mask. Which tokens were
 replaced the encoder is not told, so it must both doubt and mend what it reads, as sequencing
-errors ask of it. Shapes: B sequences, T tokens, D width, N targets.
+errors ask of it. Shapes: B sequences, T tokens.
 """
 
 from __future__ import annotations
@@ -10,34 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
-from barcodeembed.model.config import ModelConfig
-from barcodeembed.model.encoder import Encoder
-from barcodeembed.objectives.base import (
-    Inputs,
-    Objective,
-    kmer_head,
-    padded,
-    token_features,
-    token_losses,
-)
+from barcodeembed.objectives.base import Inputs, KmerPrediction, padded
 from barcodeembed.objectives.substitution import Substitution, random_others, replace
 from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import Corpus
 from barcodeembed.training.masking import targets
 
 
-class SwappedLanguageModel(Objective):
+class SwappedLanguageModel(KmerPrediction):
     """Cross-entropy on the original of every k-mer that was replaced by a random other."""
 
     @dataclass(frozen=True, slots=True)
     class Options(Substitution):
         pass
-
-    def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
-        super().__init__(config, options, corpus)
-        self.head = kmer_head(config)
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         tokens_BT = batch.tokens_BT
@@ -50,10 +35,3 @@ class SwappedLanguageModel(Objective):
             "predicted": predicted,
             "classes": classes,
         }
-
-    def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
-        features_BTD = token_features(
-            encoder, inputs["tokens"], inputs["positions"], padded=inputs["padded"]
-        )
-        replaced_ND = features_BTD.flatten(0, 1)[inputs["predicted"]]
-        return token_losses(self.head(replaced_ND), inputs["classes"])

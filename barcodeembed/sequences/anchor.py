@@ -13,7 +13,7 @@ L bases, K 5-mers of a barcode, V votes of a 5-mer, S shifts, N changes of shift
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -44,6 +44,8 @@ _CHANGE = 12.0
 _DOUBT = 4.0
 _BLOCK = 32
 
+_COLUMNS = ("first_B", "counts_B", "bases_N", "shifts_N")
+
 #: A place belongs to the marker where a tenth as many barcodes reach as anywhere.
 _COVERED = 0.1
 
@@ -67,20 +69,27 @@ class Anchor:
         Without a vote it is 0.
         """
         found = [
-            self._locate(codes_BL[i : i + _AT_ONCE], lengths_B[i : i + _AT_ONCE])
+            self._first(*self._votes(codes_BL[i : i + _AT_ONCE]), lengths_B[i : i + _AT_ONCE])
             for i in range(0, len(codes_BL), _AT_ONCE)
         ]
         return np.concatenate(found) if found else np.zeros(0, np.int64)
 
-    def _locate(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:
+    def _votes(self, codes_BL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where each 5-mer's votes put the first base, and their weights, (B, K, V)."""
         kmers_BK = overlapping_kmers(codes_BL, _K)
-        B, K = kmers_BK.shape
+        first_BKV = self.places[kmers_BK] - np.arange(kmers_BK.shape[1])[:, None]
+        return first_BKV, self.weights[kmers_BK]
+
+    def _first(
+        self, first_BKV: np.ndarray, weights_BKV: np.ndarray, lengths_B: np.ndarray
+    ) -> np.ndarray:
+        """Return the place with the most votes of each barcode, (B,)."""
+        B, K, _ = first_BKV.shape
         # Bin s of a barcode holds the votes for a first base at place s - K.
         bins = K + self.length + 1
-        first_BKV = self.places[kmers_BK] - np.arange(K)[:, None] + K
-        bins_BKV = np.arange(B)[:, None, None] * bins + first_BKV
+        bins_BKV = np.arange(B)[:, None, None] * bins + first_BKV + K
         votes = np.bincount(
-            bins_BKV.reshape(-1), self.weights[kmers_BK].reshape(-1), minlength=B * bins
+            bins_BKV.reshape(-1), weights_BKV.reshape(-1), minlength=B * bins
         ).reshape(B, bins)
         place = np.arange(bins) - K
         within = np.minimum(lengths_B, self.length) // 2
@@ -101,12 +110,11 @@ class Anchor:
         return Places.join(found)
 
     def _align(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> Places:
-        place_B = self._locate(codes_BL, lengths_B)
-        kmers_BK = overlapping_kmers(codes_BL, _K)
-        shift_BKV = self.places[kmers_BK] - np.arange(kmers_BK.shape[1])[:, None]
-        shift_BKV = shift_BKV - place_B[:, None, None]
+        first_BKV, weights_BKV = self._votes(codes_BL)
+        place_B = self._first(first_BKV, weights_BKV, lengths_B)
+        shift_BKV = first_BKV - place_B[:, None, None]
         near_BKV = np.abs(shift_BKV) <= _REACH
-        votes_BKV = np.where(near_BKV, self.weights[kmers_BK], 0)
+        votes_BKV = np.where(near_BKV, weights_BKV, 0)
         column_BKV = np.where(near_BKV, shift_BKV + _REACH, 0)
         blocks = _sum_votes(votes_BKV, column_BKV, _BLOCK)
         doubtful = (blocks.max(2) - blocks[:, :, _REACH]).max(1, initial=0) > _DOUBT
@@ -115,11 +123,11 @@ class Anchor:
         # A 5-mer's shift is its first base's; after a change, so is that of its later bases.
         inside_NK = np.arange(1, path_NK.shape[1]) <= (lengths_B[rows] - _K)[:, None]
         at, base = np.nonzero((np.diff(path_NK, axis=1) != 0) & inside_NK)
-        first_B = place_B.copy()
-        first_B[rows] += path_NK[:, 0] if path_NK.size else 0
+        if path_NK.size:
+            place_B[rows] += path_NK[:, 0]
         counts_B = np.zeros(len(place_B), np.int64)
         np.add.at(counts_B, rows[at], 1)
-        return Places(first_B, counts_B, base + 1, path_NK[at, base + 1] - path_NK[at, base])
+        return Places(place_B, counts_B, base + 1, path_NK[at, base + 1] - path_NK[at, base])
 
     def agreement(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> float:
         """Return the share of barcodes whose two halves are located where the whole puts them.
@@ -147,13 +155,23 @@ class Places:
     counts_B: np.ndarray
     bases_N: np.ndarray
     shifts_N: np.ndarray
+    #: Where each barcode's changes begin: summed once, as batches are taken of whole corpora.
+    _begin_B: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_begin_B", self.counts_B.cumsum() - self.counts_B)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return what places are made of again."""
+        return {name: getattr(self, name) for name in _COLUMNS}
 
     @classmethod
     def join(cls, parts: Sequence[Places]) -> Places:
         """Put the places of several batches together."""
-        names = ("first_B", "counts_B", "bases_N", "shifts_N")
         empty = np.zeros(0, np.int64)
-        return cls(*(np.concatenate([empty, *(getattr(p, name) for p in parts)]) for name in names))
+        return cls(*(
+            np.concatenate([empty, *(getattr(part, name) for part in parts)]) for name in _COLUMNS
+        ))  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.first_B)
@@ -161,9 +179,8 @@ class Places:
     def take(self, rows: np.ndarray) -> Places:
         """Return the places of some of the barcodes."""
         counts_B = self.counts_B[rows]
-        begin_B = (self.counts_B.cumsum() - self.counts_B)[rows]
         within = np.arange(counts_B.sum()) - np.repeat(counts_B.cumsum() - counts_B, counts_B)
-        found = np.repeat(begin_B, counts_B) + within
+        found = np.repeat(self._begin_B[rows], counts_B) + within
         return Places(self.first_B[rows], counts_B, self.bases_N[found], self.shifts_N[found])
 
     def expand(self, width: int) -> np.ndarray:

@@ -47,4 +47,4 @@ def bin_of(columns: dict[str, str]) -> str | None:
     'BOLD:AAA0001'
     """
     found = next((columns[name] for name in BIN_COLUMNS if name in columns), "")
-    return tidy_name(found, "bin") or None
+    return tidy_name(found, "bin")

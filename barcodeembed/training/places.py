@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,7 @@ def located(
             found.append(anchor.align(*_bases(corpus, rows)))
             progress(int(rows[-1]) + 1, count)
         with replace_file(path) as stream:
-            np.savez(stream, **asdict(Places.join(found)))
+            np.savez(stream, **Places.join(found).columns())
     with np.load(path) as kept:
         return replace(corpus, places=Places(**kept))
 
