@@ -88,7 +88,7 @@ class Embedder:
 
     @property
     def dimension(self) -> int:
-        return self.model.config.width
+        return self.model.config.dimension
 
     @property
     def max_bases(self) -> int:
@@ -147,9 +147,11 @@ def tokenize(
         joined = np.concatenate([codes[i] for i in numbers])
         rows = gather_bases(joined, lengths.cumsum() - lengths, lengths)
         places = anchor.align(rows, lengths).expand(rows.shape[1]) if anchor else None
-        window = whole_window(lengths, places, config.token_bases, config.max_tokens)
-        starts = np.arange(len(rows))[:, None] * rows.shape[1] + window.starts_BT
-        found = config.tokenizer.encode_at(rows.reshape(-1), starts, window.counts_B, config.merge)
+        window = whole_window(lengths, places, config.k, config.merge, config.max_tokens)
+        found = config.tokenizer.encode_at(
+            rows.reshape(-1), np.arange(len(rows)) * rows.shape[1], window.starts_BTM,
+            window.counts_B,
+        )  # fmt: skip
         for row, i in enumerate(numbers):
             tokens[i] = found[row, : window.counts_B[row] * config.merge]
             positions[i] = window.positions_BT[row, : window.counts_B[row]]

@@ -75,19 +75,23 @@ class KmerTokenizer:
         ``counts`` its number of tokens, both int64 (B,). Returns int64 (B, max(counts)), padded.
         """
         width = int(counts.max(initial=1))
-        return self.encode_at(codes, starts[:, None] + np.arange(width) * self.k, counts)
+        places = np.broadcast_to(np.arange(width) * self.k, (len(starts), width))
+        return self.encode_at(codes, starts, places[..., None], counts)
 
     def encode_at(
-        self, codes: np.ndarray, starts: np.ndarray, counts: np.ndarray, merge: int = 1
+        self, codes: np.ndarray, firsts: np.ndarray, starts: np.ndarray, counts: np.ndarray
     ) -> np.ndarray:
-        """Number the k-mers that begin at the first ``counts`` (B,) of ``starts``, int64 (B, T).
+        """Number the k-mers that begin at given bases of many sequences.
 
-        ``merge`` k-mers follow one another from every start. Returns int64 (B, T * merge), padded.
+        ``firsts`` (B,) says where in ``codes`` each sequence begins, ``starts`` (B, T, M) at which
+        of its bases its k-mers do, M of them to a token, -1 where one is missing: it is unknown.
+        Returns int64 (B, T * M), padding from the ``counts`` (B,)-th token on.
         """
         real = np.arange(starts.shape[1]) < counts[:, None]
-        first = np.where(real, starts, 0)[..., None] + np.arange(merge) * self.k
-        windows = codes[first[..., None] + np.arange(self.k)]
-        tokens = np.where(real[..., None], self.number(windows), PAD)
+        there = real[..., None] & (starts >= 0)
+        begins = np.where(there, firsts[:, None, None] + starts, 0)
+        tokens = self.number(codes[begins[..., None] + np.arange(self.k)])
+        tokens = np.where(there, tokens, np.where(real[..., None], UNKNOWN, PAD))
         return tokens.reshape(len(starts), -1)
 
     def decode(self, tokens: Sequence[int]) -> str:

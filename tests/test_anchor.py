@@ -26,7 +26,7 @@ from barcodeembed.model.window import random_window, whole_window
 from barcodeembed.objectives import OBJECTIVES
 from barcodeembed.objectives.plan import parse_schedule, resolve_settings
 from barcodeembed.sequences.anchor import Anchor, Places, gather_bases, learn_anchor
-from barcodeembed.tokenizer import AMBIGUOUS, PAD, encode_bases
+from barcodeembed.tokenizer import AMBIGUOUS, PAD, UNKNOWN, KmerTokenizer, encode_bases
 from barcodeembed.training.batches import Batches
 from barcodeembed.training.corpus import Corpus
 from barcodeembed.training.loop import Recipe, Trainer
@@ -188,9 +188,9 @@ def test_places_are_taken_and_expanded():
 
 @pytest.mark.parametrize("place", [-7, -1, 0, 1, 5, 12, 300])
 def test_a_window_begins_at_a_multiple_of_k(place):
-    window = whole_window(np.array([200]), place + np.arange(200)[None], 6, 66)
+    window = whole_window(np.array([200]), place + np.arange(200)[None], 6, 1, 66)
     (count,) = window.counts_B
-    starts, positions = window.starts_BT[0, :count], window.positions_BT[0, :count]
+    starts, positions = window.starts_BTM[0, :count, 0], window.positions_BT[0, :count]
     assert (place + starts == 6 * positions).all()
     assert (np.diff(starts) == 6).all() and (np.diff(positions) == 1).all()
     # All that there are: one more would begin before the barcode or the marker, or end after.
@@ -200,29 +200,50 @@ def test_a_window_begins_at_a_multiple_of_k(place):
 
 def test_a_token_with_an_insertion_or_deletion_is_not_read():
     places = np.array([[0, 1, 2, 3, 4, 5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19]])
-    window = whole_window(np.array([20]), places, 3, 10)
-    starts = window.starts_BT[0, : window.counts_B[0]].tolist()
+    window = whole_window(np.array([20]), places, 3, 1, 10)
+    starts = window.starts_BTM[0, : window.counts_B[0], 0].tolist()
     # Place 8 is 9 bases on: token 2 holds the insertion, token 4 the deletion.
     assert list(zip(starts, window.positions_BT[0].tolist(), strict=False)) == [
         (0, 0), (3, 1), (10, 3), (15, 5)
     ]  # fmt: skip
 
 
+def test_a_merged_token_is_read_as_far_as_there_is_of_it():
+    places = np.array([[4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 22]])
+    window = whole_window(np.array([18]), places, 2, 3, 5)
+    # Tokens of six bases: of the first only its last k-mer, of the third not that with the
+    # deletion, of the last not the one that ends outside the barcode.
+    assert window.counts_B.tolist() == [4]
+    assert window.positions_BT.tolist() == [[0, 1, 2, 3]]
+    assert window.starts_BTM.tolist() == [[[-1, -1, 0], [2, 4, 6], [-1, 9, 11], [13, 15, -1]]]
+
+
+def test_unread_kmers_of_a_token_are_unknown():
+    tokenizer = KmerTokenizer(2)
+    codes = encode_bases("TTTTACGTNC")
+    starts = np.array([[[0, -1], [-1, 4]], [[2, 1], [0, 0]]])
+    tokens = tokenizer.encode_at(codes, np.array([4, 0]), starts, np.array([2, 1]))
+    assert tokens.tolist() == [
+        [*tokenizer.encode("AC"), UNKNOWN, UNKNOWN, UNKNOWN],  # the last holds the N
+        [*tokenizer.encode("TT"), *tokenizer.encode("TT"), PAD, PAD],
+    ]
+
+
 def test_random_windows_are_stretches_of_the_whole_one():
     rng = np.random.default_rng(0)
     lengths = rng.integers(150, 400, 50)
     places = rng.integers(-20, 100, 50)[:, None] + np.arange(400)
-    whole = whole_window(lengths, places, 6, 66)
+    whole = whole_window(lengths, places, 6, 1, 66)
     begins = set()
     for share in (1.0, 0.5):
-        window = random_window(lengths, places, 6, 66, rng, share)
+        window = random_window(lengths, places, 6, 1, 66, rng, share)
         assert (window.counts_B == round(share * whole.counts_B.min())).all()
         for row in range(50):
-            all_of_it = whole.starts_BT[row, : whole.counts_B[row]].tolist()
-            first = all_of_it.index(window.starts_BT[row, 0])
+            all_of_it = whole.starts_BTM[row, : whole.counts_B[row], 0].tolist()
+            first = all_of_it.index(window.starts_BTM[row, 0, 0])
             begins.add(first)
             stop = first + window.counts_B[row]
-            assert window.starts_BT[row].tolist() == all_of_it[first:stop]
+            assert window.starts_BTM[row, :, 0].tolist() == all_of_it[first:stop]
             assert (window.positions_BT[row] == whole.positions_BT[row, first:stop]).all()
     assert len(begins) > 5
 
@@ -329,7 +350,7 @@ def test_objectives_tell_the_encoder_the_positions(name, anchored, tmp_path):
     further = corpus.places.take(np.arange(4)).expand(LENGTH) + 160
     batch = batches._cut(
         np.arange(4),
-        random_window(corpus.lengths[:4], further, 4, 60, np.random.default_rng(0)),
+        random_window(corpus.lengths[:4], further, 4, 1, 60, np.random.default_rng(0)),
     )
     encoder.zero_grad()
     save_model(tmp_path / "teacher", encoder, {})
@@ -377,7 +398,8 @@ def test_merged_tokens_are_the_same_in_training_views_and_inference(anchored, ma
         assert batch.tokens_BT[row][real].tolist() == tokens[row].tolist()
         assert batch.positions_BT[row, : len(positions[row])].tolist() == positions[row].tolist()
         place = locate(encoder.anchor, [marker[0][row]])[0]
-        assert (place + batch.first_B[row]) == 8 * positions[row][0]
+        token, within = divmod(place + batch.first_B[row], 8)
+        assert token == positions[row][0] and within in (0, 4)
         at = dict(zip(positions[row].tolist(), tokens[row].reshape(-1, 2).tolist(), strict=True))
         pairs = view["tokens"][row].reshape(-1, 2).tolist()
         assert pairs == [at[position] for position in view["positions"][row].tolist()]

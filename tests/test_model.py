@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from barcodeembed.embedding import Embedder
+from barcodeembed.embedding import Embedder, normalise
 from barcodeembed.errors import BundleError
 from barcodeembed.model.bundle import ModelBundle, load_model, save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
@@ -27,6 +27,7 @@ VARIANTS = {
     "gated": replace(TINY, feed_forward="geglu"),
     "post-norm": replace(TINY, norm="post", positions="learned"),
     "class token": replace(TINY, pooling="class"),
+    "by place": replace(TINY, pooling="place", vector_width=24),
 }
 
 
@@ -151,6 +152,45 @@ def test_visible_tokens_keep_their_own_positions():
     hidden = torch.full_like(tokens, PAD).scatter(1, kept[None], tokens[:, kept])
     whole, _ = encoder(hidden)
     torch.testing.assert_close(short, whole[:, kept], rtol=1e-4, atol=1e-5)
+
+
+def test_by_place_each_token_has_the_map_of_its_position():
+    """Written out token by token; without blocks nothing else tells the positions."""
+    encoder = make(replace(VARIANTS["by place"], positions="rotary"))
+    features = torch.randn(2, 3, TINY.width)
+    real = torch.tensor([[True, True, True], [True, True, False]])
+    positions = torch.tensor([[0, 5, 431], [7, 2, 0]])
+    maps = encoder.readout.weight.view(24, 432, TINY.width)
+    pooled = encoder.pool(features, real, positions)
+    for row, count in enumerate((3, 2)):
+        mapped = [maps[:, positions[row, t]] @ features[row, t] for t in range(count)]
+        torch.testing.assert_close(pooled[row], sum(mapped) / count, rtol=1e-4, atol=1e-4)
+
+
+def test_place_pooling_starts_near_identity():
+    """With random weights, the more bases two barcodes share, the more alike their vectors."""
+    config = ModelConfig(k=6, width=96, layers=2, heads=2, feed_forward_width=192, merge=3,
+                         positions="learned", pooling="place", max_tokens=22)  # fmt: skip
+    torch.manual_seed(0)
+    maker = Embedder(ModelBundle(Encoder(config).eval(), "test", {}), device="cpu")
+    rng = np.random.default_rng(0)
+    whole = rng.integers(0, 4, 396)
+    copies = [whole]
+    for share in (0.02, 0.1, 0.3, 1.0):
+        copy = whole.copy()
+        sites = rng.permutation(396)[: round(396 * share)]
+        copy[sites] = (copy[sites] + rng.integers(1, 4, len(sites))) % 4
+        copies.append(copy)
+    vectors = normalise(maker.embed(["".join("ACGT"[b] for b in copy) for copy in copies]))
+    similarities = vectors @ vectors[0]
+    assert (np.diff(similarities) < 0).all()
+    assert similarities[1] > 0.9 and similarities[-1] < 0.5
+
+
+@pytest.mark.parametrize("wrong", [{"vector_width": 0, "pooling": "place"}, {"vector_width": 8}])
+def test_a_width_of_vectors_belongs_to_place_pooling(wrong):
+    with pytest.raises(ValueError, match="vector_width"):
+        replace(TINY, **wrong)
 
 
 def test_multiply_adds_count_the_matrix_products():

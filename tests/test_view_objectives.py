@@ -245,6 +245,31 @@ def test_taxonomy_smooths_along_the_tree_and_weighs_by_frequency():
     assert loss.item() == pytest.approx(expected, rel=1e-4)
 
 
+def test_of_too_many_classes_the_sisters_of_the_batch_compete():
+    corpus = make_corpus()
+    full = make("taxonomy", corpus, smoothing=0.2, ranks="family,genus").heads["genus"]
+    few = make("taxonomy", corpus, smoothing=0.2, ranks="family,genus", most_classes=2)
+    few = few.heads["genus"]
+    few.load_state_dict(full.state_dict())
+    genus, family = (corpus.labels[:, LABELS.index(rank)] for rank in ("genus", "family"))
+    drawn = rng(1).normal(size=(6, TINY.width)).astype(np.float32)
+    vectors = F.normalize(torch.from_numpy(drawn), dim=-1)
+    # All families in the batch: all classes compete.
+    every = torch.arange(6)
+    torch.testing.assert_close(few(vectors, every)[0], full(vectors, every)[0])
+    # One family: its genera alone do, and they alone learn.
+    sisters = sorted(set(genus[family == family[genus == 0][0]]))
+    assert 1 < len(sisters) < 6
+    few.zero_grad()
+    loss, _ = few(vectors[:1], torch.tensor([0]))
+    scores = torch.log_softmax(20 * F.normalize(few.directions, dim=-1)[sisters] @ vectors[0], 0)
+    expected = -0.8 * scores[sisters.index(0)] - 0.2 * scores.mean()
+    assert loss.item() == pytest.approx((few.weights[0] * expected).item(), rel=1e-4)
+    loss.backward()
+    learnt = few.directions.grad.abs().sum(1).nonzero()[:, 0].tolist()
+    assert learnt == sisters
+
+
 def test_a_student_like_its_teacher_is_at_no_distance():
     """The teacher's own weights, a projection that changes nothing and every token visible."""
     teacher = load_model(make_teacher()).encoder

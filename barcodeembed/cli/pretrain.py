@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from barcodeembed.training.distributed import Processes
     from barcodeembed.training.loop import Recipe, Trainer
 
-_PRESETS = ("tiny", "small", "base", "barcodemae")
+_PRESETS = ("tiny", "small", "base", "aligned", "barcodemae")
 _DEFAULT_EPOCHS = 20.0
 
 #: Share of barcodes whose halves must agree on their place, for --anchor to pass without a warning.
@@ -88,7 +88,7 @@ def pretrain(
         help="k-mers per token: fewer tokens, for contrastive, supcon and taxonomy.")] = None,
     pooling: Annotated[str | None, typer.Option(
         "--pooling", metavar="NAME", show_default="mean",
-        help="mean (over tokens) or class (its token).")] = None,
+        help="mean (over tokens), place (each by a map of its place's own) or class.")] = None,
     anchor: Annotated[bool, typer.Option(
         "--anchor", help="Read barcodes at their place in the marker, learnt from the corpus.",
     )] = False,
@@ -158,7 +158,7 @@ def pretrain(
         raise typer.BadParameter("give --steps or --epochs, not both")
     options.check_choice("--preset", preset, _PRESETS)
     if pooling is not None:
-        options.check_choice("--pooling", pooling, ("mean", "class"))
+        options.check_choice("--pooling", pooling, ("mean", "place", "class"))
     if not output.name:
         raise typer.BadParameter(f"{output} is no name for a new bundle", param_hint="--output")
     options.refuse_overwriting([output], [*corpus, init])
@@ -177,6 +177,7 @@ def pretrain(
     defaults = PRESETS[preset]
     passes = _DEFAULT_EPOCHS if epochs is None else epochs
     started_from = load_model(init) if init else None
+    anchor = anchor or (defaults.model.anchored and not started_from)
     shape = _given(k=k, merge=merge, pooling=pooling)
     if started_from and (shape or anchor):
         raise TrainingError("--init brings its own shape; --k, --merge, --pooling and --anchor "
@@ -347,7 +348,7 @@ def _anchored_encoder(config: ModelConfig, data: Corpus, seed: int) -> Encoder:
         console.warn("that is little: the barcodes may be of no one marker, or of one without "
                      "fixed places; consider leaving out --anchor")
     torch.manual_seed(seed)
-    most = max(1, learnt.length // config.token_bases)
+    most = -(-learnt.length // config.token_bases)
     # A place of the marker means the same in every barcode: each gets a vector of its own.
     encoder = Encoder(replace(config, anchored=True, positions="learned", max_tokens=most))
     encoder.set_anchor(learnt)

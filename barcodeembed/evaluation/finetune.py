@@ -46,7 +46,7 @@ class Classifier(nn.Module):
         self.encoder = copy.deepcopy(encoder).float()
         self.register_buffer("mean_D", torch.from_numpy(vectors_ND.mean(0)))
         self.register_buffer("scale_D", torch.from_numpy(vectors_ND.std(0).clip(min=1e-6)))
-        self.head = nn.Linear(encoder.config.width, classes)
+        self.head = nn.Linear(encoder.config.dimension, classes)
         generator = torch.Generator().manual_seed(seed)
         nn.init.normal_(self.head.weight, std=0.02, generator=generator)
         nn.init.zeros_(self.head.bias)

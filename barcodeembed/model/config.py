@@ -12,14 +12,14 @@ _CHOICES = {
     "positions": ("learned", "rotary"),
     "feed_forward": ("gelu", "geglu"),
     "norm": ("pre", "post"),
-    "pooling": ("mean", "class"),
+    "pooling": ("mean", "class", "place"),
 }
 
 #: Of torch; BERT's is 1e-12.
 _NORM_EPSILON = 1e-5
 
 #: Settings that the first bundles had not, at the values that these were made with.
-_YOUNGER = {"norm_epsilon": _NORM_EPSILON, "anchored": False, "merge": 1}
+_YOUNGER = {"norm_epsilon": _NORM_EPSILON, "anchored": False, "merge": 1, "vector_width": None}
 
 #: An anchored model takes what is longer than it reads: a whole gene, a mitochondrial contig.
 _LONGEST_ANCHORED = 20_000
@@ -35,8 +35,10 @@ class ModelConfig:
     its share of the ``width``; ``max_tokens`` the longest input, class token not counted;
     ``feed_forward_width`` the inner width (of each half, where gated); ``norm`` before (pre) or
     after (post, as BERT) each sublayer; ``norm_epsilon`` added to the variance there;
-    ``pooling`` over real tokens (mean) or the class token. An ``anchored`` model reads a barcode at
-    its place in the marker (sequences/anchor.py), and of it what lies within ``max_tokens``.
+    ``pooling`` over real tokens, alike (mean) or each through a linear map of its position's own
+    (place), or the class token; ``vector_width`` that of the pooled vector, where it is not the
+    encoder's. An ``anchored`` model reads a barcode at its place in the marker
+    (sequences/anchor.py), and of it what lies within ``max_tokens``.
     """
 
     k: int = 6
@@ -53,6 +55,7 @@ class ModelConfig:
     norm_epsilon: float = _NORM_EPSILON
     anchored: bool = False
     merge: int = 1
+    vector_width: int | None = None
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -70,6 +73,8 @@ class ModelConfig:
             raise ValueError(f"width {self.width} is no multiple of {self.merge} merged k-mers")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is no multiple of {self.heads} heads")
+        if self.vector_width is not None and (self.pooling != "place" or self.vector_width < 1):
+            raise ValueError(f"vector_width is {self.vector_width!r}; place pooling alone has one")
         if self.positions == "rotary" and self.width // self.heads % 2:
             raise ValueError("rotary positions need an even width per head")
 
@@ -80,6 +85,11 @@ class ModelConfig:
     @property
     def class_token(self) -> bool:
         return self.pooling == "class"
+
+    @property
+    def dimension(self) -> int:
+        """The width of the pooled vector."""
+        return self.vector_width or self.width
 
     @property
     def max_bases(self) -> int:
@@ -115,7 +125,8 @@ class ModelConfig:
         matrices = 3 if self.feed_forward == "geglu" else 2
         per_token = 4 * self.width**2 + matrices * self.width * self.feed_forward_width
         attention = 2 * tokens**2 * self.width
-        return self.layers * (tokens * per_token + attention)
+        read_out = self.max_tokens * self.width * self.dimension if self.pooling == "place" else 0
+        return self.layers * (tokens * per_token + attention) + read_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +151,14 @@ PRESETS = {
     ),
     "small": Preset(ModelConfig(), {"decoder_layers": 2}),
     "base": Preset(_BASE, {"decoder_layers": 2}, learning_rate=4e-4, batch_size=256),
+    # A marker of fixed places: few and wide tokens, each read out by its place.
+    "aligned": Preset(
+        ModelConfig(
+            k=6, merge=5, width=320, heads=5, feed_forward_width=1280, max_tokens=22,
+            positions="learned", pooling="place", vector_width=192, anchored=True,
+        ),
+        batch_size=256,
+    ),
     # arXiv 2502.18405 and its code: BERT's post-norm blocks, learned positions, 6 + 6 layers.
     "barcodemae": Preset(
         replace(_BASE, positions="learned", norm="post", max_tokens=512, dropout=0.1),

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.layers import Stack
 from barcodeembed.sequences.anchor import TABLE, Anchor
-from barcodeembed.tokenizer import CLASS, PAD
+from barcodeembed.tokenizer import CLASS, PAD, SPECIAL_TOKENS, UNKNOWN
 
 
 class Encoder(nn.Module):
@@ -25,6 +25,11 @@ class Encoder(nn.Module):
         # residual path: learning leaves its first plateau sooner, and vectors do not collapse
         # into a few directions. BERT's post-norm evens them out at once.
         nn.init.normal_(self.tokens.weight, std=1.0 if config.norm == "pre" else 0.02)
+        if config.pooling == "place":
+            # Then even random weights keep how many bases two barcodes share, and where.
+            self._embed_by_bases()
+            self.readout = nn.Linear(config.max_tokens * config.width, config.dimension, bias=False)
+            nn.init.normal_(self.readout.weight, std=config.width**-0.5)
         if config.anchored:
             self.register_buffer("anchor_places", torch.zeros(TABLE, dtype=torch.int16))
             self.register_buffer("anchor_weights", torch.zeros(TABLE))
@@ -47,9 +52,7 @@ class Encoder(nn.Module):
         """
         merge = self.config.merge
         if positions_BT is None:
-            count = tokens_BT.shape[1] // merge
-            positions_BT = torch.arange(count, device=tokens_BT.device)
-            positions_BT = positions_BT.expand(len(tokens_BT), -1)
+            positions_BT = self._consecutive(tokens_BT)
         if self.config.class_token:
             front = tokens_BT.new_full((len(tokens_BT), merge), CLASS)
             tokens_BT = torch.cat((front, tokens_BT), dim=1)
@@ -60,16 +63,49 @@ class Encoder(nn.Module):
         embedded_BTD = self.tokens(tokens_BT).view(*real_BT.shape, self.config.width)
         return self.stack(embedded_BTD, positions_BT, mask, causal), real_BT
 
-    def pool(self, features_BTD: Tensor, real_BT: Tensor) -> Tensor:
-        """Return one float32 vector per sequence, (B, D): the mean over real tokens, or class."""
+    def pool(self, features_BTD: Tensor, real_BT: Tensor, positions_BT: Tensor) -> Tensor:
+        """Return one float32 vector per sequence, (B, dimension), as the configuration says.
+
+        By place it is the mean over real tokens of their features, each mapped by the matrix of
+        its position: the readout, cut into one block per position.
+        """
         if self.config.class_token:
             return features_BTD[:, 0].float()
         weights = real_BT.unsqueeze(-1).float()
-        return (features_BTD.float() * weights).sum(1) / weights.sum(1).clamp(min=1)
+        counts = weights.sum(1).clamp(min=1)
+        if self.config.pooling == "mean":
+            return (features_BTD.float() * weights).sum(1) / counts
+        B, _, D = features_BTD.shape
+        placed_BPD = features_BTD.new_zeros(B, self.config.max_tokens, D)
+        placed_BPD = placed_BPD.scatter_add(
+            1, positions_BT[..., None].expand(-1, -1, D),
+            features_BTD * weights.to(features_BTD.dtype),
+        )  # fmt: skip
+        return self.readout(placed_BPD.flatten(1)).float() / counts
 
-    def embed(self, tokens_BT: Tensor, positions_BT: Tensor | None = None) -> Tensor:
-        """Return pooled vectors, float32 (B, D), of whole barcodes."""
-        return self.pool(*self(tokens_BT, positions_BT))
+    def embed(
+        self, tokens_BT: Tensor, positions_BT: Tensor | None = None, *, padded: bool = True
+    ) -> Tensor:
+        """Return pooled vectors, float32 (B, dimension), of what is read of barcodes."""
+        if positions_BT is None:
+            positions_BT = self._consecutive(tokens_BT)
+        features_BTD, real_BT = self(tokens_BT, positions_BT, padded=padded)
+        return self.pool(features_BTD, real_BT, positions_BT)
+
+    def _consecutive(self, tokens_BT: Tensor) -> Tensor:
+        count = tokens_BT.shape[1] // self.config.merge
+        return torch.arange(count, device=tokens_BT.device).expand(len(tokens_BT), -1)
+
+    @torch.no_grad()
+    def _embed_by_bases(self) -> None:
+        """Make a k-mer's embedding the sum of those of its bases, at their places within it."""
+        k, width = self.config.k, self.tokens.embedding_dim
+        bases_k4W = torch.randn(k, 4, width) / k**0.5
+        kmers_V = torch.arange(4**k)
+        self.tokens.weight[SPECIAL_TOKENS:] = sum(
+            bases_k4W[i, kmers_V // 4 ** (k - 1 - i) % 4] for i in range(k)
+        )
+        self.tokens.weight[UNKNOWN] = 0
 
     @property
     def anchor(self) -> Anchor | None:

@@ -52,7 +52,6 @@ class Contrast(Objective):
 
 def view_vectors(encoder: Encoder, inputs: Inputs, suffix: str = "") -> Tensor:
     """Return the pooled vectors, float32 (B, D), of views as `Views.draw` made them."""
-    features_BVD, real_BV = encoder(
+    return encoder.embed(
         inputs["tokens" + suffix], inputs["positions" + suffix], padded=inputs["padded" + suffix]
     )
-    return encoder.pool(features_BVD, real_BV)

@@ -23,7 +23,7 @@ from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import initialise
 from barcodeembed.model.window import whole_window
 from barcodeembed.objectives.base import Inputs, padded, token_losses
-from barcodeembed.objectives.maelm import MaskedAutoencoder
+from barcodeembed.objectives.maelm import MaskedAutoencoder, visible_positions
 from barcodeembed.tokenizer import PAD
 from barcodeembed.training.batches import Batch
 from barcodeembed.training.corpus import Corpus
@@ -52,6 +52,8 @@ class Distillation(MaskedAutoencoder):
             raise TrainingError("of teacher and student, one is anchored and the other is not")
         if theirs.merge > 1:
             raise TrainingError("the teacher merges k-mers: its features pair with nothing here")
+        if config.dimension != config.width or theirs.dimension != theirs.width:
+            raise TrainingError("distill needs vectors as wide as the features they are made of")
         if options.features and not self.same_tokens:
             raise TrainingError(
                 f"the teacher reads {theirs.k} bases a token, the student {config.k}: their "
@@ -83,8 +85,8 @@ class Distillation(MaskedAutoencoder):
             theirs_BTE, whole_BT = teacher(
                 inputs["whole"], inputs["whole_positions"], padded=inputs["whole_padded"]
             )
-            vectors_BE = teacher.pool(theirs_BTE, whole_BT)
-        ours_BD = encoder.pool(features_BVD, real_BV)
+            vectors_BE = teacher.pool(theirs_BTE, whole_BT, inputs["whole_positions"])
+        ours_BD = encoder.pool(features_BVD, real_BV, visible_positions(inputs))
         distances = {
             "vectors": _cosine_distance(self.project(ours_BD), vectors_BE).mean(),
             "similarities": (_similarities(ours_BD) - _similarities(vectors_BE)).square().mean(),
@@ -117,9 +119,10 @@ class Distillation(MaskedAutoencoder):
     def _teacher_tokens(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Return the teacher's own tokens of the whole barcodes, and their positions."""
         config, corpus = self.teacher.config, batch.corpus
-        window = whole_window(batch.lengths_B, batch.places(), config.k, config.max_tokens)
-        starts_BT = corpus.starts[batch.rows][:, None] + window.starts_BT
-        tokens_BT = config.tokenizer.encode_at(corpus.codes, starts_BT, window.counts_B)
+        window = whole_window(batch.lengths_B, batch.places(), config.k, 1, config.max_tokens)
+        tokens_BT = config.tokenizer.encode_at(
+            corpus.codes, corpus.starts[batch.rows], window.starts_BTM, window.counts_B
+        )
         return tokens_BT, window.positions_BT
 
 

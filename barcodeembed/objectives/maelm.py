@@ -59,15 +59,19 @@ class MaskedAutoencoder(Objective):
 
     def rebuild(self, encoder: Encoder, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
         """Return the encoder's features and real tokens, and the decoder's features of targets."""
-        places_BV, real_BT = inputs["places"], inputs["real"]
-        positions_BT = inputs["positions"]
-        # The place past the end, where padding goes, has no position of its own.
-        positions_BV = positions_BT.gather(1, places_BV.clamp(max=real_BT.shape[1] - 1))
         features_BVD, real_BV = encoder(
-            inputs["visible"], positions_BV, padded=inputs["visible_padded"]
+            inputs["visible"], visible_positions(inputs), padded=inputs["visible_padded"]
         )
         of_tokens_BVD = features_BVD[:, 1:] if encoder.config.class_token else features_BVD
         rebuilt_BTD = self.decoder(
-            of_tokens_BVD, places_BV, real_BT, positions_BT, padded=inputs["padded"]
-        )
+            of_tokens_BVD, inputs["places"], inputs["real"], inputs["positions"],
+            padded=inputs["padded"],
+        )  # fmt: skip
         return features_BVD, real_BV, rebuilt_BTD.flatten(0, 1)[inputs["predicted"]]
+
+
+def visible_positions(inputs: Inputs) -> Tensor:
+    """Return the positions of the visible tokens, (B, V)."""
+    # The place past the end, where padding goes, has no position of its own.
+    places_BV = inputs["places"].clamp(max=inputs["positions"].shape[1] - 1)
+    return inputs["positions"].gather(1, places_BV)

@@ -25,7 +25,11 @@ from barcodeembed.training.views import Views
 
 
 class Taxonomy(Objective):
-    """Cross-entropy on the taxon at every rank, of the barcodes that are labelled there."""
+    """Cross-entropy on the taxon at every rank, of the barcodes that are labelled there.
+
+    At a rank of more than ``most_classes`` only those compete whose parent is some barcode's of
+    the batch: a species' own sisters, which are what it is mistaken for, and those of the others.
+    """
 
     merges = True
 
@@ -34,6 +38,7 @@ class Taxonomy(Objective):
         ranks: str = "order,family,genus,species"
         scale: float = 20.0
         smoothing: float = 0.1
+        most_classes: int = 16_384
 
         def __post_init__(self) -> None:
             Views.__post_init__(self)
@@ -49,7 +54,7 @@ class Taxonomy(Objective):
         labels = corpus.labels[corpus.train]
         columns = [LABELS.index(rank) for rank in ranks]
         self.heads = nn.ModuleDict({
-            rank: RankHead(config.width, corpus.labels, labels, column, parent, options)
+            rank: RankHead(config.dimension, corpus.labels, labels, column, parent, options)
             for rank, column, parent in zip(ranks, columns, [None, *columns], strict=False)
         })  # fmt: skip
 
@@ -88,8 +93,7 @@ class RankHead(nn.Module):
         self.register_buffer("weights", torch.from_numpy(weights).float(), persistent=False)
         parents = _parents(train, column, parent_column, count)
         self.register_buffer("parents", torch.from_numpy(parents), persistent=False)
-        siblings = np.bincount(parents, minlength=parents.max(initial=0) + 1)
-        self.register_buffer("siblings", torch.from_numpy(siblings).float(), persistent=False)
+        self.most_classes = options.most_classes
 
     def forward(self, vectors_BD: Tensor, taxa_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss (nats) and the accuracy over the barcodes labelled at this rank.
@@ -100,18 +104,28 @@ class RankHead(nn.Module):
         taxa_B, vectors_BD = taxa_B[labelled], vectors_BD[labelled]
         if not len(taxa_B):
             return vectors_BD.sum() * 0, vectors_BD.new_zeros(())
-        logits_BC = self.scale * (vectors_BD @ F.normalize(self.directions, dim=-1).T)
+        weights_B = self.weights[taxa_B]
+        directions_CD, parents_C, taxa_B = self._competing(taxa_B)
+        logits_BC = self.scale * (vectors_BD @ F.normalize(directions_CD, dim=-1).T)
         scores_BC = F.log_softmax(logits_BC.float(), dim=-1)
         true_B = scores_BC.gather(1, taxa_B[:, None])[:, 0]
         # Smoothing along the tree: to mistake a taxon for a sibling costs less than for a stranger.
-        of_parent_BP = scores_BC.new_zeros(len(taxa_B), len(self.siblings))
-        of_parent_BP = of_parent_BP.index_add(1, self.parents, scores_BC)
-        parent_B = self.parents[taxa_B]
-        kin_B = of_parent_BP.gather(1, parent_B[:, None])[:, 0] / self.siblings[parent_B]
+        siblings_P = torch.bincount(parents_C)
+        of_parent_BP = scores_BC.new_zeros(len(taxa_B), len(siblings_P))
+        of_parent_BP = of_parent_BP.index_add(1, parents_C, scores_BC)
+        parent_B = parents_C[taxa_B]
+        kin_B = of_parent_BP.gather(1, parent_B[:, None])[:, 0] / siblings_P[parent_B]
         losses_B = -(1 - self.smoothing) * true_B - self.smoothing * kin_B
-        weights_B = self.weights[taxa_B]
         accuracy = (scores_BC.argmax(-1) == taxa_B).float().mean()
         return (losses_B * weights_B).sum() / len(taxa_B), accuracy
+
+    def _competing(self, taxa_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the directions of the classes to tell apart, their parents, and the true ones."""
+        if len(self.directions) <= self.most_classes:
+            return self.directions, self.parents, taxa_B
+        classes_C = torch.isin(self.parents, self.parents[taxa_B]).nonzero()[:, 0]
+        parents_C = torch.unique(self.parents[classes_C], return_inverse=True)[1]
+        return self.directions[classes_C], parents_C, torch.searchsorted(classes_C, taxa_B)
 
 
 def _parents(train: np.ndarray, column: int, parent_column: int | None, count: int) -> np.ndarray:

@@ -72,9 +72,7 @@ class WholeBarcodeDecoder(Objective):
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
-        vectors_BD = encoder.pool(
-            *encoder(inputs["tokens"], inputs["positions"], padded=inputs["padded"])
-        )
+        vectors_BD = encoder.embed(inputs["tokens"], inputs["positions"], padded=inputs["padded"])
         rebuilt_NW = self.decoder(vectors_BD, inputs["sequences"], inputs["places"])
         return token_losses(self.head(rebuilt_NW), inputs["classes"])
 
@@ -89,7 +87,7 @@ class VectorDecoder(nn.Module):
     def __init__(self, config: ModelConfig, width: int = 0) -> None:
         super().__init__()
         self.config = decoder_config(config, layers=1, width=width)
-        self.project = nn.Linear(config.width, self.config.width)
+        self.project = nn.Linear(config.dimension, self.config.width)
         self.scale = nn.Embedding(config.max_tokens, self.config.width)
         self.shift = nn.Embedding(config.max_tokens, self.config.width)
         self.norm = nn.LayerNorm(self.config.width)

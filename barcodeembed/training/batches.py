@@ -114,18 +114,18 @@ class Batches:
         """Return the generator that an objective draws a micro-batch's masks from."""
         return np.random.default_rng((self.seed, _MASK, step, part))
 
-    def _extent(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, int, int]:
+    def _extent(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, int, int, int]:
         lengths_B, places_BL = self.corpus.lengths[rows], None
         if self.corpus.places is not None:
             places_BL = self.corpus.places.take(rows).expand(int(lengths_B.max()))
-        return lengths_B, places_BL, self.tokenizer.k * self.merge, self.max_tokens
+        return lengths_B, places_BL, self.tokenizer.k, self.merge, self.max_tokens
 
     def _cut(self, rows: np.ndarray, window: Window) -> Batch:
         tokens_BT = self.tokenizer.encode_at(
-            self.corpus.codes, self.corpus.starts[rows][:, None] + window.starts_BT,
-            window.counts_B, self.merge,
-        )  # fmt: skip
-        return Batch(self.corpus, rows, tokens_BT, window.positions_BT, window.starts_BT[:, 0])
+            self.corpus.codes, self.corpus.starts[rows], window.starts_BTM, window.counts_B
+        )
+        first_B = window.starts_BTM[:, 0].max(1)
+        return Batch(self.corpus, rows, tokens_BT, window.positions_BT, first_B)
 
     def _part(self, rows: np.ndarray, part: int) -> np.ndarray:
         """Deal a batch out, kin staying together."""

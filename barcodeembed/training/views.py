@@ -71,13 +71,13 @@ class Views:
             unread_BL = rng.random(bases_BL.shape) < _rates(self.ambiguous, lengths_B, rng)
             bases_BL = np.where(unread_BL, AMBIGUOUS, bases_BL)
         window = random_window(
-            lengths_B, places_BL, config.token_bases, config.max_tokens, rng,
+            lengths_B, places_BL, config.k, config.merge, config.max_tokens, rng,
             rng.uniform(self.shortest, 1),
         )  # fmt: skip
-        rows_B1 = np.arange(len(lengths_B))[:, None] * bases_BL.shape[1]
         tokens_BT = config.tokenizer.encode_at(
-            bases_BL.reshape(-1), rows_B1 + window.starts_BT, window.counts_B, config.merge
-        )
+            bases_BL.reshape(-1), np.arange(len(bases_BL)) * bases_BL.shape[1],
+            window.starts_BTM, window.counts_B,
+        )  # fmt: skip
         return self._left(tokens_BT, window.positions_BT, config.merge, rng)
 
     def _left(
