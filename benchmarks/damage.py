@@ -1,0 +1,78 @@
+"""Make short, misread and reversed copies of queries, to measure what becomes of their names.
+
+    python benchmarks/damage.py QUERIES... --to FOLDER [--seed 0]
+
+Writes FOLDER/KIND/NAME.tsv.gz for every kind of damage and every table of queries; all columns but
+the bases stay as they are. A piece is cut from a random place. Of the errors one in ten is a base
+left out and one in ten a base put in; the others are substitutions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from barcodeembed.sequences.cleaning import reverse_complement
+
+BASES = "nucleotides"
+
+
+def cut(bases: str, length: int, rng: np.random.Generator) -> str:
+    """Return a random piece of so many bases, or all of a shorter barcode."""
+    start = int(rng.integers(0, max(len(bases) - length, 0), endpoint=True))
+    return bases[start : start + length]
+
+
+def misread(bases: str, rate: float, rng: np.random.Generator) -> str:
+    """Return the bases with errors at this rate."""
+    read = []
+    for base, draw in zip(bases, rng.random(len(bases)) / rate, strict=True):
+        if draw >= 1 or base not in "ACGT":
+            read.append(base)
+        elif draw < 0.1:  # put in
+            read.append(base + "ACGT"[rng.integers(4)])
+        elif draw >= 0.2:  # else left out
+            read.append("ACGT"[("ACGT".index(base) + rng.integers(1, 4)) % 4])
+    return "".join(read)
+
+
+def turn(bases: str, rng: np.random.Generator) -> str:
+    return reverse_complement(bases)
+
+
+KINDS: dict[str, Callable[[str, np.random.Generator], str]] = {
+    **{f"{length}bp": partial(cut, length=length) for length in (300, 200, 150)},
+    **{f"errors{percent}": partial(misread, rate=percent / 100) for percent in (1, 3)},
+    "reverse": turn,
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("queries", nargs="+", type=Path)
+    parser.add_argument("--to", required=True, type=Path, metavar="FOLDER")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    for kind, damage in KINDS.items():
+        (asked.to / kind).mkdir(parents=True, exist_ok=True)
+        for path in asked.queries:
+            rng = np.random.default_rng(asked.seed)
+            with (
+                gzip.open(path, "rt", newline="") as source,
+                gzip.open(asked.to / kind / path.name, "wt", newline="", compresslevel=1) as target,
+            ):
+                rows = csv.DictReader(source, delimiter="\t", quoting=csv.QUOTE_NONE)
+                print(*rows.fieldnames, sep="\t", file=target)
+                for row in rows:
+                    row[BASES] = damage(row[BASES].upper(), rng=rng)
+                    print(*row.values(), sep="\t", file=target)
+
+
+if __name__ == "__main__":
+    main()
