@@ -38,6 +38,7 @@ def _describe_model(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     return {
         "fingerprint": manifest["fingerprint"],
         "max_bases": config.max_bases,
+        "weights": values.get("weights", "fp32"),
         "model": config.to_json(),
         "training": values.get("training", {}),
     }

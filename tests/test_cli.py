@@ -38,7 +38,7 @@ FLAGS = {
         --sample --seed --taxonomy --temperature --top-k --whiten -k -m -o""",
     "info": "bundle --debug --json --no-verify",
     "convert": """source --debug --heads --k --max-length --output --pooling --quiet
-        --special-tokens --verbose -o -q -v""",
+        --special-tokens --verbose --weights -o -q -v""",
 }
 
 COLUMNS = """query_id status novel_rank rank taxon confidence
@@ -214,6 +214,7 @@ def test_the_api_is_imported_on_first_use():
     (["pretrain", "{reads}", "-o", "{new}", "--preset", "gigantic"], "'gigantic' is not one of"),
     (["convert", "{reads}", "-o", "{reads}"], "is also an input"),
     (["convert", "{reads}", "-o", "{new}", "--pooling", "max"], "'max' is not one of mean, class"),
+    (["convert", "{model}", "-o", "{new}", "--weights", "fp16"], "is not one of fp32, bf16"),
 ])  # fmt: skip
 def test_a_wrong_use_is_2_and_does_nothing(
     arguments, problem, call, reads, index_bundle, model_bundle, tmp_path
