@@ -87,7 +87,6 @@ def test_info_describes_both(tmp_path):
 
 
 def test_a_wheel_has_all_that_it_takes(reads, tmp_path):
-    pytest.importorskip("setuptools", minversion="70.1", reason="makes wheels by itself since 70.1")
     source = tmp_path / "source"  # a build leaves folders beside what it builds
     shutil.copytree(REPOSITORY / "barcodeembed", source / "barcodeembed",
                     ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
