@@ -81,7 +81,7 @@ def classify(
     path = index or shipped_index()
     opened = open_index(path, verify=not no_verify)
     embedder = load_embedder(
-        model_of(path, opened.embedder_fingerprint, model), device=device, verify=not no_verify,
+        model_of(path, opened, model), device=device, verify=not no_verify,
         **opened.settings["embedding"],
     )
     classifier = Classifier(

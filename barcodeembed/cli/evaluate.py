@@ -190,6 +190,6 @@ def _opened(
             reference = path
         index = open_index(reference, verify=verify)
         yield index, load_embedder(
-            model_of(reference, index.embedder_fingerprint, model),
-            device=device, verify=verify, **index.settings["embedding"],
+            model_of(reference, index, model), device=device, verify=verify,
+            **index.settings["embedding"],
         )

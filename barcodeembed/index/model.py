@@ -5,24 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from barcodeembed.errors import IndexMismatch
-from barcodeembed.index.bundle import MODEL
+from barcodeembed.index.bundle import MODEL, ReferenceIndex
 from barcodeembed.manifest import read_manifest
 from barcodeembed.shipped import shipped_model
 
 
-def model_of(path: Path, embedder: str, given: Path | None = None) -> Path:
-    """Return the model bundle that an index's queries are to be embedded with.
+def model_of(path: Path, index: ReferenceIndex, given: Path | None) -> Path:
+    """Return the model bundle that embeds the queries of an index opened from ``path``.
 
-    ``embedder`` is the index's ``embedder_fingerprint``, which begins with its model's. The model
-    given is returned unseen, as is the index's own copy: whoever opens them compares fingerprints.
-    Where there is none, raises IndexMismatch if the index was not made with the model that ships,
-    and BundleError if that is missing.
+    The model given is returned unseen, as is the index's own copy: the classifier compares their
+    fingerprints. Where there is neither, raises IndexMismatch if the index was not made with the
+    model that ships, and BundleError if that is missing.
     """
     if given is not None:
         return given
     if (path / MODEL).is_dir():
         return path / MODEL
-    made_with = embedder.partition(":")[0]
+    made_with = index.embedder_fingerprint.partition(":")[0]
     shipped = shipped_model()
     fingerprint = read_manifest(shipped, "a model").get("fingerprint")
     if fingerprint != made_with:
