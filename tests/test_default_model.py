@@ -117,6 +117,14 @@ def test_an_index_without_the_model_that_ships_asks_for_its_own(
     assert call("classify", reads, "-i", bare, "-m", model) == call("classify", reads, "-i", index)
 
 
+def test_a_model_that_is_missing_where_it_should_be_is_told_of(reads, box, call):
+    shutil.rmtree(box / "coi.model")
+    for words in ((), ("-i", box / "coi.bix")):
+        result = call("classify", reads, *words)
+        assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+        assert result.err.endswith("ships with barcodeembed is missing; give --model\n")
+
+
 def test_an_index_goes_by_its_own_copy_first(box, reads, other, call):
     assert call("classify", reads, "-i", other[1]).code == 0
 

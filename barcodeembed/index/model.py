@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from barcodeembed.errors import IndexMismatch
+from barcodeembed.errors import BundleError, IndexMismatch
 from barcodeembed.index.bundle import MODEL, ReferenceIndex
 from barcodeembed.manifest import read_manifest
 from barcodeembed.shipped import shipped_model
@@ -14,16 +14,19 @@ def model_of(path: Path, index: ReferenceIndex, given: Path | None) -> Path:
     """Return the model bundle that embeds the queries of an index opened from ``path``.
 
     The model given is returned unseen, as is the index's own copy: the classifier compares their
-    fingerprints. Where there is neither, raises IndexMismatch if the index was not made with the
-    model that ships, and BundleError if that is missing.
+    fingerprints. Raises IndexMismatch where there is neither, and the index was not made with the
+    model that ships.
     """
     if given is not None:
         return given
     if (path / MODEL).is_dir():
         return path / MODEL
     made_with = index.embedder_fingerprint.partition(":")[0]
-    shipped = shipped_model()
-    fingerprint = read_manifest(shipped, "a model").get("fingerprint")
+    try:
+        shipped = shipped_model()
+        fingerprint = read_manifest(shipped, "a model").get("fingerprint")
+    except BundleError:
+        fingerprint = "missing"
     if fingerprint != made_with:
         raise IndexMismatch(
             f"{path}: was made with model {made_with} and holds no copy of it; the one that ships "
