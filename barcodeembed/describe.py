@@ -9,6 +9,7 @@ from typing import Any
 from barcodeembed.errors import BundleError
 from barcodeembed.manifest import open_bundle, read_json, read_manifest
 from barcodeembed.model.config import ModelConfig
+from barcodeembed.taxonomy.ranks import RANKS
 
 
 def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def _describe_model(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     return {
         "fingerprint": manifest["fingerprint"],
         "max_bases": config.max_bases,
+        "weights": values.get("weights", "fp32"),
         "model": config.to_json(),
         "training": values.get("training", {}),
     }
@@ -46,19 +48,36 @@ def _describe_model(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     settings = read_json(bundle / "config.json")
     calibration = read_json(bundle / "calibration.json")
-    taxa = _count_taxa(bundle / "lineages.tsv")
+    lineages = _read_lineages(bundle / "lineages.tsv")
+    taxa = _count_taxa(lineages)
     return {
         **settings,
         "taxa": taxa,
         "similarity of even odds, by rank": {
             rank: calibration[rank]["midpoint"] for rank in taxa if rank in calibration
         },
+        "species, by order": _count_species(lineages),
     }
 
 
-def _count_taxa(path: Path) -> dict[str, int]:
+def _read_lineages(path: Path) -> list[dict[str, str]]:
+    """Return the names of every lineage by rank, without those that it has not."""
     with open(path, encoding="utf-8") as stream:
         header, *rows = (line.rstrip("\n").split("\t") for line in stream)
-    columns = zip(header, zip(*rows, strict=True), strict=True)
-    counts = {rank: len(set(names) - {"NA"}) for rank, names in columns}
+    named = (zip(header, row, strict=True) for row in rows)
+    return [{rank: name for rank, name in taxa if name != "NA"} for taxa in named]
+
+
+def _count_taxa(lineages: list[dict[str, str]]) -> dict[str, int]:
+    counts = {rank: len({taxa[rank] for taxa in lineages if rank in taxa}) for rank in RANKS}
     return {rank: count for rank, count in counts.items() if count}
+
+
+def _count_species(lineages: list[dict[str, str]]) -> dict[str, int]:
+    """Count the species of each order that is named, the richest first."""
+    orders: dict[str, set[str]] = {}
+    for taxa in lineages:
+        if "order" in taxa:
+            orders.setdefault(taxa["order"], set()).update({taxa.get("species", "")} - {""})
+    counts = {order: len(species) for order, species in orders.items()}
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

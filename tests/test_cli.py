@@ -38,7 +38,7 @@ FLAGS = {
         --sample --seed --taxonomy --temperature --top-k --whiten -k -m -o""",
     "info": "bundle --debug --json --no-verify",
     "convert": """source --debug --heads --k --max-length --output --pooling --quiet
-        --special-tokens --verbose -o -q -v""",
+        --special-tokens --verbose --weights -o -q -v""",
 }
 
 COLUMNS = """query_id status novel_rank rank taxon confidence
@@ -185,7 +185,6 @@ def test_the_api_is_imported_on_first_use():
     ([], "Usage: barcodeembed"),
     (["clasify"], "No such command 'clasify'"),
     (["classify"], "Missing argument"),
-    (["classify", "{reads}"], "Missing option '-i'"),
     (["classify", "{reads}", "-i", "{index}", "--treads", "2"], "No such option: --treads"),
     (["classify", "{reads}", "-i", "{index}", "-t", "0"], "Invalid value for '-t'"),
     (["classify", "{reads}", "-i", "{index}", "-t", "two"], "Invalid value for '-t'"),
@@ -205,15 +204,17 @@ def test_the_api_is_imported_on_first_use():
     (["embed", "{reads}", "-m", "{model}", "-o", "{reads}"], "is also an input"),
     (["index"], "Usage: barcodeembed index"),
     (["index", "build", "{reads}", "-m", "{model}"], "Missing option '-o'"),
+    (["embed"], "Missing argument"),
     (["index", "build", "{reads}", "-m", "{model}", "-o", "{model}"], "is also an input"),
     (["index", "build", "{reads}", "-m", "{model}", "-o", "{new}", "--on-conflict", "x"],
      "'x' is not one of majority, fail"),
     (["evaluate", "{index}", "--queries", "{reads}", "--against", "oracle"], "'oracle' is not one"),
-    (["evaluate", "{reads}", "--queries", "{reads}"], "need --model"),
+    (["evaluate", "{reads}"], "open-world needs --queries"),
     (["pretrain", "{reads}", "-o", "{new}", "--steps", "2", "--epochs", "1"], "not both"),
     (["pretrain", "{reads}", "-o", "{new}", "--preset", "gigantic"], "'gigantic' is not one of"),
     (["convert", "{reads}", "-o", "{reads}"], "is also an input"),
     (["convert", "{reads}", "-o", "{new}", "--pooling", "max"], "'max' is not one of mean, class"),
+    (["convert", "{model}", "-o", "{new}", "--weights", "fp16"], "is not one of fp32, bf16"),
 ])  # fmt: skip
 def test_a_wrong_use_is_2_and_does_nothing(
     arguments, problem, call, reads, index_bundle, model_bundle, tmp_path

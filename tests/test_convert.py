@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from argparse import Namespace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,14 +17,15 @@ import numpy as np
 import pytest
 import torch
 from conftest import SIMULATED, files_in
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from barcodeembed.errors import BundleError, InputError
 from barcodeembed.manifest import digest_file
-from barcodeembed.model.bundle import load_model
-from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.bundle import load_model, save_model
+from barcodeembed.model.config import PRESETS, ModelConfig
 from barcodeembed.model.convert import convert
 from barcodeembed.model.encoder import Encoder
+from barcodeembed.sequences.anchor import TABLE, Anchor
 from barcodeembed.tokenizer import CLASS, PAD
 
 LENGTHS = (3, 4, 5, 40, 119, 657)
@@ -419,3 +421,88 @@ def test_what_stands_at_the_output_is_not_deleted(call, folder, tmp_path):
     result = call("convert", folder, "-o", folder)
     assert result.code == 2 and "is also an input" in result.err
     assert files_in(tmp_path) == before
+
+
+# A model bundle, rewritten.
+
+
+def rounded(encoder: Encoder) -> Encoder:
+    """Return an encoder of the same shape whose real numbers went through bfloat16."""
+    other = Encoder(encoder.config)
+    other.load_state_dict({
+        name: t.to(torch.bfloat16).float() if t.is_floating_point() else t
+        for name, t in encoder.state_dict().items()
+    })  # fmt: skip
+    return other.eval()
+
+
+@pytest.fixture
+def trained(tmp_path) -> Path:
+    """A bundle that tells how it was trained, and is anchored: it has whole numbers too."""
+    torch.manual_seed(3)
+    encoder = Encoder(replace(PRESETS["tiny"].model, anchored=True))
+    rng = np.random.default_rng(3)
+    places = rng.integers(0, 600, TABLE).astype(np.int16)
+    encoder.set_anchor(Anchor(places, rng.random(TABLE).astype(np.float32), 657))
+    save_model(tmp_path / "trained", encoder, {"recipe": {"seed": 3}})
+    return tmp_path / "trained"
+
+
+def test_weights_in_bf16_are_the_rounded_model_in_half_the_bytes(trained, call, tmp_path):
+    result = call("convert", trained, "-o", tmp_path / "smaller", "--weights", "bf16")
+    assert (result.code, result.out, result.err.count("\n")) == (0, "", 1)
+    assert "weights in bf16" in result.err
+    before, after = load_model(trained), load_model(tmp_path / "smaller")
+    assert after.config == before.config
+    assert after.training == before.training == {"recipe": {"seed": 3}}
+    state, wanted = after.encoder.state_dict(), rounded(before.encoder).state_dict()
+    assert {name: t.dtype for name, t in state.items()} == {n: t.dtype for n, t in wanted.items()}
+    assert all(t.equal(wanted[name]) for name, t in state.items())
+    assert not state["tokens.weight"].equal(before.encoder.state_dict()["tokens.weight"])
+    at_rest = load_file(tmp_path / "smaller" / "model.safetensors")
+    assert at_rest["tokens.weight"].dtype == torch.bfloat16
+    assert at_rest["anchor_places"].dtype == torch.int16
+    assert at_rest["anchor_places"].equal(before.encoder.anchor_places)
+
+
+def test_a_bf16_bundle_makes_the_vectors_of_the_rounded_model(model_bundle, call, tmp_path):
+    assert call("convert", model_bundle, "-o", tmp_path / "m", "--weights", "bf16", "-q").err == ""
+    sizes = [(m / "model.safetensors").stat().st_size for m in (tmp_path / "m", model_bundle)]
+    assert 0.5 <= sizes[0] / sizes[1] < 0.52
+    encoder = load_model(model_bundle).encoder
+    save_model(tmp_path / "rounded", rounded(encoder), {})
+    tables = [call("embed", SIMULATED / "reads.fasta", "-m", model, "-q").out
+              for model in (tmp_path / "m", tmp_path / "rounded", model_bundle)]  # fmt: skip
+    assert tables[0] == tables[1] != tables[2]
+    described = json.loads(call("info", tmp_path / "m", "--json").out)
+    assert described["weights"] == "bf16"
+    assert json.loads(call("info", model_bundle, "--json").out)["weights"] == "fp32"
+
+
+def test_fp32_leaves_a_bundle_as_it_is_and_does_not_bring_bits_back(model_bundle, call, tmp_path):
+    for source, name, weights in ((model_bundle, "same", "fp32"), (model_bundle, "half", "bf16"),
+                                  (tmp_path / "half", "wide", "fp32"),
+                                  (tmp_path / "wide", "again", "bf16")):  # fmt: skip
+        assert call("convert", source, "-o", tmp_path / name, "--weights", weights).code == 0
+    prints = {name: load_model(tmp_path / name).fingerprint
+              for name in ("same", "half", "wide", "again")}  # fmt: skip
+    assert prints["same"] == load_model(model_bundle).fingerprint
+    assert prints["half"] == prints["again"] != prints["wide"]
+    assert prints["wide"] != prints["same"]
+
+
+def test_published_weights_may_be_written_in_bf16_at_once(folder, call, tmp_path):
+    for name, flags in (("wide", ()), ("half", ("--weights", "bf16"))):
+        words = ("convert", folder, "-o", tmp_path / name, "--max-length", 660, *flags)
+        assert call(*words).code == 0
+    state = load_model(tmp_path / "half").encoder.state_dict()
+    wanted = rounded(load_model(tmp_path / "wide").encoder).state_dict()
+    assert all(t.equal(wanted[name]) for name, t in state.items())
+
+
+@pytest.mark.parametrize("flags", [("--k", 4), ("--heads", 2), ("--special-tokens", "unk"),
+                                   ("--pooling", "class"), ("--max-length", 600)])  # fmt: skip
+def test_the_shape_of_a_bundle_cannot_be_converted(flags, model_bundle, call, tmp_path):
+    result = call("convert", model_bundle, "-o", tmp_path / "m", "--weights", "bf16", *flags)
+    assert (result.code, "keeps its shape" in result.err) == (2, True)
+    assert not list(tmp_path.iterdir())

@@ -371,7 +371,6 @@ def test_the_open_world_and_a_protocol_in_one_call(call, model_bundle, tmp_path)
 @pytest.mark.parametrize("arguments, code, problem", [
     (["{table}", "-m", "{model}", "--protocol", "umap"], 2, "'umap' is not one of open-world, knn"),
     (["{table}", "-m", "{model}"], 2, "open-world needs --queries"),
-    (["{table}", "--protocol", "knn"], 2, "need --model"),
     (["{index}", "-m", "{model}", "--protocol", "knn"], 2, "needs records, not an index"),
     (["{table}", "-m", "{model}", "--protocol", "knn", "--deduplicate", "all"], 2,
      "'all' is not one of none, exact, contained"),

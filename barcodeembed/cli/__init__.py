@@ -48,7 +48,11 @@ def _program(
     """Name DNA barcodes: pretrain an encoder, embed, index references, assign taxa.
 
     \b
-    A first run, from barcodes to names:
+    From barcodes to names, with what ships for COI:
+      barcodeembed classify reads.fasta > names.tsv
+
+    \b
+    With a model and references of your own:
       barcodeembed pretrain corpus.fasta -o model
       barcodeembed index build references.tsv -m model -o references.bix
       barcodeembed classify reads.fasta -i references.bix > names.tsv

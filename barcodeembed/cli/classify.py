@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,13 +13,21 @@ from barcodeembed.cli import options
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, warn_of_input, watch
 
+if TYPE_CHECKING:
+    from barcodeembed.taxonomy.taxa import Taxa
+
+_PLURALS = {"species": "species", "genus": "genera", "order": "orders"}
+
 
 def classify(
     reads: Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")],
-    index: Annotated[Path, typer.Option(
-        "-i", "--index", metavar="NAME.bix", help="Index, made by `barcodeembed index build`.")],
+    index: Annotated[Path | None, typer.Option(
+        "-i", "--index", metavar="NAME.bix",
+        show_default="the COI prototypes that ship with barcodeembed",
+        help="Index, made by `barcodeembed index build`.")] = None,
     model: Annotated[Path | None, typer.Option(
-        "-m", "--model", metavar="MODEL", show_default="the index's own",
+        "-m", "--model", metavar="MODEL",
+        show_default=f"the index's own, or {options.SHIPPED_MODEL}",
         help="Model bundle; must be the one that made the index.")] = None,
     output: Annotated[str, typer.Option(
         "-o", "--output", metavar="FILE", help="TSV; .gz, .bz2 or .xz compresses.")] = "-",
@@ -46,6 +54,7 @@ def classify(
 
     \b
     Examples:
+      barcodeembed classify reads.fasta > names.tsv
       barcodeembed classify reads.fasta -i references.bix > names.tsv
       zcat reads.fq.gz | barcodeembed classify - -i references.bix | head
       barcodeembed classify reads.fasta -i references.bix -o names.tsv.gz --hits hits.tsv
@@ -63,19 +72,24 @@ def classify(
     from barcodeembed.classify.rows import HIT_COLUMNS, columns, hit_rows, row
     from barcodeembed.embedding import load_embedder
     from barcodeembed.files import open_output
-    from barcodeembed.index.bundle import MODEL, open_index
+    from barcodeembed.index.bundle import open_index
+    from barcodeembed.index.model import model_of
     from barcodeembed.sequences.reading import read_records
+    from barcodeembed.shipped import shipped_index
 
     options.use_threads(threads)
-    opened = open_index(index, verify=not no_verify)
+    path = index or shipped_index()
+    opened = open_index(path, verify=not no_verify)
     embedder = load_embedder(
-        model or index / MODEL, device=device, verify=not no_verify,
+        model_of(path, opened, model), device=device, verify=not no_verify,
         **opened.settings["embedding"],
     )
     classifier = Classifier(
         opened, embedder, neighbours=top_k, temperature=temperature,
         min_confidence=min_confidence,
     )
+    if index is None:
+        console.say(_coverage(opened.taxa))
     ranks = opened.taxa.ranks
     counts: Counter[str] = Counter()
     statuses: Counter[str] = Counter()
@@ -97,3 +111,12 @@ def classify(
     warn_of_input(counts, reads)
     if counts["records"]:
         console.say(f"{counts['records']:,} records: {listed(statuses)}")
+
+
+def _coverage(taxa: Taxa) -> str:
+    """Tell what the prototypes that ship know, so that nobody takes their silence for a finding."""
+    counts = {rank: len(names) for rank, names in zip(taxa.ranks, taxa.names, strict=True)}
+    told = ", ".join(f"{counts[rank]:,} {many}" for rank, many in _PLURALS.items()
+                     if rank in counts)  # fmt: skip
+    return (f"no --index: the prototypes that ship with barcodeembed know {told}; "
+            "what is missing from them comes out as novel")

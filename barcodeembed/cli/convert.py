@@ -1,4 +1,4 @@
-"""``barcodeembed convert``: published weights in, a model bundle out."""
+"""``barcodeembed convert``: published weights, or a model bundle, in; a model bundle out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from barcodeembed.cli.console import console
 
 def convert(
     source: Annotated[Path, typer.Argument(
-        metavar="SOURCE", help="Directory in the Hugging Face layout, or a file of weights.")],
+        metavar="SOURCE",
+        help="Directory in the Hugging Face layout, a file of weights, or a model bundle.")],
     output: Annotated[Path, typer.Option(
         "-o", "--output", metavar="MODEL", help="Model bundle to write.")],
     k: Annotated[int | None, typer.Option(
@@ -31,11 +32,15 @@ def convert(
     max_length: Annotated[int | None, typer.Option(
         "--max-length", min=1, metavar="N", show_default="by the checkpoint",
         help="Longest barcode that the weights were trained on, in bases.")] = None,
+    weights: Annotated[str | None, typer.Option(
+        "--weights", metavar="NAME", show_default="fp32",
+        help="Precision of the weights at rest: fp32, or bf16 for half the bytes; with it SOURCE "
+             "may be a model bundle.")] = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Import weights of BarcodeBERT or BarcodeMAE.
+    """Import weights of BarcodeBERT or BarcodeMAE, or rewrite a model with smaller weights.
 
     SOURCE is a directory with config.json and model.safetensors or pytorch_model.bin, a state dict
     (.safetensors, .bin, .pt), or a training checkpoint that holds one. Nothing that a file carries
@@ -46,22 +51,32 @@ def convert(
       barcodeembed convert BarcodeBERT -o model --max-length 660
       barcodeembed convert best_pretraining.pt -o model
       barcodeembed convert state.safetensors -o model --heads 6
+      barcodeembed convert model -o smaller --weights bf16
     """
     options.check_choice("--pooling", pooling, ("mean", "class"))
+    if weights is not None:
+        options.check_choice("--weights", weights, ("fp32", "bf16"))
     if not output.name:
         raise typer.BadParameter(f"{output} is no name for a new bundle", param_hint="--output")
     options.refuse_overwriting([output], [source])
     options.use_threads(None)
     from barcodeembed.files import refuse_directory
+    from barcodeembed.manifest import kind_of
     from barcodeembed.model.bundle import KIND, save_model
     from barcodeembed.model.convert import convert as read_weights
 
     refuse_directory(output, KIND)
+    if weights is not None and kind_of(source) == KIND:
+        if any((k, heads, special_tokens, max_length)) or pooling != "mean":
+            raise typer.BadParameter("a model bundle keeps its shape: of these options only "
+                                     "--weights changes it")
+        _rewrite(source, output, weights)
+        return
     names = special_tokens.split(",") if special_tokens is not None else None
     converted = read_weights(
         source, k=k, heads=heads, special_tokens=names, pooling=pooling, max_bases=max_length
     )
-    save_model(output, converted.encoder, converted.training)
+    save_model(output, converted.encoder, converted.training, precision=weights or "fp32")
     config = converted.encoder.config
     console.say(
         f"{output}: {converted.layout}, {config.layers} layers of width {config.width}, "
@@ -77,3 +92,14 @@ def convert(
     if "cls" in converted.special_tokens and pooling == "mean":
         console.say("its vocabulary has a class token; if it was trained with it, "
                     "--pooling class is what it knows")  # fmt: skip
+
+
+def _rewrite(source: Path, output: Path, weights: str) -> None:
+    """Write a model bundle again, its weights in another precision."""
+    from barcodeembed.model.bundle import WEIGHTS, load_model, save_model
+
+    model = load_model(source)
+    save_model(output, model.encoder, model.training, precision=weights)
+    sizes = [(bundle / WEIGHTS).stat().st_size / 1e6 for bundle in (source, output)]
+    console.say(f"{output}: weights in {weights}, {sizes[1]:.2f} MB where {source} has "
+                f"{sizes[0]:.2f} MB")

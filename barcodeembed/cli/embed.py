@@ -14,7 +14,7 @@ from barcodeembed.cli.messages import listed, warn_of_input, watch
 
 def embed(
     reads: Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")],
-    model: options.Model,
+    model: options.Model = None,
     output: Annotated[str, typer.Option(
         "-o", "--output", metavar="FILE",
         help="By suffix .npy (ids beside it), .npz, .parquet or .tsv (.gz, .bz2, .xz).")] = "-",
@@ -36,7 +36,7 @@ def embed(
 
     \b
     Examples:
-      barcodeembed embed reads.fasta -m model -o vectors.npy
+      barcodeembed embed reads.fasta -o vectors.npy
       zcat reads.fa.gz | barcodeembed embed - -m model | cut -f 1-5
 
     \b
@@ -47,11 +47,13 @@ def embed(
     options.refuse_overwriting([output], [reads, model])
     from barcodeembed.embedding import embed_records, load_embedder
     from barcodeembed.sequences.reading import read_records
+    from barcodeembed.shipped import shipped_model
     from barcodeembed.vectors import open_vectors
 
     options.use_threads(threads)
     embedder = load_embedder(
-        model, device=device, verify=not no_verify, precision=precision, offsets=offsets
+        model or shipped_model(), device=device, verify=not no_verify, precision=precision,
+        offsets=offsets,
     )
     counts: Counter[str] = Counter()
     refused: Counter[str] = Counter()

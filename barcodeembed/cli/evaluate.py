@@ -27,8 +27,9 @@ def evaluate(
         "--queries", metavar="FILE",
         help="Labelled queries: table or SINTAX FASTA; repeatable.")] = None,
     model: Annotated[Path | None, typer.Option(
-        "-m", "--model", metavar="MODEL", help="Model bundle, for references without an index.",
-    )] = None,
+        "-m", "--model", metavar="MODEL",
+        show_default=f"the index's own, or {options.SHIPPED_MODEL}",
+        help="Model bundle, for references without an index.")] = None,
     taxonomy: Annotated[Path | None, typer.Option(
         "--taxonomy", metavar="FILE", help="Lineages of references and queries.")] = None,
     protocol: Annotated[str, typer.Option(
@@ -92,7 +93,7 @@ def evaluate(
         options.check_choice("--against", peer, _PEERS)
     options.check_choice("--deduplicate", deduplicate, _DEDUPLICATE)
     queries = queries or []
-    papers, open_world = _check_protocols(protocol, reference, queries, model)
+    papers, open_world = _check_protocols(protocol, reference, queries)
     options.refuse_overwriting([output, json], [reference, *queries, taxonomy, model])
     from json import dumps
 
@@ -132,9 +133,7 @@ def evaluate(
         stream.write(markdown(report))
 
 
-def _check_protocols(
-    protocol: str, reference: Path, queries: list[str], model: Path | None
-) -> tuple[list[str], bool]:
+def _check_protocols(protocol: str, reference: Path, queries: list[str]) -> tuple[list[str], bool]:
     """Return the papers' protocols that are asked for, and whether the open-world one is."""
     names = protocol.split(",")
     for name in names:
@@ -144,23 +143,24 @@ def _check_protocols(
         raise typer.BadParameter("the protocol open-world needs --queries")
     if papers and reference.is_dir():
         raise typer.BadParameter(f"the protocol {papers[0]} needs records, not an index")
-    if model is None and not reference.is_dir():
-        raise typer.BadParameter("references that are no index need --model")
     if papers and open_world and "-" in (str(reference), *queries):
         raise typer.BadParameter("standard input can be read once, by open-world or by the others")
     return papers, open_world
 
 
 def _papers(
-    names: list[str], reference: Path, queries: list[str], read: Callable, model: Path, *,
+    names: list[str], reference: Path, queries: list[str], read: Callable, model: Path | None, *,
     offsets: int, device: str, verify: bool, encoding: str, **settings,
 ) -> dict:  # fmt: skip
     """Run the papers' protocols on a table's own splits, or on references and queries."""
     from barcodeembed.embedding import load_embedder
     from barcodeembed.evaluation.protocols import Settings, evaluate_protocols
     from barcodeembed.evaluation.splits import derive_splits, read_splits
+    from barcodeembed.shipped import shipped_model
 
-    embedder = load_embedder(model, device=device, verify=verify, offsets=offsets)
+    embedder = load_embedder(
+        model or shipped_model(), device=device, verify=verify, offsets=offsets
+    )
     if queries:
         splits = derive_splits(read([reference]), read(queries), max_bases=embedder.max_bases)
     else:
@@ -177,7 +177,8 @@ def _opened(
 ) -> Iterator[tuple]:
     """Give an index and its embedder; the index of references is built for this run alone."""
     from barcodeembed.embedding import load_embedder
-    from barcodeembed.index.bundle import MODEL, open_index
+    from barcodeembed.index.bundle import open_index
+    from barcodeembed.index.model import model_of
 
     with ExitStack() as stack:
         if not reference.is_dir():
@@ -185,9 +186,10 @@ def _opened(
 
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="barcodeembed-"))
             path = Path(folder) / "references.bix"
-            build(str(reference), model, path, device=device, **settings)
+            build(str(reference), path, model, device=device, **settings)
             reference = path
         index = open_index(reference, verify=verify)
         yield index, load_embedder(
-            model or reference / MODEL, device=device, verify=verify, **index.settings["embedding"]
+            model_of(reference, index, model), device=device, verify=verify,
+            **index.settings["embedding"],
         )

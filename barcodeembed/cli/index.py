@@ -24,9 +24,9 @@ def _index() -> None:
 def build(
     references: Annotated[str, typer.Argument(
         metavar="REFERENCES", help="Table or FASTA of named barcodes, or - for stdin.")],
-    model: options.Model,
     output: Annotated[Path, typer.Option(
         "-o", "--output", metavar="NAME.bix", help="Index bundle to write.")],
+    model: options.Model = None,
     taxonomy: Annotated[Path | None, typer.Option(
         "--taxonomy", metavar="FILE",
         help="Lineages of a FASTA: TSV or CSV with rank columns, or id<TAB>k__..;p__...")] = None,
@@ -56,7 +56,7 @@ def build(
 
     \b
     Examples:
-      barcodeembed index build references.tsv.gz -m model -o references.bix
+      barcodeembed index build references.tsv.gz -o references.bix
       barcodeembed index build references.fasta --taxonomy names.tsv -m model -o references.bix
     """
     options.refuse_overwriting([output], [references, taxonomy, model])
@@ -65,9 +65,11 @@ def build(
     from barcodeembed.files import refuse_directory
     from barcodeembed.index.build import build_index
     from barcodeembed.index.bundle import KIND, save_index
+    from barcodeembed.shipped import shipped_model
     from barcodeembed.taxonomy.references import read_labelled
 
     refuse_directory(output, KIND)
+    model = model or shipped_model()
     options.use_threads(threads)
     embedder = load_embedder(model, device=device, precision=precision, offsets=offsets)
     labelled = read_labelled(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,8 +11,9 @@ from barcodeembed.cli import options
 
 
 def info(
-    bundle: Annotated[Path, typer.Argument(
-        metavar="MODEL|NAME.bix", help="Model or index bundle.")],
+    bundle: Annotated[Path | None, typer.Argument(
+        metavar="MODEL|NAME.bix", show_default="the model and the prototypes that ship",
+        help="Model or index bundle.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     no_verify: options.NoVerify = False,
     debug: options.Debug = False,
@@ -21,17 +22,26 @@ def info(
 
     \b
     Examples:
+      barcodeembed info
       barcodeembed info model
       barcodeembed info references.bix --json
     """
     from barcodeembed.describe import describe
+    from barcodeembed.shipped import shipped_index, shipped_model
 
-    described = describe(bundle, verify=not no_verify)
+    bundles = [bundle] if bundle else [shipped_model(), shipped_index()]
+    described = [describe(path, verify=not no_verify) for path in bundles]
     if json:
         from json import dumps
 
-        print(dumps(described, indent=2))
+        print(dumps(described[0] if bundle else {d["kind"]: d for d in described}, indent=2))
         return
+    for number, one in enumerate(described):
+        print(end="\n" if number else "")
+        _show(one)
+
+
+def _show(described: dict[str, Any]) -> None:
     for name, value in described.items():
         if isinstance(value, dict):
             print(name)

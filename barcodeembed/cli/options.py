@@ -67,8 +67,10 @@ Offsets = Annotated[int, typer.Option(
 Encoding = Annotated[str, typer.Option(
     "--encoding", metavar="NAME", help="Text encoding of the input, as latin-1.",
     callback=_encoding)]
-Model = Annotated[Path, typer.Option(
-    "-m", "--model", metavar="MODEL", help="Model bundle, made by `barcodeembed pretrain`.")]
+SHIPPED_MODEL = "the COI model that ships with barcodeembed"
+Model = Annotated[Path | None, typer.Option(
+    "-m", "--model", metavar="MODEL", show_default=SHIPPED_MODEL,
+    help="Model bundle, made by `barcodeembed pretrain`.")]
 NoVerify = Annotated[bool, typer.Option(
     "--no-verify", help="Skip the checksums when opening a bundle.")]
 MinBases = Annotated[int, typer.Option(

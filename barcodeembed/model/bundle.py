@@ -50,17 +50,33 @@ def fingerprint(config: ModelConfig, weights: Path) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def save_model(path: str | PathLike[str], encoder: Encoder, training: dict[str, Any]) -> None:
-    """Write a model bundle, all or nothing. Raises OutputError."""
+def save_model(
+    path: str | PathLike[str], encoder: Encoder, training: dict[str, Any], *,
+    precision: str = "fp32",
+) -> None:  # fmt: skip
+    """Write a model bundle, all or nothing. Raises OutputError.
+
+    With ``precision`` bf16 what is a real number lies rounded in half the bytes; whole numbers, as
+    the places of an anchor, stay as they are. It is another model than the one not rounded.
+    """
+    values = {"model": encoder.config.to_json(), "training": training}
+    tensors = encoder.state_dict()
+    if precision == "bf16":
+        values["weights"] = precision
+        tensors = {name: t.bfloat16() if t.is_floating_point() else t
+                   for name, t in tensors.items()}  # fmt: skip
     with replace_directory(path, KIND) as bundle:
-        write_json(bundle / CONFIG, {"model": encoder.config.to_json(), "training": training})
-        save_tensors(encoder.state_dict(), bundle / WEIGHTS)
+        write_json(bundle / CONFIG, values)
+        save_tensors(tensors, bundle / WEIGHTS)
         identity = fingerprint(encoder.config, bundle / WEIGHTS)
         write_manifest(bundle, KIND, FORMAT_VERSION, fingerprint=identity)
 
 
 def load_model(path: str | PathLike[str], *, verify: bool = True) -> ModelBundle:
-    """Read a model bundle. Raises BundleError where anything in it is not as its manifest says."""
+    """Read a model bundle; its weights become float32, whatever they are at rest.
+
+    Raises BundleError where anything in it is not as its manifest says.
+    """
     bundle = Path(path)
     manifest = open_bundle(bundle, KIND, FORMAT_VERSION, verify=verify)
     values = read_json(bundle / CONFIG)

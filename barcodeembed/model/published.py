@@ -108,7 +108,7 @@ def read_checkpoint(source: Path) -> Checkpoint:
         raise InputError("does not exist", source)
     if source.is_dir():
         if kind_of(source) == KIND:
-            raise InputError("is a model bundle already", source)
+            raise InputError("is a model bundle already; --weights rewrites one", source)
         file = next((source / name for name in _WEIGHTS if (source / name).is_file()), None)
         if file is None:
             raise InputError(f"has neither {' nor '.join(_WEIGHTS)}", source)

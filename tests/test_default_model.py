@@ -1,0 +1,203 @@
+"""Commands without --model and --index: a stand-in at random weights plays what ships.
+
+What ships itself is tried in test_shipped.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SIMULATED, files_in, run_here
+
+from barcodeembed import shipped
+from barcodeembed.manifest import read_manifest, write_manifest
+from barcodeembed.model.bundle import load_model, save_model
+from barcodeembed.model.encoder import Encoder
+
+REFERENCES = SIMULATED / "reference.fasta"
+
+
+def without_model(index: Path, path: Path, **settings) -> Path:
+    """Copy an index without its model, as one that ships is; keywords are put in its settings."""
+    shutil.copytree(index, path, ignore=shutil.ignore_patterns("model", "manifest.json"))
+    values = json.loads((path / "config.json").read_text()) | settings
+    (path / "config.json").write_text(json.dumps(values))
+    write_manifest(path, "index", 1, embedder=values["embedder"])
+    return path
+
+
+@pytest.fixture
+def box(model_bundle, index_bundle, tmp_path, monkeypatch) -> Path:
+    """A folder where the package finds what ships with it."""
+    folder = tmp_path / "shipped"
+    shutil.copytree(model_bundle, folder / "coi.model")
+    without_model(index_bundle, folder / "coi.bix", coverage="Insects of nowhere.")
+    monkeypatch.setattr(shipped, "FOLDER", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def other(model_bundle, tmp_path_factory) -> tuple[Path, Path]:
+    """Another model, and an index made with it."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("other")
+    torch.manual_seed(1)
+    save_model(folder / "model", Encoder(load_model(model_bundle).config), {})
+    words = ("index", "build", REFERENCES, "-m", folder / "model", "-o", folder / "other.bix")
+    assert run_here(*words) == 0
+    return folder / "model", folder / "other.bix"
+
+
+@pytest.fixture
+def reads(tmp_path) -> Path:
+    """Three reads, of which one cannot be named."""
+    path = tmp_path / "reads.fa"
+    lines = (SIMULATED / "reads.fasta").read_text().split("\n")
+    path.write_text("\n".join(lines[:4]) + "\n>short\nACGT\n")
+    return path
+
+
+def test_embed_takes_the_model_that_ships(box, reads, model_bundle, call):
+    result = call("embed", reads)
+    assert (result.code, result.out) == (0, call("embed", reads, "-m", model_bundle).out)
+
+
+def test_index_build_takes_the_model_that_ships(box, index_bundle, call, tmp_path):
+    assert call("index", "build", REFERENCES, "-o", tmp_path / "new.bix").code == 0
+    for path in (p for p in files_in(index_bundle) if p.is_file()):
+        made = tmp_path / "new.bix" / path.relative_to(index_bundle)
+        assert made.read_bytes() == path.read_bytes()
+
+
+def test_classify_takes_the_prototypes_that_ship_and_says_so(box, reads, index_bundle, call):
+    wanted = call("classify", reads, "-i", index_bundle)
+    result = call("classify", reads)
+    assert (result.code, result.out) == (0, wanted.out)
+    told, *rest = result.err.splitlines(keepends=True)
+    assert told == (
+        "no --index: the prototypes that ship with barcodeembed know 139 species, 38 genera, "
+        "5 orders; what is missing from them comes out as novel\n"
+    )
+    assert "".join(rest) == wanted.err
+    assert call("classify", reads, "-q") == (0, wanted.out, "")
+
+
+def test_the_model_given_is_only_a_check_of_the_prototypes(box, reads, model_bundle, other, call):
+    assert call("classify", reads, "-m", model_bundle, "-q").code == 0
+    result = call("classify", reads, "-m", other[0])
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert load_model(other[0]).fingerprint in result.err
+
+
+def test_an_index_without_a_model_takes_the_one_that_ships(box, reads, index_bundle, call):
+    wanted = call("classify", reads, "-i", index_bundle)
+    assert call("classify", reads, "-i", box / "coi.bix") == wanted
+
+
+def test_an_index_without_the_model_that_ships_asks_for_its_own(
+    box, reads, other, model_bundle, call, tmp_path
+):
+    model, index = other
+    bare = without_model(index, tmp_path / "bare.bix")
+    evaluate = ("evaluate", bare, "--queries", SIMULATED / "reads.tsv", "--against", "none")
+    for words in (("classify", reads, "-i", bare), evaluate):
+        result = call(*words)
+        assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+        assert result.err.endswith("give --model\n")
+        for bundle in (model, model_bundle):
+            assert load_model(bundle).fingerprint in result.err
+        assert call(*words, "-m", model, "-q").code == 0
+    assert call("classify", reads, "-i", bare, "-m", model) == call("classify", reads, "-i", index)
+
+
+def test_a_model_that_is_missing_where_it_should_be_is_told_of(reads, box, call):
+    shutil.rmtree(box / "coi.model")
+    for words in ((), ("-i", box / "coi.bix")):
+        result = call("classify", reads, *words)
+        assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+        assert result.err.endswith("ships with barcodeembed is missing; give --model\n")
+
+
+def test_an_index_goes_by_its_own_copy_first(box, reads, other, call):
+    assert call("classify", reads, "-i", other[1]).code == 0
+
+
+def test_evaluate_takes_what_ships(box, index_bundle, model_bundle, call, tmp_path):
+    queries = ("--queries", SIMULATED / "reads.tsv", "--against", "none", "--sample", 3, "--json")
+    for name, words in {
+        "bare": (box / "coi.bix",), "index": (index_bundle,), "default": (REFERENCES,),
+        "given": (REFERENCES, "-m", model_bundle), "knn": (REFERENCES, "--protocol", "knn"),
+        "given knn": (REFERENCES, "--protocol", "knn", "-m", model_bundle),
+    }.items():  # fmt: skip
+        result = call("evaluate", *words, *queries, tmp_path / name)
+        assert result.code == 0, result
+    figures = {path.name: json.loads(path.read_text()) for path in tmp_path.iterdir()
+               if path.is_file()}  # fmt: skip
+    for report in figures.values():
+        for method in report.get("methods", []):
+            del method["queries_per_second"]
+    assert figures["bare"] == figures["index"] == figures["default"] == figures["given"]
+    assert figures["knn"] == figures["given knn"] != figures["given"]
+
+
+def test_info_alone_describes_what_ships(box, call):
+    described = json.loads(call("info", "--json").out)
+    assert described == {
+        "model": json.loads(call("info", box / "coi.model", "--json").out),
+        "index": json.loads(call("info", box / "coi.bix", "--json").out),
+    }
+    index = described["index"]
+    assert index["coverage"] == "Insects of nowhere."
+    assert (index["taxa"]["order"], index["taxa"]["species"]) == (5, 139)
+    orders = index["species, by order"]
+    assert len(orders) == 5
+    assert sum(orders.values()) == 139
+    assert list(orders.values()) == sorted(orders.values(), reverse=True)
+    shown = call("info")
+    assert (shown.code, shown.err) == (0, "")
+    model, _, bundle = shown.out.partition("\n\n")
+    assert re.match(r"kind +model\n", model)
+    assert re.match(r"kind +index\n", bundle)
+    assert re.search(r"(?m)^coverage +Insects of nowhere\.$", bundle)
+    assert re.search(r"(?m)^  Mockoptera +40$", bundle)
+
+
+def test_a_broken_installation_is_told_in_a_line(tmp_path, reads, monkeypatch, call):
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "nowhere")
+    new = tmp_path / "new"
+    before = files_in(tmp_path)
+    for words, name in {
+        ("embed", reads, "-o", new): "coi.model", ("classify", reads, "-o", new): "coi.bix",
+        ("index", "build", REFERENCES, "-o", new): "coi.model", ("info",): "coi.model",
+        ("evaluate", REFERENCES, "--queries", SIMULATED / "reads.tsv", "-o", new): "coi.model",
+    }.items():  # fmt: skip
+        result = call(*words)
+        assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+        assert f"{tmp_path / 'nowhere' / name}: missing; the COI " in result.err
+    assert files_in(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["coi.model/model.safetensors", "coi.bix/vectors.npy"])
+def test_what_ships_is_summed_as_any_bundle(name, box, reads, call):
+    path = box / name
+    path.write_bytes(path.read_bytes()[:-1] + b"\x99")
+    result = call("classify", reads)
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert f"{path}: checksum mismatch" in result.err
+
+
+def test_the_stand_in_has_no_model_of_its_own(box):
+    assert not [name for name in read_manifest(box / "coi.bix", "an index")["files"]
+                if name.startswith("model/")]  # fmt: skip
+
+
+def test_to_find_what_ships_loads_nothing_heavy():
+    script = "import sys, barcodeembed.shipped; assert not {'torch', 'numpy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,110 @@
+"""The model and the prototypes that ship: alone, they name barcodes, offline and from a wheel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import REPOSITORY, SIMULATED, rows_of
+
+from barcodeembed.shipped import FOLDER
+
+pytestmark = pytest.mark.skipif(
+    not (FOLDER / "coi.model").is_dir() or not (FOLDER / "coi.bix").is_dir(),
+    reason="the trained COI model and its prototypes are not in barcodeembed/shipped yet",
+)
+
+#: Port 9 is for discarding: whoever asks a proxy there for anything fails.
+UNREACHABLE = dict.fromkeys(
+    ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"],
+    "http://127.0.0.1:9",
+)
+
+
+@pytest.fixture(scope="module")
+def reads(tmp_path_factory) -> Path:
+    """Five simulated reads and one that is too short."""
+    path = tmp_path_factory.mktemp("reads") / "reads.fa"
+    lines = (SIMULATED / "reads.fasta").read_text().split("\n")
+    path.write_text("\n".join(lines[:10]) + "\n>short\nACGT\n")
+    return path
+
+
+def offline(package: Path, folder: Path, *words: object) -> subprocess.CompletedProcess:
+    """Run the command line of the package in ``package``, in another folder, without a network."""
+    environment = {**os.environ, **UNREACHABLE, "PYTHONPATH": str(package)}
+    return subprocess.run(
+        [sys.executable, "-m", "barcodeembed", *map(str, words)], cwd=folder, env=environment,
+        text=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+
+
+def check_names(done: subprocess.CompletedProcess, reads: Path) -> None:
+    """Assert one row for each record, in order, and the line that tells what was searched."""
+    assert done.returncode == 0, done.stderr
+    ids = [line[1:] for line in reads.read_text().split("\n") if line.startswith(">")]
+    rows = rows_of(done.stdout)
+    assert [row["query_id"] for row in rows] == ids
+    assert rows[-1]["status"] == "unclassifiable"
+    assert all(row["nearest_id"] != "NA" for row in rows[:-1])
+    told = done.stderr.splitlines()
+    assert len(told) == 2
+    assert told[0].startswith("no --index: the prototypes that ship with barcodeembed know ")
+    assert told[0].endswith("; what is missing from them comes out as novel")
+
+
+def test_barcodes_are_named_without_any_option(reads, tmp_path):
+    check_names(offline(REPOSITORY, tmp_path, "classify", reads), reads)
+
+
+def test_quiet_leaves_the_table_alone(reads, tmp_path):
+    done = offline(REPOSITORY, tmp_path, "classify", reads, "-q")
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 7)
+
+
+def test_vectors_are_made_without_any_option(reads, tmp_path):
+    done = offline(REPOSITORY, tmp_path, "embed", reads)
+    assert done.returncode == 0
+    rows = rows_of(done.stdout)
+    assert len(rows) == 6
+    assert [row["d1"] == "NA" for row in rows] == [False] * 5 + [True]
+
+
+def test_info_describes_both(tmp_path):
+    done = offline(REPOSITORY, tmp_path, "info")
+    assert (done.returncode, done.stderr) == (0, "")
+    model, _, index = done.stdout.partition("\n\n")
+    assert model.startswith("kind                    model\n")
+    assert index.startswith("kind                    index\n")
+    fingerprint = next(line.split()[1] for line in model.splitlines()
+                       if line.startswith("fingerprint"))  # fmt: skip
+    assert f"{fingerprint}:" in index
+
+
+def test_a_wheel_has_all_that_it_takes(reads, tmp_path):
+    source = tmp_path / "source"  # a build leaves folders beside what it builds
+    shutil.copytree(REPOSITORY / "barcodeembed", source / "barcodeembed",
+                    ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, source)
+    script = "import sys, setuptools.build_meta as it; it.build_wheel(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=source, check=True,
+                   capture_output=True)  # fmt: skip
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    shutil.rmtree(source)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    where = subprocess.run(
+        [sys.executable, "-c", "import barcodeembed; print(barcodeembed.__file__)"], text=True,
+        cwd=elsewhere, env={**os.environ, "PYTHONPATH": str(tmp_path / "unpacked")},
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert Path(where.stdout).is_relative_to(tmp_path / "unpacked")
+    check_names(offline(tmp_path / "unpacked", elsewhere, "classify", reads), reads)
