@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from barcodeembed.errors import BundleError
+from barcodeembed.index.tables import read_table
 from barcodeembed.manifest import open_bundle, read_json, read_manifest
 from barcodeembed.model.config import ModelConfig
 
@@ -46,7 +47,8 @@ def _describe_model(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     settings = read_json(bundle / "config.json")
     calibration = read_json(bundle / "calibration.json")
-    taxa = _count_taxa(bundle / "lineages.tsv")
+    suffix = ".tsv.gz" if "prototypes" in settings else ".tsv"
+    taxa = _count_taxa(bundle / f"lineages{suffix}")
     return {
         **settings,
         "taxa": taxa,
@@ -57,8 +59,7 @@ def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _count_taxa(path: Path) -> dict[str, int]:
-    with open(path, encoding="utf-8") as stream:
-        header, *rows = (line.rstrip("\n").split("\t") for line in stream)
+    header, rows = read_table(path)
     columns = zip(header, zip(*rows, strict=True), strict=True)
     counts = {rank: len(set(names) - {"NA"}) for rank, names in columns}
     return {rank: count for rank, count in counts.items() if count}

@@ -96,6 +96,11 @@ class Classifier:
             vectors = self.index.whitening.apply(vectors)
         return normalise(vectors)
 
+    def _identity(self, bases: str, row: int) -> float | None:
+        """Return the percent identity to a reference; None where the index keeps no sequences."""
+        sequences = self.index.sequences
+        return None if sequences is None else percent_identity(bases, sequences[row])
+
     def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
         settings = self.index.settings
         results: list[Assignment | None] = []
@@ -160,7 +165,7 @@ class Classifier:
             confidences=tuple(confidence for _, confidence in guesses),
             nearest_id=self.reference_id(best),
             similarity=similarity,
-            identity=percent_identity(query.bases, self.index.sequences[best]),
+            identity=self._identity(query.bases, best),
             hits=hits,
         )
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from barcodeembed.cli import options
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, warn_of_input, watch
+
+if TYPE_CHECKING:
+    from barcodeembed.index.bundle import ReferenceIndex
 
 
 def classify(
@@ -63,13 +66,13 @@ def classify(
     from barcodeembed.classify.rows import HIT_COLUMNS, columns, hit_rows, row
     from barcodeembed.embedding import load_embedder
     from barcodeembed.files import open_output
-    from barcodeembed.index.bundle import MODEL, open_index
+    from barcodeembed.index.bundle import open_index
     from barcodeembed.sequences.reading import read_records
 
     options.use_threads(threads)
     opened = open_index(index, verify=not no_verify)
     embedder = load_embedder(
-        model or index / MODEL, device=device, verify=not no_verify,
+        model_of(index, opened, model), device=device, verify=not no_verify,
         **opened.settings["embedding"],
     )
     classifier = Classifier(
@@ -97,3 +100,17 @@ def classify(
     warn_of_input(counts, reads)
     if counts["records"]:
         console.say(f"{counts['records']:,} records: {listed(statuses)}")
+
+
+def model_of(path: Path, index: ReferenceIndex, given: Path | None) -> Path:
+    """Return the model bundle to search an index with: the one given, else the index's own copy.
+
+    Raises BundleError where there is neither.
+    """
+    from barcodeembed.errors import BundleError
+    from barcodeembed.index.bundle import MODEL
+
+    if given is None and not (path / MODEL).is_dir():
+        raise BundleError(f"{path}: was built without its model; give it by -m MODEL (fingerprint "
+                          f"{index.embedder_fingerprint.split(':')[0]})")
+    return given or path / MODEL

@@ -176,8 +176,9 @@ def _opened(
     reference: Path, model: Path | None, *, verify: bool, device: str, **settings
 ) -> Iterator[tuple]:
     """Give an index and its embedder; the index of references is built for this run alone."""
+    from barcodeembed.cli.classify import model_of
     from barcodeembed.embedding import load_embedder
-    from barcodeembed.index.bundle import MODEL, open_index
+    from barcodeembed.index.bundle import open_index
 
     with ExitStack() as stack:
         if not reference.is_dir():
@@ -189,5 +190,6 @@ def _opened(
             reference = path
         index = open_index(reference, verify=verify)
         yield index, load_embedder(
-            model or reference / MODEL, device=device, verify=verify, **index.settings["embedding"]
+            model_of(reference, index, model), device=device, verify=verify,
+            **index.settings["embedding"],
         )
