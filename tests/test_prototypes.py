@@ -58,7 +58,7 @@ def test_a_prototype_is_the_mean_of_its_members(seed):
                 total += vectors[row]
         assert prototype @ (total / np.linalg.norm(total)) > 0.9998
         np.testing.assert_allclose(np.linalg.norm(prototype), 1, atol=1e-6)
-    assert np.bincount(made.groups).max() <= 4
+    assert np.bincount(made.groups).max() <= 3
     assert make_prototypes(vectors, rows, groups).vectors.tobytes() == made.vectors.tobytes()
 
 
@@ -87,12 +87,15 @@ def test_a_group_of_two_heaps_is_divided_and_a_tight_one_is_not():
     ]  # fmt: skip
     assert len(divide(vectors, 0.1)) == 1
     assert len(divide(vectors, 0.95, most=2)) == 2
-    # Of eleven groups of several barcodes the one that is two heaps is the least cohesive tenth.
+    # Of eleven groups the three least cohesive are divided: two heaps and the two loosest pairs.
     pairs = np.repeat(np.eye(3)[np.arange(10) % 3], 2, axis=0) + 0.1 * rng.standard_normal((20, 3))
     many = np.concatenate([vectors[:10], normalise(pairs.astype(np.float32))])
     groups = np.concatenate([np.zeros(10, int), np.repeat(np.arange(1, 11), 2)])
     made = make_prototypes(many, np.arange(len(many)), groups)
-    assert np.bincount(made.groups).tolist() == [2] + [1] * 10
+    numbers = np.bincount(made.groups).tolist()
+    assert numbers[0] == 2 and sorted(numbers[1:]) == [1] * 8 + [2] * 2
+    loosest = np.argsort([pair[0] @ pair[1] for pair in many[10:].reshape(10, 2, 3)])[:2]
+    assert {numbers[1 + i] for i in loosest} == {2}
 
 
 def test_barcodes_that_cannot_be_divided_stay_one_prototype():
@@ -215,7 +218,7 @@ def test_what_is_written_is_what_was_built(tmp_path):
     assert report.distinct == built.settings["barcodes"] == 493
     species = {taxa[-1].replace(" ", "_") for taxa in built.taxa.lineages if taxa[-1]}
     assert species <= set(built.record_ids)
-    assert len(built.taxa.lineages) < len(built.vectors) < 1.4 * len(built.taxa.lineages)
+    assert len(built.taxa.lineages) < len(built.vectors) <= 1.6 * len(built.taxa.lineages)
 
     again, _ = build_index(labelled[::-1], KmerCounter(4), whiten=32, prototypes="species")
     save_index(tmp_path / "b.bix", again, None)
@@ -254,12 +257,13 @@ def test_the_command_names_as_the_whole_index_does(call, small, index_bundle, tm
     assert [row["query_id"] for row in rows] == [row["query_id"] for row in whole]
     assert rows[0].keys() == whole[0].keys()
     assert {row["identity"] for row in rows} == {"NA"}
-    seen = {row["record_id"] for row in rows_of((SIMULATED / "reads.tsv").read_text())
-            if row["kind"] == "seen"}  # fmt: skip
-    pairs = [(row, other) for row, other in zip(rows, whole, strict=True)
-             if row["query_id"] in seen]  # fmt: skip
-    same = [row["species"] == other["species"] for row, other in pairs]
-    assert np.mean(same) > 0.9
+    # Where random weights name wrongly they do so by chance; where they are right it is no chance.
+    labels = rows_of((SIMULATED / "reads.tsv").read_text())
+    truth = {row["record_id"]: row["species"] for row in labels}
+    same = [row["species"] == other["species"] for row, other in zip(rows, whole, strict=True)
+            if other["species"] == truth[other["query_id"]]]  # fmt: skip
+    assert len(same) > 40
+    assert np.mean(same) > 0.95
     ids = set(open_index(small).record_ids)
     assert {row["nearest_id"] for row in rows} <= ids | {"NA"}
     hits = rows_of((tmp_path / "hits.tsv").read_text())
@@ -330,7 +334,7 @@ def test_a_bin_is_a_prototype_of_its_own(call, model_bundle, tmp_path):
                       "--prototypes", kind)  # fmt: skip
         assert result.code == 0
         index = open_index(path)
-        assert least <= len(index.vectors) <= 4 * least
+        assert least <= len(index.vectors) <= 3 * least
         assert len(index.taxa.lineages) == 1
         first = lineage[-1].replace(" ", "_")
         assert list(index.record_ids)[:2] == [first, f"{first}.2"][: len(index.vectors)]
