@@ -68,7 +68,7 @@ class Classifier:
         if embedder.fingerprint != index.embedder_fingerprint:
             raise IndexMismatch(
                 f"the index was made with model {index.embedder_fingerprint}, "
-                f"the model given is {embedder.fingerprint}; build the index again or omit --model"
+                f"not with {embedder.fingerprint}; give the model that made it, or build it again"
             )
         self.index, self.embedder = index, embedder
         self.neighbours = neighbours

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from barcodeembed.files import open_output
+from barcodeembed.files import compressor
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
     """Write a table; the same rows are the same bytes, compressed (``.gz``) too."""
-    with open_output(path) as stream:
+    with (
+        open(path, "wb") as raw,
+        compressor(raw, path.suffix) as binary,
+        io.TextIOWrapper(binary, encoding="utf-8", newline="\n") as stream,
+    ):
         stream.write("\t".join(header) + "\n")
         stream.writelines("\t".join(row) + "\n" for row in rows)
 
