@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from barcodeembed.errors import BundleError
+from barcodeembed.index.tables import read_table
 from barcodeembed.manifest import open_bundle, read_json, read_manifest
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.taxonomy.ranks import RANKS
@@ -48,7 +49,8 @@ def _describe_model(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     settings = read_json(bundle / "config.json")
     calibration = read_json(bundle / "calibration.json")
-    lineages = _read_lineages(bundle / "lineages.tsv")
+    suffix = ".tsv.gz" if "prototypes" in settings else ".tsv"
+    lineages = _read_lineages(bundle / f"lineages{suffix}")
     taxa = _count_taxa(lineages)
     return {
         **settings,
@@ -62,8 +64,7 @@ def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _read_lineages(path: Path) -> list[dict[str, str]]:
     """Return the names of every lineage by rank, without those that it has not."""
-    with open(path, encoding="utf-8") as stream:
-        header, *rows = (line.rstrip("\n").split("\t") for line in stream)
+    header, rows = read_table(path)
     named = (zip(header, row, strict=True) for row in rows)
     return [{rank: name for rank, name in taxa if name != "NA"} for taxa in named]
 

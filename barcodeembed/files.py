@@ -119,7 +119,7 @@ def open_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
         with stream:
             yield stream
         return
-    with replace_file(path) as raw, _compressor(raw, Path(path).suffix) as binary:
+    with replace_file(path) as raw, compressor(raw, Path(path).suffix) as binary:
         text = io.TextIOWrapper(binary, encoding="utf-8", newline="\n")
         yield text
         text.flush()
@@ -127,7 +127,8 @@ def open_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def _compressor(raw: IO[bytes], suffix: str) -> Iterator[IO[bytes]]:
+def compressor(raw: IO[bytes], suffix: str) -> Iterator[IO[bytes]]:
+    """Give a stream into ``raw`` that compresses as a file's suffix asks, always to one result."""
     if suffix == ".gz":
         with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
             yield stream  # type: ignore[misc]

@@ -13,6 +13,7 @@ from barcodeembed.classify.calibration import (
     _hide_and_look,
     fit_logistic,
 )
+from barcodeembed.classify.sample import Sample
 from barcodeembed.classify.vote import Members
 from barcodeembed.embedding import normalise
 from barcodeembed.evaluation.kmers import KmerCounter
@@ -42,7 +43,8 @@ def test_hiding_is_a_search_without_the_hidden(seed):
     vectors = normalise(rng.standard_normal((30, 4)).astype(np.float32))
     members = Members.of(np.arange(30), of, 30)
     rows = np.arange(30)
-    known, new = _hide_and_look(vectors, members, taxa, rows)
+    sample = Sample.of_barcodes(vectors, members, rows)
+    known, new = _hide_and_look(vectors, members, taxa, sample)
 
     wanted_known, wanted_new = ({rank: [] for rank in taxa.ranks} for _ in range(2))
     similarity = np.round((vectors @ vectors.T).astype(float), 6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from barcodeembed.classify.sample import Sample
 from barcodeembed.classify.temperature import choose_temperature
 from barcodeembed.classify.vote import TEMPERATURE, Members
 from barcodeembed.embedding import normalise
@@ -24,7 +25,8 @@ def reference(spread: float, sizes: list[int]):
 
 def choose(spread: float, sizes: list[int]) -> float:
     vectors, members, taxa = reference(spread, sizes)
-    return choose_temperature(vectors, members, taxa, np.arange(len(vectors)), 10)
+    sample = Sample.of_barcodes(vectors, members, np.arange(len(vectors)))
+    return choose_temperature(vectors, members, taxa, sample, 10)
 
 
 def test_in_a_narrow_cone_the_vote_is_colder():

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.classify.sample import HIDDEN, Sample
 from barcodeembed.classify.vote import Members
 from barcodeembed.taxonomy.taxa import Taxa
 
@@ -25,12 +26,9 @@ CUSTOMARY_DIVERGENCE = {
     "class": 0.25, "phylum": 0.30, "kingdom": 0.35,
 }  # fmt: skip
 
-SAMPLE = 2_000
-_MOST_PER_SPECIES = 4
 _FEWEST_EXAMPLES = 20
 _MUTANTS = 64
 _BLOCK = 64
-_HIDDEN = -2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +77,17 @@ class Calibration:
 
 
 def calibrate(
-    vectors: np.ndarray, members: Members, taxa: Taxa, rows: np.ndarray,
+    vectors: np.ndarray, members: Members, taxa: Taxa, sample: Sample,
     sequences: Sequence[str], embed: Callable[[list[str]], np.ndarray], *, seed: int = 0,
 ) -> Calibration:  # fmt: skip
     """Fit the curves of a reference.
 
-    ``vectors`` float32 (N, D) of unit length; ``rows`` a sample of them, of one lineage each;
-    ``sequences`` their barcodes; ``embed`` gives unit vectors of further barcodes.
+    ``vectors`` float32 (N, D) of unit length; ``sample`` the queries to learn from;
+    ``sequences`` the barcodes that the vectors were made of; ``embed`` gives unit vectors of
+    further barcodes.
     """
     rng = np.random.default_rng(seed)
-    known, new = _hide_and_look(vectors, members, taxa, rows)
+    known, new = _hide_and_look(vectors, members, taxa, sample)
     curves = {}
     mutants = _Mutants(vectors, sequences, embed, rng)
     for rank in taxa.ranks:
@@ -131,24 +130,8 @@ def fit_logistic(known: np.ndarray, new: np.ndarray) -> tuple[float, float]:
     return float(centre - scale * beta[1] / beta[0]), float(beta[0] / scale)
 
 
-def draw_sample(members: Members, taxa: Taxa, *, size: int = SAMPLE, seed: int = 0) -> np.ndarray:
-    """Draw vectors of one lineage only, few of any one lineage; sorted, int64 (S,)."""
-    single = np.flatnonzero(np.diff(members.starts) == 1)
-    drawn = np.random.default_rng(seed).permutation(single)
-    taken = np.zeros(len(taxa.lineages), np.int64)
-    chosen = []
-    for row in drawn:
-        lineage = members.lineages[members.starts[row]]
-        if taken[lineage] < _MOST_PER_SPECIES:
-            taken[lineage] += 1
-            chosen.append(row)
-            if len(chosen) == size:
-                break
-    return np.array(sorted(chosen), np.int64)
-
-
 def _hide_and_look(
-    vectors: np.ndarray, members: Members, taxa: Taxa, rows: np.ndarray
+    vectors: np.ndarray, members: Members, taxa: Taxa, sample: Sample
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """Return the top similarities of known and of new examples, by rank."""
     known: dict[str, list[float]] = {rank: [] for rank in taxa.ranks}
@@ -156,13 +139,12 @@ def _hide_and_look(
     by_lineage = np.argsort(members.lineages, kind="stable")
     owners = np.repeat(np.arange(len(vectors)), np.diff(members.starts))[by_lineage]
     firsts = np.searchsorted(members.lineages[by_lineage], np.arange(len(taxa.lineages)))
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
-        similarities = vectors[block] @ vectors.T
-        similarities[np.arange(len(block)), block] = _HIDDEN
+    for start in range(0, len(sample), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        similarities = sample.vectors[block] @ vectors.T
+        similarities[np.arange(len(similarities)), sample.own[block]] = sample.left[block]
         best_SL = np.maximum.reduceat(similarities[:, owners], firsts, axis=1)
-        for row, best_L in zip(block, np.round(best_SL, 6), strict=True):
-            own = members.lineages[members.starts[row]]
+        for own, best_L in zip(sample.lineages[block], np.round(best_SL, 6), strict=True):
             _examples(best_L, taxa, own, known, new)
     return known, new
 
@@ -192,8 +174,8 @@ def _examples(best_L: np.ndarray, taxa: Taxa, own: int, known: dict, new: dict) 
 
 def _top(best_L: np.ndarray, among_L: np.ndarray) -> float | None:
     """Return the greatest similarity among lineages that have a reference left."""
-    top = best_L.max(where=among_L, initial=_HIDDEN)
-    return None if top == _HIDDEN else float(top)
+    top = best_L.max(where=among_L, initial=HIDDEN)
+    return None if top == HIDDEN else float(top)
 
 
 class _Mutants:

@@ -68,7 +68,7 @@ class Classifier:
         if embedder.fingerprint != index.embedder_fingerprint:
             raise IndexMismatch(
                 f"the index was made with model {index.embedder_fingerprint}, "
-                f"the model given is {embedder.fingerprint}; build the index again or omit --model"
+                f"not with {embedder.fingerprint}; give the model that made it, or build it again"
             )
         self.index, self.embedder = index, embedder
         self.neighbours = neighbours
@@ -95,6 +95,11 @@ class Classifier:
         if self.index.whitening:
             vectors = self.index.whitening.apply(vectors)
         return normalise(vectors)
+
+    def _identity(self, bases: str, row: int) -> float | None:
+        """Return the percent identity to a reference; None where the index keeps no sequences."""
+        sequences = self.index.sequences
+        return None if sequences is None else percent_identity(bases, sequences[row])
 
     def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
         settings = self.index.settings
@@ -160,7 +165,7 @@ class Classifier:
             confidences=tuple(confidence for _, confidence in guesses),
             nearest_id=self.reference_id(best),
             similarity=similarity,
-            identity=percent_identity(query.bases, self.index.sequences[best]),
+            identity=self._identity(query.bases, best),
             hits=hits,
         )
 

@@ -33,6 +33,12 @@ def build(
     whiten: Annotated[int, typer.Option(
         "--whiten", min=0, metavar="N",
         help="Whiten the vectors, fitted on the references: directions kept; 0 for none.")] = 64,
+    prototypes: Annotated[str | None, typer.Option(
+        "--prototypes", metavar="NAME",
+        help="Keep a mean vector for each species or bin, and no sequences or ids.")] = None,
+    without_model: Annotated[bool, typer.Option(
+        "--without-model", help="Leave the model out; unless it is the one that ships, classify then needs "
+             "--model.")] = False,
     allow_missing: Annotated[bool, typer.Option(
         "--allow-missing", help="Leave out records without a lineage.")] = False,
     on_conflict: Annotated[str, typer.Option(
@@ -52,15 +58,19 @@ def build(
     """Embed named barcodes and learn from them how near is near enough.
 
     Lineages come from rank columns (kingdom ... species) of a table, SINTAX headers (;tax=...),
-    or --taxonomy. Identical barcodes share a vector. The bundle holds a copy of the model.
+    or --taxonomy. Identical barcodes share a vector. The bundle holds a copy of the model unless
+    --without-model. --prototypes makes it small enough to pass on.
 
     \b
     Examples:
       barcodeembed index build references.tsv.gz -o references.bix
       barcodeembed index build references.fasta --taxonomy names.tsv -m model -o references.bix
+      barcodeembed index build references.tsv.gz -m model --prototypes species -o small.bix
     """
     options.refuse_overwriting([output], [references, taxonomy, model])
     options.check_choice("--on-conflict", on_conflict, ("majority", "fail"))
+    if prototypes is not None:
+        options.check_choice("--prototypes", prototypes, ("species", "bin"))
     from barcodeembed.embedding import load_embedder
     from barcodeembed.files import refuse_directory
     from barcodeembed.index.build import build_index
@@ -78,9 +88,9 @@ def build(
     with console.progress("embedding references") as told:
         index, report = build_index(
             labelled, embedder, whiten=whiten, min_bases=min_length, on_conflict=on_conflict,
-            seed=seed, progress=told,
+            prototypes=prototypes, seed=seed, progress=told,
         )
-    save_index(output, index, model)
+    save_index(output, index, None if without_model else model)
     if report.left_out:
         console.warn(f"{references}: {report.left_out.total():,} of {report.records:,} records "
                      f"left out: {listed(report.left_out)}")
@@ -92,5 +102,6 @@ def build(
     if report.turned:
         console.say(f"{report.turned:,} references were reverse complements and were turned")
     lowest = index.taxa.ranks[-1]
+    made = f", {len(index.vectors):,} prototypes" if prototypes else ""
     console.say(f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
-                f"{len(index.taxa.names[-1]):,} taxa at rank {lowest}")
+                f"{len(index.taxa.names[-1]):,} taxa at rank {lowest}{made}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.embedding import VectorMaker
+from barcodeembed.errors import InputError
 from barcodeembed.evaluation.aligners import PEERS
 from barcodeembed.evaluation.predictions import classify_queries, nearest_by_kmers
 from barcodeembed.evaluation.queries import CATEGORIES, sort_queries
@@ -24,8 +25,12 @@ def evaluate_open_world(
 ) -> dict[str, Any]:  # fmt: skip
     """Name labelled queries by an index and by its peers; returns the report's keys.
 
-    Raises InputError where there is no query or a peer is not installed.
+    Raises InputError where there is no query, a peer is not installed, or there are peers and an
+    index that keeps no sequences for them.
     """
+    if peers and index.sequences is None:
+        raise InputError("an index of prototypes keeps no sequences for --against "
+                         f"{','.join(peers)}; give --against none")
     chosen = sort_queries(labelled, index.taxa, sample=sample, seed=seed)
     if not set(chosen.categories) & set(CATEGORIES):
         warn("no query shares a genus or family with the reference: do their lineages "

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from barcodeembed.classify.calibration import SAMPLE, calibrate, draw_sample
+from barcodeembed.classify.calibration import calibrate
+from barcodeembed.classify.sample import HIDDEN, SAMPLE, Sample, draw_sample
 from barcodeembed.classify.temperature import choose_temperature
 from barcodeembed.classify.vote import NEIGHBOURS, Members
 from barcodeembed.embedding import VectorMaker, embed_all, normalise
 from barcodeembed.errors import BundleError, ReferenceDataError
 from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.prototypes import make_prototypes, name_prototypes, similarity_without
 from barcodeembed.index.whitening import Whitening
 from barcodeembed.sequences.cleaning import MIN_BASES, clean, reverse_complement
 from barcodeembed.sequences.orientation import learn_orientation, strand
-from barcodeembed.taxonomy.ranks import Lineage
+from barcodeembed.taxonomy.names import BIN_COLUMNS, bin_of
+from barcodeembed.taxonomy.ranks import Lineage, lowest
 from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
 from barcodeembed.taxonomy.taxa import Taxa
+
+#: What a prototype may stand for: the barcodes of one lineage, or of one lineage and BIN.
+PROTOTYPES = ("species", "bin")
 
 _REFERENCES_PER_DIRECTION = 4
 _FEWEST_WHITENED = 64
@@ -45,22 +51,46 @@ class _Reference:
     id: str
     bases: str
     lineage: Lineage
+    bin: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What an index is searched for, as the first fields of ReferenceIndex, and the sample of it.
+
+    ``members`` are the lineages of its vectors.
+    """
+
+    vectors: np.ndarray
+    sequences: list[str] | None
+    ids: list[str]
+    vectors_of: np.ndarray
+    lineages_of: np.ndarray
+    members: Members
+    sample: Sample
 
 
 def build_index(
     labelled: Iterable[LabelledRecord], embedder: VectorMaker, *, whiten: int = 0,
-    min_bases: int = MIN_BASES, on_conflict: str = "majority", sample: int = SAMPLE,
-    seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None,
+    min_bases: int = MIN_BASES, on_conflict: str = "majority", prototypes: str | None = None,
+    sample: int = SAMPLE, seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[ReferenceIndex, BuildReport]:  # fmt: skip
     """Embed and calibrate references; the result does not depend on their order.
 
-    Identical barcodes become one vector with all their records. ``whiten`` is the number of
-    principal directions kept, 0 for none. ``progress`` is told (embedded, total). Raises
-    ReferenceDataError where no record can be used, an id is met twice, or taxa have conflicting
-    parents and ``on_conflict`` is ``fail``.
+    Identical barcodes become one vector with all their records; with ``prototypes`` (one of
+    PROTOTYPES) the barcodes of a taxon become one vector or a few, without records or sequences.
+    ``whiten`` is the number of principal directions kept, 0 for none. ``progress`` is told
+    (embedded, total). Raises ReferenceDataError where no record can be used, an id is met twice,
+    taxa have conflicting parents and ``on_conflict`` is ``fail``, or no record has the BIN that
+    prototypes are asked of.
     """
     report = BuildReport()
     references = _collect(labelled, embedder.max_bases, min_bases, report)
+    if prototypes == "bin" and not any(r.bin for r in references):
+        raise ReferenceDataError(
+            f"prototypes of BINs: no reference has one in a column {', '.join(BIN_COLUMNS)}"
+        )
     references = _settle(references, on_conflict, report)
     references, orientation = _turn(references, report)
     vectors_of, barcodes = _collapse(references)
@@ -82,26 +112,78 @@ def build_index(
     taxa = Taxa.of(distinct)
     members = Members.of(vectors_of, lineages_of, len(barcodes))
     rows = draw_sample(members, taxa, size=sample, seed=seed)
+    if prototypes is None:
+        held = _Held(
+            vectors, barcodes, [r.id for r in references], vectors_of, lineages_of,
+            members, Sample.of_barcodes(vectors, members, rows),
+        )  # fmt: skip
+    else:
+        bins = _bins_of(references, vectors_of, lineages_of) if prototypes == "bin" else {}
+        held = _as_prototypes(vectors, members, taxa, rows, bins)
     calibration = calibrate(
-        vectors, members, taxa, rows, barcodes, lambda copies: unit(embedder.embed(copies)),
-        seed=seed,
-    )
+        held.vectors, held.members, taxa, held.sample, barcodes,
+        lambda copies: unit(embedder.embed(copies)), seed=seed,
+    )  # fmt: skip
     settings = {
         "embedder": embedder.fingerprint,
         "embedding": embedder.settings,
         "max_bases": embedder.max_bases,
         "min_bases": min_bases,
         "records": report.used,
-        "vectors": len(barcodes),
-        "temperature": choose_temperature(vectors, members, taxa, rows, NEIGHBOURS),
+        "vectors": len(held.vectors),
+        "temperature": choose_temperature(
+            held.vectors, held.members, taxa, held.sample, NEIGHBOURS
+        ),
         "whitening": whitening.directions.shape[1] if whitening else 0,
         "seed": seed,
     }
+    if prototypes:
+        settings |= {"prototypes": prototypes, "barcodes": len(barcodes)}
     index = ReferenceIndex(
-        vectors, barcodes, [r.id for r in references], vectors_of, lineages_of,
+        held.vectors, held.sequences, held.ids, held.vectors_of, held.lineages_of,
         taxa, calibration, orientation, whitening, settings,
     )  # fmt: skip
     return index, report
+
+
+def _as_prototypes(
+    vectors: np.ndarray, members: Members, taxa: Taxa, rows: np.ndarray,
+    bins: dict[tuple[int, int], str],
+) -> _Held:  # fmt: skip
+    """Make prototypes of the barcodes of each lineage, or of each lineage and BIN.
+
+    ``members`` are the lineages of the barcodes, ``bins`` the BINs of (barcode, lineage), and
+    ``rows`` the barcodes of the sample.
+    """
+    barcodes_M = np.repeat(np.arange(len(vectors)), np.diff(members.starts))
+    pairs = list(zip(barcodes_M.tolist(), members.lineages.tolist(), strict=True))
+    keys = [(lineage, bins.get((barcode, lineage), "")) for barcode, lineage in pairs]
+    distinct = sorted(set(keys))
+    number = {key: i for i, key in enumerate(distinct)}
+    made = make_prototypes(vectors, barcodes_M, np.array([number[key] for key in keys]))
+    lineages_of = np.array([distinct[group][0] for group in made.groups], np.int64)
+    ids = name_prototypes([lowest(taxa.lineages[lineage])[1] for lineage in lineages_of])
+    sampled = members.starts[rows]  # of one lineage each, and so members of one prototype
+    left = similarity_without(vectors, barcodes_M, made.of_members, sampled)
+    sample = Sample(
+        vectors[rows], members.lineages[sampled], made.of_members[sampled],
+        np.nan_to_num(left, nan=HIDDEN),
+    )  # fmt: skip
+    each = np.arange(len(ids))
+    of_prototypes = Members.of(each, lineages_of, len(ids))
+    return _Held(made.vectors, None, ids, each, lineages_of, of_prototypes, sample)
+
+
+def _bins_of(
+    references: list[_Reference], vectors_of: np.ndarray, lineages_of: np.ndarray
+) -> dict[tuple[int, int], str]:
+    """Return the BIN of each (barcode, lineage) that has one; of several the most frequent."""
+    counts: dict[tuple[int, int], Counter[str]] = {}
+    pairs = zip(vectors_of.tolist(), lineages_of.tolist(), strict=True)
+    for r, pair in zip(references, pairs, strict=True):
+        if r.bin:
+            counts.setdefault(pair, Counter())[r.bin] += 1
+    return {pair: min(found, key=lambda b: (-found[b], b)) for pair, found in counts.items()}
 
 
 def _whiten(vectors: np.ndarray, width: int) -> Whitening | None:
@@ -129,7 +211,7 @@ def _collect(
         if reason:
             report.left_out[reason] += 1
             continue
-        reference = _Reference(record.id, barcode.bases, lineage)
+        reference = _Reference(record.id, barcode.bases, lineage, bin_of(record.fields))
         if references.setdefault(record.id, reference) != reference:
             duplicates[record.id] += 1
         elif references[record.id] is not reference:
@@ -157,9 +239,7 @@ def _settle(
             f"{len(report.conflicts):,} taxa have conflicting parents: {report.conflicts[0]}; "
             "--on-conflict majority follows the greater number of records"
         )
-    return [
-        _Reference(r.id, r.bases, replacement.get(r.lineage, r.lineage)) for r in references
-    ]
+    return [replace(r, lineage=replacement.get(r.lineage, r.lineage)) for r in references]
 
 
 def _turn(
@@ -171,7 +251,7 @@ def _turn(
     for r in references:
         if strand(r.bases, log_odds) == "-":
             report.turned += 1
-            r = _Reference(r.id, reverse_complement(r.bases), r.lineage)
+            r = replace(r, bases=reverse_complement(r.bases))
         turned.append(r)
     return turned, log_odds
 

@@ -1,15 +1,20 @@
-"""The index bundle: reference vectors, their records and lineages, and what was learnt of them.
+"""The index bundle: reference vectors, their names and lineages, and what was learnt of them.
 
 ``NAME.bix/`` holds ``vectors.npy``, ``references.fasta`` (one record per vector, for random
 access by pyfastx), ``records.tsv`` (every record and its vector), ``lineages.tsv``,
 ``calibration.json``, ``orientation.npy``, ``whitening.npz`` where asked for, ``config.json``, a
-copy of the model in ``model/``, and ``manifest.json``.
+copy of the model in ``model/`` where it was given, and ``manifest.json``.
+
+An index of prototypes keeps neither sequences nor records. In place of the first four it holds
+``prototypes.npy`` (int8), ``prototypes.tsv.gz`` (each one's id and lineage) and
+``lineages.tsv.gz``.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -21,9 +26,11 @@ from barcodeembed.classify.calibration import Calibration
 from barcodeembed.classify.vote import Members
 from barcodeembed.errors import BundleError
 from barcodeembed.files import replace_directory
+from barcodeembed.index.prototypes import dequantise, quantise
+from barcodeembed.index.tables import read_table, write_table
 from barcodeembed.index.whitening import Whitening
 from barcodeembed.manifest import open_bundle, read_json, write_json, write_manifest
-from barcodeembed.taxonomy.ranks import RANKS, Lineage
+from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.taxa import Taxa
 
 KIND = "index"
@@ -40,10 +47,12 @@ class ReferenceIndex:
     ``vectors`` float32 (N, D), unit length; ``sequences`` their N barcodes; record i, named
     ``record_ids[i]``, has vector ``record_vectors[i]`` and lineage ``record_lineages[i]`` of
     ``taxa``. The first record of vector v is ``first_records[v]``.
+
+    Of an index of prototypes the records are the prototypes, and ``sequences`` is None.
     """
 
     vectors: np.ndarray
-    sequences: Sequence[str]
+    sequences: Sequence[str] | None
     record_ids: Sequence[str]
     record_vectors: np.ndarray
     record_lineages: np.ndarray
@@ -87,59 +96,80 @@ class FastaSequences(Sequence[str]):
 
 
 def save_index(
-    path: str | PathLike[str], index: ReferenceIndex, model: str | PathLike[str]
+    path: str | PathLike[str], index: ReferenceIndex, model: str | PathLike[str] | None
 ) -> None:
-    """Write an index bundle, all or nothing, with a copy of the model bundle that made it."""
+    """Write an index bundle, all or nothing, with a copy of the model bundle that made it.
+
+    Without a ``model`` there is only its fingerprint.
+    """
     with replace_directory(path, KIND) as bundle:
-        np.save(bundle / "vectors.npy", index.vectors)
+        if index.sequences is None:
+            _write_prototypes(bundle, index)
+        else:
+            _write_references(bundle, index, index.sequences)
         np.save(bundle / "orientation.npy", index.orientation)
         if index.whitening:
             np.savez(bundle / "whitening.npz", mean=index.whitening.mean,
                      directions=index.whitening.directions)
-        names = [index.record_ids[i] for i in index.first_records]
-        with open(bundle / "references.fasta", "w", encoding="utf-8") as stream:
-            for name, bases in zip(names, index.sequences, strict=True):
-                stream.write(f">{name}\n{bases}\n")
-        FastaSequences(bundle / "references.fasta")  # leaves its index beside it
-        _write_tsv(
-            bundle / "records.tsv", ("record_id", "vector", "lineage"),
-            zip(index.record_ids, map(str, index.record_vectors),
-                map(str, index.record_lineages), strict=True),
-        )
-        _write_tsv(
-            bundle / "lineages.tsv", RANKS,
-            ([name or _NA for name in taxa] for taxa in index.taxa.lineages),
-        )
         write_json(bundle / "calibration.json", index.calibration.to_json())
         write_json(bundle / "config.json", index.settings)
-        shutil.copytree(model, bundle / MODEL)
+        if model is not None:
+            shutil.copytree(model, bundle / MODEL)
         write_manifest(bundle, KIND, FORMAT_VERSION, embedder=index.embedder_fingerprint)
 
 
 def open_index(path: str | PathLike[str], *, verify: bool = True) -> ReferenceIndex:
-    """Open an index bundle; vectors stay on disk, mapped. Raises BundleError."""
+    """Open an index bundle; the vectors of barcodes stay on disk, mapped. Raises BundleError."""
     bundle = Path(path)
     open_bundle(bundle, KIND, FORMAT_VERSION, verify=verify)
     try:
         return _read(bundle)
-    except (ValueError, KeyError, OSError, IndexError) as error:
+    except (ValueError, KeyError, OSError, IndexError, EOFError, zlib.error) as error:
         raise BundleError(f"{bundle}: not a readable index: {error}") from None
 
 
+def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[str]) -> None:
+    np.save(bundle / "vectors.npy", index.vectors)
+    names = [index.record_ids[i] for i in index.first_records]
+    with open(bundle / "references.fasta", "w", encoding="utf-8") as stream:
+        for name, bases in zip(names, sequences, strict=True):
+            stream.write(f">{name}\n{bases}\n")
+    FastaSequences(bundle / "references.fasta")  # leaves its index beside it
+    write_table(
+        bundle / "records.tsv", ("record_id", "vector", "lineage"),
+        zip(index.record_ids, map(str, index.record_vectors),
+            map(str, index.record_lineages), strict=True),
+    )  # fmt: skip
+    _write_lineages(bundle / "lineages.tsv", index.taxa)
+
+
+def _write_prototypes(bundle: Path, index: ReferenceIndex) -> None:
+    np.save(bundle / "prototypes.npy", quantise(index.vectors))
+    write_table(
+        bundle / "prototypes.tsv.gz", ("prototype_id", "lineage"),
+        zip(index.record_ids, map(str, index.record_lineages), strict=True),
+    )
+    _write_lineages(bundle / "lineages.tsv.gz", index.taxa)
+
+
+def _write_lineages(path: Path, taxa: Taxa) -> None:
+    write_table(path, RANKS, ([name or _NA for name in lineage] for lineage in taxa.lineages))
+
+
 def _read(bundle: Path) -> ReferenceIndex:
-    record_ids, vectors, lineages = zip(*_read_tsv(bundle / "records.tsv"), strict=True)
-    taxa = Taxa.of([_lineage(row) for row in _read_tsv(bundle / "lineages.tsv")])
     settings = read_json(bundle / "config.json")
+    read = _read_prototypes if "prototypes" in settings else _read_references
+    vectors, sequences, record_ids, record_vectors, record_lineages, taxa = read(bundle)
     whitening = None
     if settings["whitening"]:  # not wherever such a file lies: only what the build wrote is summed
         with np.load(bundle / "whitening.npz") as arrays:
             whitening = Whitening(arrays["mean"], arrays["directions"])
     return ReferenceIndex(
-        vectors=np.load(bundle / "vectors.npy", mmap_mode="r"),
-        sequences=FastaSequences(bundle / "references.fasta"),
+        vectors=vectors,
+        sequences=sequences,
         record_ids=record_ids,
-        record_vectors=np.array(vectors, np.int64),
-        record_lineages=np.array(lineages, np.int64),
+        record_vectors=np.array(record_vectors, np.int64),
+        record_lineages=np.array(record_lineages, np.int64),
         taxa=taxa,
         calibration=Calibration.from_json(read_json(bundle / "calibration.json"), taxa.ranks),
         orientation=np.load(bundle / "orientation.npy"),
@@ -148,17 +178,22 @@ def _read(bundle: Path) -> ReferenceIndex:
     )
 
 
-def _lineage(row: list[str]) -> Lineage:
-    return tuple(None if name == _NA else name for name in row)
+def _read_references(bundle: Path) -> tuple:
+    record_ids, vectors, lineages = zip(*read_table(bundle / "records.tsv")[1], strict=True)
+    return (
+        np.load(bundle / "vectors.npy", mmap_mode="r"),
+        FastaSequences(bundle / "references.fasta"),
+        record_ids, vectors, lineages, _read_taxa(bundle / "lineages.tsv"),
+    )  # fmt: skip
 
 
-def _write_tsv(path: Path, header: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
-    with open(path, "w", encoding="utf-8", newline="\n") as stream:
-        stream.write("\t".join(header) + "\n")
-        stream.writelines("\t".join(row) + "\n" for row in rows)
+def _read_prototypes(bundle: Path) -> tuple:
+    vectors = dequantise(np.load(bundle / "prototypes.npy"))
+    ids, lineages = zip(*read_table(bundle / "prototypes.tsv.gz")[1], strict=True)
+    taxa = _read_taxa(bundle / "lineages.tsv.gz")
+    return vectors, None, ids, np.arange(len(vectors)), lineages, taxa
 
 
-def _read_tsv(path: Path) -> list[list[str]]:
-    """Read the rows of a table that this module wrote."""
-    with open(path, encoding="utf-8", newline="\n") as stream:
-        return [line.rstrip("\n").split("\t") for line in stream][1:]
+def _read_taxa(path: Path) -> Taxa:
+    rows = read_table(path)[1]
+    return Taxa.of([tuple(None if name == _NA else name for name in row) for row in rows])
