@@ -37,8 +37,12 @@ def build(
         "--prototypes", metavar="NAME",
         help="Keep a mean vector for each species or bin, and no sequences or ids.")] = None,
     without_model: Annotated[bool, typer.Option(
-        "--without-model", help="Leave the model out; unless it is the one that ships, classify then needs "
-             "--model.")] = False,
+        "--without-model",
+        help="Leave the model out; classify then needs --model, unless it is the one that ships.",
+    )] = False,
+    coverage: Annotated[str | None, typer.Option(
+        "--coverage", metavar="TEXT",
+        help="What the references are, and lack, to be told by info.")] = None,
     allow_missing: Annotated[bool, typer.Option(
         "--allow-missing", help="Leave out records without a lineage.")] = False,
     on_conflict: Annotated[str, typer.Option(
@@ -90,6 +94,8 @@ def build(
             labelled, embedder, whiten=whiten, min_bases=min_length, on_conflict=on_conflict,
             prototypes=prototypes, seed=seed, progress=told,
         )
+    if coverage:
+        index.settings["coverage"] = coverage
     save_index(output, index, None if without_model else model)
     if report.left_out:
         console.warn(f"{references}: {report.left_out.total():,} of {report.records:,} records "
