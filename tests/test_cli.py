@@ -29,8 +29,8 @@ FLAGS = {
     "embed": f"""reads {SHARED} --batch-size --min-length --model --no-verify --normalize
         --offsets --output --precision -m -o""",
     "index": "",
-    "index build": f"""references {SHARED} --allow-missing --min-length --model --offsets
-        --on-conflict --output --precision --prototypes --seed --taxonomy --whiten
+    "index build": f"""references {SHARED} --allow-missing --coverage --min-length --model
+        --offsets --on-conflict --output --precision --prototypes --seed --taxonomy --whiten
         --without-model -m -o""",
     "classify": f"""reads {SHARED} --batch-size --hits --index --min-confidence --model
         --no-verify --output --temperature --top-k -i -k -m -o""",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+import numpy as np
 
 _IUPAC = {
     "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC",
@@ -13,6 +16,16 @@ _IUPAC = {
 _EQUALITIES = [(code, base) for code, bases in _IUPAC.items() for base in bases]
 
 _OPERATION = re.compile(r"(\d+)([=XID])")
+
+
+def identities(
+    queries: Sequence[str], references: Sequence[str], rows_QK: np.ndarray
+) -> np.ndarray:
+    """Return the percent identity of each query and each of its references, float64 (Q, K)."""
+    return np.array([
+        [percent_identity(query, references[int(row)]) for row in rows]
+        for query, rows in zip(queries, rows_QK, strict=True)
+    ]).reshape(rows_QK.shape)  # fmt: skip
 
 
 def percent_identity(query: str, reference: str) -> float:

@@ -9,8 +9,8 @@ from itertools import islice
 import numpy as np
 
 from barcodeembed.classify.decision import decide
-from barcodeembed.classify.identity import percent_identity
-from barcodeembed.classify.vote import NEIGHBOURS, vote
+from barcodeembed.classify.identity import identities, percent_identity
+from barcodeembed.classify.vote import NEIGHBOURS, rescore, vote
 from barcodeembed.embedding import NO_VECTOR, VectorMaker, normalise
 from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
@@ -26,7 +26,8 @@ class Assignment:
 
     ``names`` and ``confidences`` follow the ranks of the reference (None where unknown);
     ``rank`` and ``taxon`` say where the query is placed, ``novel_rank`` where it is new.
-    ``hits`` are (reference row, similarity), nearest first.
+    ``hits`` are (reference row, similarity), in the order in which they count; ``score`` is that
+    of the first, its similarity and weighted identity.
     """
 
     query_id: str
@@ -44,6 +45,7 @@ class Assignment:
     similarity: float | None = None
     identity: float | None = None
     hits: tuple[tuple[int, float], ...] = ()
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,9 @@ class _Query:
 class Classifier:
     """An index and the embedder that made it, ready for queries.
 
-    ``neighbours`` vote, with the index's own ``temperature`` unless another is given. Raises
-    IndexMismatch where the embedder is another one.
+    ``neighbours`` vote, with the index's own ``temperature`` unless another is given. The index
+    says too what their percent identity counts beside their similarity. Raises IndexMismatch where
+    the embedder is another one.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Classifier:
         self.index, self.embedder = index, embedder
         self.neighbours = neighbours
         self.temperature = temperature or index.settings["temperature"]
+        self.identity_weight = index.settings["identity_weight"]
         self.min_confidence = min_confidence
         self.members = index.members
         self._first_records = index.first_records
@@ -126,20 +130,27 @@ class Classifier:
         finite = np.isfinite(vectors).all(1)
         vectors[~finite] = 0.0
         similarities, rows = nearest(self.index.vectors, vectors, self.neighbours)
-        winners, shares = vote(
-            similarities, rows, self.members, self.index.taxa.codes, self.temperature
-        )
         known = self.index.calibration.known(similarities[:, 0])
+        scores = similarities
+        if self.identity_weight:
+            percents = identities([query.bases for query in queries], self.index.sequences, rows)
+            scores, order = rescore(similarities, rows, percents, self.identity_weight)
+            similarities, rows = (np.take_along_axis(v, order, 1) for v in (similarities, rows))
+        winners, shares = vote(
+            scores, rows, self.members, self.index.taxa.codes, self.temperature
+        )
         decisions = decide(winners, shares, known, self.min_confidence)
         for i, query in enumerate(queries):
             if finite[i]:
                 hits = tuple(zip(rows[i].tolist(), similarities[i].tolist(), strict=True))
-                yield self._assignment(query, hits, winners[i], decisions, i)
+                yield self._assignment(query, hits, float(scores[i, 0]), winners[i], decisions, i)
             else:
                 flags = (*query.barcode.flags, NO_VECTOR)
                 yield _unclassifiable(query.record, query.bases, flags)
 
-    def _assignment(self, query: _Query, hits, winners, decisions, i: int) -> Assignment:
+    def _assignment(
+        self, query: _Query, hits, score: float, winners, decisions, i: int
+    ) -> Assignment:
         taxa = self.index.taxa
         guesses = [
             (taxa.names[r][code], float(decisions.confidence[i, r])) if code >= 0 else (None, None)
@@ -167,6 +178,7 @@ class Classifier:
             similarity=similarity,
             identity=self._identity(query.bases, best),
             hits=hits,
+            score=score,
         )
 
 

@@ -36,17 +36,30 @@ class Members:
         return cls(np.searchsorted(pairs[:, 0], np.arange(count + 1)), pairs[:, 1], first)
 
 
+def rescore(
+    similarities_QK: np.ndarray, rows_QK: np.ndarray, identities_QK: np.ndarray, weight: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores, best first, and the order that puts neighbours so, (Q, K) each.
+
+    A score is the similarity plus ``weight`` times the identity, given in percent, as a share.
+    Equal scores stand in the order of their rows.
+    """
+    scores_QK = np.round(similarities_QK + weight * identities_QK / 100, 6)
+    order_QK = np.lexsort((rows_QK, -scores_QK))
+    return np.take_along_axis(scores_QK, order_QK, 1), order_QK
+
+
 def vote(
     similarities_QK: np.ndarray, rows_QK: np.ndarray, members: Members, codes: np.ndarray,
     temperature: float = TEMPERATURE,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return the winning taxon of each rank, int (Q, R), and its share of the vote, (Q, R).
 
-    ``codes`` int (lineages, R) numbers the taxa; -1 is unknown, and the winner where no
-    neighbour has a name. A vector of several lineages divides its weight among them. A rank's
-    winner is looked for under the winner of the rank above; its share is of all the votes that
-    name the rank, and never exceeds the share above it. Equal votes go to the first name in the
-    alphabet.
+    Similarities, or scores, stand best first. ``codes`` int (lineages, R) numbers the taxa; -1 is
+    unknown, and the winner where no neighbour has a name. A vector of several lineages divides its
+    weight among them. A rank's winner is looked for under the winner of the rank above; its share
+    is of all the votes that name the rank, and never exceeds the share above it. Equal votes go to
+    the first name in the alphabet.
     """
     query_M, weight_M, lineage_M = _spread(similarities_QK, rows_QK, members, temperature)
     queries, ranks = len(similarities_QK), codes.shape[1]

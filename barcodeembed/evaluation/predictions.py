@@ -45,8 +45,12 @@ def classify_queries(
     began = time.perf_counter()
     assignments = list(classifier.classify(queries.records, batch_size=batch_size))
     seconds = time.perf_counter() - began
-    top_hits = [a.hits[0][0] if a.hits else None for a in assignments]
-    similarity = np.array([a.hits[0][1] if a.hits else NO_HIT for a in assignments])
+    # What is most similar; the pipeline may rank another first, for its identity.
+    nearest_hits = [max(a.hits, key=lambda hit: (hit[1], -hit[0]), default=(None, NO_HIT))
+                    for a in assignments]  # fmt: skip
+    top_hits = [row for row, _ in nearest_hits]
+    similarity = np.array([value for _, value in nearest_hits])
+    scores = np.array([NO_HIT if a.score is None else a.score for a in assignments])
     ranks = [RANKS.index(rank) for rank in classifier.index.taxa.ranks]
     confidences = np.full((len(assignments), len(RANKS)), np.nan)
     guesses = []
@@ -59,7 +63,7 @@ def classify_queries(
         guesses.append(tuple(guess))
     return (
         Predictions("nearest reference", _named(classifier.index, top_hits), similarity, seconds),
-        Predictions("classify", guesses, similarity, seconds, confidences),
+        Predictions("classify", guesses, scores, seconds, confidences),
         assignments,
     )
 

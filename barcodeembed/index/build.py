@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from barcodeembed.classify.calibration import calibrate
+from barcodeembed.classify.identity import identities
 from barcodeembed.classify.sample import HIDDEN, SAMPLE, Sample, draw_sample
-from barcodeembed.classify.temperature import choose_temperature
+from barcodeembed.classify.tuning import tune_vote
 from barcodeembed.classify.vote import NEIGHBOURS, Members
 from barcodeembed.embedding import VectorMaker, embed_all, normalise
 from barcodeembed.errors import BundleError, ReferenceDataError
@@ -124,6 +125,11 @@ def build_index(
         held.vectors, held.members, taxa, held.sample, barcodes,
         lambda copies: unit(embedder.embed(copies)), seed=seed,
     )  # fmt: skip
+    temperature, identity_weight = tune_vote(
+        held.vectors, held.members, taxa, held.sample, NEIGHBOURS,
+        None if held.sequences is None
+        else lambda rows: identities([barcodes[i] for i in held.sample.own], barcodes, rows),
+    )  # fmt: skip
     settings = {
         "embedder": embedder.fingerprint,
         "embedding": embedder.settings,
@@ -131,9 +137,8 @@ def build_index(
         "min_bases": min_bases,
         "records": report.used,
         "vectors": len(held.vectors),
-        "temperature": choose_temperature(
-            held.vectors, held.members, taxa, held.sample, NEIGHBOURS
-        ),
+        "temperature": temperature,
+        "identity_weight": identity_weight,
         "whitening": whitening.directions.shape[1] if whitening else 0,
         "seed": seed,
     }
