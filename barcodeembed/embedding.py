@@ -184,14 +184,18 @@ def pad(
 
 
 def load_embedder(
-    path: str | PathLike[str], *, device: str = "auto", verify: bool = True,
+    path: str | PathLike[str] | None = None, *, device: str = "auto", verify: bool = True,
     precision: str = "fp32", offsets: int = 1,
 ) -> Embedder:  # fmt: skip
-    """Open a model bundle for embedding. Raises BundleError, InputError."""
+    """Open a model bundle, or the COI model that ships, for embedding.
+
+    Raises BundleError, InputError.
+    """
     from barcodeembed.model.bundle import load_model
+    from barcodeembed.shipped import shipped_model
 
     return Embedder(
-        load_model(path, verify=verify), device=device, precision=precision, offsets=offsets
+        load_model(path or shipped_model(), verify=verify), device=device, precision=precision, offsets=offsets
     )
 
 

@@ -1,19 +1,42 @@
 #!/bin/sh
-# Make the COI model and the taxon prototypes that ship with the package, from tables to bundles.
+# Make the COI model and the taxon prototypes that ship with the package, from tables to bundles,
+# and measure both, on whole and on damaged queries.
 #
 #   sh benchmarks/coi.sh [DATA] [OUT]
 #
 # DATA holds reference.tsv.gz, pretrain_only.tsv.gz, supplement.tsv.gz and val_*.tsv.gz (default
-# ../shared/data/coi); the validation tables are only scored. A run that was stopped goes on where
-# it was. Then copy OUT/coi.model and OUT/coi.bix to barcodeembed/shipped.
+# ../shared/data/coi); the validation tables are only scored. What is there is not made again, and
+# a run that was stopped goes on where it was. Then copy OUT/coi.model and OUT/coi.bix to
+# barcodeembed/shipped.
 set -eu
 data=${1:-../shared/data/coi}
 out=${2:-coi}
+here=$(dirname "$0")
 mkdir -p "$out"
 
-[ -e "$out/model/manifest.json" ] ||
+[ -d "$out/model" ] ||
     barcodeembed pretrain "$data/reference.tsv.gz" "$data/pretrain_only.tsv.gz" \
         "$data/supplement.tsv.gz" -o "$out/model" --preset aligned --objective taxonomy \
         --set shortest=0.5 --set keep=0.6 --set errors=0.03 --set indels=0.003 \
         --steps 5000 --batch-size 256 --precision bf16 --seed 0 --resume
-barcodeembed convert "$out/model" -o "$out/coi.model" --weights bf16
+[ -d "$out/coi.model" ] ||
+    barcodeembed convert "$out/model" -o "$out/coi.model" --weights bf16
+[ -d "$out/reference.bix" ] ||
+    barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/reference.bix" \
+        --whiten 0
+[ -d "$out/coi.bix" ] ||
+    barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/coi.bix" \
+        --whiten 0 --prototypes species --without-model --coverage "$(cat "$here/coverage.txt")"
+
+evaluate() { # index, folder of queries, name of the result
+    barcodeembed evaluate "$out/$1" -m "$out/coi.model" --queries "$2/val_seen.tsv.gz" \
+        --queries "$2/val_unseen_species.tsv.gz" --queries "$2/val_unseen_genus.tsv.gz" \
+        --against none --json "$out/$3.json" -o "$out/$3.md"
+}
+[ -d "$out/damaged" ] || python "$here/damage.py" "$data"/val_*.tsv.gz --to "$out/damaged"
+for index in reference coi; do
+    evaluate "$index.bix" "$data" "$index-whole"
+    for kind in 300bp 200bp 150bp errors1 errors3 reverse; do
+        evaluate "$index.bix" "$out/damaged/$kind" "$index-$kind"
+    done
+done
