@@ -195,8 +195,9 @@ def load_embedder(
     from barcodeembed.shipped import shipped_model
 
     return Embedder(
-        load_model(path or shipped_model(), verify=verify), device=device, precision=precision, offsets=offsets
-    )
+        load_model(path or shipped_model(), verify=verify),
+        device=device, precision=precision, offsets=offsets,
+    )  # fmt: skip
 
 
 def embed_all(
