@@ -22,21 +22,23 @@ mkdir -p "$out"
 [ -d "$out/coi.model" ] ||
     barcodeembed convert "$out/model" -o "$out/coi.model" --weights bf16
 [ -d "$out/reference.bix" ] ||
-    barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/reference.bix" \
-        --whiten 0
+    barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/reference.bix"
 [ -d "$out/coi.bix" ] ||
     barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/coi.bix" \
-        --whiten 0 --prototypes species --without-model --coverage "$(cat "$here/coverage.txt")"
+        --prototypes species --without-model --coverage "$(cat "$here/coverage.txt")"
 
-evaluate() { # index, folder of queries, name of the result
-    barcodeembed evaluate "$out/$1" -m "$out/coi.model" --queries "$2/val_seen.tsv.gz" \
-        --queries "$2/val_unseen_species.tsv.gz" --queries "$2/val_unseen_genus.tsv.gz" \
-        --against none --json "$out/$3.json" -o "$out/$3.md"
+evaluate() { # index, folder of queries, name of the result, further options
+    index=$1 queries=$2 result=$3
+    shift 3
+    barcodeembed evaluate "$out/$index" -m "$out/coi.model" --queries "$queries/val_seen.tsv.gz" \
+        --queries "$queries/val_unseen_species.tsv.gz" \
+        --queries "$queries/val_unseen_genus.tsv.gz" \
+        --against none --json "$out/$result.json" -o "$out/$result.md" "$@"
 }
 [ -d "$out/damaged" ] || python "$here/damage.py" "$data"/val_*.tsv.gz --to "$out/damaged"
 for index in reference coi; do
     evaluate "$index.bix" "$data" "$index-whole"
     for kind in 300bp 200bp 150bp errors1 errors3 reverse; do
-        evaluate "$index.bix" "$out/damaged/$kind" "$index-$kind"
+        evaluate "$index.bix" "$out/damaged/$kind" "$index-$kind" --sample 2000
     done
 done

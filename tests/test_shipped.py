@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,13 +12,6 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, SIMULATED, rows_of
-
-from barcodeembed.shipped import FOLDER
-
-pytestmark = pytest.mark.skipif(
-    not (FOLDER / "coi.model").is_dir() or not (FOLDER / "coi.bix").is_dir(),
-    reason="the trained COI model and its prototypes are not in barcodeembed/shipped yet",
-)
 
 #: Port 9 is for discarding: whoever asks a proxy there for anything fails.
 UNREACHABLE = dict.fromkeys(
@@ -108,3 +102,12 @@ def test_a_wheel_has_all_that_it_takes(reads, tmp_path):
     )  # fmt: skip
     assert Path(where.stdout).is_relative_to(tmp_path / "unpacked")
     check_names(offline(tmp_path / "unpacked", elsewhere, "classify", reads), reads)
+
+
+def test_an_index_made_with_it_is_not_whitened_unless_asked(call, tmp_path):
+    references = SIMULATED / "reference.fasta"
+    for words, width in (((), 0), (("--whiten", 16), 16)):
+        made = call("index", "build", references, "-o", tmp_path / "made.bix", *words)
+        assert made.code == 0, made
+        config = json.loads((tmp_path / "made.bix" / "config.json").read_text())
+        assert config["whitening"] == width

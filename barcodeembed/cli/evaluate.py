@@ -59,8 +59,9 @@ def evaluate(
     temperature: Annotated[float | None, typer.Option(
         "--temperature", min=1e-6, metavar="T", show_default="the index's own",
         help="Of the vote's softmax weights.")] = None,
-    whiten: Annotated[int, typer.Option(
-        "--whiten", min=0, metavar="N", help="As in index build.")] = 64,
+    whiten: Annotated[int | None, typer.Option(
+        "--whiten", min=0, metavar="N", show_default="as in index build",
+        help="As in index build.")] = None,
     offsets: options.Offsets = 1,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",

@@ -30,9 +30,9 @@ def build(
     taxonomy: Annotated[Path | None, typer.Option(
         "--taxonomy", metavar="FILE",
         help="Lineages of a FASTA: TSV or CSV with rank columns, or id<TAB>k__..;p__...")] = None,
-    whiten: Annotated[int, typer.Option(
-        "--whiten", min=0, metavar="N",
-        help="Whiten the vectors, fitted on the references: directions kept; 0 for none.")] = 64,
+    whiten: Annotated[int | None, typer.Option(
+        "--whiten", min=0, metavar="N", show_default="64; 0 for a model that pools by place",
+        help="Whiten the vectors, fitted on the references: directions kept; 0 for none.")] = None,
     prototypes: Annotated[str | None, typer.Option(
         "--prototypes", metavar="NAME",
         help="Keep a mean vector for each species or bin, and no sequences or ids.")] = None,
@@ -79,6 +79,7 @@ def build(
     from barcodeembed.files import refuse_directory
     from barcodeembed.index.build import build_index
     from barcodeembed.index.bundle import KIND, save_index
+    from barcodeembed.index.whitening import usual_width
     from barcodeembed.shipped import shipped_model
     from barcodeembed.taxonomy.references import read_labelled
 
@@ -86,6 +87,8 @@ def build(
     model = model or shipped_model()
     options.use_threads(threads)
     embedder = load_embedder(model, device=device, precision=precision, offsets=offsets)
+    if whiten is None:
+        whiten = usual_width(embedder.model.config.pooling)
     labelled = read_labelled(
         references, taxonomy=taxonomy, encoding=encoding, allow_missing=allow_missing
     )

@@ -15,6 +15,14 @@ import numpy as np
 _FLAT = 1e-10
 
 
+def usual_width(pooling: str) -> int:
+    """Return how many directions to keep of vectors that were pooled so, where nobody says.
+
+    Read out by place they lie in no cone, and whitening costs names.
+    """
+    return 0 if pooling == "place" else 64
+
+
 @dataclass(frozen=True, slots=True)
 class Whitening:
     """An affine map: ``(x - mean) @ directions``; mean (D,), directions (D, W), float32."""
