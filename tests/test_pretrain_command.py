@@ -177,7 +177,7 @@ def test_the_decoder_stays_behind(unbroken):
     ("more", "code", "message"),
     [
         (("--steps", "3", "--epochs", "1"), 2, "not both"),
-        (("--preset", "huge"), 2, "'huge' is not one of tiny, small, base, barcodemae"),
+        (("--preset", "huge"), 2, "'huge' is not one of tiny, small, base, aligned, barcodemae"),
         (("--objective", "mml"), 2, "no objective 'mml'; there are maelm, mlm, clm"),
         (("--objective", "clm", "--set", "mask_ratio=0.3"), 2, "of this run have no settings"),
         (("--objective", "clm", "--schedule", "clm:1"), 2, "not both"),
@@ -185,7 +185,7 @@ def test_the_decoder_stays_behind(unbroken):
         (("--kin", "genus:4"), 1, "no barcode of the corpus has a genus"),
         (("--rates", "linear"), 2, "'linear' is not one of cosine, wsd, onecycle"),
         (("--accumulate", "9"), 1, "cannot be split into 9 micro-batches"),
-        (("--pooling", "foo"), 2, "'foo' is not one of mean, class"),
+        (("--pooling", "foo"), 2, "'foo' is not one of mean, place, class"),
         (("--objective", "clm", "--pooling", "class"), 1, "clm needs mean pooling"),
     ],
 )
