@@ -1,6 +1,6 @@
 #!/bin/sh
 # The main job on the simulated data beside this script: a small model is pretrained on the
-# references, they are indexed with it, and the reads are named. About a minute on two cores.
+# references, they are indexed with it, and the reads are named. Under a minute on two cores.
 #
 #   sh data/demo.sh [OUT]
 set -eu
