@@ -76,7 +76,8 @@ class Classifier:
         self.index, self.embedder = index, embedder
         self.neighbours = neighbours
         self.temperature = temperature or index.settings["temperature"]
-        self.identity_weight = index.settings["identity_weight"]
+        # Indexes that were built before identity counted have no weight for it.
+        self.identity_weight = index.settings.get("identity_weight", 0.0)
         self.min_confidence = min_confidence
         self.members = index.members
         self._first_records = index.first_records
