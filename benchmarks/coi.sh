@@ -27,18 +27,29 @@ mkdir -p "$out"
     barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/coi.bix" \
         --prototypes species --without-model --coverage "$(cat "$here/coverage.txt")"
 
-evaluate() { # index, folder of queries, name of the result, further options
-    index=$1 queries=$2 result=$3
-    shift 3
-    barcodeembed evaluate "$out/$index" -m "$out/coi.model" --queries "$queries/val_seen.tsv.gz" \
+evaluate() { # index, model, folder of queries, name of the result, further options
+    index=$1 model=$2 queries=$3 result=$4
+    shift 4
+    barcodeembed evaluate "$out/$index" -m "$out/$model" --queries "$queries/val_seen.tsv.gz" \
         --queries "$queries/val_unseen_species.tsv.gz" \
         --queries "$queries/val_unseen_genus.tsv.gz" \
         --against none --json "$out/$result.json" -o "$out/$result.md" "$@"
 }
 [ -d "$out/damaged" ] || python "$here/damage.py" "$data"/val_*.tsv.gz --to "$out/damaged"
 for index in reference coi; do
-    evaluate "$index.bix" "$data" "$index-whole"
+    evaluate "$index.bix" coi.model "$data" "$index-whole"
     for kind in 300bp 200bp 150bp errors1 errors3 reverse; do
-        evaluate "$index.bix" "$out/damaged/$kind" "$index-$kind" --sample 2000
+        evaluate "$index.bix" coi.model "$out/damaged/$kind" "$index-$kind" --sample 2000
     done
 done
+
+# A model that never reads a name, for comparison; it does not ship.
+[ -d "$out/label-free" ] ||
+    barcodeembed pretrain "$data/reference.tsv.gz" "$data/pretrain_only.tsv.gz" \
+        "$data/supplement.tsv.gz" -o "$out/label-free" --preset aligned --objective contrastive \
+        --set shortest=0.5 --set keep=0.6 --set errors=0.05 --set indels=0.003 \
+        --set synonymous=0.5 --steps 600 --batch-size 256 --precision bf16 --seed 0 --resume
+[ -d "$out/label-free.bix" ] ||
+    barcodeembed index build "$data/reference.tsv.gz" -m "$out/label-free" \
+        -o "$out/label-free.bix" --precision bf16
+evaluate label-free.bix label-free "$data" label-free-whole
