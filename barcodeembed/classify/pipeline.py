@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from barcodeembed.classify.decision import decide
-from barcodeembed.classify.identity import identities, percent_identity
+from barcodeembed.classify.identity import identities
 from barcodeembed.classify.vote import NEIGHBOURS, rescore, vote
 from barcodeembed.embedding import NO_VECTOR, VectorMaker, normalise
 from barcodeembed.errors import IndexMismatch
@@ -101,10 +101,15 @@ class Classifier:
             vectors = self.index.whitening.apply(vectors)
         return normalise(vectors)
 
-    def _identity(self, bases: str, row: int) -> float | None:
-        """Return the percent identity to a reference; None where the index keeps no sequences."""
-        sequences = self.index.sequences
-        return None if sequences is None else percent_identity(bases, sequences[row])
+    def _identities(self, queries: list[_Query], rows: np.ndarray) -> np.ndarray | None:
+        """Align queries to their neighbours, or to the nearest alone where identity does not count.
+
+        Returns percent identities, (Q, K) or (Q, 1); None where the index keeps no sequences.
+        """
+        if self.index.sequences is None:
+            return None
+        aligned = rows if self.identity_weight else rows[:, :1]
+        return identities([query.bases for query in queries], self.index.sequences, aligned)
 
     def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
         settings = self.index.settings
@@ -132,11 +137,12 @@ class Classifier:
         vectors[~finite] = 0.0
         similarities, rows = nearest(self.index.vectors, vectors, self.neighbours)
         known = self.index.calibration.known(similarities[:, 0])
-        scores = similarities
+        scores, percents = similarities, self._identities(queries, rows)
         if self.identity_weight:
-            percents = identities([query.bases for query in queries], self.index.sequences, rows)
             scores, order = rescore(similarities, rows, percents, self.identity_weight)
-            similarities, rows = (np.take_along_axis(v, order, 1) for v in (similarities, rows))
+            similarities, rows, percents = (
+                np.take_along_axis(values, order, 1) for values in (similarities, rows, percents)
+            )
         winners, shares = vote(
             scores, rows, self.members, self.index.taxa.codes, self.temperature
         )
@@ -144,14 +150,18 @@ class Classifier:
         for i, query in enumerate(queries):
             if finite[i]:
                 hits = tuple(zip(rows[i].tolist(), similarities[i].tolist(), strict=True))
-                yield self._assignment(query, hits, float(scores[i, 0]), winners[i], decisions, i)
+                yield self._assignment(
+                    query, hits, winners[i], decisions, i, score=float(scores[i, 0]),
+                    identity=None if percents is None else float(percents[i, 0]),
+                )  # fmt: skip
             else:
                 flags = (*query.barcode.flags, NO_VECTOR)
                 yield _unclassifiable(query.record, query.bases, flags)
 
     def _assignment(
-        self, query: _Query, hits, score: float, winners, decisions, i: int
-    ) -> Assignment:
+        self, query: _Query, hits, winners, decisions, i: int, *, score: float,
+        identity: float | None,
+    ) -> Assignment:  # fmt: skip
         taxa = self.index.taxa
         guesses = [
             (taxa.names[r][code], float(decisions.confidence[i, r])) if code >= 0 else (None, None)
@@ -177,7 +187,7 @@ class Classifier:
             confidences=tuple(confidence for _, confidence in guesses),
             nearest_id=self.reference_id(best),
             similarity=similarity,
-            identity=self._identity(query.bases, best),
+            identity=identity,
             hits=hits,
             score=score,
         )

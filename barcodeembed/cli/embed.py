@@ -47,13 +47,11 @@ def embed(
     options.refuse_overwriting([output], [reads, model])
     from barcodeembed.embedding import embed_records, load_embedder
     from barcodeembed.sequences.reading import read_records
-    from barcodeembed.shipped import shipped_model
     from barcodeembed.vectors import open_vectors
 
     options.use_threads(threads)
     embedder = load_embedder(
-        model or shipped_model(), device=device, verify=not no_verify, precision=precision,
-        offsets=offsets,
+        model, device=device, verify=not no_verify, precision=precision, offsets=offsets
     )
     counts: Counter[str] = Counter()
     refused: Counter[str] = Counter()

@@ -157,11 +157,8 @@ def _papers(
     from barcodeembed.embedding import load_embedder
     from barcodeembed.evaluation.protocols import Settings, evaluate_protocols
     from barcodeembed.evaluation.splits import derive_splits, read_splits
-    from barcodeembed.shipped import shipped_model
 
-    embedder = load_embedder(
-        model or shipped_model(), device=device, verify=verify, offsets=offsets
-    )
+    embedder = load_embedder(model, device=device, verify=verify, offsets=offsets)
     if queries:
         splits = derive_splits(read([reference]), read(queries), max_bases=embedder.max_bases)
     else:

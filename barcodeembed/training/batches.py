@@ -13,7 +13,6 @@ import numpy as np
 
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.window import Window, random_window, whole_window
-from barcodeembed.sequences.anchor import gather_bases
 from barcodeembed.tokenizer import KmerTokenizer
 from barcodeembed.training.corpus import LABELS, Corpus
 
@@ -48,15 +47,14 @@ class Batch:
 
     def places(self) -> np.ndarray | None:
         """Return the place of every base in the marker, int64 (B, longest), if they are known."""
-        places = self.corpus.places
-        return None if places is None else places.take(self.rows).expand(int(self.lengths_B.max()))
+        return self.corpus.places_of(self.rows)
 
     def bases(self) -> np.ndarray:
         """Return the base codes of the whole barcodes, uint8 (B, longest), ambiguous past the end.
 
         The codes are the tokenizer's.
         """
-        return gather_bases(self.corpus.codes, self.corpus.starts[self.rows], self.lengths_B)
+        return self.corpus.bases_of(self.rows)
 
 
 def check_split(size: int, parts: int) -> None:
@@ -115,9 +113,7 @@ class Batches:
         return np.random.default_rng((self.seed, _MASK, step, part))
 
     def _extent(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, int, int, int]:
-        lengths_B, places_BL = self.corpus.lengths[rows], None
-        if self.corpus.places is not None:
-            places_BL = self.corpus.places.take(rows).expand(int(lengths_B.max()))
+        lengths_B, places_BL = self.corpus.lengths[rows], self.corpus.places_of(rows)
         return lengths_B, places_BL, self.tokenizer.k, self.merge, self.max_tokens
 
     def _cut(self, rows: np.ndarray, window: Window) -> Batch:

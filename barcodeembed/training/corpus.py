@@ -14,7 +14,7 @@ import numpy as np
 from barcodeembed.errors import InputError, TrainingError
 from barcodeembed.files import replace_directory
 from barcodeembed.manifest import digest_file, open_bundle, read_json, write_json, write_manifest
-from barcodeembed.sequences.anchor import Places
+from barcodeembed.sequences.anchor import Places, gather_bases
 from barcodeembed.sequences.cleaning import clean
 from barcodeembed.taxonomy.names import bin_of
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
@@ -53,6 +53,16 @@ class Corpus:
     fingerprint: str
     summary: dict[str, int]
     places: Places | None = None
+
+    def bases_of(self, rows: np.ndarray) -> np.ndarray:
+        """Return the base codes of barcodes, uint8 (B, longest), ambiguous past the end."""
+        return gather_bases(self.codes, self.starts[rows], self.lengths[rows])
+
+    def places_of(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return the place of each base in the marker, int64 (B, longest), if they are known."""
+        if self.places is None:
+            return None
+        return self.places.take(rows).expand(int(self.lengths[rows].max()))
 
 
 def encode_corpus(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from barcodeembed.files import replace_file
-from barcodeembed.sequences.anchor import Anchor, Places, gather_bases, learn_anchor
+from barcodeembed.sequences.anchor import Anchor, Places, learn_anchor
 from barcodeembed.training.corpus import Corpus
 
 _AT_ONCE = 2_000
@@ -23,7 +23,7 @@ def anchor_of(corpus: Corpus) -> tuple[Anchor, float]:
     """Learn where the barcodes of a corpus lie; return with it how far halves of the rest agree."""
     rows = corpus.train
     anchor = learn_anchor(corpus.codes, corpus.starts[rows], corpus.lengths[rows])
-    return anchor, anchor.agreement(*_bases(corpus, corpus.held_out))
+    return anchor, anchor.agreement(*_beginnings(corpus, corpus.held_out))
 
 
 def located(
@@ -38,7 +38,7 @@ def located(
         found = []
         for start in range(0, count, _AT_ONCE):
             rows = np.arange(start, min(start + _AT_ONCE, count))
-            found.append(anchor.align(*_bases(corpus, rows)))
+            found.append(anchor.align(*_beginnings(corpus, rows)))
             progress(int(rows[-1]) + 1, count)
         with replace_file(path) as stream:
             np.savez(stream, **Places.join(found).columns())
@@ -46,6 +46,7 @@ def located(
         return replace(corpus, places=Places(**kept))
 
 
-def _bases(corpus: Corpus, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _beginnings(corpus: Corpus, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return base codes, uint8 (B, longest), and lengths, as far as barcodes are located."""
     lengths = np.minimum(corpus.lengths[rows], _LONGEST)
-    return gather_bases(corpus.codes, corpus.starts[rows], lengths), lengths
+    return corpus.bases_of(rows)[:, : lengths.max()], lengths
