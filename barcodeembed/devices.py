@@ -49,17 +49,48 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
 
 
 def for_inference(module: nn.Module, device: torch.device, precision: str) -> nn.Module:
-    """Return a module on its device, its matrices in the precision they are multiplied in.
+    """Return a module on its device, its matrices ready to be multiplied in a precision.
 
-    Autocast converts a weight that is not, and in inference does so at every call.
+    Autocast converts a weight that is of another precision at every call, and so does a processor
+    with the order in which it multiplies them: here it is done once, on a copy.
     """
     module = module.to(device).eval()
-    if precision == "bf16":
-        module = copy.deepcopy(module)
-        for part in module.modules():
-            if isinstance(part, nn.Linear):
-                part.to(torch.bfloat16)
+    packs = device.type == "cpu" and _can_pack()
+    if precision == "fp32" and not packs:
+        return module
+    module = copy.deepcopy(module)
+    kept = torch.bfloat16 if precision == "bf16" else torch.float32
+    for part in list(module.modules()):
+        for name, child in part.named_children():
+            if isinstance(child, nn.Linear):
+                child.to(kept)
+                if packs:
+                    setattr(part, name, _PackedLinear(child))
     return module
+
+
+class _PackedLinear(nn.Module):
+    """A linear map for inference whose weights lie as oneDNN multiplies them.
+
+    torch packs them so only where it compiles a module, which needs a compiler.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.dtype = linear.weight.dtype
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), None)
+        self.bias = None if linear.bias is None else linear.bias.detach()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.ops.mkldnn._linear_pointwise(
+            x.to(self.dtype), self.weight, self.bias, "none", [], ""
+        )
+
+
+def _can_pack() -> bool:
+    return torch.backends.mkldnn.is_available() and all(
+        hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise")
+    )
 
 
 def set_threads(count: int) -> None:

@@ -248,7 +248,7 @@ class EmbeddedBatch:
 
 
 def embed_records(
-    records: Iterable[SequenceRecord], embedder: VectorMaker, *, batch_size: int = 1_024,
+    records: Iterable[SequenceRecord], embedder: VectorMaker, *, batch_size: int = 2_048,
     min_bases: int = MIN_BASES, normalize: bool = False,
 ) -> Iterator[EmbeddedBatch]:  # fmt: skip
     """Clean and embed a stream of records, ``batch_size`` at a time, in order."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from barcodeembed.devices import autocast, for_inference
 from barcodeembed.embedding import Embedder, normalise
 from barcodeembed.errors import BundleError
 from barcodeembed.model.bundle import ModelBundle, load_model, save_model
@@ -93,6 +94,23 @@ def test_the_number_of_threads_does_not_change_a_vector():
         np.testing.assert_allclose(embed(sequences), one, rtol=1e-5, atol=1e-6)
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("bf16", 0.05)])
+def test_packed_weights_multiply_as_the_models_own_do(precision, tolerance):
+    encoder = make(TINY)
+    before = {name: weight.clone() for name, weight in encoder.state_dict().items()}
+    tokens = torch.from_numpy(np.random.default_rng(0).integers(3, 4**TINY.k, (7, 40)))
+    cpu = torch.device("cpu")
+    packed = for_inference(encoder, cpu, precision)
+    with torch.inference_mode():
+        own = encoder.embed(tokens)
+        with autocast(cpu, precision):
+            found = packed.embed(tokens)
+    assert not any(isinstance(part, torch.nn.Linear) for part in packed.modules())
+    torch.testing.assert_close(found, own, rtol=tolerance, atol=tolerance)
+    after = encoder.state_dict()
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
 
 
 def test_attention_agrees_with_the_textbook():

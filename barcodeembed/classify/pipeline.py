@@ -83,7 +83,7 @@ class Classifier:
         self._first_records = index.first_records
 
     def classify(
-        self, records: Iterable[SequenceRecord], *, batch_size: int = 1_024
+        self, records: Iterable[SequenceRecord], *, batch_size: int = 2_048
     ) -> Iterator[Assignment]:
         """Yield one assignment per record, in order; ``batch_size`` records are in flight."""
         records = iter(records)

@@ -43,7 +43,7 @@ def classify(
         help="Of the vote's softmax weights.")] = None,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
-    batch_size: options.BatchSize = 1_024,
+    batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
     quiet: options.Quiet = False,

@@ -25,7 +25,7 @@ def embed(
     precision: options.Precision = "fp32",
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
-    batch_size: options.BatchSize = 1_024,
+    batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
     quiet: options.Quiet = False,

@@ -65,7 +65,7 @@ def evaluate(
     offsets: options.Offsets = 1,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
-    batch_size: options.BatchSize = 1_024,
+    batch_size: options.BatchSize = 2_048,
     seed: options.Seed = 0,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
