@@ -8,9 +8,12 @@ from typing import Any
 
 from barcodeembed.errors import BundleError
 from barcodeembed.index.tables import read_table
-from barcodeembed.manifest import open_bundle, read_json, read_manifest
+from barcodeembed.manifest import open_bundle, outdated, read_json, read_manifest
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.taxonomy.ranks import RANKS
+
+#: The newest format of each kind, as the modules that read them wholly have it.
+_FORMATS = {"model": 1, "index": 2}
 
 
 def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any]:
@@ -23,7 +26,7 @@ def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any
     describers = {"model": _describe_model, "index": _describe_index}
     if kind not in describers:
         raise BundleError(f"{bundle}: is a bundle of kind {kind!r}, neither model nor index")
-    manifest = open_bundle(bundle, kind, 1, verify=verify)
+    manifest = open_bundle(bundle, kind, _FORMATS[kind], verify=verify)
     size = sum(entry["bytes"] for entry in manifest["files"].values())
     return {
         "kind": kind,
@@ -48,15 +51,20 @@ def _describe_model(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     settings = read_json(bundle / "config.json")
-    calibration = read_json(bundle / "calibration.json")
+    if manifest["format_version"] < _FORMATS["index"]:
+        raise BundleError(outdated(bundle))
+    ranks = read_json(bundle / "calibration.json")["ranks"]
     suffix = ".tsv.gz" if "prototypes" in settings else ".tsv"
     lineages = _read_lineages(bundle / f"lineages{suffix}")
     taxa = _count_taxa(lineages)
     return {
         **settings,
         "taxa": taxa,
-        "similarity of even odds, by rank": {
-            rank: calibration[rank]["midpoint"] for rank in taxa if rank in calibration
+        "calibration error, by rank": {
+            rank: ranks[rank]["report"]["calibration_error"] for rank in taxa
+        },
+        "share named with 95 % right, by rank": {
+            rank: ranks[rank]["report"]["coverage"]["0.95"] for rank in taxa
         },
         "species, by order": _count_species(lineages),
     }

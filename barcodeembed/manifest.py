@@ -97,6 +97,12 @@ def open_bundle(
     return manifest
 
 
+def outdated(bundle: Path) -> str:
+    """Say that an index is of a format that is no longer read."""
+    return (f"{bundle}: an index of an earlier format, which held less to decide by; "
+            "make it again with `barcodeembed index build`")
+
+
 def _check_file(path: Path, entry: Any, verify: bool) -> None:
     if not path.is_file():
         raise BundleError(f"{path}: missing; the bundle is not whole")

@@ -141,8 +141,8 @@ def edit(path: Path, **changes) -> None:
 
 @pytest.mark.parametrize("bundle", ["model", "index"])
 @pytest.mark.parametrize("changes, problem", [
-    ({"format_version": 2, "made_by": "barcodeembed 9.1"},
-     r"format 2 is newer than this version reads \(1\).*made by barcodeembed 9.1"),
+    ({"format_version": 9, "made_by": "barcodeembed 9.1"},
+     r"format 9 is newer than this version reads \([12]\).*made by barcodeembed 9.1"),
     ({"format_version": None}, "format None"),
     ({"kind": "sonnet"}, "is a sonnet, not an? (model|index)"),
     ({"kind": None}, "not an? (model|index)"),

@@ -1,6 +1,9 @@
-"""Novelty learnt from the reference itself: hiding, fitting, and what small references get."""
+"""Probabilities learnt from the reference itself: evidence, hiding, fitting, small references."""
 
 from __future__ import annotations
+
+import json
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -9,18 +12,26 @@ from hypothesis import strategies as st
 
 from barcodeembed.classify.calibration import (
     Calibration,
-    RankCurve,
-    _hide_and_look,
+    Logistic,
+    RankModel,
+    _RankExamples,
     fit_logistic,
+    trust,
 )
-from barcodeembed.classify.sample import Sample
-from barcodeembed.classify.vote import Members
+from barcodeembed.classify.evidence import FEATURES, Neighbours, weigh
+from barcodeembed.classify.examples import Voting, look_up, piece
+from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.classify.sample import Sample, draw_sample
+from barcodeembed.classify.vote import Members, vote
 from barcodeembed.embedding import normalise
 from barcodeembed.evaluation.kmers import KmerCounter
+from barcodeembed.evaluation.metrics import calibration_error
 from barcodeembed.index.build import build_index
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.taxa import Taxa
+
+NAMES = list(FEATURES)
 
 
 def lineage(family: str | None, genus: str | None, species: str | None):
@@ -29,89 +40,246 @@ def lineage(family: str | None, genus: str | None, species: str | None):
     return tuple(names.values())
 
 
+LINEAGES = [
+    lineage(f"F{f}", None if g == 2 else f"G{f}{g}", None if g == 2 else f"S{f}{g}{s}")
+    for f in range(2) for g in range(3) for s in range(2 if g < 2 else 1)
+]  # fmt: skip
+
+
+def scattered(seed: int, count: int = 30):
+    """Random unit vectors, each of one of LINEAGES, and no alignments."""
+    rng = np.random.default_rng(seed)
+    taxa = Taxa.of(LINEAGES)
+    of = rng.permutation(np.resize(np.arange(len(LINEAGES)), count))
+    vectors = normalise(rng.standard_normal((count, 4)).astype(np.float32))
+    members = Members.of(np.arange(count), of, count)
+    return of, vectors, members, Voting(vectors, members, taxa, 3, 0.1, 0.0, 650.0, None)
+
+
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10_000))
 def test_hiding_is_a_search_without_the_hidden(seed):
-    """Against a loop over references: for each rank the best one that is not hidden."""
-    rng = np.random.default_rng(seed)
-    lineages = [
-        lineage(f"F{f}", None if g == 2 else f"G{f}{g}", None if g == 2 else f"S{f}{g}{s}")
-        for f in range(2) for g in range(3) for s in range(2 if g < 2 else 1)
-    ]  # fmt: skip
-    taxa = Taxa.of(lineages)
-    of = rng.permutation(np.resize(np.arange(len(lineages)), 30))
-    vectors = normalise(rng.standard_normal((30, 4)).astype(np.float32))
-    members = Members.of(np.arange(30), of, 30)
-    rows = np.arange(30)
+    """Against a loop over references: for each rank the nearest that are not hidden."""
+    of, vectors, members, voting = scattered(seed)
+    ranks = voting.taxa.ranks
+    rows = np.arange(len(of))
     sample = Sample.of_barcodes(vectors, members, rows)
-    known, new = _hide_and_look(vectors, members, taxa, sample)
-
-    wanted_known, wanted_new = ({rank: [] for rank in taxa.ranks} for _ in range(2))
-    similarity = np.round((vectors @ vectors.T).astype(float), 6)
+    found = look_up(sample, ["A" * 650] * len(rows), voting)
+    similarity = np.round((vectors.astype(float) @ vectors.T.astype(float)), 6)
+    wanted = []
     for row in rows:
-        own = lineages[of[row]]
-        others = [j for j in rows if j != row]
+        own = LINEAGES[of[row]]
         named = [r for r in RANKS if own[RANKS.index(r)]]
 
         def at(j, rank):
-            return lineages[of[j]][RANKS.index(rank)]
+            return LINEAGES[of[j]][RANKS.index(rank)]
 
-        def beside(j, parent, row=row):
-            return parent is None or at(j, parent) == at(row, parent)
-
-        def best(candidates, row=row):
-            return max((similarity[row, j] for j in candidates), default=None)
-
-        lowest = named[-1]
-        same = [j for j in others if at(j, lowest) == at(row, lowest)]
-        below = best(others) if same else None
-        visible = others
+        visible = [j for j in rows if j != row]
+        if any(at(j, named[-1]) == at(row, named[-1]) for j in visible):
+            wanted.append((row, -1, visible))
         for rank, parent in zip(named[::-1], [*named[-2::-1], None], strict=True):
-            if below is not None:
-                wanted_known[rank].append(below)
+            beside = [j for j in rows if parent is None or at(j, parent) == at(row, parent)]
             visible = [
                 j for j in visible
-                if at(j, rank) != at(row, rank) and not (at(j, rank) is None and beside(j, parent))
+                if at(j, rank) != at(row, rank) and not (at(j, rank) is None and j in beside)
             ]  # fmt: skip
-            kin = [j for j in visible if beside(j, parent)]
-            below = best(visible) if kin else None
-            if below is not None:
-                wanted_new[rank].append(below)
-    for rank in taxa.ranks:
-        np.testing.assert_allclose(known[rank], wanted_known[rank], atol=2e-6)
-        np.testing.assert_allclose(new[rank], wanted_new[rank], atol=2e-6)
+            if set(visible) & set(beside):
+                wanted.append((row, ranks.index(rank), visible))
+    wanted = [(*example[:2], visible) for *example, visible in wanted if len(visible) >= 3]
+    assert list(zip(found.barcodes, found.hidden, strict=True)) == [w[:2] for w in wanted]
+    for i, (row, hidden, visible) in enumerate(wanted):
+        nearest = sorted(visible, key=lambda j: (-similarity[row, j], j))[:3]
+        values = similarity[row, nearest][None]
+        winners, _ = vote(values, np.array([nearest]), members, voting.taxa.codes, 0.1)
+        own = voting.taxa.codes[of[row]]
+        np.testing.assert_array_equal(found.named[i], own >= 0)
+        np.testing.assert_array_equal(found.right[i], (winners[0] == own) & (own >= 0))
+        below = np.arange(len(ranks)) >= hidden if hidden >= 0 else np.zeros(len(ranks), bool)
+        np.testing.assert_array_equal(found.known[i], (own >= 0) & ~below)
+        wanted_nearness = -np.log(1.003 - values[0, 0])
+        np.testing.assert_allclose(found.evidence[i, :, 0], wanted_nearness, atol=1e-3)
+    assert not (found.right & ~found.known).any()
 
 
-def test_the_fit_finds_the_middle_of_two_heaps():
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000))
+def test_evidence_is_what_a_loop_over_neighbours_finds(seed):
+    rng = np.random.default_rng(seed)
+    taxa = Taxa.of(LINEAGES)
+    of = defaultdict(set)  # some vectors are of two lineages
+    for vector, number in enumerate(rng.integers(0, len(LINEAGES), 20)):
+        of[vector % 14].add(int(number))
+    pairs = np.array([(v, n) for v, numbers in of.items() for n in numbers])
+    members = Members.of(pairs[:, 0], pairs[:, 1], 14)
+    rows = np.array([rng.permutation(14)[:5] for _ in range(4)])
+    similarities = -np.sort(-rng.uniform(0.5, 1, (4, 5)), axis=1)
+    percents = rng.uniform(70, 100, (4, 5))
+    lengths = np.array([650, 900, 325, 100])
+    ranked = Neighbours.ranked(similarities, rows, percents, 2.0)
+    winners, evidence = weigh(ranked, members, taxa.codes, 0.1, lengths, 650.0)
+    for q in range(4):
+        order = sorted(range(5), key=lambda k: (
+            -round(similarities[q, k] + 2 * percents[q, k] / 100, 6), rows[q, k]))  # fmt: skip
+        scores = [round(similarities[q, k] + 2 * percents[q, k] / 100, 6) for k in order]
+        for r in range(len(taxa.ranks)):
+            told = dict(zip(NAMES, evidence[q, r], strict=True))
+            codes = [{int(taxa.codes[n, r]) for n in of[rows[q, k]]} - {-1} for k in order]
+            won = int(winners[q, r])
+            with_it = [s for s, c in zip(scores, codes, strict=True) if won in c]
+            others = [s for s, c in zip(scores, codes, strict=True) if c - {won}]
+            margin = max(with_it) - max(others, default=scores[-1]) if with_it else 0
+            assert told["margin"] == pytest.approx(max(margin, 0) ** 0.5, abs=1e-9)
+            assert told["agreement"] == pytest.approx(len(with_it) / 5)
+            assert told["spread"] == pytest.approx(scores[0] - scores[-1], abs=1e-9)
+            assert told["similarity"] == pytest.approx(-np.log(1.003 - similarities[q].max()))
+            assert told["identity"] == pytest.approx(
+                -np.log(1.006 - percents[q, order[0]] / 100), abs=1e-9)  # fmt: skip
+            assert told["highest_identity"] == pytest.approx(
+                -np.log(1.006 - percents[q].max() / 100), abs=1e-9)  # fmt: skip
+            assert told["length"] == pytest.approx(np.log(min(lengths[q] / 650, 1)))
+
+
+def planted(seed: int, count: int = 20_000, noise: float = 0.0):
+    """Evidence with known weights behind it."""
+    rng = np.random.default_rng(seed)
+    evidence = rng.standard_normal((count, len(FEATURES)))
+    weights = np.array([1.5, 0.5, 0.0, 1.0, 0.8, 0.3, -0.7, 0.4])
+    true = rng.random(count) < 1 / (1 + np.exp(-(evidence @ weights - 0.6)))
+    return evidence, true & (rng.random(count) >= noise), weights
+
+
+def test_the_fit_finds_the_weights_that_were_planted():
+    evidence, true, weights = planted(0)
+    found = fit_logistic(evidence, true, np.ones(len(true)))
+    np.testing.assert_allclose(found.weights, weights, atol=0.08)
+    assert found.bias == pytest.approx(-0.6, abs=0.08)
+    assert found.noise == 0
+
+
+def test_wrong_names_of_the_reference_do_not_make_certainty_less_certain():
+    evidence, true, weights = planted(0, noise=0.08)
+    certain = np.zeros(len(FEATURES))
+    certain[0] = 5.0
+    noisy = fit_logistic(evidence, true, np.ones(len(true)), noisy=True)
+    plain = fit_logistic(evidence, true, np.ones(len(true)))
+    assert noisy.noise == pytest.approx(0.08, abs=0.03)
+    np.testing.assert_allclose(noisy.weights, weights, atol=0.25)
+    assert noisy.probability(certain) > 0.995
+    assert np.abs(np.array(plain.weights) - weights).sum() > np.abs(
+        np.array(noisy.weights) - weights).sum()  # fmt: skip
+
+
+def test_what_can_only_speak_for_a_name_never_speaks_against_it():
+    evidence, true, _ = planted(1, 2_000)
+    found = fit_logistic(evidence, ~true, np.ones(len(true)))
+    for name, weight in zip(NAMES, found.weights, strict=True):
+        assert weight >= 0 or not FEATURES[name]
+    assert found.weights[NAMES.index("spread")] > 0.3  # free of sign: it follows the data
+
+
+def test_a_feature_that_tells_nothing_has_no_weight():
+    evidence, true, _ = planted(2, 500)
+    evidence[:, 1] = 3.25
+    found = fit_logistic(evidence, true, np.ones(len(true)))
+    assert found.weights[1] == 0 and np.isfinite(found.bias)
+
+
+def test_examples_that_do_not_overlap_have_finite_weights():
+    evidence = np.zeros((40, len(FEATURES)))
+    evidence[:20, 0] = 1
+    found = fit_logistic(evidence, np.arange(40) < 20, np.ones(40))
+    assert np.isfinite(found.weights).all()
+    assert found.probability(evidence[0]) > 0.95 and found.probability(evidence[-1]) < 0.05
+
+
+def test_each_rank_up_weighs_two_fifths_as_much():
+    hidden = np.array([-1, -1, -1, -1, 6, 6, 5, 3, 3, 3])
+    examples = _RankExamples(np.zeros((10, 1)), *(np.zeros(10, bool) for _ in range(2)), hidden,
+                             np.arange(10))  # fmt: skip
+    weights = examples.weights()
+    sums = [weights[hidden == h].sum() for h in (-1, 6, 5, 3)]
+    np.testing.assert_allclose(sums, [0.5, 0.3, 0.12, 0.048])
+    assert len({*weights[:4]}) == 1
+
+
+def calibration(**weights: float) -> Calibration:
+    """A calibration that looks at similarity alone."""
+    def model(weight: float) -> RankModel:
+        logistic = Logistic((weight, *[0.0] * (len(FEATURES) - 1)), -1.0)
+        least = {str(s): 1 - s for s in (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)}
+        return RankModel(logistic, logistic, "", "", {"least_confidence": least})
+
+    return Calibration({rank: model(weight) for rank, weight in weights.items()}, 650.0)
+
+
+def test_what_is_likely_below_is_likely_above():
+    learnt = calibration(genus=0.2, species=0.9)  # the species' fitted higher, by chance
+    evidence = np.zeros((50, 2, len(FEATURES)))
+    evidence[:, :, 0] = np.linspace(0, 6, 50)[:, None]
+    for values in (learnt.known(evidence), learnt.right(evidence, np.zeros((50, 2)))):
+        assert (values[:, 0] >= values[:, 1]).all()
+        assert (np.diff(values, axis=0) >= 0).all()
+    nameless = learnt.right(evidence, np.stack([np.zeros(50), np.full(50, -1)], 1))
+    assert (nameless[:, 1] == 0).all()
+    np.testing.assert_allclose(nameless[:, 0], 1 / (1 + np.exp(1 - 0.2 * evidence[:, 0, 0])))
+
+
+def test_a_share_of_errors_between_two_that_are_tabulated_takes_the_lower():
+    learnt = calibration(genus=1, species=1)
+    assert learnt.least_confidence(0.05).tolist() == [0.95, 0.95]
+    assert learnt.least_confidence(0.07).tolist() == [0.95, 0.95]
+    assert learnt.least_confidence(0.0).tolist() == [0.999, 0.999]
+    learnt.models["genus"].report["least_confidence"]["0.05"] = 0.02
+    assert learnt.least_confidence(0.05).tolist() == [0.5, 0.95]
+
+
+def test_a_calibration_is_read_as_it_was_written():
+    learnt = calibration(genus=1, species=2)
+    values = json.loads(json.dumps(learnt.to_json()))
+    assert Calibration.from_json(values, ["genus", "species"]) == learnt
+    with pytest.raises(ValueError, match="other evidence"):
+        Calibration.from_json(values | {"features": ["similarity"]}, ["genus", "species"])
+
+
+def test_trust_in_confidences_that_are_right_as_often_as_they_say():
     rng = np.random.default_rng(0)
-    known, new = rng.normal(0.95, 0.02, 4_000), rng.normal(0.85, 0.02, 400)
-    midpoint, slope = fit_logistic(known, new)
-    # Equal normal heaps: the log-odds are linear, (0.1 / 0.02^2) per unit, and zero half-way.
-    assert midpoint == pytest.approx(0.90, abs=0.005)
-    assert slope == pytest.approx(0.1 / 0.02**2, rel=0.25)
+    confidence = rng.random(40_000)
+    right = rng.random(40_000) < confidence
+    told = trust(confidence, right, np.ones(40_000))
+    assert told["calibration_error"] < 0.02
+    assert told["calibration_error"] == pytest.approx(
+        calibration_error(confidence, right, bins=10), abs=1e-4)  # fmt: skip
+    # Of uniform confidences above t the share right is (1 + t) / 2.
+    assert told["coverage"]["0.9"] == pytest.approx(0.2, abs=0.02)
+    assert told["least_confidence"]["0.1"] == pytest.approx(0.8, abs=0.02)
+    shares = [told["least_confidence"][s] for s in ("0.001", "0.01", "0.05", "0.2")]
+    assert shares == sorted(shares, reverse=True)
+    for mean, share, _ in told["curve"]:
+        assert mean == pytest.approx(share, abs=0.03)
+    hopeless = trust(np.full(10, 0.3), np.zeros(10, bool), np.ones(10))
+    assert hopeless["coverage"]["0.9"] is None and hopeless["least_confidence"]["0.1"] == 1.0
 
 
-def test_a_slope_never_falls_with_similarity():
+def test_pieces_are_of_their_barcode_and_of_many_lengths():
     rng = np.random.default_rng(0)
-    midpoint, slope = fit_logistic(rng.normal(0.8, 0.1, 100), rng.normal(0.9, 0.1, 100))
-    assert slope == 0
-    curve = RankCurve(midpoint, slope, 100, 100, "", "")
-    assert curve.probability(np.array([0.1, 0.9])).tolist() == [0.5, 0.5]
+    bases = "".join(rng.choice(list("ACGT"), 650))
+    pieces = [piece(bases, 650.0, 100, rng) for _ in range(300)]
+    assert all(p in bases for p in pieces)
+    lengths = [len(p) for p in pieces]
+    assert 100 <= min(lengths) < 120 and 540 < max(lengths) <= 585
+    assert np.median(lengths) < 300
+    assert len(piece(bases[:90], 650.0, 100, rng)) <= 90
 
 
-def test_heaps_that_do_not_overlap_have_a_finite_slope():
-    midpoint, slope = fit_logistic(np.array([0.9, 0.95]), np.array([0.1, 0.2]))
-    assert 0.2 < midpoint < 0.9 and np.isfinite(slope)
-
-
-def test_what_is_known_below_is_known_above():
-    curves = {
-        "genus": RankCurve(0.95, 50, 1, 1, "", ""),  # fitted above the species' midpoint, by chance
-        "species": RankCurve(0.90, 50, 1, 1, "", ""),
-    }
-    known = Calibration(curves).known(np.linspace(0, 1, 50))
-    assert (known[:, 0] >= known[:, 1]).all()
-    assert (np.diff(known, axis=0) >= 0).all()
+def test_a_sample_has_every_lineage_before_it_has_one_twice():
+    of = np.repeat(np.arange(300), np.r_[np.full(100, 20), np.full(200, 2)])
+    members = Members.of(np.arange(len(of)), of, len(of))
+    rows = draw_sample(members, size=400, seed=3)
+    counts = np.bincount(of[rows], minlength=300)
+    assert len(rows) == 400 and counts.min() == 1 and counts.max() == 2
+    assert (np.diff(rows) > 0).all()
+    assert rows.tolist() == draw_sample(members, size=400, seed=3).tolist()
+    assert len(draw_sample(members, size=2_000)) == len(of) // 4
 
 
 def test_a_small_reference_falls_back_on_customary_limits():
@@ -119,13 +287,12 @@ def test_a_small_reference_falls_back_on_customary_limits():
     rng = np.random.default_rng(0)
     bases = "".join(rng.choice(list("ACGT"), 650))
     record = SequenceRecord("only", "", bases, 1, len(bases))
-    labelled = [(record, lineage("F", "G", "G s"))]
-    index, report = build_index(labelled, KmerCounter(5))
+    index, report = build_index([(record, lineage("F", "G", "G s"))], KmerCounter(5))
     assert report.used == report.distinct == 1
-    curves = index.calibration.curves
-    sources = {source for c in curves.values() for source in (c.known_from, c.new_from)}
-    assert sources == {"mutated copies"}
-    midpoints = [curve.midpoint for curve in curves.values()]
-    assert midpoints == sorted(midpoints)  # the higher the rank, the farther a relative may be
-    same, far = index.calibration.known(np.array([1.0, 0.1]))
-    assert (same > 0.5).all() and (far < 0.5).all()
+    models = index.calibration.models.values()
+    assert {m.known_from for m in models} == {m.new_from for m in models} == {"mutated copies"}
+    far = "".join(rng.choice(list("ACGT"), 650))
+    queries = [SequenceRecord("q", "", b, 1, len(b)) for b in (bases, far)]
+    same, other = Classifier(index, KmerCounter(5)).classify(queries)
+    assert (same.status, same.taxon) == ("assigned", "G s")
+    assert (other.status, other.taxon) == ("novel", None)

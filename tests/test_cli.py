@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 import typer
@@ -32,7 +33,8 @@ FLAGS = {
     "index build": f"""references {SHARED} --allow-missing --coverage --min-length --model
         --offsets --on-conflict --output --precision --prototypes --seed --taxonomy --whiten
         --without-model -m -o""",
-    "classify": f"""reads {SHARED} --batch-size --hits --index --min-confidence --model
+    "classify": f"""reads {SHARED} --batch-size --hits --index --json --max-error --min-confidence
+        --model
         --no-verify --output --temperature --top-k -i -k -m -o""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --min-confidence --model --no-verify --offsets --output --protocol --queries
@@ -303,15 +305,51 @@ def test_success_says_what_was_done_unless_quiet(call, index_bundle, reads, tmp_
 
 def test_the_least_confidence_blanks_names_and_0_shows_all(call, index_bundle, reads):
     tables = {p: rows_of(call("classify", reads, "-i", index_bundle,
-                              "--min-confidence", p).out) for p in (0, 0.5, 1)}  # fmt: skip
+                              "--min-confidence", p).out) for p in (0, 0.65, 1)}  # fmt: skip
     named = {p: sum(row[rank] != "NA" for row in rows for rank in RANKS if rank in row)
              for p, rows in tables.items()}
-    assert named[0] == 14 > named[0.5] >= named[1]
+    assert named[0] == 14 > named[0.65] >= named[1]
     for p, rows in tables.items():
         for row in rows[:2]:
             for rank in RANKS:
                 if row.get(rank, "NA") != "NA":
                     assert float(row[f"{rank}_confidence"]) >= p
+
+
+def test_a_smaller_share_of_errors_names_fewer(call, index_bundle, reads, tmp_path):
+    import json
+
+    named, least = [], []
+    for share in (0.001, 0.05, 0.2):
+        result = call("classify", SIMULATED / "reads.fasta", "-i", index_bundle,
+                      "--max-error", share, "--json", tmp_path / "run.json", "-q")
+        rows = rows_of(result.out)
+        named.append(sum(row[rank] != "NA" for row in rows for rank in RANKS if rank in row))
+        told = json.loads((tmp_path / "run.json").read_text())
+        assert told["max_error"] == share and "expected share" in told["bound"]
+        least.append(told["least_confidence"])
+    assert named[0] < named[1] <= named[2]
+    for rank in least[0]:
+        assert least[0][rank] >= least[1][rank] >= least[2][rank] >= 0.5
+
+
+def test_what_a_run_was_is_written_as_json(call, index_bundle, tmp_path):
+    import json
+
+    reads = tmp_path / "reads.fa"
+    text = (SIMULATED / "reads.fasta").read_text()
+    reads.write_text(text + text[: text.index(">", 1)])  # the first again
+    result = call("classify", reads, "-i", index_bundle, "--json", tmp_path / "run.json")
+    rows, told = rows_of(result.out), json.loads((tmp_path / "run.json").read_text())
+    assert told["schema_version"] == 1 and told["records"] == len(rows) == 121
+    assert told["status"] == dict(sorted(Counter(row["status"] for row in rows).items()))
+    placed, novel = (Counter(row[column] for row in rows) for column in ("rank", "novel_rank"))
+    assert all(placed[rank] == count for rank, count in told["placed_at"].items())
+    assert all(novel[rank] == count for rank, count in told["novel_at"].items())
+    assert set(told["least_confidence"].values()) == {0.65} and told["bound"] is None
+    assert told["warnings"] == [f"{reads}: 1 records repeat an earlier id"]
+    assert told["index"]["name"] == index_bundle.name and len(told["index"]["sha256"]) == 64
+    assert told["seconds"]["classifying"] > 0
 
 
 def test_info_describes_both_kinds(call, model_bundle, index_bundle):

@@ -90,16 +90,17 @@ def test_equal_votes_go_to_the_first_name_whatever_the_order():
         assert shares.tolist() == [[1.0, 0.5]]
 
 
-def decided(winners, shares, known, minimum=0.5):
-    decisions = decide(np.array([winners]), np.array([shares]), np.array([known]), minimum)
+def decided(winners, right, known, least=0.5):
+    decisions = decide(np.array([winners]), np.array([right]), np.array([known]), least)
     return str(decisions.status[0]), int(decisions.placed[0]), int(decisions.novel[0])
 
 
 @pytest.mark.parametrize(
-    ("winners", "shares", "known", "expected"),
+    ("winners", "right", "known", "expected"),
     [
         ([0, 0, 0], [1, 1, 1], [0.9, 0.9, 0.9], ("assigned", 2, -1)),
-        ([0, 0, 0], [1, 1, 0.5], [0.9, 0.9, 0.9], ("ambiguous", 1, -1)),
+        ([0, 0, 0], [1, 1, 0.5], [0.9, 0.9, 0.9], ("assigned", 2, -1)),
+        ([0, 0, 0], [1, 1, 0.49], [0.9, 0.9, 0.9], ("ambiguous", 1, -1)),
         ([0, 0, 0], [1, 1, 1], [0.9, 0.9, 0.2], ("novel", 1, 2)),
         ([0, 0, 0], [1, 1, 1], [0.9, 0.3, 0.2], ("novel", 0, 1)),
         ([0, 0, 0], [1, 1, 1], [0.3, 0.3, 0.2], ("novel", -1, 0)),
@@ -109,9 +110,15 @@ def decided(winners, shares, known, minimum=0.5):
         ([0, 0, 0], [1, 0.4, 0.4], [0.9, 0.9, 0.2], ("novel", 0, 2)),
     ],
 )
-def test_decisions(winners, shares, known, expected):
-    assert decided(winners, shares, known) == expected
+def test_decisions(winners, right, known, expected):
+    assert decided(winners, right, known) == expected
+
+
+def test_each_rank_may_ask_for_a_confidence_of_its_own():
+    least = np.array([0.5, 0.95, 0.5])
+    assert decided([0, 0, 0], [1, 0.9, 0.4], [1, 1, 1], least) == ("ambiguous", 0, -1)
+    assert decided([0, 0, 0], [1, 0.9, 0.6], [1, 1, 1], least) == ("assigned", 2, -1)
 
 
 def test_without_a_minimum_novelty_still_stands():
-    assert decided([0, 0], [1, 0.1], [0.9, 0.1], minimum=0) == ("novel", 0, 1)
+    assert decided([0, 0], [1, 0.1], [0.9, 0.1], least=0) == ("novel", 0, 1)

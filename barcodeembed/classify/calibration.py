@@ -1,203 +1,300 @@
-"""How near is near enough: learnt from the reference by hiding parts of it from itself.
+"""How far evidence can be trusted: learnt from the examples that a reference gives of itself.
 
-For a sample of references the most similar other reference is looked up with nothing hidden but
-itself (its species is known), with its own species hidden (a species new to the reference), with
-its own genus hidden, and so on up. At each rank a logistic curve is fitted to the examples of
-"the taxon at this rank is here" and "it is not, its parent is", both kinds weighing the same.
-Where the reference is too small to give examples of one kind, mutated copies of its barcodes
-stand in for it, told apart by the customary identity limits (97, 95, 90, 85 and 75%).
-Shapes: S sampled references, L lineages, R ranks.
+Per rank two logistic models weigh the same evidence: the probability that the query's taxon is in
+the reference, and the probability that the name that wins is right. Some references bear a wrong
+name, so that even a certain match looks wrong now and then: the second model has that share as a
+parameter (the label-noise likelihood of Natarajan et al., NIPS 2013, for one kind of error), and
+tells the probability for a query whose reference is rightly named. What can only speak for a name
+has no weight below zero.
+
+A probability holds for a mixture of queries: here half have their species in the reference, of the
+others most are of a new species of a known genus, two fifths as many of a new genus, and so on up.
+Shapes: Q queries, E examples, R ranks, F features.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from barcodeembed.classify.sample import HIDDEN, Sample
-from barcodeembed.classify.vote import Members
-from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.classify.evidence import FEATURES
+from barcodeembed.classify.examples import Examples
 
-#: Divergence from the nearest reference beyond which a taxon is customarily held to be new.
-CUSTOMARY_DIVERGENCE = {
-    "species": 0.03, "genus": 0.05, "subfamily": 0.075, "family": 0.10, "order": 0.15,
-    "class": 0.25, "phylum": 0.30, "kingdom": 0.35,
-}  # fmt: skip
+#: Where fewer of one kind are found, mutated copies take their place.
+FEWEST_EXAMPLES = 20
 
-_FEWEST_EXAMPLES = 20
-_MUTANTS = 64
-_BLOCK = 64
+#: Shares of wrong names for which a report keeps the least confidence that is enough.
+ERROR_SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+
+#: Shares of right names for which a report tells the coverage.
+PRECISIONS = (0.9, 0.95, 0.99)
+
+#: How many queries are new at a rank for each that is new at the rank below alone.
+_RARER = 0.4
+
+_RIDGE = 1e-3
+_STEPS = 200
+_FOLDS = 2
+_BINS = 10
+_DECIMALS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class RankCurve:
-    """``P(taxon is in the reference) = 1 / (1 + exp(-slope * (similarity - midpoint)))``.
+class Logistic:
+    """``P = 1 / (1 + exp(-(weights @ evidence + bias)))``; ``noise`` was fitted beside them."""
 
-    ``known`` and ``new`` count the examples of each kind; what they were is said beside.
-    """
+    weights: tuple[float, ...]
+    bias: float
+    noise: float = 0.0
 
-    midpoint: float
-    slope: float
-    known: int
-    new: int
+    def probability(self, evidence: np.ndarray) -> np.ndarray:
+        """Return probabilities (...) of evidence (..., F)."""
+        logits = evidence @ np.array(self.weights) + self.bias
+        return 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
+
+
+@dataclass(frozen=True, slots=True)
+class RankModel:
+    """The models of one rank, what they were learnt from, and how well they hold (`report`)."""
+
+    known: Logistic
+    right: Logistic
     known_from: str
     new_from: str
-
-    def probability(self, similarities: np.ndarray) -> np.ndarray:
-        exponent = np.clip(self.slope * (similarities - self.midpoint), -500, 500)
-        return 1 / (1 + np.exp(-exponent))
+    report: dict
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A curve per rank of the reference, highest rank first."""
+    """A model per rank of the reference, highest rank first, and its barcodes' usual length."""
 
-    curves: dict[str, RankCurve]
+    models: dict[str, RankModel]
+    usual_length: float
 
-    def known(self, similarities: np.ndarray) -> np.ndarray:
-        """Return P(the query's taxon is in the reference), (Q, R), for top similarities (Q,).
+    def known(self, evidence: np.ndarray) -> np.ndarray:
+        """Return P(the query's taxon is in the reference), (Q, R), of evidence (Q, R, F).
 
         What is known at a rank is known at those above it, so no probability is below that of a
         lower rank.
         """
-        columns = [curve.probability(similarities) for curve in self.curves.values()]
-        return np.maximum.accumulate(np.stack(columns, 1)[:, ::-1], axis=1)[:, ::-1]
+        return _rising(self._probabilities("known", evidence))
+
+    def right(self, evidence: np.ndarray, winners: np.ndarray) -> np.ndarray:
+        """Return P(the name that wins is the right one), (Q, R); 0 where none has won.
+
+        A name is no less right than those below it, which lie within its taxon.
+        """
+        return _rising(np.where(winners >= 0, self._probabilities("right", evidence), 0.0))
+
+    def _probabilities(self, model: str, evidence: np.ndarray) -> np.ndarray:
+        columns = [
+            getattr(rank, model).probability(evidence[:, r])
+            for r, rank in enumerate(self.models.values())
+        ]
+        return np.stack(columns, 1)
+
+    def least_confidence(self, max_error: float) -> np.ndarray:
+        """Return, by rank (R,), how confident a name must be for so great a share to be wrong.
+
+        The expected share among the names given, as the reference's own examples have it
+        (Newton et al., Biostatistics 2004, eq. 5: the mean of one less the probability). Of the
+        shares that are tabulated the next lower one counts. Never is a name given that is likelier
+        wrong than right, however many sure ones stand beside it.
+        """
+        share = max((s for s in ERROR_SHARES if s <= max_error), default=ERROR_SHARES[0])
+        least = [m.report["least_confidence"][str(share)] for m in self.models.values()]
+        return np.maximum(least, 0.5)
 
     def to_json(self) -> dict:
         return {
-            rank: {name: getattr(curve, name) for name in RankCurve.__slots__}
-            for rank, curve in self.curves.items()
+            "features": list(FEATURES),
+            "usual_length": self.usual_length,
+            "ranks": {rank: asdict(model) for rank, model in self.models.items()},
         }
 
     @classmethod
     def from_json(cls, values: dict, ranks: Sequence[str]) -> Calibration:
-        return cls({rank: RankCurve(**values[rank]) for rank in ranks})
+        if values["features"] != list(FEATURES):
+            raise ValueError(f"calibrated on other evidence: {', '.join(values['features'])}")
+
+        def logistic(kept: dict) -> Logistic:
+            return Logistic(tuple(kept["weights"]), kept["bias"], kept["noise"])
+
+        models = {
+            rank: RankModel(**kept | {m: logistic(kept[m]) for m in ("known", "right")})
+            for rank, kept in ((rank, values["ranks"][rank]) for rank in ranks)
+        }
+        return cls(models, values["usual_length"])
 
 
 def calibrate(
-    vectors: np.ndarray, members: Members, taxa: Taxa, sample: Sample,
-    sequences: Sequence[str], embed: Callable[[list[str]], np.ndarray], *, seed: int = 0,
+    examples: Examples, ranks: Sequence[str], usual_length: float,
+    stand_in: Callable[[int, bool], Examples],
 ) -> Calibration:  # fmt: skip
-    """Fit the curves of a reference.
+    """Fit the models of a reference to its examples.
 
-    ``vectors`` float32 (N, D) of unit length; ``sample`` the queries to learn from;
-    ``sequences`` the barcodes that the vectors were made of; ``embed`` gives unit vectors of
-    further barcodes.
+    ``stand_in`` gives examples of a rank's number that are known, or new, where there are too few.
     """
-    rng = np.random.default_rng(seed)
-    known, new = _hide_and_look(vectors, members, taxa, sample)
-    curves = {}
-    mutants = _Mutants(vectors, sequences, embed, rng)
-    for rank in taxa.ranks:
-        limit = CUSTOMARY_DIVERGENCE[rank]
-        enough = [len(examples[rank]) >= _FEWEST_EXAMPLES for examples in (known, new)]
-        here = np.array(known[rank]) if enough[0] else mutants.similarities(0, limit)
-        away = np.array(new[rank]) if enough[1] else mutants.similarities(limit, 2 * limit)
-        midpoint, slope = fit_logistic(here, away)
-        sources = ("hidden references" if real else "mutated copies" for real in enough)
-        curves[rank] = RankCurve(
-            round(midpoint, 6), round(slope, 3), len(here), len(away), *sources
+    models = {}
+    for r, rank in enumerate(ranks):
+        parts, sources = [_of_rank(examples, r)], []
+        for known in (True, False):
+            enough = (parts[0].known == known).sum() >= FEWEST_EXAMPLES
+            if not enough:
+                parts[0] = parts[0].only(parts[0].known != known)
+                parts.append(_of_rank(stand_in(r, known), r))
+            sources.append("hidden references" if enough else "mutated copies")
+        models[rank] = _fit_rank(_RankExamples.join(parts), *sources)
+    return Calibration(models, usual_length)
+
+
+@dataclass(frozen=True, slots=True)
+class _RankExamples:
+    """The examples of one rank: ``evidence`` (E, F), what is true of them, and their weights."""
+
+    evidence: np.ndarray
+    known: np.ndarray
+    right: np.ndarray
+    hidden: np.ndarray
+    barcodes: np.ndarray
+
+    @classmethod
+    def join(cls, parts: Sequence[_RankExamples]) -> _RankExamples:
+        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in cls.__slots__))
+
+    def only(self, chosen: np.ndarray) -> _RankExamples:
+        return _RankExamples(*(getattr(self, name)[chosen] for name in self.__slots__))
+
+    def weights(self) -> np.ndarray:
+        """Return the weights of the examples, float64 (E,).
+
+        Half of the weight have those of which nothing is hidden, and each rank that is hidden
+        `_RARER` times as much as the one below.
+        """
+        ranks, number, counts = np.unique(self.hidden, return_inverse=True, return_counts=True)
+        # -1, nothing hidden, comes first; of the others the lowest rank is last.
+        order = (ranks >= 0).sum() - np.cumsum(ranks >= 0)
+        shares = np.where(ranks < 0, 0.5, 0.5 * (1 - _RARER) * _RARER**order)
+        return (shares / counts)[number]
+
+
+def _of_rank(examples: Examples, r: int) -> _RankExamples:
+    named = examples.named[:, r]
+    return _RankExamples(
+        examples.evidence[named, r], examples.known[named, r], examples.right[named, r],
+        examples.hidden[named], examples.barcodes[named],
+    )  # fmt: skip
+
+
+def _fit_rank(examples: _RankExamples, known_from: str, new_from: str) -> RankModel:
+    weights = examples.weights()
+    fold = examples.barcodes % _FOLDS
+    foreseen = np.zeros(len(fold))
+    for n in range(_FOLDS):
+        others = fold != n
+        model = fit_logistic(
+            examples.evidence[others], examples.right[others], weights[others], noisy=True
         )
-    return Calibration(curves)
+        foreseen[~others] = model.probability(examples.evidence[~others])
+    return RankModel(
+        fit_logistic(examples.evidence, examples.known, weights),
+        fit_logistic(examples.evidence, examples.right, weights, noisy=True),
+        known_from, new_from,
+        {
+            "examples": len(fold), "known": int(examples.known.sum()),
+            **trust(foreseen, examples.right, weights),
+        },
+    )  # fmt: skip
 
 
-def fit_logistic(known: np.ndarray, new: np.ndarray) -> tuple[float, float]:
-    """Fit midpoint and slope by Newton's method; both kinds of example weigh the same.
+def fit_logistic(
+    evidence: np.ndarray, true: np.ndarray, weights: np.ndarray, *, noisy: bool = False
+) -> Logistic:
+    """Fit a logistic model by its weighted likelihood, with a small ridge (L-BFGS, torch).
 
-    A ridge on the slope, in units of the spread of the data, keeps it finite where the two kinds
-    do not overlap; a slope that would fall with similarity is held at zero.
+    ``evidence`` (E, F), ``true`` bool (E,), ``weights`` (E,). Features that can only speak for a
+    name get no negative weight. ``noisy``: what is true may be told as false, at a rate that is
+    fitted. Rounded, so that a bundle does not depend on how sums were split among threads.
     """
-    values = np.concatenate([known, new])
-    labels = np.concatenate([np.ones(len(known)), np.zeros(len(new))])
-    weights = np.where(labels == 1, 0.5 / len(known), 0.5 / len(new))
-    centre = (known.mean() + new.mean()) / 2
-    scale = max(float(values.std()), 1e-6)
-    design = np.stack([(values - centre) / scale, np.ones_like(values)], 1)
-    ridge = np.array([1e-4, 0.0])
-    beta = np.zeros(2)
-    for _ in range(50):
-        fitted = 1 / (1 + np.exp(-np.clip(design @ beta, -500, 500)))
-        gradient = design.T @ (weights * (labels - fitted)) - ridge * beta
-        curvature = (design * (weights * fitted * (1 - fitted))[:, None]).T @ design
-        step = np.linalg.solve(curvature + np.diag(ridge + 1e-9), gradient)
-        beta += np.clip(step, -5, 5)
-        if np.abs(step).max() < 1e-9:
-            break
-    if beta[0] <= 0:
-        return float(centre), 0.0
-    return float(centre - scale * beta[1] / beta[0]), float(beta[0] / scale)
+    import torch
+    from torch.nn.functional import softplus
+
+    middle, spread = evidence.mean(0), evidence.std(0)
+    scale = np.where(spread > 1e-9, spread, 1.0)
+    varies = torch.from_numpy((spread > 1e-9).astype(float))
+    x = torch.from_numpy((evidence - middle) / scale)
+    y, w = torch.from_numpy(true.astype(float)), torch.from_numpy(weights / weights.sum())
+    speaks_for = torch.tensor(list(FEATURES.values()))
+    free, bias, doubt = (
+        torch.full(shape, value, dtype=torch.float64, requires_grad=True)
+        for shape, value in (((len(FEATURES),), 0.0), ((), 0.0), ((), -3.5))
+    )
+    optimizer = torch.optim.LBFGS(
+        [free, bias, *([doubt] if noisy else [])], max_iter=_STEPS, line_search_fn="strong_wolfe"
+    )
+
+    def slopes() -> torch.Tensor:
+        return torch.where(speaks_for, softplus(free), free) * varies
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        p = torch.sigmoid(x @ slopes() + bias)
+        if noisy:
+            p = p * (1 - torch.sigmoid(doubt))
+        p = p.clamp(1e-9, 1 - 1e-9)
+        cost = -(w * (y * p.log() + (1 - y) * (1 - p).log())).sum() + _RIDGE * (free**2).mean()
+        cost.backward()
+        return cost
+
+    optimizer.step(loss)
+    found = slopes().detach().numpy() / scale
+    noise = torch.sigmoid(doubt).item() if noisy else 0.0
+    return Logistic(
+        tuple(np.round(found, _DECIMALS).tolist()),
+        round(bias.item() - float(found @ middle), _DECIMALS), round(noise, _DECIMALS),
+    )  # fmt: skip
 
 
-def _hide_and_look(
-    vectors: np.ndarray, members: Members, taxa: Taxa, sample: Sample
-) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Return the top similarities of known and of new examples, by rank."""
-    known: dict[str, list[float]] = {rank: [] for rank in taxa.ranks}
-    new: dict[str, list[float]] = {rank: [] for rank in taxa.ranks}
-    by_lineage = np.argsort(members.lineages, kind="stable")
-    owners = np.repeat(np.arange(len(vectors)), np.diff(members.starts))[by_lineage]
-    firsts = np.searchsorted(members.lineages[by_lineage], np.arange(len(taxa.lineages)))
-    for start in range(0, len(sample), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        similarities = sample.vectors[block] @ vectors.T
-        similarities[np.arange(len(similarities)), sample.own[block]] = sample.left[block]
-        best_SL = np.maximum.reduceat(similarities[:, owners], firsts, axis=1)
-        for own, best_L in zip(sample.lineages[block], np.round(best_SL, 6), strict=True):
-            _examples(best_L, taxa, own, known, new)
-    return known, new
+def trust(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dict:
+    """Report on confidences (E,) that were foreseen for examples not learnt from.
+
+    ``curve`` are rows of (mean confidence, share right, share of the examples) in bins of equal
+    width, ``calibration_error`` their mean gap; ``coverage`` the share of the examples that is
+    named at the greatest coverage with so great a share right, None where there is none;
+    ``least_confidence`` the confidence from which on so small a share is expected to be wrong. The
+    references' own names count as true, the wrong among them too.
+    """
+    weights = weights / weights.sum()
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    size, told, was = (
+        np.bincount(bins, values, _BINS) for values in
+        (weights, weights * confidence, weights * right)
+    )  # fmt: skip
+    order = np.argsort(-confidence, kind="stable")
+    covered = np.cumsum(weights[order])
+    precision = np.cumsum((weights * right)[order]) / covered
+    error = np.cumsum((weights * (1 - confidence))[order]) / covered
+    coverage, least = {}, {}
+    for wanted in PRECISIONS:
+        enough = np.flatnonzero(precision >= wanted)
+        coverage[str(wanted)] = round(float(covered[enough[-1]]), 4) if len(enough) else None
+    for share in ERROR_SHARES:
+        enough = np.flatnonzero(error <= share)
+        least[str(share)] = round(float(confidence[order[enough[-1]]]), 4) if len(enough) else 1.0
+    filled = np.flatnonzero(size)
+    return {
+        "calibration_error": round(float(np.abs(told - was).sum()), 4),
+        "curve": [
+            [round(float(v), 4) for v in (told[b] / size[b], was[b] / size[b], size[b])]
+            for b in filled
+        ],
+        "coverage": coverage,
+        "least_confidence": least,
+    }
 
 
-def _examples(best_L: np.ndarray, taxa: Taxa, own: int, known: dict, new: dict) -> None:
-    """Add what one reference, its lineage ``own``, says at each rank that it has a name at."""
-    named = [r for r in range(len(taxa.ranks)) if taxa.codes[own, r] >= 0]
-    hidden_L = np.zeros(len(best_L), bool)
-    below: float | None = None
-    for r, parent in zip(reversed(named), [*reversed(named[:-1]), None], strict=True):
-        rank, same_L = taxa.ranks[r], taxa.codes[:, r] == taxa.codes[own, r]
-        if r == named[-1]:
-            below = _top(best_L, ~hidden_L) if _top(best_L, same_L) is not None else None
-        if below is not None:
-            known[rank].append(below)
-        hidden_L |= same_L
-        beside_L = np.ones(len(best_L), bool)
-        if parent is not None:
-            beside_L = taxa.codes[:, parent] == taxa.codes[own, parent]
-            # A relative whose name at this rank is unknown may be of the same taxon.
-            hidden_L |= beside_L & (taxa.codes[:, r] < 0)
-        below = None
-        if _top(best_L, beside_L & ~hidden_L) is not None:
-            below = _top(best_L, ~hidden_L)
-            new[rank].append(below)
-
-
-def _top(best_L: np.ndarray, among_L: np.ndarray) -> float | None:
-    """Return the greatest similarity among lineages that have a reference left."""
-    top = best_L.max(where=among_L, initial=HIDDEN)
-    return None if top == HIDDEN else float(top)
-
-
-class _Mutants:
-    """Copies of references with random substitutions, for want of real relatives."""
-
-    def __init__(self, vectors, sequences, embed, rng: np.random.Generator) -> None:
-        self._vectors, self._sequences, self._embed, self._rng = vectors, sequences, embed, rng
-
-    def similarities(self, least: float, most: float) -> np.ndarray:
-        """Return top similarities of copies that differ in so great a share of their sites."""
-        divergences = self._rng.uniform(least, most, _MUTANTS)
-        rows = self._rng.integers(0, len(self._sequences), len(divergences))
-        copies = [
-            self._mutate(self._sequences[int(row)], divergence)
-            for row, divergence in zip(rows, divergences, strict=True)
-        ]
-        return np.round((self._embed(copies) @ self._vectors.T).max(1).astype(np.float64), 6)
-
-    def _mutate(self, bases: str, divergence: float) -> str:
-        letters = np.frombuffer(bases.encode(), np.uint8).copy()
-        sites = self._rng.permutation(len(letters))[: round(divergence * len(letters))]
-        acgt = np.frombuffer(b"ACGT", np.uint8)
-        place = np.searchsorted(acgt, letters[sites]) % 4
-        letters[sites] = acgt[(place + self._rng.integers(1, 4, len(sites))) % 4]
-        return letters.tobytes().decode()
+def _rising(values_QR: np.ndarray) -> np.ndarray:
+    """Raise probabilities to those of lower ranks."""
+    return np.maximum.accumulate(values_QR[:, ::-1], axis=1)[:, ::-1]

@@ -29,23 +29,25 @@ class Decisions:
 
 
 def decide(
-    winners_QR: np.ndarray, shares_QR: np.ndarray, known_QR: np.ndarray, min_confidence: float
-) -> Decisions:
-    """Decide from the vote and from the probability that each rank's taxon is in the reference.
+    winners_QR: np.ndarray, right_QR: np.ndarray, known_QR: np.ndarray,
+    least_confidence: float | np.ndarray,
+) -> Decisions:  # fmt: skip
+    """Decide from the probabilities that each rank's name is right, and its taxon known.
 
-    The confidence of a name is its share of the vote times that probability. A query is novel
-    where the probability falls under one half, at the highest rank at which it does; otherwise
-    assigned if the lowest rank is carried (its confidence reaches ``min_confidence``), otherwise
-    ambiguous. It is placed at the lowest carried rank above which all is known.
+    The confidence of a name is the probability that it is right. A query is novel where the
+    probability that its taxon is in the reference falls under one half, at the highest rank at
+    which it does; otherwise assigned if the lowest rank is carried (its confidence reaches
+    ``least_confidence``, one for all ranks or one for each, (R,)), otherwise ambiguous. It is
+    placed at the lowest carried rank above which all is known.
     """
     ranks = np.arange(winners_QR.shape[1])
     named_QR = winners_QR >= 0
-    confidence_QR = np.round(np.where(named_QR, shares_QR * known_QR, 0.0), 4)
+    confidence_QR = np.round(np.where(named_QR, right_QR, 0.0), 4)
     new_QR = np.round(known_QR, 4) < _NOVEL_BELOW
     novel_Q = np.where(new_QR.any(1), new_QR.argmax(1), -1)
     is_novel_Q = novel_Q >= 0
     above_QR = ~is_novel_Q[:, None] | (ranks < novel_Q[:, None])
-    carried_QR = named_QR & above_QR & (confidence_QR >= min_confidence)
+    carried_QR = named_QR & above_QR & (confidence_QR >= least_confidence)
     placed_Q = np.where(carried_QR.any(1), ranks[-1] - carried_QR[:, ::-1].argmax(1), -1)
     status_Q = np.where(placed_Q == ranks[-1], "assigned", "ambiguous")
     return Decisions(np.where(is_novel_Q, "novel", status_Q), placed_Q, novel_Q, confidence_QR)

@@ -9,8 +9,9 @@ from itertools import islice
 import numpy as np
 
 from barcodeembed.classify.decision import decide
+from barcodeembed.classify.evidence import Neighbours, weigh
 from barcodeembed.classify.identity import identities
-from barcodeembed.classify.vote import NEIGHBOURS, rescore, vote
+from barcodeembed.classify.vote import NEIGHBOURS
 from barcodeembed.embedding import NO_VECTOR, VectorMaker, normalise
 from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
@@ -19,6 +20,9 @@ from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_comple
 from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.records import SequenceRecord
 
+#: A rank is named, unless told otherwise, where its name is about twice as likely right as wrong.
+MIN_CONFIDENCE = 0.65
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
@@ -26,8 +30,8 @@ class Assignment:
 
     ``names`` and ``confidences`` follow the ranks of the reference (None where unknown);
     ``rank`` and ``taxon`` say where the query is placed, ``novel_rank`` where it is new.
-    ``hits`` are (reference row, similarity), in the order in which they count; ``score`` is that
-    of the first, its similarity and weighted identity.
+    ``known`` are the probabilities that the query's taxon at each rank is in the reference.
+    ``hits`` are (reference row, similarity), in the order in which they count.
     """
 
     query_id: str
@@ -45,7 +49,7 @@ class Assignment:
     similarity: float | None = None
     identity: float | None = None
     hits: tuple[tuple[int, float], ...] = ()
-    score: float | None = None
+    known: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,15 @@ class Classifier:
     """An index and the embedder that made it, ready for queries.
 
     ``neighbours`` vote, with the index's own ``temperature`` unless another is given. The index
-    says too what their percent identity counts beside their similarity. Raises IndexMismatch where
-    the embedder is another one.
+    says too what their percent identity counts beside their similarity. A rank is named whose
+    confidence reaches ``min_confidence``, or, with ``max_error``, what the index says to be enough
+    for so small a share of wrong names. Raises IndexMismatch where the embedder is another one.
     """
 
     def __init__(
         self, index: ReferenceIndex, embedder: VectorMaker, *, neighbours: int = NEIGHBOURS,
-        temperature: float | None = None, min_confidence: float = 0.5,
+        temperature: float | None = None, min_confidence: float = MIN_CONFIDENCE,
+        max_error: float | None = None,
     ) -> None:  # fmt: skip
         if embedder.fingerprint != index.embedder_fingerprint:
             raise IndexMismatch(
@@ -78,7 +84,11 @@ class Classifier:
         self.temperature = temperature or index.settings["temperature"]
         # Indexes that were built before identity counted have no weight for it.
         self.identity_weight = index.settings.get("identity_weight", 0.0)
-        self.min_confidence = min_confidence
+        ranks = len(index.taxa.ranks)
+        self.least_confidence = (
+            np.full(ranks, min_confidence) if max_error is None
+            else index.calibration.least_confidence(max_error)
+        )  # fmt: skip
         self.members = index.members
         self._first_records = index.first_records
 
@@ -136,41 +146,41 @@ class Classifier:
         finite = np.isfinite(vectors).all(1)
         vectors[~finite] = 0.0
         similarities, rows = nearest(self.index.vectors, vectors, self.neighbours)
-        known = self.index.calibration.known(similarities[:, 0])
-        scores, percents = similarities, self._identities(queries, rows)
-        if self.identity_weight:
-            scores, order = rescore(similarities, rows, percents, self.identity_weight)
-            similarities, rows, percents = (
-                np.take_along_axis(values, order, 1) for values in (similarities, rows, percents)
-            )
-        winners, shares = vote(
-            scores, rows, self.members, self.index.taxa.codes, self.temperature
+        neighbours = Neighbours.ranked(
+            similarities, rows, self._identities(queries, rows), self.identity_weight
         )
-        decisions = decide(winners, shares, known, self.min_confidence)
+        calibration = self.index.calibration
+        winners, evidence = weigh(
+            neighbours, self.members, self.index.taxa.codes, self.temperature,
+            np.array([len(query.bases) for query in queries]), calibration.usual_length,
+        )  # fmt: skip
+        known = calibration.known(evidence)
+        decisions = decide(
+            winners, calibration.right(evidence, winners), known, self.least_confidence
+        )
         for i, query in enumerate(queries):
             if finite[i]:
-                hits = tuple(zip(rows[i].tolist(), similarities[i].tolist(), strict=True))
-                yield self._assignment(
-                    query, hits, winners[i], decisions, i, score=float(scores[i, 0]),
-                    identity=None if percents is None else float(percents[i, 0]),
-                )  # fmt: skip
+                yield self._assignment(query, neighbours, winners[i], known[i], decisions, i)
             else:
                 flags = (*query.barcode.flags, NO_VECTOR)
                 yield _unclassifiable(query.record, query.bases, flags)
 
     def _assignment(
-        self, query: _Query, hits, winners, decisions, i: int, *, score: float,
-        identity: float | None,
-    ) -> Assignment:  # fmt: skip
+        self, query: _Query, neighbours: Neighbours, winners, known, decisions, i: int
+    ) -> Assignment:
         taxa = self.index.taxa
         guesses = [
             (taxa.names[r][code], float(decisions.confidence[i, r])) if code >= 0 else (None, None)
             for r, code in enumerate(winners.tolist())
         ]
         names = tuple(
-            name if confidence is not None and confidence >= self.min_confidence else None
-            for name, confidence in guesses
+            name if confidence is not None and confidence >= least else None
+            for (name, confidence), least in zip(guesses, self.least_confidence, strict=True)
         )
+        hits = tuple(
+            zip(neighbours.rows[i].tolist(), neighbours.similarities[i].tolist(), strict=True)
+        )
+        percents = neighbours.identities
         placed, novel = int(decisions.placed[i]), int(decisions.novel[i])
         best, similarity = hits[0]
         return Assignment(
@@ -187,9 +197,9 @@ class Classifier:
             confidences=tuple(confidence for _, confidence in guesses),
             nearest_id=self.reference_id(best),
             similarity=similarity,
-            identity=identity,
+            identity=None if percents is None else float(percents[i, 0]),
             hits=hits,
-            score=score,
+            known=tuple(known.tolist()),
         )
 
 

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from barcodeembed.classify.vote import Members
-from barcodeembed.taxonomy.taxa import Taxa
 
+#: Barcodes that a sample has at most.
 SAMPLE = 2_000
+
+#: Of a small reference so great a part, but no fewer than so many, is enough.
+_SHARE = 0.25
+_FEWEST = 200
 
 #: A similarity below all that occur: that of what is hidden.
 HIDDEN = -2.0
-
-_MOST_PER_SPECIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,36 +29,43 @@ class Sample:
     """Barcodes of one lineage each, and what is left of the reference without each of them.
 
     ``vectors`` float32 (S, D), of unit length; ``lineages`` int (S,). ``own`` int (S,) is the
-    reference vector in which a barcode has a part, and ``left`` float64 (S,) its similarity to
-    what that vector is without it: HIDDEN where nothing is left.
+    reference vector in which a barcode has a part, and ``rest`` float32 (S, D) what that vector
+    is without it: NaN where nothing is left.
     """
 
     vectors: np.ndarray
     lineages: np.ndarray
     own: np.ndarray
-    left: np.ndarray
+    rest: np.ndarray
 
     def __len__(self) -> int:
         return len(self.own)
+
+    @property
+    def left(self) -> np.ndarray:
+        """The similarity of each barcode to what is left, float64 (S,); HIDDEN for nothing."""
+        left = np.einsum("sd,sd->s", self.vectors, self.rest, dtype=np.float64)
+        return np.nan_to_num(left, nan=HIDDEN)
 
     @classmethod
     def of_barcodes(cls, vectors: np.ndarray, members: Members, rows: np.ndarray) -> Sample:
         """Take the ``rows`` of a reference that holds a vector for every barcode."""
         lineages = members.lineages[members.starts[rows]]
-        return cls(vectors[rows], lineages, rows, np.full(len(rows), HIDDEN))
+        return cls(vectors[rows], lineages, rows, np.full_like(vectors[rows], np.nan))
 
 
-def draw_sample(members: Members, taxa: Taxa, *, size: int = SAMPLE, seed: int = 0) -> np.ndarray:
-    """Draw barcodes of one lineage only, few of any one lineage; sorted, int64 (S,)."""
+def draw_sample(members: Members, *, size: int = SAMPLE, seed: int = 0) -> np.ndarray:
+    """Draw barcodes of one lineage only, one of each before a second of any; sorted, int64 (S,).
+
+    So a rare species counts as much as a common one, as it does to who looks for it. ``size`` is
+    for a great reference; of a small one less is drawn.
+    """
     single = np.flatnonzero(np.diff(members.starts) == 1)
+    size = min(size, max(_FEWEST, int(_SHARE * len(single))))
     drawn = np.random.default_rng(seed).permutation(single)
-    taken = np.zeros(len(taxa.lineages), np.int64)
-    chosen = []
-    for row in drawn:
-        lineage = members.lineages[members.starts[row]]
-        if taken[lineage] < _MOST_PER_SPECIES:
-            taken[lineage] += 1
-            chosen.append(row)
-            if len(chosen) == size:
-                break
-    return np.array(sorted(chosen), np.int64)
+    lineages = members.lineages[members.starts[drawn]]
+    by_lineage = np.argsort(lineages, kind="stable")
+    first = np.searchsorted(lineages[by_lineage], lineages[by_lineage])
+    turn = np.empty(len(drawn), np.int64)
+    turn[by_lineage] = np.arange(len(drawn)) - first
+    return np.sort(drawn[np.argsort(turn, kind="stable")[:size]]).astype(np.int64)

@@ -81,18 +81,23 @@ def vote(
     return winners_QR, shares_QR
 
 
+def members_of(rows_QK: np.ndarray, members: Members) -> tuple[np.ndarray, np.ndarray]:
+    """Return the place, in flattened (Q, K), and the lineage of every member, (M,) each."""
+    rows = rows_QK.reshape(-1)
+    counts = members.starts[rows + 1] - members.starts[rows]
+    first = np.repeat(members.starts[rows], counts)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(np.arange(len(rows)), counts), members.lineages[first + within]
+
+
 def _spread(
     similarities_QK: np.ndarray, rows_QK: np.ndarray, members: Members, temperature: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the query, weight and lineage of every member of every neighbour, (M,) each."""
-    weights_QK = np.exp((similarities_QK - similarities_QK[:, :1]) / temperature)
-    counts_QK = members.starts[rows_QK + 1] - members.starts[rows_QK]
-    counts = counts_QK.reshape(-1)
-    first = np.repeat(members.starts[rows_QK].reshape(-1), counts)
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    query_M = np.repeat(np.repeat(np.arange(len(rows_QK)), rows_QK.shape[1]), counts)
-    weight_M = np.repeat((weights_QK / counts_QK).reshape(-1), counts)
-    return query_M, weight_M, members.lineages[first + within]
+    place_M, lineage_M = members_of(rows_QK, members)
+    weights = np.exp((similarities_QK - similarities_QK[:, :1]) / temperature).reshape(-1)
+    sizes = np.bincount(place_M, minlength=len(weights))
+    return place_M // rows_QK.shape[1], (weights / sizes)[place_M], lineage_M
 
 
 def _heaviest(

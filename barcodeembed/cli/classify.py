@@ -35,12 +35,18 @@ def classify(
         "--hits", metavar="FILE", help="Also write every neighbour of every query.")] = None,
     min_confidence: Annotated[float, typer.Option(
         "--min-confidence", min=0, max=1, metavar="P",
-        help="A rank of less confidence is NA; 0 shows the best guess everywhere.")] = 0.5,
+        help="A rank of less confidence is NA; 0 shows the best guess everywhere.")] = 0.65,
+    max_error: Annotated[float | None, typer.Option(
+        "--max-error", min=0, max=1, metavar="P",
+        help="Name as many as may be with so small a share wrong at each rank, instead.")] = None,
     top_k: Annotated[int, typer.Option(
         "-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")] = 10,
     temperature: Annotated[float | None, typer.Option(
         "--temperature", min=1e-6, metavar="T", show_default="the index's own",
         help="Of the vote's softmax weights.")] = None,
+    json: Annotated[Path | None, typer.Option(
+        "--json", metavar="FILE",
+        help="Write what the run was as JSON: versions, thresholds, counts, times.")] = None,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 2_048,
@@ -58,6 +64,7 @@ def classify(
       barcodeembed classify reads.fasta -i references.bix > names.tsv
       zcat reads.fq.gz | barcodeembed classify - -i references.bix | head
       barcodeembed classify reads.fasta -i references.bix -o names.tsv.gz --hits hits.tsv
+      barcodeembed classify reads.fasta --max-error 0.05 --json run.json > names.tsv
 
     \b
     Columns: query_id, status, novel_rank, rank, taxon, confidence,
@@ -67,9 +74,13 @@ def classify(
       taxa), novel (new to the reference at novel_rank), unclassifiable (the reason is in flags).
     Missing is NA.
     """
-    options.refuse_overwriting([output, hits], [reads, index])
+    options.refuse_overwriting([output, hits, json], [reads, index])
+    from json import dumps
+    from time import perf_counter
+
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.rows import HIT_COLUMNS, columns, hit_rows, row
+    from barcodeembed.classify.run import Tally, describe_run
     from barcodeembed.embedding import load_embedder
     from barcodeembed.files import open_output
     from barcodeembed.index.bundle import open_index
@@ -78,6 +89,7 @@ def classify(
     from barcodeembed.shipped import shipped_index
 
     options.use_threads(threads)
+    began = perf_counter()
     path = index or shipped_index()
     opened = open_index(path, verify=not no_verify)
     embedder = load_embedder(
@@ -86,13 +98,13 @@ def classify(
     )
     classifier = Classifier(
         opened, embedder, neighbours=top_k, temperature=temperature,
-        min_confidence=min_confidence,
+        min_confidence=min_confidence, max_error=max_error,
     )
     if index is None:
         console.say(_coverage(opened.taxa))
     ranks = opened.taxa.ranks
     counts: Counter[str] = Counter()
-    statuses: Counter[str] = Counter()
+    tally, ready = Tally(), perf_counter()
     with ExitStack() as stack:
         table = stack.enter_context(open_output(output))
         hit_table = stack.enter_context(open_output(hits)) if hits else None
@@ -106,11 +118,19 @@ def classify(
             if hit_table:
                 for cells in hit_rows(assignment, classifier):
                     print(*cells, sep="\t", file=hit_table)
-            statuses[assignment.status] += 1
-            told(statuses.total())
+            tally.add(assignment)
+            told(tally.statuses.total())
     warn_of_input(counts, reads)
     if counts["records"]:
-        console.say(f"{counts['records']:,} records: {listed(statuses)}")
+        console.say(f"{counts['records']:,} records: {listed(tally.statuses)}")
+    if json:
+        described = describe_run(
+            classifier, path, tally, source=reads, max_error=max_error,
+            warnings=console.warnings,
+            seconds={"opening": ready - began, "classifying": perf_counter() - ready},
+        )  # fmt: skip
+        with open_output(json) as stream:
+            stream.write(dumps(described, indent=2) + "\n")
 
 
 def _coverage(taxa: Taxa) -> str:

@@ -18,7 +18,12 @@ class Console:
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
-    _said: set[str] = field(default_factory=set)
+    _said: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> list[str]:
+        """The warnings so far, in order."""
+        return list(self._said)
 
     def say(self, message: str) -> None:
         """Tell the user what happened, unless quiet."""
@@ -33,7 +38,7 @@ class Console:
     def warn(self, message: str) -> None:
         """Warn, once for one text; quiet does not silence a warning."""
         if message not in self._said:
-            self._said.add(message)
+            self._said[message] = None
             self._write(f"{PROGRAM}: warning: {message}")
 
     def error(self, message: str) -> None:

@@ -53,7 +53,7 @@ def evaluate(
         "--sample", min=1, metavar="N",
         help="Take at most N queries of each category, or split.")] = None,
     min_confidence: Annotated[float, typer.Option(
-        "--min-confidence", min=0, max=1, metavar="P", help="As in classify.")] = 0.5,
+        "--min-confidence", min=0, max=1, metavar="P", help="As in classify.")] = 0.65,
     top_k: Annotated[int, typer.Option(
         "-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")] = 10,
     temperature: Annotated[float | None, typer.Option(

@@ -21,17 +21,20 @@ def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
     return float((below + not_above).mean() / 2 / len(negative))
 
 
-def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+def calibration_error(
+    confidence: np.ndarray, right: np.ndarray, bins: int = 15, weights: np.ndarray | None = None
+) -> float:
     """Return the expected calibration error (Guo et al., arXiv 1706.04599, eq. 3).
 
     The gap between mean confidence and accuracy in bins of equal width, weighted by their size.
+    The answers count alike, or by ``weights``.
 
     >>> calibration_error(np.array([1.0, 1.0]), np.array([True, False]))
     0.5
     """
     if not len(confidence):
         return float("nan")
+    weights = np.ones(len(confidence)) if weights is None else weights
     of = np.minimum((confidence * bins).astype(int), bins - 1)
-    sizes = np.bincount(of, minlength=bins)
-    gaps = np.bincount(of, confidence - right, bins)
-    return float(np.abs(gaps).sum() / sizes.sum())
+    gaps = np.bincount(of, weights * (confidence - right), bins)
+    return float(np.abs(gaps).sum() / weights.sum())

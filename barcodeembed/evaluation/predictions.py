@@ -25,7 +25,8 @@ NO_HIT = -np.inf
 class Predictions:
     """A method's names for every query, its similarity to the top hit, and its time in seconds.
 
-    ``confidences`` (queries, RANKS), NaN where there is none, for a method that gives them.
+    ``confidences`` and ``known``, the probabilities that the taxon is in the reference, are
+    (queries, RANKS), NaN where there is none, for a method that gives them.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Predictions:
     similarity: np.ndarray
     seconds: float
     confidences: np.ndarray | None = None
+    known: np.ndarray | None = None
 
 
 def classify_queries(
@@ -50,11 +52,11 @@ def classify_queries(
                     for a in assignments]  # fmt: skip
     top_hits = [row for row, _ in nearest_hits]
     similarity = np.array([value for _, value in nearest_hits])
-    scores = np.array([NO_HIT if a.score is None else a.score for a in assignments])
     ranks = [RANKS.index(rank) for rank in classifier.index.taxa.ranks]
-    confidences = np.full((len(assignments), len(RANKS)), np.nan)
+    confidences, known = (np.full((len(assignments), len(RANKS)), np.nan) for _ in range(2))
     guesses = []
-    for row, assignment in zip(confidences, assignments, strict=True):
+    for row, there, assignment in zip(confidences, known, assignments, strict=True):
+        there[ranks] = assignment.known or 0.0
         guess: list[str | None] = [None] * len(RANKS)
         for r, name, confidence in zip(
             ranks, assignment.names, assignment.confidences, strict=bool(assignment.names)
@@ -63,7 +65,7 @@ def classify_queries(
         guesses.append(tuple(guess))
     return (
         Predictions("nearest reference", _named(classifier.index, top_hits), similarity, seconds),
-        Predictions("classify", guesses, scores, seconds, confidences),
+        Predictions("classify", guesses, similarity, seconds, confidences, known),
         assignments,
     )
 

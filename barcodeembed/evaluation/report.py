@@ -29,12 +29,19 @@ def evaluate_method(predictions: Predictions, queries: LabelledQueries) -> dict[
     """Return accuracy by category and rank, AUROC of novelty, calibration error and speed.
 
     Accuracy counts every query whose truth has a name at the rank; one that got no name is
-    wrong. AUROC is of the similarity to the top hit, separating seen queries from the others.
+    wrong. AUROC is of the probability that the taxon is in the reference, or where a method has
+    none of the similarity to the top hit, separating seen queries from the others. In the
+    calibration error seen queries and the others weigh half of the whole each.
     """
     outcomes = _outcomes(predictions, queries)
     accuracy = outcomes.groupby(["category", "rank"])["right"].mean()
     of = np.array(queries.categories)
-    seen = predictions.similarity[of == "seen"]
+
+    def familiar(rank: str) -> np.ndarray:
+        if predictions.known is None:
+            return predictions.similarity
+        return predictions.known[:, RANKS.index(rank)]
+
     result: dict[str, Any] = {
         "method": predictions.method,
         "accuracy": {
@@ -45,9 +52,9 @@ def evaluate_method(predictions: Predictions, queries: LabelledQueries) -> dict[
             for category in CATEGORIES
         },
         "novelty_auroc": {
-            rank: _rounded(auroc(seen, predictions.similarity[of == category]))
+            rank: _rounded(auroc(familiar(rank)[of == "seen"], familiar(rank)[of == category]))
             for category, rank in CATEGORIES.items()
-            if rank and not np.isnan(predictions.similarity).any()
+            if rank and not np.isnan(familiar(rank)).any()
         },
         "queries_per_second": round(len(queries) / predictions.seconds, 1),
     }  # fmt: skip
@@ -55,7 +62,8 @@ def evaluate_method(predictions: Predictions, queries: LabelledQueries) -> dict[
         told = outcomes.dropna(subset=["confidence"])
         result["calibration_error"] = {
             rank: _rounded(calibration_error(
-                of_rank["confidence"].to_numpy(float), of_rank["right"].to_numpy(bool)
+                of_rank["confidence"].to_numpy(float), of_rank["right"].to_numpy(bool),
+                weights=_half_and_half(of_rank["category"] == "seen"),
             ))
             for rank, of_rank in told.groupby("rank", sort=False)
         }  # fmt: skip
@@ -185,6 +193,12 @@ def _open_world(report: dict[str, Any]) -> list[str]:
     ]
     lines += _table(["method", *ranks], rows)
     return lines
+
+
+def _half_and_half(seen: pd.Series) -> np.ndarray:
+    """Return weights that give queries of the closed and of the open world half of the whole."""
+    counts = seen.map(seen.value_counts())
+    return (1 / counts).to_numpy(float)
 
 
 def _outcomes(predictions: Predictions, queries: LabelledQueries) -> pd.DataFrame:

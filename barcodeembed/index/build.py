@@ -8,15 +8,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from barcodeembed.classify.calibration import calibrate
+from barcodeembed.classify.calibration import Calibration, calibrate
+from barcodeembed.classify.examples import Examples, Voting, look_up, mutants, piece
 from barcodeembed.classify.identity import identities
-from barcodeembed.classify.sample import HIDDEN, SAMPLE, Sample, draw_sample
+from barcodeembed.classify.sample import SAMPLE, Sample, draw_sample
 from barcodeembed.classify.tuning import tune_vote
 from barcodeembed.classify.vote import NEIGHBOURS, Members
 from barcodeembed.embedding import VectorMaker, embed_all, normalise
 from barcodeembed.errors import BundleError, ReferenceDataError
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.index.prototypes import make_prototypes, name_prototypes, similarity_without
+from barcodeembed.index.prototypes import make_prototypes, name_prototypes, prototypes_without
 from barcodeembed.index.whitening import Whitening
 from barcodeembed.sequences.cleaning import MIN_BASES, clean, reverse_complement
 from barcodeembed.sequences.orientation import learn_orientation, strand
@@ -112,7 +113,7 @@ def build_index(
     lineages_of = np.array([number[r.lineage] for r in references], np.int64)
     taxa = Taxa.of(distinct)
     members = Members.of(vectors_of, lineages_of, len(barcodes))
-    rows = draw_sample(members, taxa, size=sample, seed=seed)
+    rows = draw_sample(members, size=sample, seed=seed)
     if prototypes is None:
         held = _Held(
             vectors, barcodes, [r.id for r in references], vectors_of, lineages_of,
@@ -121,14 +122,14 @@ def build_index(
     else:
         bins = _bins_of(references, vectors_of, lineages_of) if prototypes == "bin" else {}
         held = _as_prototypes(vectors, members, taxa, rows, bins)
-    calibration = calibrate(
-        held.vectors, held.members, taxa, held.sample, barcodes,
-        lambda copies: unit(embedder.embed(copies)), seed=seed,
-    )  # fmt: skip
     temperature, identity_weight = tune_vote(
         held.vectors, held.members, taxa, held.sample, NEIGHBOURS,
         None if held.sequences is None
-        else lambda rows: identities([barcodes[i] for i in held.sample.own], barcodes, rows),
+        else lambda found: identities([barcodes[i] for i in rows], barcodes, found),
+    )  # fmt: skip
+    calibration = _calibrate(
+        held, taxa, barcodes, members, rows, temperature, identity_weight, min_bases,
+        lambda copies: unit(embedder.embed(copies)), np.random.default_rng(seed),
     )  # fmt: skip
     settings = {
         "embedder": embedder.fingerprint,
@@ -151,6 +152,36 @@ def build_index(
     return index, report
 
 
+def _calibrate(
+    held: _Held, taxa: Taxa, barcodes: list[str], members: Members, rows: np.ndarray,
+    temperature: float, identity_weight: float, min_bases: int,
+    unit_vectors: Callable[[list[str]], np.ndarray], rng: np.random.Generator,
+) -> Calibration:  # fmt: skip
+    """Learn from the sample, the ``rows`` of the barcodes, whole and in pieces."""
+    usual = float(np.median([len(bases) for bases in barcodes]))
+    voting = Voting(
+        held.vectors, held.members, taxa, NEIGHBOURS, temperature, identity_weight, usual,
+        None if held.sequences is None
+        else lambda queries, found: identities(queries, barcodes, found),
+    )  # fmt: skip
+    whole = [barcodes[i] for i in rows]
+    pieces = [piece(bases, usual, min_bases, rng) for bases in whole]
+    made = unit_vectors(pieces) if pieces else held.sample.vectors
+    finite = np.isfinite(made).all(1)
+    in_pieces = replace(held.sample, vectors=np.where(finite[:, None], made, held.sample.vectors))
+    pieces = [p if f else w for p, f, w in zip(pieces, finite, whole, strict=True)]
+    owners = members.lineages[members.starts[:-1]]
+    return calibrate(
+        Examples.join([
+            look_up(held.sample, whole, voting), look_up(in_pieces, pieces, voting)
+        ]),
+        taxa.ranks, usual,
+        lambda rank, known: mutants(
+            voting, barcodes, owners, rank, known=known, embed=unit_vectors, rng=rng
+        ),
+    )  # fmt: skip
+
+
 def _as_prototypes(
     vectors: np.ndarray, members: Members, taxa: Taxa, rows: np.ndarray,
     bins: dict[tuple[int, int], str],
@@ -169,10 +200,9 @@ def _as_prototypes(
     lineages_of = np.array([distinct[group][0] for group in made.groups], np.int64)
     ids = name_prototypes([lowest(taxa.lineages[lineage])[1] for lineage in lineages_of])
     sampled = members.starts[rows]  # of one lineage each, and so members of one prototype
-    left = similarity_without(vectors, barcodes_M, made.of_members, sampled)
     sample = Sample(
         vectors[rows], members.lineages[sampled], made.of_members[sampled],
-        np.nan_to_num(left, nan=HIDDEN),
+        prototypes_without(vectors, barcodes_M, made.of_members, sampled),
     )  # fmt: skip
     each = np.arange(len(ids))
     of_prototypes = Members.of(each, lineages_of, len(ids))

@@ -29,12 +29,12 @@ from barcodeembed.files import replace_directory
 from barcodeembed.index.prototypes import dequantise, quantise
 from barcodeembed.index.tables import read_table, write_table
 from barcodeembed.index.whitening import Whitening
-from barcodeembed.manifest import open_bundle, read_json, write_json, write_manifest
+from barcodeembed.manifest import open_bundle, outdated, read_json, write_json, write_manifest
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.taxa import Taxa
 
 KIND = "index"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MODEL = "model"
 
 _NA = "NA"
@@ -121,7 +121,9 @@ def save_index(
 def open_index(path: str | PathLike[str], *, verify: bool = True) -> ReferenceIndex:
     """Open an index bundle; the vectors of barcodes stay on disk, mapped. Raises BundleError."""
     bundle = Path(path)
-    open_bundle(bundle, KIND, FORMAT_VERSION, verify=verify)
+    manifest = open_bundle(bundle, KIND, FORMAT_VERSION, verify=verify)
+    if manifest["format_version"] < FORMAT_VERSION:
+        raise BundleError(outdated(bundle))
     try:
         return _read(bundle)
     except (ValueError, KeyError, OSError, IndexError, EOFError, zlib.error) as error:

@@ -83,22 +83,22 @@ def divide(vectors: np.ndarray, least: float, most: int = _MOST_PER_GROUP) -> li
     return sorted(parts, key=lambda part: (-len(part), part[0]))
 
 
-def similarity_without(
+def prototypes_without(
     vectors_ND: np.ndarray, rows_M: np.ndarray, of_members: np.ndarray, left_out: np.ndarray
 ) -> np.ndarray:
-    """Return the similarity of members to what their prototype would be without them.
+    """Return what the prototypes of members would be without them.
 
-    ``left_out`` are numbers of members; float64 of that length, NaN where nothing is left.
+    ``left_out`` are numbers of members; unit vectors, float32 (of that length, D), NaN where
+    nothing is left.
     """
     prototypes = _numbers_of(of_members)
-    similarities = np.full(len(left_out), np.nan)
+    rest = np.full((len(left_out), vectors_ND.shape[1]), np.nan, np.float32)
     for i, member in enumerate(left_out):
         mates = prototypes[of_members[member]]
         mates = mates[mates != member]
         if len(mates):
-            rest = at_rest(normalise(_mean(vectors_ND[rows_M[mates]])[None]))[0]
-            similarities[i] = np.dot(rest.astype(float), vectors_ND[rows_M[member]])
-    return similarities
+            rest[i] = at_rest(normalise(_mean(vectors_ND[rows_M[mates]])[None]))[0]
+    return rest
 
 
 def quantise(vectors: np.ndarray) -> np.ndarray:

@@ -1,0 +1,81 @@
+"""What one run of ``classify`` was and came to, for the record: a dictionary fit for JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from barcodeembed import __version__
+from barcodeembed.classify.pipeline import Assignment, Classifier
+from barcodeembed.manifest import MANIFEST, digest_file
+
+SCHEMA_VERSION = 1
+
+#: What a bound on the share of wrong names takes for granted.
+_BOUND = (
+    "expected share of wrong names among those given at a rank; half of the queries of species in "
+    "the reference, the others of new species, genera, ... two fifths as many at each rank up; "
+    "queries like the reference's own barcodes and pieces of them; the reference's names right but "
+    "for the share of wrong ones that was fitted"
+)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over the assignments of a run."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    placed: Counter[str] = field(default_factory=Counter)
+    novel: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
+
+    def add(self, assignment: Assignment) -> None:
+        self.statuses[assignment.status] += 1
+        self.flags.update(assignment.flags)
+        if assignment.rank:
+            self.placed[assignment.rank] += 1
+        if assignment.novel_rank:
+            self.novel[assignment.novel_rank] += 1
+
+
+def describe_run(
+    classifier: Classifier, index: str | PathLike[str], tally: Tally, *, source: str,
+    max_error: float | None, warnings: Sequence[str], seconds: dict[str, float],
+) -> dict[str, Any]:  # fmt: skip
+    """Return versions, fingerprints, thresholds, counts, warnings and times of a run.
+
+    ``seconds`` are the times of its parts.
+    """
+    settings, ranks = classifier.index.settings, classifier.index.taxa.ranks
+    least = [round(float(value), 4) for value in classifier.least_confidence]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "barcodeembed": __version__,
+        "reads": source,
+        "index": {
+            "name": Path(index).name,
+            "sha256": digest_file(Path(index) / MANIFEST),
+            "vectors": settings["vectors"],
+            "prototypes": settings.get("prototypes"),
+        },
+        "model": classifier.embedder.fingerprint,
+        "vote": {
+            "neighbours": classifier.neighbours,
+            "temperature": classifier.temperature,
+            "identity_weight": classifier.identity_weight,
+        },
+        "least_confidence": dict(zip(ranks, least, strict=True)),
+        "max_error": max_error,
+        "bound": None if max_error is None else _BOUND,
+        "records": tally.statuses.total(),
+        "status": dict(sorted(tally.statuses.items())),
+        "placed_at": {rank: tally.placed[rank] for rank in ranks},
+        "novel_at": {rank: tally.novel[rank] for rank in ranks},
+        "flags": dict(sorted(tally.flags.items())),
+        "warnings": list(warnings),
+        "seconds": {part: round(value, 3) for part, value in seconds.items()},
+    }
