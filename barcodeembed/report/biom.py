@@ -18,7 +18,7 @@ def biom(
 ) -> Iterator[str]:
     """Yield one JSON object: sparse counts, with each feature's ``taxonomy`` as its metadata.
 
-    The format asks for the date at which the table was made.
+    The format asks for the ``date`` at which the table was made, and knows no time zones: UTC.
     """
     counted = features(rows, samples, by)
     columns = {sample: number for number, sample in enumerate(counted.samples)}
@@ -29,7 +29,7 @@ def biom(
         "format_url": "http://biom-format.org",
         "type": _TYPES[by],
         "generated_by": f"barcodeembed {__version__}",
-        "date": date.isoformat(timespec="seconds"),
+        "date": f"{date:%Y-%m-%dT%H:%M:%S}",
         "rows": [{"id": feature, "metadata": {"taxonomy": names}}
                  for feature, names in counted.taxonomy.items()],
         "columns": [{"id": sample, "metadata": None} for sample in counted.samples],

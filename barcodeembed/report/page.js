@@ -143,20 +143,24 @@ function countReads() {
   }
 }
 
-// The first taxon at or below one that divides: what is under it is told apart by colour.
-function divided(node) {
-  let inner = below(node);
-  while (inner.length === 1 && inner[0].below.size) {
-    node = inner[0];
-    inner = below(node);
-  }
-  return node;
+// The taxa below one that are told apart by colour, all of one rank: the highest at which no taxon
+// has nearly all reads; or else the first at which there are two.
+function groupsOf(top) {
+  const levels = usedRanks.map(() => []);
+  const gather = (node) => below(node).forEach((inner) => {
+    levels[usedRanks.indexOf(inner.rank)].push(inner);
+    gather(inner);
+  });
+  gather(top);
+  levels.forEach((level) => level.sort(larger));
+  return levels.find((level) => level.length > 1 && level[0].reads < 0.7 * top.reads) ||
+    levels.find((level) => level.length > 1) || levels.findLast((level) => level.length) || [];
 }
 
 function drawSunburst() {
   countReads();
   const top = shown.clade;
-  const groups = below(divided(top));
+  const groups = groupsOf(top);
   groups.forEach((group, place) => { group.color = place < 8 ? `var(--c${place})` : "var(--rest)"; });
   const first = usedRanks.findIndex((rank) => rank > top.rank);
   const rings = first < 0 ? 1 : usedRanks.length - first;
@@ -212,19 +216,27 @@ function arc(from, to, inside, outside) {
 
 const cut = (text, length) => text.length > length ? text.slice(0, length - 1) + "…" : text;
 
+// A name lies along its ring where it fits there, and else across it, cut to the ring's width.
+const LETTER = 6, LINE = 12;
 function label(name, from, to, inside, outside) {
-  const middle = (inside + outside) / 2;
-  const letters = Math.floor((outside - inside - 6) / 5.8);
-  if ((to - from) * middle < 12 || letters < 4) return [];
-  const turned = ((from + to) / 2 / TURN) * 360;
-  const upright = turned < 180 ? -90 : 90;
+  const middle = (inside + outside) / 2, angle = (from + to) / 2, along = (to - from) * middle;
+  const turned = (angle / TURN) * 360;
+  const width = name.length * LETTER;
+  let turn, text = name;
+  if (outside - inside > LINE && Math.min(along, 1.6 * middle) > width) {
+    turn = turned > 90 && turned < 270 ? 180 : 0;
+  } else {
+    const letters = Math.floor((outside - inside - 4) / LETTER);
+    if (along < LINE || letters < 5) return [];
+    turn = turned < 180 ? -90 : 90;
+    text = cut(name, letters);
+  }
   return [shape("text", { class: "label", "text-anchor": "middle", transform:
-    `rotate(${turned.toFixed(2)}) translate(0 ${-middle}) rotate(${upright})` }, cut(name, letters))];
+    `rotate(${turned.toFixed(2)}) translate(0 ${(-middle).toFixed(2)}) rotate(${turn})` }, text)];
 }
 
 function drawLegend(top, groups) {
-  const ranks = [...new Set(groups.slice(0, 8).map((group) => data.ranks[group.rank]))];
-  at("legend-title").textContent = groups.length ? `By ${ranks.join(" and ")}` : "No taxa below";
+  at("legend-title").textContent = groups.length ? `By ${data.ranks[groups[0].rank]}` : "";
   const item = (color, name, reads) => element("li", {},
     element("span", { class: "swatch", color }), name,
     element("span", { class: "number" }, `${reads.toLocaleString("en")} · ${percent(reads, top.reads)}`));
@@ -239,7 +251,7 @@ function drawLegend(top, groups) {
   const named = groups.reduce((sum, group) => sum + group.reads, 0);
   if (top.reads > named) {
     items.push(item("transparent",
-      element("span", { class: "name" }, top === root ? "none of these" : "placed no deeper"),
+      element("span", { class: "name" }, groups.length ? "none of these" : "placed no deeper"),
       top.reads - named));
   }
   at("legend").replaceChildren(...items);
@@ -281,7 +293,7 @@ function drawHistogram(name, rows) {
   const total = (bin) => bin.reduce((sum, count) => sum + count, 0);
   const step = niceStep(Math.max(1, ...counts.map(total)));
   const most = step * Math.ceil(Math.max(1, ...counts.map(total)) / step);
-  const left = 44, right = 412, top = 10, floor = 192, width = (right - left) / bins;
+  const left = 44, right = 402, top = 10, floor = 270, width = (right - left) / bins;
   const height = (count) => ((floor - top) * count) / most;
   const marks = [];
   for (let tick = 0; tick <= most; tick += step) {
@@ -336,9 +348,10 @@ function drawMap(rows) {
   at("map-card").hidden = !data.map;
   if (!data.map) return;
   const { method, axes, points } = data.map;
+  const without = points.filter((point) => !point).length;
   at("map-note").textContent = `The queries' vectors in two dimensions by ${method}: near points are ` +
     "like barcodes. Colours are those of the statuses; novel queries are rings. " +
-    `${plural(points.filter((point) => !point).length, "query has", "queries have")} no vector.`;
+    (without ? `${plural(without, "query has", "queries have")} no vector.` : "");
   const dots = (some) => some.map(place).filter(Boolean)
     .map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("");
   const of = (status) => rows.filter((row) => columns.status[row] === status);
@@ -368,11 +381,17 @@ function unitNames(rows) {
     const node = nodeOf(row), point = place(row);
     if (node.unit && point) units.set(node, [...(units.get(node) || []), point]);
   }
-  const largest = [...units].sort((a, b) => b[1].length - a[1].length).slice(0, 12);
-  return largest.map(([node, points]) => {
+  const taken = [], names = [];
+  for (const [node, points] of [...units].sort((a, b) => b[1].length - a[1].length)) {
     const mean = (axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length;
-    return shape("text", { class: "unit-name", x: mean(0), y: mean(1) - 9 }, `${node.name} (${points.length})`);
-  });
+    const x = mean(0), y = mean(1) - 9;
+    if (points.length < 2 || taken.some(([a, b]) => Math.abs(a - x) < 90 && Math.abs(b - y) < 14)) {
+      continue;
+    }
+    taken.push([x, y]);
+    names.push(shape("text", { class: "unit-name", x, y }, `${node.name} (${points.length})`));
+  }
+  return names;
 }
 
 function findPoint(event, rows) {
@@ -391,7 +410,7 @@ function findPoint(event, rows) {
 }
 
 // Table.
-const PAGE = 50;
+const PAGE = 25;
 const number = (name, digits) => ({ name, numeric: true, value: (row) => columns[name][row],
   text: (row) => columns[name][row] === null ? "" : columns[name][row].toFixed(digits) });
 const word = (name, title = name) => ({ name: title, value: (row) => columns[name][row] || null });

@@ -33,7 +33,8 @@ def read_vectors(paths: Sequence[str | os.PathLike[str]], query_ids: Sequence[st
     """
     parts = [_load(path) for path in paths]
     if len({part.shape[1] for part in parts}) > 1:
-        raise InputError("the vectors have different dimensions; embed all with one model", paths[1])
+        raise InputError("vectors of different dimensions; embed all with one model",
+                         paths[1])  # fmt: skip
     total = sum(map(len, parts))
     if total != len(query_ids):
         raise InputError(f"{total:,} vectors for {len(query_ids):,} rows of the table; "
