@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from conftest import files_in, rows_of
 
-from barcodeembed.report import html as page
 from barcodeembed.report.projection import project
 from barcodeembed.report.rows import REQUIRED, read_table
 from barcodeembed.taxonomy.ranks import RANKS
@@ -453,15 +452,6 @@ def test_the_page_asks_for_nothing_from_elsewhere(call, names):
     assert "default-src 'none'" in text
     assert re.search(r"<title>[^<]+</title>", text)
     assert '<html lang="en">' in text
-
-
-def test_the_templates_are_in_the_package():
-    folder = Path(page.__file__).parent
-    text = (folder / "page.html").read_text()
-    for mark in ("/*STYLE*/", "/*DATA*/", "/*SCRIPT*/"):
-        assert text.count(mark) == 1
-    setup = (folder.parent.parent / "pyproject.toml").read_text()
-    assert '"barcodeembed.report" = ["page.*"]' in setup
 
 
 # The map.

@@ -35,7 +35,7 @@ def _pattern(value: str | None) -> str | None:
 
 def report(
     tables: Annotated[list[str], typer.Argument(
-        metavar="TSV...", help="Tables that classify wrote; - for stdin.")],
+        metavar="TSV", help="Tables that classify wrote; - for stdin.")],
     to: Annotated[str, typer.Option(
         "--to", metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.",
         callback=options.one_of(*FORMATS))],

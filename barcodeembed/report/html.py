@@ -1,6 +1,6 @@
 """One page of HTML that holds everything it shows: charts, map and the table of all queries.
 
-``page.html``, ``page.css`` and ``page.js`` lie beside this file; the page is these and the data.
+``page.html``, its style and its scripts lie beside this file; the page is these and the data.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from barcodeembed.taxonomy.ranks import RANKS
 if TYPE_CHECKING:
     from barcodeembed.report.projection import Projection
 
+# One script, in parts.
+_SCRIPTS = ("data", "sunburst", "charts", "table")
 # JSON that cannot end the element it stands in, and that a JavaScript parser reads as JSON's does.
 _ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
@@ -31,8 +33,9 @@ def html(
     for mark, part in (  # in the order of the page; a part is not itself looked through
         ("/*STYLE*/", folder.joinpath("page.css").read_text(encoding="utf-8")),
         ("/*DATA*/", text.translate(_ESCAPES)),
-        ("/*SCRIPT*/", folder.joinpath("page.js").read_text(encoding="utf-8")),
-    ):
+        ("/*SCRIPT*/", "\n".join(folder.joinpath(f"page.{name}.js").read_text(encoding="utf-8")
+                                 for name in _SCRIPTS)),
+    ):  # fmt: skip
         before, _, page = page.partition(mark)
         yield before
         yield part

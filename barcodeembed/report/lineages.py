@@ -33,8 +33,9 @@ def by_names(taxon: Lineage) -> tuple[str, ...]:
 
 
 def lettered(values: Sequence[T | None]) -> list[tuple[str, T | None]]:
-    """Pair the ranks' letters with names, or what else there is of each of RANKS, down to the
-    deepest that is there. Subfamilies have no letter and are left out.
+    """Pair the letters of the ranks with what there is of each, down to the deepest that is there.
+
+    ``values`` are of RANKS. Subfamily has no letter and is left out.
 
     >>> lettered(("Animalia", None, "Insecta", None, None, None, None, None))
     [('k', 'Animalia'), ('p', None), ('c', 'Insecta')]
