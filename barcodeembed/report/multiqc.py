@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from barcodeembed.report.rows import Row
 from barcodeembed.taxonomy.ranks import RANKS
 
-# Of one meaning with the colours of the HTML page.
+# The colours of the HTML page.
 _STATUSES = {
-    "assigned": "#2a78d6", "ambiguous": "#eda100", "novel": "#e87ba4", "unclassifiable": "#898781",
+    "assigned": "#2a78d6", "ambiguous": "#eda100", "novel": "#cf3f7d", "unclassifiable": "#898781",
 }  # fmt: skip
 _UNPLACED = "not placed"
 
