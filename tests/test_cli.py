@@ -39,6 +39,8 @@ FLAGS = {
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --min-confidence --model --no-verify --offsets --output --protocol --queries
         --sample --seed --taxonomy --temperature --top-k --whiten -k -m -o""",
+    "report": """tables --by --debug --output --quiet --sample-pattern --to --vectors --verbose
+        -o -q -v""",
     "info": "bundle --debug --json --no-verify",
     "convert": """source --debug --heads --k --max-length --output --pooling --quiet
         --special-tokens --verbose --weights -o -q -v""",
@@ -265,6 +267,8 @@ def test_a_typographic_dash_is_told_from_a_hyphen(dash, call):
     (["info", "{absent}"], "absent: does not exist"),
     (["convert", "{absent}", "-o", "{new}"], "absent: does not exist"),
     (["info", "{reads}"], "reads.fa: is a file, not a bundle directory"),
+    (["report", "{absent}", "--to", "krona"], "absent: cannot be read: No such file"),
+    (["report", "{reads}", "--to", "krona", "-o", "{new}"], "it has no column query_id"),
     (["evaluate", "{index}", "--queries", "{absent}"], "absent: cannot be read"),
 ])  # fmt: skip
 def test_what_cannot_be_done_is_1_in_one_line(

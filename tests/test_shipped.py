@@ -101,7 +101,12 @@ def test_a_wheel_has_all_that_it_takes(reads, tmp_path):
         capture_output=True, check=True,
     )  # fmt: skip
     assert Path(where.stdout).is_relative_to(tmp_path / "unpacked")
-    check_names(offline(tmp_path / "unpacked", elsewhere, "classify", reads), reads)
+    named = offline(tmp_path / "unpacked", elsewhere, "classify", reads)
+    check_names(named, reads)
+    (elsewhere / "names.tsv").write_text(named.stdout)
+    page = offline(tmp_path / "unpacked", elsewhere, "report", "names.tsv", "--to", "html")
+    assert page.returncode == 0, page.stderr
+    assert page.stdout.rstrip().endswith("</html>")
 
 
 def test_an_index_made_with_it_is_not_whitened_unless_asked(call, tmp_path):

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from barcodeembed import __version__
-from barcodeembed.cli import classify, convert, embed, evaluate, index, info, pretrain
+from barcodeembed.cli import classify, convert, embed, evaluate, index, info, pretrain, report
 from barcodeembed.cli.boundary import boundary
 
 
@@ -65,6 +65,7 @@ app.command("pretrain")(pretrain.pretrain)
 app.command("embed")(embed.embed)
 app.add_typer(index.app, name="index")
 app.command("classify")(classify.classify)
+app.command("report")(report.report)
 app.command("evaluate")(evaluate.evaluate)
 app.command("info")(info.info)
 app.command("convert")(convert.convert)

@@ -1,0 +1,82 @@
+"""One page of HTML that holds everything it shows: charts, map and the table of all queries.
+
+``page.html``, its style and its scripts lie beside this file; the page is these and the data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from barcodeembed import __version__
+from barcodeembed.report.rows import Row
+from barcodeembed.taxonomy.ranks import RANKS
+
+if TYPE_CHECKING:
+    from barcodeembed.report.projection import Projection
+
+# One script, in parts.
+_SCRIPTS = ("data", "sunburst", "charts", "table")
+# JSON that cannot end the element it stands in, and that a JavaScript parser reads as JSON's does.
+_ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
+
+
+def html(
+    rows: Iterable[Row], samples: Sequence[str] = (), projection: Projection | None = None
+) -> Iterator[str]:
+    """Yield the page; ``projection`` has a point for each row, in their order."""
+    text = json.dumps(page_data(list(rows), samples, projection), separators=(",", ":"))
+    folder = files(__package__)
+    page = folder.joinpath("page.html").read_text(encoding="utf-8")
+    for mark, part in (  # in the order of the page; a part is not itself looked through
+        ("/*STYLE*/", folder.joinpath("page.css").read_text(encoding="utf-8")),
+        ("/*DATA*/", text.translate(_ESCAPES)),
+        ("/*SCRIPT*/", "\n".join(folder.joinpath(f"page.{name}.js").read_text(encoding="utf-8")
+                                 for name in _SCRIPTS)),
+    ):  # fmt: skip
+        before, _, page = page.partition(mark)
+        yield before
+        yield part
+    yield page
+
+
+def page_data(
+    rows: Sequence[Row], samples: Sequence[str], projection: Projection | None
+) -> dict[str, Any]:
+    """Return what the page's script reads: a list for each column, taxa and samples by number."""
+    taxa: dict[tuple, int] = {}
+    known = {sample: number for number, sample in enumerate(samples)}
+    for row in rows:
+        taxa.setdefault((row.taxon, row.taxon != row.placement), len(taxa))
+        known.setdefault(row.sample, len(known))
+    return {
+        "version": __version__,
+        "ranks": RANKS,
+        "samples": list(known),
+        # With each lineage, whether its last name is a unit.
+        "taxa": [[*lineage, grouped] for lineage, grouped in taxa],
+        "columns": {
+            "query_id": [row.query_id for row in rows],
+            "sample": [known[row.sample] for row in rows],
+            "reads": [row.reads for row in rows],
+            "status": [row.status for row in rows],
+            "novel_rank": [row.novel_rank for row in rows],
+            "rank": [row.rank for row in rows],
+            "taxon": [taxa[row.taxon, row.taxon != row.placement] for row in rows],
+            "confidence": [row.confidence for row in rows],
+            "nearest_id": [row.nearest_id for row in rows],
+            "similarity": [row.similarity for row in rows],
+            "identity": [row.identity for row in rows],
+            "length": [row.length for row in rows],
+            "flags": [row.flags for row in rows],
+        },
+        "map": projection and {
+            "method": projection.method,
+            "axes": projection.axes,
+            # NaN, of a query without a vector, is no JSON.
+            "points": [None if x != x else [round(x, 4), round(y, 4)]
+                       for x, y in projection.points.tolist()],
+        },
+    }  # fmt: skip

@@ -1,0 +1,20 @@
+"""Krona's text: reads and the names from the highest rank down, for ``ktImportText``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from barcodeembed.report.lineages import by_names, tally
+from barcodeembed.report.rows import Row
+
+
+def krona(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield a line for each taxon; reads without one are ``unclassified``, beside all taxa.
+
+    Reads of an inner taxon are its own line, and ranks without a name are skipped.
+    """
+    counts, without = tally(rows)
+    for taxon in sorted(counts, key=by_names):
+        yield "\t".join([str(counts[taxon]), *filter(None, taxon)]) + "\n"
+    if without:
+        yield f"{without}\tunclassified\n"

@@ -1,0 +1,129 @@
+"use strict";
+// What is shown: the rows of one sample or of all, within one taxon. Every part is drawn from them;
+// statuses and the filter choose among them for the table alone.
+const data = JSON.parse(document.getElementById("data").textContent);
+const columns = data.columns;
+const queries = columns.query_id.map((_, row) => row);
+const statuses = ["assigned", "ambiguous", "novel", "unclassifiable"];
+const at = (id) => document.getElementById(id);
+const plural = (count, word, many = word + "s") =>
+  `${count.toLocaleString("en")} ${count === 1 ? word : many}`;
+const percent = (part, whole) => (whole ? ((100 * part) / whole).toFixed(1) : "0.0") + " %";
+const readsOf = (rows) => rows.reduce((sum, row) => sum + columns.reads[row], 0);
+
+// All text goes in as text: no name is ever read as markup.
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "color") made.style.setProperty("--color", value);
+    else if (key.startsWith("on")) made[key] = value;
+    else made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+const namespace = at("sunburst").namespaceURI;
+function shape(name, attributes = {}, text = "") {
+  const made = document.createElementNS(namespace, name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "color") made.style.setProperty("--color", value);
+    else made.setAttribute(key, value);
+  }
+  made.textContent = text;
+  return made;
+}
+
+const tip = at("tip");
+function showTip(event, text) {
+  tip.textContent = text;
+  tip.hidden = false;
+  const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
+  const below = event.clientY + 18;
+  const top = below + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 10 : below;
+  tip.style.left = `${Math.max(8, left)}px`;
+  tip.style.top = `${Math.max(8, top)}px`;
+}
+const hideTip = () => { tip.hidden = true; };
+function tipped(node, text) {
+  node.onmousemove = (event) => showTip(event, text);
+  node.onmouseleave = hideTip;
+  return node;
+}
+
+// The tree of taxa: ranks without a name are skipped. A unit is the last name of its lineage.
+const root = { name: "all reads", rank: -1, parent: null, below: new Map(), unit: false };
+const nodes = data.taxa.map((taxon) => {
+  const [names, grouped] = [taxon.slice(0, -1), taxon.at(-1)];
+  const last = names.findLastIndex((name) => name !== null);
+  return names.reduce((node, name, rank) => {
+    if (name === null) return node;
+    const unit = grouped && rank === last;
+    const key = `${rank} ${unit} ${name}`;
+    if (!node.below.has(key)) {
+      node.below.set(key, { name, rank, parent: node, below: new Map(), unit });
+    }
+    return node.below.get(key);
+  }, root);
+});
+const nodeOf = (row) => nodes[columns.taxon[row]];
+const within = (node, clade) => {
+  while (node && node !== clade) node = node.parent;
+  return node === clade;
+};
+function lineage(node) {
+  const path = [];
+  for (; node; node = node.parent) path.unshift(node);
+  return path;
+}
+const usedRanks = data.ranks.map((_, rank) => rank)
+  .filter((rank) => data.taxa.some((taxon) => taxon[rank] !== null));
+
+const shown = { sample: -1, clade: root, statuses: new Set(statuses), text: "", page: 0,
+                sort: null, down: false };
+const ofSample = () => shown.sample < 0 ? queries
+  : queries.filter((row) => columns.sample[row] === shown.sample);
+const chosen = () => ofSample().filter((row) => within(nodeOf(row), shown.clade));
+
+function show(change) {
+  Object.assign(shown, { page: 0 }, change);
+  hideTip();
+  const rows = chosen();
+  drawPath();
+  drawStatuses(rows);
+  drawSunburst();
+  drawRanks(rows);
+  drawHistogram("similarity", rows);
+  drawHistogram("confidence", rows);
+  drawMap(rows);
+  drawTable();
+}
+
+function drawPath() {
+  const path = lineage(shown.clade);
+  at("path").replaceChildren(...path.flatMap((node, step) => {
+    const rank = node === root ? "" : ` ${data.ranks[node.rank]}`;
+    const last = step === path.length - 1;
+    const name = last ? element("b", { "aria-current": "true" }, node.name)
+      : element("button", { type: "button", onclick: () => show({ clade: node }) }, node.name);
+    return [name, element("i", {}, rank), last ? "" : " › "];
+  }));
+}
+
+function drawStatuses(rows) {
+  const total = readsOf(rows);
+  at("statuses").replaceChildren(...statuses.map((status) => {
+    const reads = readsOf(rows.filter((row) => columns.status[row] === status));
+    const on = shown.statuses.has(status);
+    return element("button", {
+      type: "button", color: `var(--${status})`, "aria-pressed": on,
+      title: "Show or hide these queries in the table",
+      onclick: () => {
+        shown.statuses[on ? "delete" : "add"](status);
+        shown.page = 0;
+        drawStatuses(rows);
+        drawTable();
+      },
+    }, element("span", {}, status), element("b", {}, reads.toLocaleString("en")),
+    element("span", {}, percent(reads, total)));
+  }));
+}

@@ -1,0 +1,50 @@
+"""Which sample a query is from: its file's, or what a pattern finds in its id."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+
+from barcodeembed.errors import InputError
+from barcodeembed.sequences.containers import STDIN
+
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+
+
+def sample_name(source: str | os.PathLike[str]) -> str:
+    """Return a file's name without its suffix and that of its compression.
+
+    >>> sample_name("run/S1.names.tsv.gz")
+    'S1.names'
+    """
+    if os.fspath(source) == STDIN:
+        return "stdin"
+    path = PurePath(source)
+    return PurePath(path.stem).stem if path.suffix in _COMPRESSED else path.stem
+
+
+def sample_names(sources: Sequence[str]) -> list[str]:
+    """Return the name of each file's sample. Raises InputError where two would be one sample."""
+    names = [sample_name(source) for source in sources]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            first = sources[names.index(name)]
+            raise InputError(f"{first} and {sources[number]} would both be the sample {name}; "
+                             "rename one, or give --sample-pattern")  # fmt: skip
+    return names
+
+
+def found_by(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
+    """Return a function from a query's id to what the pattern's one group finds in it.
+
+    >>> found_by(re.compile("sample=([^;]+)"))("q1;sample=S1;size=4")
+    'S1'
+    """
+
+    def sample_of(query_id: str) -> str | None:
+        match = pattern.search(query_id)
+        return (match[1] or None) if match else None
+
+    return sample_of

@@ -1,0 +1,519 @@
+"""What `report` makes of classify's table: each format, and that nothing is lost on the way."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import files_in, rows_of
+
+from barcodeembed.report.projection import project
+from barcodeembed.report.rows import REQUIRED, read_table
+from barcodeembed.taxonomy.ranks import RANKS
+
+USED = ("kingdom", "phylum", "class", "order", "family", "subfamily", "genus", "species")
+BEE = ("Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", "Apinae", "Apis")
+HEADER = [*REQUIRED[:6], *USED, *(f"{rank}_confidence" for rank in USED), *REQUIRED[6:],
+          "novel_unit", "stop_codons"]  # fmt: skip
+
+
+def row(query, status="assigned", rank=None, names=(), novel=None, unit=None, confidence=0.9,
+        **cells):  # fmt: skip
+    """Return a row of a table whose rank columns show ``names``, placed at ``rank``."""
+    shown = dict(zip(USED, names, strict=False))
+    cells = {
+        "query_id": query, "status": status, "novel_rank": novel, "rank": rank,
+        "taxon": shown.get(rank), "confidence": f"{confidence:.4f}" if rank else None,
+        **shown, **{f"{r}_confidence": f"{confidence:.4f}" for r in USED[: len(names)]},
+        "nearest_id": "REF1", "similarity": "0.9123", "identity": "98.5000", "strand": "+",
+        "length": "658", "novel_unit": unit, "stop_codons": "0", **cells,
+    }  # fmt: skip
+    return [cells.get(name) or "NA" for name in HEADER]
+
+
+ROWS = [
+    row("q1;size=5", rank="species", names=(*BEE, "Apis mellifera"), confidence=0.99),
+    row("q2", rank="species", names=(*BEE, "Apis mellifera"), strand="-"),
+    row("q3;size=2;", "ambiguous", rank="subfamily", names=BEE[:6], confidence=0.7),
+    row("q4", "novel", rank="genus", names=BEE, novel="species", unit="novel_0001"),
+    row("q5", "novel", rank="class", names=(*BEE[:3], None, None, None, "Guess"), novel="genus"),
+    row("q6", "novel", rank="family", names=BEE[:5], novel="subfamily", unit="novel_0002"),
+    row("q7", "unclassifiable", nearest_id=None, similarity=None, identity=None, strand=None,
+        length="12", flags="short"),
+    row("q8", "ambiguous", rank="order", names=("Animalia", None, "Aves; birds", "Owls, all")),
+]  # fmt: skip
+
+
+def write(path: Path, rows=ROWS, header=HEADER) -> Path:
+    path.write_text("".join("\t".join(cells) + "\n" for cells in [header, *rows]))
+    return path
+
+
+@pytest.fixture
+def names(tmp_path) -> Path:
+    return write(tmp_path / "S1.tsv")
+
+
+def lines(text: str) -> list[list[str]]:
+    return [line.split("\t") for line in text.splitlines()]
+
+
+# Golden outputs.
+
+APIS = "k__Animalia; p__Arthropoda; c__Insecta; o__Hymenoptera; f__Apidae; g__Apis"
+BIRD = "k__Animalia; p__; c__Aves, birds; o__Owls, all"
+KRONA = """\
+1	Animalia	Aves; birds	Owls, all
+1	Animalia	Arthropoda	Insecta
+1	Animalia	Arthropoda	Insecta	Hymenoptera	Apidae	novel_0002
+2	Animalia	Arthropoda	Insecta	Hymenoptera	Apidae	Apinae
+6	Animalia	Arthropoda	Insecta	Hymenoptera	Apidae	Apinae	Apis	Apis mellifera
+1	Animalia	Arthropoda	Insecta	Hymenoptera	Apidae	Apinae	Apis	novel_0001
+1	unclassified
+"""
+KRAKEN = """\
+  7.69	1	1	U	0	unclassified
+ 92.31	12	0	R	1	root
+ 92.31	12	0	K	1757406636	  Animalia
+ 84.62	11	0	P	1330035269	    Arthropoda
+ 84.62	11	1	C	1425718784	      Insecta
+ 76.92	10	0	O	1834987675	        Hymenoptera
+ 76.92	10	0	F	1084960412	          Apidae
+ 69.23	9	2	F1	1872932900	            Apinae
+ 53.85	7	0	G	1959146464	              Apis
+ 46.15	6	6	S	1143914543	                Apis mellifera
+  7.69	1	1	S	1933301630	                novel_0001
+  7.69	1	1	G	1531327777	            novel_0002
+  7.69	1	0	C	1537684411	    Aves; birds
+  7.69	1	1	O	1154280327	      Owls, all
+"""
+EMPTY = "\t"
+QIIME2 = f"""\
+Feature ID	Taxon	Confidence
+q1	{APIS}; s__Apis mellifera	0.9900
+q2	{APIS}; s__Apis mellifera	0.9000
+q3	k__Animalia; p__Arthropoda; c__Insecta; o__Hymenoptera; f__Apidae	0.7000
+q4	{APIS}; s__novel_0001	0.9000
+q5	k__Animalia; p__Arthropoda; c__Insecta	0.9000
+q6	k__Animalia; p__Arthropoda; c__Insecta; o__Hymenoptera; f__Apidae; g__novel_0002	0.9000
+q7	Unassigned{EMPTY}
+q8	{BIRD}	0.9000
+"""
+SINTAX_BEE = "k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis"
+
+
+def sure(placed: str, confidence: str) -> str:
+    return ",".join(f"{name}({confidence})" for name in placed.split(","))
+
+
+SINTAX = [
+    ["q1;size=5", sure(SINTAX_BEE + ",s:Apis_mellifera", "0.99"), "+",
+     SINTAX_BEE + ",s:Apis_mellifera"],
+    ["q2", sure(SINTAX_BEE + ",s:Apis_mellifera", "0.90"), "-", SINTAX_BEE + ",s:Apis_mellifera"],
+    ["q3;size=2;", sure(SINTAX_BEE[:-7], "0.70"), "+", SINTAX_BEE[:-7]],
+    ["q4", sure(SINTAX_BEE, "0.90"), "+", SINTAX_BEE],
+    ["q5", sure("k:Animalia,p:Arthropoda,c:Insecta,g:Guess", "0.90"), "+",
+     "k:Animalia,p:Arthropoda,c:Insecta"],
+    ["q6", sure(SINTAX_BEE[:-7], "0.90"), "+", SINTAX_BEE[:-7]],
+    ["q7", "", "", ""],
+    ["q8", sure("k:Animalia,c:Aves__birds,o:Owls__all", "0.90"), "+",
+     "k:Animalia,c:Aves__birds,o:Owls__all"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("to, expected", [("kraken", KRAKEN), ("krona", KRONA), ("qiime2", QIIME2)])
+def test_the_text_is_the_golden_one(to, expected, call, names):
+    assert call("report", names, "--to", to) == (0, expected, "8 records\n")
+
+
+def test_sintax_lines_are_those_of_vsearch(call, names):
+    """Of four columns, empty ones where nothing is known; checked beside `vsearch --sintax`."""
+    assert lines(call("report", names, "--to", "sintax").out) == SINTAX
+
+
+def test_a_table_counts_taxa_by_sample(call, names, tmp_path):
+    other = write(tmp_path / "S2.names.tsv", [ROWS[1], ROWS[3]])
+    blank = write(tmp_path / "blank.tsv", [])
+    result = call("report", names, other, blank, "--to", "table")
+    assert result.err == f"barcodeembed: warning: {blank}: 0 records\n10 records\n"
+    header, *rows = lines(result.out)
+    assert header == ["feature_id", "S1", "S2.names", "blank", "taxonomy"]
+    counts = {cells[-1]: cells[1:-1] for cells in rows}
+    assert counts[f"{APIS}; s__Apis mellifera"] == ["6", "1", "0"]
+    assert counts[f"{APIS}; s__novel_0001"] == ["1", "1", "0"]
+    assert counts["Unassigned"] == ["1", "0", "0"]
+    assert len(rows) == 7
+    assert [cells[0] for cells in rows] == [cells[-1].replace("; ", ";") for cells in rows]
+
+
+def test_a_table_of_queries_keeps_their_order_and_drops_sizes_from_ids(call, names):
+    rows = rows_of(call("report", names, "--to", "table", "--by", "query").out)
+    assert [(row["feature_id"], row["S1"]) for row in rows] == [
+        ("q1", "5"), ("q2", "1"), ("q3", "2"), ("q4", "1"), ("q5", "1"), ("q6", "1"), ("q7", "1"),
+        ("q8", "1"),
+    ]  # fmt: skip
+
+
+def test_biom_is_the_published_json(call, names, tmp_path):
+    other = write(tmp_path / "S2.tsv", [ROWS[1]])
+    made = json.loads(call("report", names, other, "--to", "biom").out)
+    assert made.keys() == {
+        "id", "format", "format_url", "type", "generated_by", "date", "rows", "columns",
+        "matrix_type", "matrix_element_type", "shape", "data",
+    }  # fmt: skip
+    assert made["format"] == "Biological Observation Matrix 1.0.0"
+    # With a time zone, the format's own validator takes it for no date.
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", made["date"])
+    assert (made["type"], made["matrix_type"]) == ("Taxon table", "sparse")
+    assert made["shape"] == [len(made["rows"]), 2]
+    assert [column["id"] for column in made["columns"]] == ["S1", "S2"]
+    ids = [row["id"] for row in made["rows"]]
+    bee = ids.index(f"{APIS}; s__Apis mellifera".replace("; ", ";"))
+    assert made["rows"][bee]["metadata"]["taxonomy"][-1] == "s__Apis mellifera"
+    assert [bee, 0, 6] in made["data"] and [bee, 1, 1] in made["data"]
+    by_query = json.loads(call("report", names, "--to", "biom", "--by", "query").out)
+    assert by_query["type"] == "OTU table"
+    assert [row["id"] for row in by_query["rows"]] == [f"q{n}" for n in range(1, 9)]
+
+
+def test_biom_is_read_back_by_its_own_package(call, names, tmp_path):
+    biom = pytest.importorskip("biom")
+    path = tmp_path / "taxa.biom"
+    assert call("report", names, "--to", "biom", "-o", path).code == 0
+    read = biom.load_table(str(path))
+    assert read.sum() == 13
+    assert list(read.ids()) == ["S1"]
+
+
+def test_multiqc_gets_a_bar_for_every_sample(call, names, tmp_path):
+    blank = write(tmp_path / "blank.tsv", [])
+    made = json.loads(call("report", names, blank, "--to", "multiqc").out)
+    assert made["plot_type"] == "bargraph"
+    statuses, ranks = made["data"]
+    assert statuses["S1"] == {"assigned": 6, "ambiguous": 3, "novel": 3, "unclassifiable": 1}
+    assert set(statuses["blank"].values()) == {0}
+    assert ranks["S1"] == {"species": 6, "genus": 1, "subfamily": 2, "family": 1, "order": 1,
+                           "class": 1, "not placed": 1}  # fmt: skip
+    assert list(made["categories"][1]) == list(ranks["S1"])
+
+
+# Properties.
+
+
+@pytest.fixture(scope="module")
+def classified(tmp_path_factory, index_bundle) -> Path:
+    """The table of the simulated reads, as classify writes it."""
+    from conftest import SIMULATED, run_here
+
+    path = tmp_path_factory.mktemp("classified") / "reads.tsv"
+    assert run_here("classify", SIMULATED / "reads.fasta", "-i", index_bundle, "-o", path) == 0
+    return path
+
+
+def test_no_read_is_lost_in_any_format(call, classified):
+    krona = lines(call("report", classified, "--to", "krona").out)
+    assert sum(int(cells[0]) for cells in krona) == 120
+    table = rows_of(call("report", classified, "--to", "table").out)
+    assert sum(int(row["reads"]) for row in table) == 120
+    made = json.loads(call("report", classified, "--to", "biom").out)
+    assert sum(reads for _, _, reads in made["data"]) == 120
+    for to, extra in (("qiime2", 1), ("sintax", 0)):
+        text = call("report", classified, "--to", to).out
+        ids = [cells[0] for cells in lines(text)][extra:]
+        assert ids == [row["query_id"] for row in rows_of(classified.read_text())]
+    counted = json.loads(call("report", classified, "--to", "multiqc").out)["data"]
+    assert [sum(of["reads"].values()) for of in counted] == [120, 120]
+
+
+@pytest.mark.parametrize("made_by", ["classify", "hand"])
+def test_the_clades_of_a_kraken_report_add_up(made_by, call, classified, names):
+    path = {"classify": classified, "hand": names}[made_by]
+    rows = lines(call("report", path, "--to", "kraken").out)
+    total = sum(row.reads for row in read_table(path, lambda _: "S"))
+    assert int(rows[0][1]) + int(rows[1][1]) == total
+    depths = [0, *((len(name) - len(name.lstrip(" "))) // 2 for *_, name in rows[1:])]
+    for at in range(1, len(rows)):
+        below = 0
+        for inner in range(at + 1, len(rows)):
+            if depths[inner] <= depths[at]:
+                break
+            below += int(rows[inner][1]) * (depths[inner] == depths[at] + 1)
+        assert int(rows[at][1]) == int(rows[at][2]) + below
+    taxids = [cells[4] for cells in rows]
+    assert len(set(taxids)) == len(taxids)
+    assert all(0 <= int(taxid) < 2**31 for taxid in taxids)
+
+
+def test_a_taxid_is_the_same_in_every_report(call, names, tmp_path):
+    some = write(tmp_path / "some.tsv", ROWS[3:5])
+    all_of, of_some = (
+        {cells[5].strip(): cells[4] for cells in lines(call("report", path, "--to", "kraken").out)}
+        for path in (names, some)
+    )
+    assert "novel_0001" in of_some
+    assert of_some.items() <= all_of.items()
+
+
+def test_taxids_that_meet_are_told_apart(monkeypatch):
+    from barcodeembed.report import kraken
+
+    monkeypatch.setattr(kraken.hashlib, "sha256", lambda text: Hash)
+    paths = [(("kingdom", name),) for name in "ABC"]
+    assert sorted(kraken._taxids(paths).values()) == [10**9 + n for n in range(3)]
+
+
+class Hash:
+    @staticmethod
+    def digest():
+        return bytes(32)
+
+
+def test_guesses_below_the_placement_do_not_count(call, tmp_path):
+    """As with `classify --min-confidence 0`, which shows the best guess at every rank."""
+    guess = row("q", "novel", rank="genus", names=(*BEE, "Apis mellifera"), novel="species")
+    path = write(tmp_path / "guess.tsv", [guess])
+    assert call("report", path, "--to", "krona").out.split("\t")[-1] == "Apis\n"
+    assert call("report", path, "--to", "sintax").out.endswith("g:Apis\n")
+    assert "s:Apis_mellifera(" in call("report", path, "--to", "sintax").out
+
+
+# What is read.
+
+
+def test_tables_are_read_compressed_from_standard_input_and_without_newer_columns(run, tmp_path):
+    old = [[cell for name, cell in zip(HEADER, cells, strict=True) if name not in HEADER[-2:]]
+           for cells in [HEADER, *ROWS]]  # fmt: skip
+    text = write(tmp_path / "plain.tsv", old[1:], old[0]).read_bytes()
+    (tmp_path / "S1.tsv.gz").write_bytes(gzip.compress(text))
+    done = subprocess.run(
+        [sys.executable, "-m", "barcodeembed", "report", "-", "--to", "krona"],
+        input=text, capture_output=True, check=True,
+    )  # fmt: skip
+    result = run("report", tmp_path / "S1.tsv.gz", "--to", "krona")
+    assert result.out == done.stdout.decode()
+    assert "novel" not in result.out
+    header = run("report", tmp_path / "S1.tsv.gz", "--to", "table").out.split("\n")[0]
+    assert header == "feature_id\tS1\ttaxonomy"
+
+
+def test_the_columns_of_classify_are_the_ones_needed(classified):
+    header = classified.read_text().split("\n")[0].split("\t")
+    assert set(REQUIRED) <= set(header)
+    rows = list(read_table(classified, lambda _: "S"))
+    assert {row.status for row in rows} >= {"novel", "unclassifiable"}
+    assert all(row.taxon[RANKS.index(row.rank)] for row in rows if row.rank)
+
+
+def test_samples_come_from_a_pattern(call, tmp_path):
+    rows = [row(query, rank="kingdom", names=BEE[:1]) for query in
+            ("a;sample=S2;size=3", "b;sample=S10;size=4", "c;sample=S2")]  # fmt: skip
+    path = write(tmp_path / "all.tsv", rows)
+    out = call("report", path, "--to", "table", "--sample-pattern", "sample=([^;]+)").out
+    assert lines(out) == [["feature_id", "S2", "S10", "taxonomy"],
+                          ["k__Animalia", "4", "4", "k__Animalia"]]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments, problem", [
+    ([], "Missing option '--to'"),
+    (["--to", "excel"], "'excel' is not one of krona"),
+    (["--to", "table", "--sample-pattern", "("], "no regular expression"),
+    (["--to", "table", "--sample-pattern", "S."], "has 0 groups"),
+    (["--to", "table", "--by", "genus"], "'genus' is not one of taxon, query"),
+    (["--to", "krona", "--by", "taxon"], "is for --to biom or table"),
+    (["--to", "krona", "--vectors", "v.npy"], "is for --to html"),
+    (["--to", "krona", "-o", "{names}"], "is also an input"),
+    (["-", "-", "--to", "krona"], "can be read once"),
+])  # fmt: skip
+def test_a_wrong_use_is_2(arguments, problem, call, names):
+    before = names.read_text()
+    result = call("report", names, *(word.format(names=names) for word in arguments))
+    assert (result.code, result.out) == (2, "")
+    assert problem in " ".join(result.err.replace("│", " ").split())
+    assert names.read_text() == before
+
+
+def damaged(number, **cells):
+    rows = [list(cells) for cells in ROWS]
+    for name, cell in cells.items():
+        rows[number][HEADER.index(name)] = cell
+    return rows
+
+
+@pytest.mark.parametrize("rows, header, problem", [
+    (ROWS, ["id", *HEADER[1:]], "it has no column query_id"),
+    ([], ["record_id", "nucleotides"], "it has no column query_id"),
+    (ROWS, [name.replace("identity", "percent") for name in HEADER], "has no column identity"),
+    ([], REQUIRED, "it has no column kingdom or phylum or"),
+    (damaged(2, confidence="high"), HEADER, "4 (q3;size=2;): 'high' in the column confidence is"),
+    (damaged(1, status="maybe"), HEADER, ":3 (q2): 'maybe' in the column status is no status"),
+    (damaged(1, status="NA"), HEADER, ":3 (q2): 'NA' in the column status is no status"),
+    (damaged(1, rank="tribe"), HEADER, "'tribe' in the column rank is no rank"),
+    ([ROWS[0][:-1]], HEADER, ":2: the row has"),
+    ([ROWS[0], HEADER], HEADER, ":3 (query_id): 'status' in the column status"),
+])  # fmt: skip
+def test_what_is_no_table_of_classify_is_refused_in_one_line(rows, header, problem, call, tmp_path):
+    path = write(tmp_path / "bad.tsv", rows, header)
+    before = files_in(tmp_path)
+    result = call("report", path, "--to", "krona", "-o", tmp_path / "out.txt")
+    assert result.code == 1
+    assert result.err.startswith("barcodeembed: error: ") and result.err.count("\n") == 1
+    assert problem in result.err
+    assert files_in(tmp_path) == before
+
+
+def test_what_would_be_counted_wrongly_is_refused(call, names, tmp_path):
+    (tmp_path / "two").mkdir()
+    twin = write(tmp_path / "two" / "S1.tsv", [row("q1", rank="kingdom", names=BEE[:1])])
+    result = call("report", names, twin, "--to", "table")
+    assert (result.code, result.out) == (1, "")
+    assert "would both be the sample S1" in result.err
+    assert call("report", names, twin, "--to", "krona").code == 0
+    for words in (["--to", "qiime2"], ["--to", "biom", "--by", "query", "--sample-pattern", "(q)"]):
+        result = call("report", names, twin, *words)
+        assert result.code == 1
+        assert "the id q1 comes again with another taxon" in result.err
+    result = call("report", names, "--to", "table", "--sample-pattern", "(q[1-3])")
+    assert result.code == 1
+    assert ":5 (q4): --sample-pattern finds no sample in this id" in result.err
+
+
+def test_an_output_is_whole_or_not_there(call, names, tmp_path):
+    out = tmp_path / "out.txt.gz"
+    assert call("report", names, "--to", "krona", "-o", out).out == ""
+    assert gzip.decompress(out.read_bytes()).decode() == KRONA
+
+
+def test_report_loads_neither_torch_nor_faiss(names):
+    script = (
+        "import sys\n"
+        "from barcodeembed.cli import main\n"
+        "for to in 'krona kraken qiime2 sintax biom table multiqc html'.split():\n"
+        "    try: main(['report', sys.argv[1], '--to', to, '-o', '/dev/null'])\n"
+        "    except SystemExit as ended: assert not ended.code\n"
+        "assert not {'torch', 'faiss', 'pandas'} & set(sys.modules), sorted(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, names], check=True)
+
+
+# The page.
+
+HOSTILE = "<script>alert('x')</script>&\u2028\"]]>"
+
+
+def data_of(text: str) -> dict:
+    found = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+    assert len(found) == 1
+    return json.loads(found[0])
+
+
+def test_the_page_holds_every_row(call, names):
+    data = data_of(call("report", names, "--to", "html").out)
+    assert {len(column) for column in data["columns"].values()} == {8}
+    assert data["columns"]["query_id"] == [cells[0] for cells in ROWS]
+    assert sum(data["columns"]["reads"]) == 13
+    assert data["samples"] == ["S1"]
+    taxa = [data["taxa"][number] for number in data["columns"]["taxon"]]
+    assert taxa[0] == [*BEE, "Apis mellifera", False]
+    assert taxa[3] == [*BEE, "novel_0001", True]
+    assert taxa[6] == [None] * 8 + [False]
+    assert data["map"] is None
+
+
+def test_no_name_becomes_markup(call, tmp_path):
+    names = (*BEE[:6], HOSTILE, HOSTILE)
+    rows = [row(HOSTILE.replace(" ", "_"), rank="species", names=names, nearest_id=HOSTILE),
+            row("</script><img src=x>/*SCRIPT*/", "novel", rank="genus", names=names,
+                novel="species", unit=HOSTILE)]  # fmt: skip
+    path = write(tmp_path / "<b>.tsv", rows)
+    text = call("report", path, "--to", "html").out
+    clean = call("report", write(tmp_path / "b.tsv", ROWS), "--to", "html").out
+    # Nothing that can open or close an element came in with the data, and they arrive unchanged.
+    assert Counter(re.findall("<[/!a-z]+", text)) == Counter(re.findall("<[/!a-z]+", clean))
+    data = data_of(text)
+    assert data["columns"]["query_id"] == [cells[0] for cells in rows]
+    assert data["columns"]["nearest_id"][0] == HOSTILE
+    assert data["samples"] == ["<b>"]
+    assert "\u2028" not in text
+    script = text[text.index("</script>") :]
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(call, names):
+    text = call("report", names, "--to", "html").out
+    assert not re.search(r"https?://|\bsrc=|@import|url\((?!#)", text)
+    assert "default-src 'none'" in text
+    assert re.search(r"<title>[^<]+</title>", text)
+    assert '<html lang="en">' in text
+
+
+# The map.
+
+
+@pytest.fixture
+def vectors(tmp_path) -> Path:
+    path = tmp_path / "vectors.npy"
+    array = np.random.default_rng(0).normal(size=(8, 16)).astype(np.float32)
+    array[6] = np.nan
+    np.save(path, array)
+    return path
+
+
+def test_the_map_has_a_point_for_every_query_with_a_vector(call, names, vectors):
+    drawn = data_of(call("report", names, "--to", "html", "--vectors", vectors).out)["map"]
+    assert drawn["method"] == "PCA"
+    assert [n for n, point in enumerate(drawn["points"]) if point is None] == [6]
+    there = np.array([point for point in drawn["points"] if point])
+    assert there.min() >= 0 and there.max() <= 1
+
+
+def test_the_axes_are_the_principal_ones():
+    """Points that differ along one direction lie along the first axis, in their order."""
+    generator = np.random.default_rng(1)
+    along = np.linspace(-1, 1, 20)
+    vectors = generator.normal(size=8) + 0.01 * generator.normal(size=(20, 8))
+    vectors[:, 3] += along
+    projection = project(5 * vectors)
+    assert projection.method == "PCA"
+    x, y = projection.points.T
+    assert abs(np.corrcoef(x, along)[0, 1]) > 0.97
+    assert np.ptp(x) == pytest.approx(1)
+    assert np.ptp(y) < 0.3
+    # Lengths count for nothing.
+    assert np.allclose(projection.points, project(vectors).points)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_map_of_hardly_anything_is_drawn(count):
+    assert project(np.eye(count, 4)).points.shape == (count, 2)
+    assert np.isfinite(project(np.eye(count, 4)).points).all()
+
+
+def test_vectors_of_other_queries_are_refused(call, names, vectors, tmp_path):
+    def refusal(*paths):
+        words = (word for path in paths for word in ("--vectors", path))
+        result = call("report", names, "--to", "html", *words)
+        assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+        return result.err
+
+    assert "16 vectors for 8 rows of the table" in refusal(vectors, vectors)
+    ids = Path(f"{vectors}.ids.tsv")
+    rows = [["record_id", "length", "flags"], *([cells[0], "658", "NA"] for cells in ROWS)]
+    with open(ids, "w", newline="") as stream:
+        csv.writer(stream, delimiter="\t", lineterminator="\n").writerows(rows)
+    assert call("report", names, "--to", "html", "--vectors", vectors).code == 0
+    ids.write_text(ids.read_text().replace("q5", "other"))
+    assert "vector 5 is of other, row 5 of the table of q5" in refusal(vectors)
+    np.save(tmp_path / "flat.npy", np.zeros(8))
+    assert "holds no vectors" in refusal(tmp_path / "flat.npy")
+    assert "holds no vectors" in refusal(names)
+    np.save(tmp_path / "few.npy", np.zeros((8, 3)))
+    assert "different dimensions" in refusal(tmp_path / "few.npy", vectors)
+    assert "cannot be read: No such file" in refusal(tmp_path / "absent.npy")
