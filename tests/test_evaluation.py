@@ -86,6 +86,28 @@ def test_figures_of_a_case_counted_by_hand():
     assert figures["calibration_error"]["species"] == 0.25
 
 
+def test_names_that_are_taken_counted_by_hand():
+    truth = [named("F", "G", "G a")] * 2 + [named("F", "G", "G b")] * 2 + [named("F", "H", "H c")]
+    of = ["seen"] * 2 + ["unseen species"] * 2 + ["unseen genus"]
+    guesses = [named("F", "G", "G a"), named("F", "H", "H x"), named("F", "G", "G a"), UNKNOWN,
+               named("F", "G", None)]  # fmt: skip
+    taken = np.ones((5, len(RANKS)), bool)
+    taken[1, -1] = False
+    figures = evaluate_method(
+        Predictions("x", guesses, np.zeros(5), 1.0, taken=taken, rule="all"),
+        LabelledQueries([None] * 5, truth, of),
+    )
+    ranks = figures["taken"]["ranks"]
+    # Two seen queries weigh a quarter each, three others a sixth. No name is none to take.
+    assert ranks["species"] == {
+        "named": round(1 / 4 + 1 / 6, 4), "precision": round((1 / 4) / (1 / 4 + 1 / 6), 4),
+        "right": 0.25, "too_deep": round(1 / 3, 4),
+    }  # fmt: skip
+    assert ranks["genus"]["too_deep"] == 1.0
+    assert ranks["genus"]["precision"] == round((1 / 4 + 1 / 6) / (1 / 2 + 2 / 6), 4)
+    assert ranks["family"]["precision"] == 1.0 and ranks["family"]["too_deep"] is None
+
+
 @pytest.fixture(scope="module")
 def simulated(request):
     data = request.config.rootpath / "data" / "simulated"
@@ -98,7 +120,7 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     """With k-mer counts for an embedder the pipeline is the baseline."""
     index, queries = simulated
     classifier = Classifier(index, KmerCounter(5), min_confidence=0.0)
-    nearest, best, assignments = classify_queries(classifier, queries, 64)
+    nearest, best, assignments = classify_queries(classifier, queries, 64, 0.5)
     baseline = nearest_by_kmers(index, queries)
     named = [i for i, a in enumerate(assignments) if a.status != "unclassifiable"]
     assert len(named) == 118 and {a.strand for a in assignments} == {"+", "-", None}
@@ -121,7 +143,7 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     assert shares == pytest.approx([1.0] * 3, abs=1e-3)
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     text = markdown(report)
-    assert text.count("\n| ") == 3 + 2 + 3 + 2 + 1 + 2 and "nan" not in text
+    assert text.count("\n| ") == 3 + 2 + 3 + 2 + 1 + 2 + 3 and "nan" not in text
 
 
 @pytest.mark.parametrize("peer", PEERS)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from barcodeembed.classify.examples import CUSTOMARY_DIVERGENCE
 from barcodeembed.errors import InputError
 from barcodeembed.evaluation.predictions import (
     NO_HIT,
@@ -22,6 +23,9 @@ from barcodeembed.evaluation.predictions import (
 from barcodeembed.evaluation.queries import LabelledQueries
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.taxonomy.ranks import RANK_LETTERS, RANKS, UNKNOWN, Lineage
+
+#: The cutoff that SINTAX's author and most of its users take.
+_SINTAX_CUTOFF = 0.8
 
 _LETTER = {rank: letter for letter, rank in RANK_LETTERS.items()}
 _SINTAX_ITEM = re.compile(r"([a-z]):(.*)\(([\d.]+)\)$")
@@ -91,7 +95,10 @@ def _vsearch_sintax(folder: Path, queries: LabelledQueries, threads: int) -> Pre
             guess[r], confidences[int(query), r] = name.replace("_", " "), float(confidence)
         names[int(query)] = tuple(guess)
     none = np.full(len(queries), np.nan)
-    return Predictions("VSEARCH --sintax", names, none, seconds, confidences)
+    return Predictions(
+        "VSEARCH --sintax", names, none, seconds, confidences,
+        taken=confidences >= _SINTAX_CUTOFF, rule=f"confidence {_SINTAX_CUTOFF}",
+    )  # fmt: skip
 
 
 def _blastn(
@@ -119,7 +126,11 @@ def _top_hits(
         if similarity[int(query)] == NO_HIT:  # hits come best first
             names[int(query)] = lineages[int(target.partition(";")[0])]
             similarity[int(query)] = float(identity)
-    return Predictions(method, names, similarity, seconds)
+    limits = np.array([100 * (1 - CUSTOMARY_DIVERGENCE[rank]) for rank in RANKS])
+    return Predictions(
+        method, names, similarity, seconds, taken=similarity[:, None] >= limits,
+        rule="identity 97, 95, 90, 85 %",
+    )
 
 
 def _sintax(lineage: Lineage) -> str:

@@ -38,7 +38,9 @@ def evaluate_open_world(
     classifier = Classifier(
         index, embedder, neighbours=neighbours, temperature=temperature, min_confidence=0.0
     )
-    nearest, best, assignments = classify_queries(classifier, chosen, batch_size)
+    nearest, best, assignments = classify_queries(
+        classifier, chosen, batch_size, min_confidence
+    )
     methods = [nearest, best]
     for peer in peers:
         say(f"running {peer}")

@@ -26,7 +26,8 @@ class Predictions:
     """A method's names for every query, its similarity to the top hit, and its time in seconds.
 
     ``confidences`` and ``known``, the probabilities that the taxon is in the reference, are
-    (queries, RANKS), NaN where there is none, for a method that gives them.
+    (queries, RANKS), NaN where there is none, for a method that gives them. ``taken`` bool
+    (queries, RANKS) are the names that its users take for true, by the rule in ``rule``.
     """
 
     method: str
@@ -35,14 +36,17 @@ class Predictions:
     seconds: float
     confidences: np.ndarray | None = None
     known: np.ndarray | None = None
+    taken: np.ndarray | None = None
+    rule: str = ""
 
 
 def classify_queries(
-    classifier: Classifier, queries: LabelledQueries, batch_size: int
+    classifier: Classifier, queries: LabelledQueries, batch_size: int, least: float
 ) -> tuple[Predictions, Predictions, list[Assignment]]:
     """Return the nearest reference's names, the pipeline's best guesses, and its assignments.
 
-    The classifier must show its best guess at every rank (``min_confidence=0``).
+    The classifier must show its best guess at every rank (``min_confidence=0``); of them those
+    are taken that have at least ``least`` confidence and stand above the novel rank.
     """
     began = time.perf_counter()
     assignments = list(classifier.classify(queries.records, batch_size=batch_size))
@@ -54,9 +58,12 @@ def classify_queries(
     similarity = np.array([value for _, value in nearest_hits])
     ranks = [RANKS.index(rank) for rank in classifier.index.taxa.ranks]
     confidences, known = (np.full((len(assignments), len(RANKS)), np.nan) for _ in range(2))
+    above = np.ones(confidences.shape, bool)
     guesses = []
-    for row, there, assignment in zip(confidences, known, assignments, strict=True):
+    for row, there, fits, assignment in zip(confidences, known, above, assignments, strict=True):
         there[ranks] = assignment.known or 0.0
+        if assignment.novel_rank:
+            fits[RANKS.index(assignment.novel_rank) :] = False
         guess: list[str | None] = [None] * len(RANKS)
         for r, name, confidence in zip(
             ranks, assignment.names, assignment.confidences, strict=bool(assignment.names)
@@ -65,7 +72,8 @@ def classify_queries(
         guesses.append(tuple(guess))
     return (
         Predictions("nearest reference", _named(classifier.index, top_hits), similarity, seconds),
-        Predictions("classify", guesses, similarity, seconds, confidences, known),
+        Predictions("classify", guesses, similarity, seconds, confidences, known,
+                    above & (confidences >= least), f"confidence {least:g}"),
         assignments,
     )
 

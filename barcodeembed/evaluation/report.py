@@ -67,6 +67,32 @@ def evaluate_method(predictions: Predictions, queries: LabelledQueries) -> dict[
             ))
             for rank, of_rank in told.groupby("rank", sort=False)
         }  # fmt: skip
+    if predictions.taken is not None:
+        result["taken"] = {"rule": predictions.rule, "ranks": _taken(outcomes)}
+    return result
+
+
+def _taken(outcomes: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return by rank how many names are taken, and how many of those are right.
+
+    Seen queries and the others weigh half of the whole each; ``too_deep`` is the share of queries
+    whose own taxon at the rank is new that get a name there all the same.
+    """
+    result = {}
+    for rank, rows in outcomes.groupby("rank", sort=False):
+        weights = _half_and_half(rows["category"] == "seen")
+        taken, right = (rows[c].to_numpy(float) for c in ("taken", "right"))
+        new = [category for category, at in CATEGORIES.items()
+               if at and RANKS.index(at) <= RANKS.index(rank)]  # fmt: skip
+        of_new = rows["category"].isin(new)
+        result[rank] = {
+            "named": _rounded(np.average(taken, weights=weights)),
+            "precision": _rounded(
+                np.average(right, weights=weights * taken) if taken.any() else math.nan
+            ),
+            "right": _rounded(np.average(taken * right, weights=weights)),
+            "too_deep": _rounded(rows.loc[of_new, "taken"].mean()),
+        }
     return result
 
 
@@ -172,6 +198,20 @@ def _open_world(report: dict[str, Any]) -> list[str]:
         cells += [method["novelty_auroc"].get(rank) for rank in ("species", "genus")]
         rows.append([method["method"], *map(_cell, cells), f"{method['queries_per_second']:,.0f}"])
     lines += _table(["method", *headings], rows)
+    lines += ["", "What users take for true: queries named / of those right, known and new taxa "
+              "half and half; queries of new taxa named all the same", ""]
+    shown = ("order", "family", "genus", "species")
+    lines += _table(
+        ["method", "names taken from", *shown, "new genera named", "new species named"],
+        [
+            [method["method"], method["taken"]["rule"],
+             *(f"{_cell(of.get('named'))} / {_cell(of.get('precision'))}" for of in
+               (method["taken"]["ranks"].get(rank, {}) for rank in shown)),
+             *(_cell(method["taken"]["ranks"].get(rank, {}).get("too_deep"))
+               for rank in ("genus", "species"))]
+            for method in report["methods"] if "taken" in method
+        ],
+    )
     decisions = report["decisions"]
     lines += ["", f"`classify` at --min-confidence {report['min_confidence']:g}: "
               "share of queries named at each rank / share of those names that are right", ""]
@@ -203,15 +243,16 @@ def _half_and_half(seen: pd.Series) -> np.ndarray:
 
 def _outcomes(predictions: Predictions, queries: LabelledQueries) -> pd.DataFrame:
     """Return a row per query and rank that the query is truly named at."""
-    confidences = predictions.confidences
+    confidences, taken = predictions.confidences, predictions.taken
     rows = [
         (category, rank, predicted[r] == truth[r],
-         math.nan if confidences is None else confidences[i, r])
+         math.nan if confidences is None else confidences[i, r],
+         taken is not None and bool(taken[i, r]) and predicted[r] is not None)
         for i, (category, truth, predicted) in enumerate(
             zip(queries.categories, queries.lineages, predictions.names, strict=True))
         for r, rank in enumerate(RANKS) if truth[r]
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["category", "rank", "right", "confidence"])
+    return pd.DataFrame(rows, columns=["category", "rank", "right", "confidence", "taken"])
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
