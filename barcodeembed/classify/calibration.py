@@ -34,6 +34,9 @@ PRECISIONS = (0.9, 0.95, 0.99)
 #: How many queries are new at a rank for each that is new at the rank below alone.
 _RARER = 0.4
 
+#: More wrong names than this no reference is thought to bear: then the evidence is at fault.
+_MOST_NOISE = 0.01
+
 _RIDGE = 1e-3
 _STEPS = 200
 _FOLDS = 2
@@ -229,7 +232,7 @@ def fit_logistic(
     speaks_for = torch.tensor(list(FEATURES.values()))
     free, bias, doubt = (
         torch.full(shape, value, dtype=torch.float64, requires_grad=True)
-        for shape, value in (((len(FEATURES),), 0.0), ((), 0.0), ((), -3.5))
+        for shape, value in (((len(FEATURES),), 0.0), ((), 0.0), ((), 0.0))
     )
     optimizer = torch.optim.LBFGS(
         [free, bias, *([doubt] if noisy else [])], max_iter=_STEPS, line_search_fn="strong_wolfe"
@@ -242,7 +245,7 @@ def fit_logistic(
         optimizer.zero_grad()
         p = torch.sigmoid(x @ slopes() + bias)
         if noisy:
-            p = p * (1 - torch.sigmoid(doubt))
+            p = p * (1 - _MOST_NOISE * torch.sigmoid(doubt))
         p = p.clamp(1e-9, 1 - 1e-9)
         cost = -(w * (y * p.log() + (1 - y) * (1 - p).log())).sum() + _RIDGE * (free**2).mean()
         cost.backward()
@@ -250,7 +253,7 @@ def fit_logistic(
 
     optimizer.step(loss)
     found = slopes().detach().numpy() / scale
-    noise = torch.sigmoid(doubt).item() if noisy else 0.0
+    noise = _MOST_NOISE * torch.sigmoid(doubt).item() if noisy else 0.0
     return Logistic(
         tuple(np.round(found, _DECIMALS).tolist()),
         round(bias.item() - float(found @ middle), _DECIMALS), round(noise, _DECIMALS),
