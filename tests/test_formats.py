@@ -225,7 +225,7 @@ def test_a_file_is_never_read_as_two_formats(case, other, tmp_path):
 
 MALFORMED = {
     "UNITE": (UNITE.replace("p__Arthropoda;c__Insecta;o__Hem", "Arthropoda;c__Insecta;o__Hem"), 5,
-              "none of the UNITE headers .* from line 1 on"),
+              "does not read as UNITE headers .*, as line 1 does"),
     "DADA2": (DADA2.replace("Hemiptera;", ""), None, None),
     "DADA2, 5 names": (DADA2.replace("Insecta;Hemiptera;", ""), 5,
                        r"a lineage of 5 names without ranks; those of 6 \(kingdom to genus\)"),
@@ -235,8 +235,8 @@ MALFORMED = {
                           "6 names that ends in a species, 'Fictia prima', and has no kingdom"),
     "RDP": (RDP.replace("Hemiptera;Shamidae;", ""), 5, "a lineage of 5 names"),
     "MIDORI2": (MIDORI_RDP.replace("Shamidae_900007;Shamia_900008;", ""), 5, "lineage of 5 names"),
-    "SINTAX": (SINTAX.replace("R3;tax", "R3;taxon"), 5, "none of the SINTAX headers"),
-    "species": (DADA2_SPECIES.replace(" tertia", ""), 5, "none of the DADA2 species headers"),
+    "SINTAX": (SINTAX.replace("R3;tax", "R3;taxon"), 5, "does not read as SINTAX headers"),
+    "species": (DADA2_SPECIES.replace(" tertia", ""), 5, "does not read as DADA2 species headers"),
     "BOLD v5": (BOLD5.replace("\tCOI-5P\n", "\n", 2).replace("\n", "\tCOI-5P\n", 2)
                 .replace("marker_code\tCOI-5P", "marker_code"), 3, "the row has 19 columns"),
     "BOLD v4": (BOLD4.replace(BASES[2], "MKVLAAGIVGLPNVGKSTLF"), 4, "looks like protein"),
@@ -639,6 +639,21 @@ def test_taxids_at_the_command_line(taxdump, build, tmp_path):
     assert "Fictia prima" in (bundle / "lineages.tsv").read_text()
     refused, _ = build(tmp_path / "x.fa", "--taxdump", taxdump)
     assert (refused.code, "--taxdump needs --taxonomy" in refused.err) == (2, True)
+
+
+def test_references_may_come_by_a_pipe(run, model_bundle, tmp_path):
+    words = ("index", "build", "-", "-m", model_bundle, "-o", tmp_path / "x.bix")
+    made = run(*words, input=UNITE)
+    assert made.code == 0, made.err
+    assert made.err.startswith("standard input: read as UNITE headers (k__..;p__..)\n")
+
+
+def test_an_artifact_in_a_pipe_is_refused(run, tmp_path):
+    path = artifact(tmp_path / "s.qza", "dna-sequences.fasta", SINTAX)
+    with open(path, "rb") as stream:
+        refused = run("embed", "-", stdin=stream)
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert "a zip archive (a .qza, .xlsx or .zip?) in a pipe" in refused.err
 
 
 def test_of_several_markers_in_a_table_one_is_kept(build, call, tmp_path):

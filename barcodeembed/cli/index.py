@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,10 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
 @app.callback()
 def _index() -> None:
     """Build an index of reference barcodes."""
+
+
+def _tell_format(path: str | PathLike[str], name: str) -> None:
+    console.say(f"{'standard input' if str(path) == '-' else path}: read as {name}")
 
 
 @app.command("build")
@@ -101,7 +106,7 @@ def build(
     labelled = read_labelled(
         references, taxonomy=taxonomy, taxdump=taxdump, encoding=encoding,
         allow_missing=allow_missing,
-        recognised=lambda path, name: console.say(f"{path}: read as {name}"),
+        recognised=_tell_format,
     )
     with console.progress("embedding references") as told:
         index, report = build_index(

@@ -18,6 +18,9 @@ from barcodeembed.taxonomy.tables import read_taxonomy
 
 LabelledRecord = tuple[SequenceRecord, Lineage]
 
+#: Letters of a header, and of an id that may be one, in a message.
+_SHOWN, _ID_SHOWN = 160, 40
+
 #: What is told the path of a file and the name of the format that it is in.
 Recognised = Callable[[str | PathLike[str], str], None]
 
@@ -93,7 +96,9 @@ def _label_by_format(
                 raise ReferenceDataError(_misfit(record, found, example))
         except ReferenceDataError as error:
             if not allow_missing:
-                raise ReferenceDataError(str(error), source, record.line, record.id) from None
+                raise ReferenceDataError(
+                    str(error), source, record.line, record.id[:_ID_SHOWN]
+                ) from None
             labels = None
         if labels is None:
             yield record, UNKNOWN
@@ -107,10 +112,9 @@ def _misfit(
     if found is None or example is None:
         return ("no lineage for this record: give --taxonomy, a table with rank columns, or "
                 "headers that have it (SINTAX ;tax=..., UNITE, DADA2, RDP)")
-    return (f"no lineage for this record: {title_of(record)[:60]!r} is none of the "
-            f"{found.name} that this file has from line {example.line} on: "
-            f"{title_of(example)[:60]!r}; mend it, give --taxonomy, or leave such records out by "
-            "--allow-missing")
+    return (f"no lineage for this record: {title_of(record)[:_SHOWN]!r} does not read as "
+            f"{found.name}, as line {example.line} does: {title_of(example)[:_SHOWN]!r}; "
+            "--taxonomy gives lineages apart, --allow-missing leaves such records out")
 
 
 def _named(record: SequenceRecord, identifier: str | None, number: int) -> SequenceRecord:
