@@ -31,8 +31,8 @@ FLAGS = {
         --offsets --output --precision -m -o""",
     "index": "",
     "index build": f"""references {SHARED} --allow-missing --coverage --min-length --model
-        --offsets --on-conflict --output --precision --prototypes --seed --taxonomy --whiten
-        --without-model -m -o""",
+        --offsets --on-conflict --output --precision --prototypes --seed --taxdump --taxonomy
+        --whiten --without-model -m -o""",
     "classify": f"""reads {SHARED} --batch-size --hits --index --json --max-error --min-confidence
         --model
         --no-verify --output --temperature --top-k -i -k -m -o""",

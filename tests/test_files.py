@@ -209,7 +209,7 @@ def test_an_index_survives_a_full_disk(two_references, model_bundle, run, tmp_pa
 
     for size in (300, 20_000, 100_000):
         result = run("index", "build", two_references, "-m", model_bundle, "-o", target,
-                     preexec_fn=limit(size))
+                     "-q", preexec_fn=limit(size))
         assert result.code == 1
         assert result.err.startswith(f"barcodeembed: error: {target}: cannot be written: ")
         assert result.err.count("\n") == 1

@@ -352,7 +352,8 @@ def test_nonsense_is_refused(call, small, model_bundle, tmp_path):
     reference, new = SIMULATED / "reference.fasta", tmp_path / "new.bix"
     result = call("index", "build", reference, "-m", model_bundle, "-o", new, "--prototypes", "x")
     assert (result.code, "'x' is not one of species, bin" in result.err) == (2, True)
-    result = call("index", "build", reference, "-m", model_bundle, "-o", new, "--prototypes", "bin")
+    result = call("index", "build", reference, "-m", model_bundle, "-o", new, "--prototypes", "bin",
+                  "-q")
     assert (result.code, result.err.count("\n")) == (1, 1)
     assert "no reference has one in a column dna_bin, bin_uri, bin" in result.err
     assert not new.exists()

@@ -393,7 +393,7 @@ def test_a_small_index_forces_no_name_on_a_stranger(count, step, references, bui
     [], [("a;tax=g:Apis;", "ACGT")], [("a;tax=g:unidentified;", "ACGTTGCA" * 30)],
 ])  # fmt: skip
 def test_an_index_of_nothing_is_refused(records, build):
-    result, index = build(records)
+    result, index = build(records, "-q")
     assert result.code == 1
     assert f"no usable reference among {len(records)} records" in result.err
     assert result.err.count("\n") == 1

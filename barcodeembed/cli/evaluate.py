@@ -25,7 +25,7 @@ def evaluate(
         help="Index, references to build one from, or a table with a column `split`.")],
     queries: Annotated[list[str] | None, typer.Option(
         "--queries", metavar="FILE",
-        help="Labelled queries: table or SINTAX FASTA; repeatable.")] = None,
+        help="Labelled queries: table or FASTA with lineages; repeatable.")] = None,
     model: Annotated[Path | None, typer.Option(
         "-m", "--model", metavar="MODEL",
         show_default=f"the index's own, or {options.SHIPPED_MODEL}",

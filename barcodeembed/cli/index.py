@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,10 @@ def _index() -> None:
     """Build an index of reference barcodes."""
 
 
+def _tell_format(path: str | PathLike[str], name: str) -> None:
+    console.say(f"{'standard input' if str(path) == '-' else path}: read as {name}")
+
+
 @app.command("build")
 def build(
     references: Annotated[str, typer.Argument(
@@ -29,7 +34,11 @@ def build(
     model: options.Model = None,
     taxonomy: Annotated[Path | None, typer.Option(
         "--taxonomy", metavar="FILE",
-        help="Lineages of a FASTA: TSV or CSV with rank columns, or id<TAB>k__..;p__...")] = None,
+        help="Lineages of a FASTA by id: rank columns, id<TAB>k__..;p__.. or A;B;.., or taxids.")
+    ] = None,
+    taxdump: Annotated[Path | None, typer.Option(
+        "--taxdump", metavar="DIR",
+        help="NCBI's nodes.dmp and names.dmp, for a --taxonomy of accessions and taxids.")] = None,
     whiten: Annotated[int | None, typer.Option(
         "--whiten", min=0, metavar="N", show_default="64; 0 for a model that pools by place",
         help="Whiten the vectors, fitted on the references: directions kept; 0 for none.")] = None,
@@ -61,17 +70,22 @@ def build(
 ) -> None:
     """Embed named barcodes and learn from them how near is near enough.
 
-    Lineages come from rank columns (kingdom ... species) of a table, SINTAX headers (;tax=...),
-    or --taxonomy. Identical barcodes share a vector. The bundle holds a copy of the model unless
+    Lineages come from --taxonomy, rank columns (BOLD, BIOSCAN-5M, any TSV or CSV) or headers
+    (SINTAX, UNITE, RDP, DADA2, MIDORI2); the format is recognised, and told. FASTA and taxonomy may
+    each be a .qza. Identical barcodes share a vector. The bundle holds a copy of the model unless
     --without-model. --prototypes makes it small enough to pass on.
 
     \b
     Examples:
       barcodeembed index build references.tsv.gz -o references.bix
       barcodeembed index build references.fasta --taxonomy names.tsv -m model -o references.bix
+      barcodeembed index build seqs.qza --taxonomy taxonomy.qza -m model -o references.bix
+      barcodeembed index build genbank.fasta --taxonomy acc2taxid --taxdump taxdump -o genbank.bix
       barcodeembed index build references.tsv.gz -m model --prototypes species -o small.bix
     """
-    options.refuse_overwriting([output], [references, taxonomy, model])
+    options.refuse_overwriting([output], [references, taxonomy, taxdump, model])
+    if taxdump is not None and taxonomy is None:
+        raise typer.BadParameter("--taxdump needs --taxonomy, a table of accessions and taxids")
     options.check_choice("--on-conflict", on_conflict, ("majority", "fail"))
     if prototypes is not None:
         options.check_choice("--prototypes", prototypes, ("species", "bin"))
@@ -90,7 +104,9 @@ def build(
     if whiten is None:
         whiten = usual_width(embedder.model.config.pooling)
     labelled = read_labelled(
-        references, taxonomy=taxonomy, encoding=encoding, allow_missing=allow_missing
+        references, taxonomy=taxonomy, taxdump=taxdump, encoding=encoding,
+        allow_missing=allow_missing,
+        recognised=_tell_format,
     )
     with console.progress("embedding references") as told:
         index, report = build_index(

@@ -21,7 +21,7 @@ from barcodeembed.index.prototypes import make_prototypes, name_prototypes, prot
 from barcodeembed.index.whitening import Whitening
 from barcodeembed.sequences.cleaning import MIN_BASES, clean, reverse_complement
 from barcodeembed.sequences.orientation import learn_orientation, strand
-from barcodeembed.taxonomy.names import BIN_COLUMNS, bin_of
+from barcodeembed.taxonomy.names import BIN_COLUMNS, bin_of, marker_of
 from barcodeembed.taxonomy.ranks import Lineage, lowest
 from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
 from barcodeembed.taxonomy.taxa import Taxa
@@ -54,6 +54,7 @@ class _Reference:
     bases: str
     lineage: Lineage
     bin: str | None = field(default=None, compare=False)
+    marker: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +236,7 @@ def _whiten(vectors: np.ndarray, width: int) -> Whitening | None:
 def _collect(
     labelled: Iterable[LabelledRecord], max_bases: int, min_bases: int, report: BuildReport
 ) -> list[_Reference]:
-    references: dict[str, _Reference] = {}
-    duplicates: Counter[str] = Counter()
+    usable: list[_Reference] = []
     for record, lineage in labelled:
         report.records += 1
         barcode = clean(record, min_bases=min_bases, max_bases=max_bases)
@@ -246,10 +246,15 @@ def _collect(
         if reason:
             report.left_out[reason] += 1
             continue
-        reference = _Reference(record.id, barcode.bases, lineage, bin_of(record.fields))
-        if references.setdefault(record.id, reference) != reference:
-            duplicates[record.id] += 1
-        elif references[record.id] is not reference:
+        usable.append(_Reference(
+            record.id, barcode.bases, lineage, bin_of(record.fields), marker_of(record.fields)
+        ))  # fmt: skip
+    references: dict[str, _Reference] = {}
+    duplicates: Counter[str] = Counter()
+    for reference in _of_one_marker(usable, report):
+        if references.setdefault(reference.id, reference) != reference:
+            duplicates[reference.id] += 1
+        elif references[reference.id] is not reference:
             report.left_out["repeated"] += 1
     if duplicates:
         first = ", ".join(list(duplicates)[:5])
@@ -263,6 +268,16 @@ def _collect(
         )
     # One order for one set of references, whatever the order of the file.
     return [references[name] for name in sorted(references)]
+
+
+def _of_one_marker(references: list[_Reference], report: BuildReport) -> list[_Reference]:
+    """Keep the marker that most references are of, where a table (BOLD's) names it."""
+    counts = Counter(r.marker for r in references if r.marker)
+    if len(counts) < 2:
+        return references
+    usual = min(counts, key=lambda marker: (-counts[marker], marker))
+    report.left_out["other_marker"] += counts.total() - counts[usual]
+    return [r for r in references if r.marker in (usual, None)]
 
 
 def _settle(

@@ -10,11 +10,13 @@ import lzma
 import os
 import re
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from barcodeembed.errors import InputError
+from barcodeembed.sequences.artifacts import open_artifact
 
 STDIN = "-"
 
@@ -24,7 +26,8 @@ _CHUNK = 1 << 17
 _NOT_SEQUENCES = tuple(
     (re.compile(start, re.IGNORECASE), name)
     for start, name in (
-        (rb"PK\x03\x04", "a zip archive (a .qza, .xlsx or .zip?); extract the sequences first"),
+        (rb"PK\x03\x04", "a zip archive (a .qza, .xlsx or .zip?) in a pipe; give the .qza by its "
+         "path, or extract the sequences first"),
         (rb"\x89PNG", "a PNG image"),
         (rb"%PDF", "a PDF document"),
         (rb"\xff\xfe|\xfe\xff|(?:[\t-~]\x00){2}|(?:\x00[\t-~]){2}",
@@ -98,10 +101,10 @@ class _Members(io.RawIOBase):
 def open_source(source: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
     """Open a path, or ``-`` for standard input, for reading bytes.
 
-    Gzip (all members), bzip2, xz and, where a library for it is there, zstandard are told by
-    their first bytes, never by the file's name. Returns the stream and the container's name
-    (``plain``, ``gzip``, ...). Raises InputError where the path cannot be opened or the bytes
-    are plainly those of something else.
+    Gzip (all members), bzip2, xz, QIIME 2 artifacts and, where a library for it is there,
+    zstandard are told by their first bytes, never by the file's name. Returns the stream and the
+    container's name (``plain``, ``gzip``, ...). Raises InputError where the path cannot be opened
+    or the bytes are plainly those of something else.
     """
     if os.fspath(source) == STDIN:
         if sys.stdin is None:
@@ -127,6 +130,9 @@ def open_source(source: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
         return io.BufferedReader(_Members(stream, lzma.LZMADecompressor)), "xz"
     if start.startswith(b"\x28\xb5\x2f\xfd"):
         return _open_zstandard(stream, source), "zstandard"
+    if start.startswith(b"PK\x03\x04") and raw.seekable() and os.fspath(source) != STDIN:
+        stream.close()  # the table of a zip archive is at its end: it is opened by its path
+        return open_artifact(source), "QIIME 2 artifact"
     return stream, "plain"
 
 
@@ -141,7 +147,8 @@ def sniff(stream: BinaryIO, path: str | os.PathLike[str]) -> tuple[BinaryIO, byt
 
 def is_damage(error: BaseException) -> bool:
     """Tell whether an error is what a decompressor raises on damaged data."""
-    if isinstance(error, EOFError | gzip.BadGzipFile | zlib.error | lzma.LZMAError):
+    known = EOFError | gzip.BadGzipFile | zlib.error | lzma.LZMAError | zipfile.BadZipFile
+    if isinstance(error, known):
         return True
     # bz2 has no error of its own but an OSError that the system did not number; that of
     # zstandard is known by its name, the library being optional.

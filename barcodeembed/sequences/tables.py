@@ -17,6 +17,9 @@ from barcodeembed.sequences.records import SequenceRecord
 SEQUENCE_COLUMNS = ("nucleotides", "nuc", "dna_barcode", "sequence", "nucraw")
 ID_COLUMNS = ("record_id", "processid", "sampleid", "id", "#id", "feature id")
 
+#: What BOLD's packages write where a record has no sequence; no letters of one.
+_NO_SEQUENCE = ("none", "null")
+
 csv.field_size_limit(1 << 28)
 
 
@@ -83,9 +86,10 @@ def read_table(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
     for number, (line, row) in enumerate(rows, 1):
         identifier = row[id_column].strip().replace(" ", "_") if id_column else ""
         check_id(identifier, lines.path, line)
-        letters, flags = tidy_residues(
-            row.pop(sequence_column).strip(), lines.path, line, identifier
-        )
+        written = row.pop(sequence_column).strip()
+        if written.lower() in _NO_SEQUENCE:
+            written = ""
+        letters, flags = tidy_residues(written, lines.path, line, identifier)
         yield make_record(
             identifier, "", letters[:limit], number, line, len(letters), flags, row
         )

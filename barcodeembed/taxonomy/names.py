@@ -7,11 +7,17 @@ import re
 #: Columns that hold BOLD's barcode index number, its cluster of like barcodes.
 BIN_COLUMNS = ("dna_bin", "bin_uri", "bin")
 
+#: Columns in which BOLD's tables name the marker of a record.
+MARKER_COLUMNS = ("marker_code", "markercode")
+
+#: The rank before a name, in lists and sometimes in columns: ``k__Animalia``.
+PREFIX = re.compile(r"^(?:(sf|[dkpcofgs])__|D_(\d)__)", re.IGNORECASE)
+
 _PLACEHOLDER = re.compile(
     r"""^(?: | na | n/a | nan | none | null | \* | - | \?
         | unknown.* | unidentified.* | unassigned.* | unclassified.* | unnamed.*
         | undetermined.* | uncultured.* | environmental.* | metagenome
-        | .*incertae[ _]sedis.* | not[ _]assigned )$""",
+        | .*incertae[ _]sedis.* | not[ _]assigned | .+[ ]unclassified )$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _INTERIM_SPECIES = re.compile(
@@ -22,8 +28,9 @@ _INTERIM_SPECIES = re.compile(
 def tidy_name(name: str, rank: str) -> str | None:
     """Return a name with single spaces for underscores, or None where it names nothing.
 
-    Placeholders (``unidentified``, ``Incertae_sedis``, ``NA``...) name nothing at any rank, and
-    interim names (``Apis sp.``, ``Apis cf. mellifera``, ``Apis sp. BOLD:AAA0001``) no species.
+    Placeholders (``unidentified``, ``Incertae_sedis``, ``NA``, ``g__``...) name nothing at any
+    rank, and interim names (``Apis sp.``, ``Apis cf. mellifera``, ``Apis sp. BOLD:AAA0001``) no
+    species.
 
     >>> tidy_name("Apis_mellifera", "species")
     'Apis mellifera'
@@ -32,7 +39,7 @@ def tidy_name(name: str, rank: str) -> str | None:
     >>> tidy_name("Sparus", "genus")
     'Sparus'
     """
-    name = " ".join(name.replace("_", " ").split())
+    name = " ".join(PREFIX.sub("", name.strip()).replace("_", " ").split())
     if _PLACEHOLDER.match(name):
         return None
     if rank == "species" and _INTERIM_SPECIES.search(name):
@@ -46,5 +53,18 @@ def bin_of(columns: dict[str, str]) -> str | None:
     >>> bin_of({"bin_uri": "BOLD:AAA0001"})
     'BOLD:AAA0001'
     """
-    found = next((columns[name] for name in BIN_COLUMNS if name in columns), "")
+    return _first_named(columns, BIN_COLUMNS)
+
+
+def marker_of(columns: dict[str, str]) -> str | None:
+    """Return the marker that a table's row names, None where it names none.
+
+    >>> marker_of({"marker_code": "COI-5P"})
+    'COI-5P'
+    """
+    return _first_named(columns, MARKER_COLUMNS)
+
+
+def _first_named(columns: dict[str, str], candidates: tuple[str, ...]) -> str | None:
+    found = next((columns[name] for name in candidates if name in columns), "")
     return tidy_name(found, "bin")

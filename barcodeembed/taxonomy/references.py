@@ -3,47 +3,67 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, islice
 from os import PathLike
 
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.taxonomy.formats import JUDGED, Format, recognise, title_of
 from barcodeembed.taxonomy.headers import split_sintax
-from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage, lineage
-from barcodeembed.taxonomy.tables import has_rank_columns, read_taxonomy
+from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage
+from barcodeembed.taxonomy.tables import read_taxonomy
 
 LabelledRecord = tuple[SequenceRecord, Lineage]
+
+#: Letters of a header, and of an id that may be one, in a message.
+_SHOWN, _ID_SHOWN = 160, 40
+
+#: What is told the path of a file and the name of the format that it is in.
+Recognised = Callable[[str | PathLike[str], str], None]
 
 
 def read_labelled(
     source: str | PathLike[str],
     *,
     taxonomy: str | PathLike[str] | None = None,
+    taxdump: str | PathLike[str] | None = None,
     encoding: str = "utf-8",
     allow_missing: bool = False,
+    recognised: Recognised = lambda path, name: None,
 ) -> Iterator[LabelledRecord]:
     """Yield records with their lineages.
 
-    The lineage comes from ``taxonomy`` (a file read by read_taxonomy) where it is given, else
-    from the table's rank columns, else from the SINTAX header. Raises ReferenceDataError at a
-    record that has none, unless ``allow_missing``; and where ``taxonomy`` names ids that the
-    sequences lack.
+    The lineage comes from ``taxonomy`` (a file read by read_taxonomy, where it holds taxids with
+    the dump in the folder ``taxdump``) where it is given, else from the file itself, in the format
+    that recognise finds. ``recognised`` is told the path and the name of the format. Raises
+    ReferenceDataError at a record that has no lineage, or one in another format than the file,
+    unless ``allow_missing``; and where ``taxonomy`` names ids that the sequences lack.
     """
-    lineages = None if taxonomy is None else read_taxonomy(taxonomy, encoding=encoding)
-    unused = set(lineages or ())
-    for record in read_records(source, encoding=encoding):
-        record, taxa = _label(record, lineages)
+    records = read_records(source, encoding=encoding)
+    if taxonomy is None:
+        yield from _label_by_format(records, source, allow_missing, recognised)
+        return
+    records = map(_without_sintax, records)
+    wanted = None
+    if taxdump is not None:  # accession2taxid lists all of GenBank: what is wanted is known first
+        records = list(records)
+        wanted = {record.id for record in records}
+    lineages = read_taxonomy(
+        taxonomy, encoding=encoding, taxdump=taxdump, wanted=wanted, allow_missing=allow_missing,
+        recognised=recognised,
+    )
+    unused = set(lineages)
+    for record in records:
         unused.discard(record.id)
-        if taxa is None and not allow_missing:
-            wanted = (
-                f"{taxonomy} does not list it" if taxonomy
-                else "give --taxonomy, a SINTAX header (;tax=...) or a table with rank columns"
+        if record.id not in lineages and not allow_missing:
+            raise ReferenceDataError(
+                f"no lineage for this record: {taxonomy} does not list it", source, record.line,
+                record.id,
             )
-            raise ReferenceDataError(f"no lineage for this record: {wanted}", source,
-                                     record.line, record.id)
-        yield record, taxa or UNKNOWN
+        yield record, lineages.get(record.id, UNKNOWN)
     if unused and not allow_missing:
         raise ReferenceDataError(
             f"{len(unused):,} ids have a lineage but no sequence, {min(unused)!r} first; "
@@ -59,23 +79,56 @@ def chain_labelled(
         yield from read_labelled(source, encoding=encoding, allow_missing=True)
 
 
-def _label(
-    record: SequenceRecord, lineages: dict[str, Lineage] | None
-) -> tuple[SequenceRecord, Lineage | None]:
-    sintax = split_sintax(f"{record.id} {record.description}".strip())
-    if sintax is not None:
-        words = sintax[0].split()
-        record = (
-            replace(record, id=words[0]) if words
-            else replace(record, flags=(*record.flags, "no_id"))
-        )  # fmt: skip
-    if lineages is not None:
-        return record, lineages.get(record.id)
-    if sintax is not None:
-        return record, sintax[1]
-    if has_rank_columns(record.fields):
-        return record, lineage(record.fields)
-    return record, None
+def _label_by_format(
+    records: Iterator[SequenceRecord], source: str | PathLike[str], allow_missing: bool,
+    recognised: Recognised,
+) -> Iterator[LabelledRecord]:  # fmt: skip
+    """Yield records with the lineages that they carry, all in the one format of the file."""
+    first = list(islice(records, JUDGED))
+    found = recognise(first)
+    example = next(filter(found.fits, first)) if found else None
+    if found:
+        recognised(source, found.name)
+    for number, record in enumerate(chain(first, records), 1):
+        try:
+            labels = found.read(record) if found else None
+            if labels is None and not allow_missing:
+                raise ReferenceDataError(_misfit(record, found, example))
+        except ReferenceDataError as error:
+            if not allow_missing:
+                raise ReferenceDataError(
+                    str(error), source, record.line, record.id[:_ID_SHOWN]
+                ) from None
+            labels = None
+        if labels is None:
+            yield record, UNKNOWN
+        else:
+            yield _named(record, labels[0], number), labels[1]
+
+
+def _misfit(
+    record: SequenceRecord, found: Format | None, example: SequenceRecord | None
+) -> str:
+    if found is None or example is None:
+        return ("no lineage for this record: give --taxonomy, a table with rank columns, or "
+                "headers that have it (SINTAX ;tax=..., UNITE, DADA2, RDP)")
+    return (f"no lineage for this record: {title_of(record)[:_SHOWN]!r} does not read as "
+            f"{found.name}, as line {example.line} does: {title_of(example)[:_SHOWN]!r}; "
+            "--taxonomy gives lineages apart, --allow-missing leaves such records out")
+
+
+def _named(record: SequenceRecord, identifier: str | None, number: int) -> SequenceRecord:
+    """Give a record the id that its header has beside the lineage."""
+    if identifier is None:  # of a format without ids
+        return replace(record, id=f"ref_{number:06d}", description="")
+    if not identifier:
+        return replace(record, flags=(*record.flags, "no_id"))
+    return replace(record, id=identifier.split()[0])
+
+
+def _without_sintax(record: SequenceRecord) -> SequenceRecord:
+    sintax = split_sintax(title_of(record))
+    return record if sintax is None else _named(record, sintax[0], 0)
 
 
 def resolve_conflicts(lineages: Iterable[Lineage]) -> tuple[dict[Lineage, Lineage], list[str]]:

@@ -1,0 +1,107 @@
+"""NCBI's taxonomy dump: from taxids to lineages by nodes.dmp, names.dmp and merged.dmp."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Iterator
+from os import PathLike
+from pathlib import Path
+
+from barcodeembed.errors import ReferenceDataError
+from barcodeembed.sequences.lines import open_lines
+from barcodeembed.taxonomy.ranks import RANKS, Lineage, lineage
+
+#: The ranks that make a lineage. ``domain`` and ``superkingdom`` stand in for a kingdom.
+_RANKS = ("", *RANKS, "superkingdom", "domain")
+_SCIENTIFIC = "scientific name"
+#: Far above any taxid: the tables below have a place for each.
+_MOST = 100_000_000
+
+
+def read_lineages(folder: str | PathLike[str], taxids: Collection[int]) -> dict[int, Lineage]:
+    """Return the lineages of those taxids that the dump in a folder knows.
+
+    Old taxids are followed through merged.dmp. Only scientific names count. Raises InputError
+    where nodes.dmp or names.dmp is missing or has a line that cannot be read, and
+    ReferenceDataError where a taxid of a lineage has no parent or no name.
+    """
+    folder = Path(folder)
+    merged = _read_merged(folder / "merged.dmp")
+    parents, ranks = _read_nodes(folder / "nodes.dmp")
+    paths = {}
+    for taxid in taxids:
+        node = merged.get(taxid, taxid)
+        if 0 < node < len(parents) and parents[node]:
+            paths[taxid] = _climb(node, parents, ranks, folder / "nodes.dmp")
+    names = _read_names(folder / "names.dmp", {n for path in paths.values() for n in path.values()})
+    lineages = {}
+    for taxid, path in paths.items():
+        for node in path.values():
+            if node not in names:
+                raise ReferenceDataError(f"no scientific name of taxid {node}",
+                                         folder / "names.dmp")
+        lineages[taxid] = lineage({rank: names[node] for rank, node in path.items()})
+    return lineages
+
+
+def _climb(node: int, parents: array[int], ranks: bytearray, path: Path) -> dict[str, int]:
+    """Return the ancestors of a node, itself among them, that have one of the ranks."""
+    found: dict[str, int] = {}
+    seen = set()
+    while node not in seen:
+        seen.add(node)
+        if ranks[node]:
+            found.setdefault(_RANKS[ranks[node]], node)
+        parent = parents[node]
+        if parent == node:
+            return found
+        if parent >= len(parents) or not parents[parent]:
+            raise ReferenceDataError(f"taxid {node} has no parent {parent} there", path)
+        node = parent
+    raise ReferenceDataError(f"taxid {node} is its own ancestor", path)
+
+
+def _read_nodes(path: Path) -> tuple[array[int], bytearray]:
+    """Return parent (0: no such node) and rank (as a place in _RANKS) by taxid."""
+    parents, ranks = array("i"), bytearray()
+    number = {name: i for i, name in enumerate(_RANKS)}
+    for line, (taxid, parent, rank) in _rows(path, 3):
+        node = _taxid(taxid, path, line)
+        room = node + 1 - len(parents)
+        if room > 0:
+            parents.extend([0] * room)
+            ranks.extend(bytes(room))
+        parents[node] = _taxid(parent, path, line)
+        ranks[node] = number.get(rank, 0)
+    return parents, ranks
+
+
+def _read_names(path: Path, wanted: Collection[int]) -> dict[int, str]:
+    names = {}
+    for line, (taxid, name, _, kind) in _rows(path, 4):
+        if kind == _SCIENTIFIC and (node := _taxid(taxid, path, line)) in wanted:
+            names[node] = name
+    return names
+
+
+def _read_merged(path: Path) -> dict[int, int]:
+    if not path.exists():  # small dumps that people cut out have none
+        return {}
+    return {_taxid(old, path, line): _taxid(new, path, line)
+            for line, (old, new) in _rows(path, 2)}
+
+
+def _rows(path: Path, width: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines of a .dmp file with their first fields."""
+    with open_lines(path) as (lines, _):
+        for text in lines:
+            fields = text.rstrip("\n").removesuffix("\t|").split("\t|\t")
+            if len(fields) < width:
+                raise lines.error(f"not a line of NCBI's {path.name}: {text.strip()[:40]!r}")
+            yield lines.number, fields[:width]
+
+
+def _taxid(text: str, path: Path, line: int) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < _MOST):
+        raise ReferenceDataError(f"{text[:20]!r} is no taxid", path, line)
+    return int(text)
