@@ -7,6 +7,9 @@ import re
 #: Columns that hold BOLD's barcode index number, its cluster of like barcodes.
 BIN_COLUMNS = ("dna_bin", "bin_uri", "bin")
 
+#: Columns that hold the country, or the ocean, that a specimen is from.
+COUNTRY_COLUMNS = ("country", "country/ocean", "country_ocean")
+
 _PLACEHOLDER = re.compile(
     r"""^(?: | na | n/a | nan | none | null | \* | - | \?
         | unknown.* | unidentified.* | unassigned.* | unclassified.* | unnamed.*
@@ -48,3 +51,13 @@ def bin_of(columns: dict[str, str]) -> str | None:
     """
     found = next((columns[name] for name in BIN_COLUMNS if name in columns), "")
     return tidy_name(found, "bin")
+
+
+def country_of(columns: dict[str, str]) -> str | None:
+    """Return the country or ocean that a table's row names, None where it names none.
+
+    >>> country_of({"country/ocean": "Costa Rica"})
+    'Costa Rica'
+    """
+    found = next((columns[name] for name in COUNTRY_COLUMNS if name in columns), "")
+    return tidy_name(found, "country")
