@@ -224,12 +224,22 @@ def test_what_is_likely_below_is_likely_above():
     learnt = calibration(genus=0.2, species=0.9)  # the species' fitted higher, by chance
     evidence = np.zeros((50, 2, len(FEATURES)))
     evidence[:, :, 0] = np.linspace(0, 6, 50)[:, None]
+    evidence[:, :, NAMES.index("share")] = 4.0
     for values in (learnt.known(evidence), learnt.right(evidence, np.zeros((50, 2)))):
         assert (values[:, 0] >= values[:, 1]).all()
         assert (np.diff(values, axis=0) >= 0).all()
     nameless = learnt.right(evidence, np.stack([np.zeros(50), np.full(50, -1)], 1))
     assert (nameless[:, 1] == 0).all()
     np.testing.assert_allclose(nameless[:, 0], 1 / (1 + np.exp(1 - 0.2 * evidence[:, 0, 0])))
+
+
+def test_of_two_taxa_with_the_same_evidence_neither_is_likelier_than_the_other():
+    learnt = calibration(genus=2, species=2)
+    evidence = np.zeros((1, 2, len(FEATURES)))
+    evidence[:, :, 0] = 5.0
+    evidence[:, 0, NAMES.index("share")] = 4.0  # both are of one genus
+    genus, species = learnt.right(evidence, np.zeros((1, 2)))[0]
+    assert genus > 0.99 and species == 0.5
 
 
 def test_a_share_of_errors_between_two_that_are_tabulated_takes_the_lower():

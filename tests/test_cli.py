@@ -33,6 +33,14 @@ FLAGS = {
     "index build": f"""references {SHARED} --allow-missing --coverage --min-length --model
         --offsets --on-conflict --output --precision --prototypes --seed --taxdump --taxonomy
         --whiten --without-model -m -o""",
+    "index add": f"""index references {SHARED} --allow-missing --coverage --model --no-verify
+        --on-conflict --output --taxonomy -m -o""",
+    "index merge": """indexes --coverage --debug --device --model --no-verify --on-conflict
+        --output --quiet --threads --verbose -m -o -q -t -v""",
+    "index subset": """index --country --coverage --debug --device --model --no-verify --output
+        --quiet --taxon --threads --verbose -m -o -q -t -v""",
+    "index audit": """index --debug --no-verify --output --quiet --threads --top-k --verbose
+        -k -o -q -t -v""",
     "classify": f"""reads {SHARED} --batch-size --hits --index --json --max-error --min-confidence
         --model
         --no-verify --output --temperature --top-k -i -k -m -o""",

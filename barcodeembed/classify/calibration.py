@@ -31,6 +31,8 @@ ERROR_SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 #: Shares of right names for which a report tells the coverage.
 PRECISIONS = (0.9, 0.95, 0.99)
 
+_MARGIN, _SHARE = map(list(FEATURES).index, ("margin", "share"))
+
 #: How many queries are new at a rank for each that is new at the rank below alone.
 _RARER = 0.4
 
@@ -87,9 +89,12 @@ class Calibration:
     def right(self, evidence: np.ndarray, winners: np.ndarray) -> np.ndarray:
         """Return P(the name that wins is the right one), (Q, R); 0 where none has won.
 
-        A name is no less right than those below it, which lie within its taxon.
+        A name is no less right than those below it, which lie within its taxon. Where another taxon
+        has the same evidence for it, each is right half of the time at most.
         """
-        return _rising(np.where(winners >= 0, self._probabilities("right", evidence), 0.0))
+        probabilities = np.where(winners >= 0, self._probabilities("right", evidence), 0.0)
+        tied = (evidence[:, :, _MARGIN] == 0) & (evidence[:, :, _SHARE] <= 0)
+        return _rising(np.where(tied, np.minimum(probabilities, 0.5), probabilities))
 
     def _probabilities(self, model: str, evidence: np.ndarray) -> np.ndarray:
         columns = [

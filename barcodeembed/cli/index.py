@@ -1,4 +1,4 @@
-"""``barcodeembed index build``: labelled references in, an index bundle out."""
+"""``barcodeembed index``: the group, and ``build``: labelled references in, a bundle out."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ from typing import Annotated
 
 import typer
 
-from barcodeembed.cli import options
+from barcodeembed.cli import index_audit, index_edit, options
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None,
-                  help="Build an index of reference barcodes.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()
 def _index() -> None:
-    """Build an index of reference barcodes."""
+    """Build, change and check indexes of reference barcodes.
+
+    \b
+    Examples:
+      barcodeembed index build references.tsv.gz -o references.bix
+      barcodeembed index add references.bix more.tsv -o new.bix
+      barcodeembed index merge insects.bix spiders.bix -o arthropods.bix
+      barcodeembed index subset references.bix --taxon Insecta -o insects.bix
+      barcodeembed index audit references.bix > findings.tsv
+    """
 
 
 def _tell_format(path: str | PathLike[str], name: str) -> None:
@@ -130,3 +138,9 @@ def build(
     made = f", {len(index.vectors):,} prototypes" if prototypes else ""
     console.say(f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
                 f"{len(index.taxa.names[-1]):,} taxa at rank {lowest}{made}")
+
+
+app.command("add")(index_edit.add)
+app.command("merge")(index_edit.merge)
+app.command("subset")(index_edit.subset)
+app.command("audit")(index_audit.audit)

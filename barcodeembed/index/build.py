@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,13 +17,23 @@ from barcodeembed.classify.vote import NEIGHBOURS, Members
 from barcodeembed.embedding import VectorMaker, embed_all, normalise
 from barcodeembed.errors import BundleError, ReferenceDataError
 from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.collect import (
+    BuildReport,
+    Reference,
+    clean_references,
+    collapse,
+    each_once,
+    of_one_marker,
+    settle,
+    turn,
+)
 from barcodeembed.index.prototypes import make_prototypes, name_prototypes, prototypes_without
+from barcodeembed.index.sources import Sources
 from barcodeembed.index.whitening import Whitening
-from barcodeembed.sequences.cleaning import MIN_BASES, clean, reverse_complement
-from barcodeembed.sequences.orientation import learn_orientation, strand
-from barcodeembed.taxonomy.names import BIN_COLUMNS, bin_of, marker_of
+from barcodeembed.sequences.cleaning import MIN_BASES
+from barcodeembed.taxonomy.names import BIN_COLUMNS
 from barcodeembed.taxonomy.ranks import Lineage, lowest
-from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
+from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
 
 #: What a prototype may stand for: the barcodes of one lineage, or of one lineage and BIN.
@@ -31,30 +41,6 @@ PROTOTYPES = ("species", "bin")
 
 _REFERENCES_PER_DIRECTION = 4
 _FEWEST_WHITENED = 64
-
-
-@dataclass(slots=True)
-class BuildReport:
-    """What became of the records: every one is used or counted under a reason."""
-
-    records: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
-    distinct: int = 0
-    turned: int = 0
-    conflicts: list[str] = field(default_factory=list)
-
-    @property
-    def used(self) -> int:
-        return self.records - self.left_out.total()
-
-
-@dataclass(frozen=True, slots=True)
-class _Reference:
-    id: str
-    bases: str
-    lineage: Lineage
-    bin: str | None = field(default=None, compare=False)
-    marker: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +75,50 @@ def build_index(
     prototypes are asked of.
     """
     report = BuildReport()
-    references = _collect(labelled, embedder.max_bases, min_bases, report)
+    usable = clean_references(
+        labelled, report, max_bases=embedder.max_bases, min_bases=min_bases
+    )
+    references = each_once(of_one_marker(usable, report), report)
     if prototypes == "bin" and not any(r.bin for r in references):
         raise ReferenceDataError(
             f"prototypes of BINs: no reference has one in a column {', '.join(BIN_COLUMNS)}"
         )
-    references = _settle(references, on_conflict, report)
-    references, orientation = _turn(references, report)
-    vectors_of, barcodes = _collapse(references)
+    references = settle(references, on_conflict, report)
+    index = make_index(
+        references, embedder, report, whiten=whiten, min_bases=min_bases,
+        prototypes=prototypes, sample=sample, seed=seed, progress=progress,
+    )  # fmt: skip
+    return index, report
+
+
+def make_index(
+    references: list[Reference], embedder: VectorMaker, report: BuildReport, *,
+    known: Mapping[str, np.ndarray] | None = None, whiten: int | Whitening = 0,
+    min_bases: int = MIN_BASES, prototypes: str | None = None, sample: int = SAMPLE,
+    seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ReferenceIndex:  # fmt: skip
+    """Make an index of settled references, as their sources have them, sorted by id.
+
+    ``known`` holds the unit vectors of barcodes that were embedded before: these are taken as they
+    are. ``whiten`` is a number of directions to fit, of which none can be where vectors are known,
+    or the whitening that these have been through. The rest is as in `build_index`.
+    """
+    references, orientation = turn(references, report)
+    vectors_of, barcodes = collapse(references)
     report.distinct = len(barcodes)
-    raw = embed_all(embedder, barcodes, progress)
-    whitening = _whiten(raw, whiten)
+    known = known or {}
+    new = [bases for bases in barcodes if bases not in known]
+    report.embedded = len(new)
+    raw = embed_all(embedder, new, progress)
+    whitening = whiten if isinstance(whiten, Whitening) else _whiten(raw, whiten)
 
     def unit(vectors: np.ndarray) -> np.ndarray:
         return normalise(whitening.apply(vectors) if whitening else vectors)
 
     vectors = unit(raw)
+    if known:
+        made = iter(vectors)
+        vectors = np.array([known[b] if b in known else next(made) for b in barcodes])
     if not np.isfinite(vectors).all():
         worst = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
         name = next(r.id for r, v in zip(references, vectors_of, strict=True) if v == worst)
@@ -137,7 +151,7 @@ def build_index(
         "embedding": embedder.settings,
         "max_bases": embedder.max_bases,
         "min_bases": min_bases,
-        "records": report.used,
+        "records": len(references),
         "vectors": len(held.vectors),
         "temperature": temperature,
         "identity_weight": identity_weight,
@@ -146,11 +160,11 @@ def build_index(
     }
     if prototypes:
         settings |= {"prototypes": prototypes, "barcodes": len(barcodes)}
-    index = ReferenceIndex(
+    return ReferenceIndex(
         held.vectors, held.sequences, held.ids, held.vectors_of, held.lineages_of,
         taxa, calibration, orientation, whitening, settings,
+        Sources() if prototypes else Sources.of(references),
     )  # fmt: skip
-    return index, report
 
 
 def _calibrate(
@@ -211,7 +225,7 @@ def _as_prototypes(
 
 
 def _bins_of(
-    references: list[_Reference], vectors_of: np.ndarray, lineages_of: np.ndarray
+    references: list[Reference], vectors_of: np.ndarray, lineages_of: np.ndarray
 ) -> dict[tuple[int, int], str]:
     """Return the BIN of each (barcode, lineage) that has one; of several the most frequent."""
     counts: dict[tuple[int, int], Counter[str]] = {}
@@ -231,86 +245,6 @@ def _whiten(vectors: np.ndarray, width: int) -> Whitening | None:
     if not width or len(vectors) < _FEWEST_WHITENED:
         return None
     return Whitening.fit(vectors, min(width, len(vectors) // _REFERENCES_PER_DIRECTION))
-
-
-def _collect(
-    labelled: Iterable[LabelledRecord], max_bases: int, min_bases: int, report: BuildReport
-) -> list[_Reference]:
-    usable: list[_Reference] = []
-    for record, lineage in labelled:
-        report.records += 1
-        barcode = clean(record, min_bases=min_bases, max_bases=max_bases)
-        reason = barcode.unclassifiable or ("no_id" if "no_id" in barcode.flags else None)
-        if reason is None and not any(lineage):
-            reason = "no_lineage"
-        if reason:
-            report.left_out[reason] += 1
-            continue
-        usable.append(_Reference(
-            record.id, barcode.bases, lineage, bin_of(record.fields), marker_of(record.fields)
-        ))  # fmt: skip
-    references: dict[str, _Reference] = {}
-    duplicates: Counter[str] = Counter()
-    for reference in _of_one_marker(usable, report):
-        if references.setdefault(reference.id, reference) != reference:
-            duplicates[reference.id] += 1
-        elif references[reference.id] is not reference:
-            report.left_out["repeated"] += 1
-    if duplicates:
-        first = ", ".join(list(duplicates)[:5])
-        raise ReferenceDataError(
-            f"{len(duplicates):,} ids stand for different references: {first}; ids must be unique"
-        )
-    if not references:
-        told = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items())
-        raise ReferenceDataError(
-            f"no usable reference among {report.records:,} records" + (f" ({told})" if told else "")
-        )
-    # One order for one set of references, whatever the order of the file.
-    return [references[name] for name in sorted(references)]
-
-
-def _of_one_marker(references: list[_Reference], report: BuildReport) -> list[_Reference]:
-    """Keep the marker that most references are of, where a table (BOLD's) names it."""
-    counts = Counter(r.marker for r in references if r.marker)
-    if len(counts) < 2:
-        return references
-    usual = min(counts, key=lambda marker: (-counts[marker], marker))
-    report.left_out["other_marker"] += counts.total() - counts[usual]
-    return [r for r in references if r.marker in (usual, None)]
-
-
-def _settle(
-    references: list[_Reference], on_conflict: str, report: BuildReport
-) -> list[_Reference]:
-    replacement, report.conflicts = resolve_conflicts(r.lineage for r in references)
-    if report.conflicts and on_conflict == "fail":
-        raise ReferenceDataError(
-            f"{len(report.conflicts):,} taxa have conflicting parents: {report.conflicts[0]}; "
-            "--on-conflict majority follows the greater number of records"
-        )
-    return [replace(r, lineage=replacement.get(r.lineage, r.lineage)) for r in references]
-
-
-def _turn(
-    references: list[_Reference], report: BuildReport
-) -> tuple[list[_Reference], np.ndarray]:
-    """Learn the usual sense of the references and turn those that were deposited in the other."""
-    log_odds = learn_orientation(r.bases for r in references)
-    turned = []
-    for r in references:
-        if strand(r.bases, log_odds) == "-":
-            report.turned += 1
-            r = replace(r, bases=reverse_complement(r.bases))
-        turned.append(r)
-    return turned, log_odds
-
-
-def _collapse(references: list[_Reference]) -> tuple[np.ndarray, list[str]]:
-    """Return each reference's barcode number and the distinct barcodes, in order of first use."""
-    numbers: dict[str, int] = {}
-    vectors_of = [numbers.setdefault(r.bases, len(numbers)) for r in references]
-    return np.array(vectors_of, np.int64), list(numbers)
 
 
 def _sortable(lineage: Lineage) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 ``NAME.bix/`` holds ``vectors.npy``, ``references.fasta`` (one record per vector, for random
 access by pyfastx), ``records.tsv`` (every record and its vector), ``lineages.tsv``,
 ``calibration.json``, ``orientation.npy``, ``whitening.npz`` where asked for, ``config.json``, a
-copy of the model in ``model/`` where it was given, and ``manifest.json``.
+copy of the model in ``model/`` where it was given, and ``manifest.json``. What the records'
+sources said beside (Sources) are further columns of ``records.tsv``, and ``stated.tsv``; each is
+there only where a record has such a thing.
 
 An index of prototypes keeps neither sequences nor records. In place of the first four it holds
 ``prototypes.npy`` (int8), ``prototypes.tsv.gz`` (each one's id and lineage) and
@@ -14,8 +16,8 @@ from __future__ import annotations
 
 import shutil
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -27,10 +29,11 @@ from barcodeembed.classify.vote import Members
 from barcodeembed.errors import BundleError
 from barcodeembed.files import replace_directory
 from barcodeembed.index.prototypes import dequantise, quantise
+from barcodeembed.index.sources import Sources
 from barcodeembed.index.tables import read_table, write_table
 from barcodeembed.index.whitening import Whitening
 from barcodeembed.manifest import open_bundle, outdated, read_json, write_json, write_manifest
-from barcodeembed.taxonomy.ranks import RANKS
+from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.taxa import Taxa
 
 KIND = "index"
@@ -61,6 +64,7 @@ class ReferenceIndex:
     orientation: np.ndarray
     whitening: Whitening | None
     settings: dict[str, Any]
+    sources: Sources = field(default_factory=Sources)
 
     @property
     def members(self) -> Members:
@@ -137,12 +141,15 @@ def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[s
         for name, bases in zip(names, sequences, strict=True):
             stream.write(f">{name}\n{bases}\n")
     FastaSequences(bundle / "references.fasta")  # leaves its index beside it
+    said = index.sources.columns()
     write_table(
-        bundle / "records.tsv", ("record_id", "vector", "lineage"),
+        bundle / "records.tsv", ("record_id", "vector", "lineage", *said),
         zip(index.record_ids, map(str, index.record_vectors),
-            map(str, index.record_lineages), strict=True),
+            map(str, index.record_lineages), *said.values(), strict=True),
     )  # fmt: skip
-    _write_lineages(bundle / "lineages.tsv", index.taxa)
+    _write_lineages(bundle / "lineages.tsv", index.taxa.lineages)
+    if "stated" in said:
+        _write_lineages(bundle / "stated.tsv", index.sources.lineages())
 
 
 def _write_prototypes(bundle: Path, index: ReferenceIndex) -> None:
@@ -151,51 +158,58 @@ def _write_prototypes(bundle: Path, index: ReferenceIndex) -> None:
         bundle / "prototypes.tsv.gz", ("prototype_id", "lineage"),
         zip(index.record_ids, map(str, index.record_lineages), strict=True),
     )
-    _write_lineages(bundle / "lineages.tsv.gz", index.taxa)
+    _write_lineages(bundle / "lineages.tsv.gz", index.taxa.lineages)
 
 
-def _write_lineages(path: Path, taxa: Taxa) -> None:
-    write_table(path, RANKS, ([name or _NA for name in lineage] for lineage in taxa.lineages))
+def _write_lineages(path: Path, lineages: Iterable[Lineage]) -> None:
+    write_table(path, RANKS, ([name or _NA for name in lineage] for lineage in lineages))
 
 
 def _read(bundle: Path) -> ReferenceIndex:
     settings = read_json(bundle / "config.json")
-    read = _read_prototypes if "prototypes" in settings else _read_references
-    vectors, sequences, record_ids, record_vectors, record_lineages, taxa = read(bundle)
+    held = (_read_prototypes if "prototypes" in settings else _read_references)(bundle)
     whitening = None
     if settings["whitening"]:  # not wherever such a file lies: only what the build wrote is summed
         with np.load(bundle / "whitening.npz") as arrays:
             whitening = Whitening(arrays["mean"], arrays["directions"])
+    ranks = held["taxa"].ranks
     return ReferenceIndex(
-        vectors=vectors,
-        sequences=sequences,
-        record_ids=record_ids,
-        record_vectors=np.array(record_vectors, np.int64),
-        record_lineages=np.array(record_lineages, np.int64),
-        taxa=taxa,
-        calibration=Calibration.from_json(read_json(bundle / "calibration.json"), taxa.ranks),
+        **held,
+        calibration=Calibration.from_json(read_json(bundle / "calibration.json"), ranks),
         orientation=np.load(bundle / "orientation.npy"),
         whitening=whitening,
         settings=settings,
     )
 
 
-def _read_references(bundle: Path) -> tuple:
-    record_ids, vectors, lineages = zip(*read_table(bundle / "records.tsv")[1], strict=True)
-    return (
-        np.load(bundle / "vectors.npy", mmap_mode="r"),
-        FastaSequences(bundle / "references.fasta"),
-        record_ids, vectors, lineages, _read_taxa(bundle / "lineages.tsv"),
-    )  # fmt: skip
+def _read_references(bundle: Path) -> dict[str, Any]:
+    header, rows = read_table(bundle / "records.tsv")
+    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+    stated = _read_lineages(bundle / "stated.tsv") if "stated" in columns else []
+    return {
+        "vectors": np.load(bundle / "vectors.npy", mmap_mode="r"),
+        "sequences": FastaSequences(bundle / "references.fasta"),
+        "record_ids": columns["record_id"],
+        "record_vectors": np.array(columns["vector"], np.int64),
+        "record_lineages": np.array(columns["lineage"], np.int64),
+        "taxa": Taxa.of(_read_lineages(bundle / "lineages.tsv")),
+        "sources": Sources.read(columns, stated),
+    }
 
 
-def _read_prototypes(bundle: Path) -> tuple:
+def _read_prototypes(bundle: Path) -> dict[str, Any]:
     vectors = dequantise(np.load(bundle / "prototypes.npy"))
     ids, lineages = zip(*read_table(bundle / "prototypes.tsv.gz")[1], strict=True)
-    taxa = _read_taxa(bundle / "lineages.tsv.gz")
-    return vectors, None, ids, np.arange(len(vectors)), lineages, taxa
+    return {
+        "vectors": vectors,
+        "sequences": None,
+        "record_ids": ids,
+        "record_vectors": np.arange(len(vectors)),
+        "record_lineages": np.array(lineages, np.int64),
+        "taxa": Taxa.of(_read_lineages(bundle / "lineages.tsv.gz")),
+    }
 
 
-def _read_taxa(path: Path) -> Taxa:
+def _read_lineages(path: Path) -> list[Lineage]:
     rows = read_table(path)[1]
-    return Taxa.of([tuple(None if name == _NA else name for name in row) for row in rows])
+    return [tuple(None if name == _NA else name for name in row) for row in rows]

@@ -13,6 +13,9 @@ MARKER_COLUMNS = ("marker_code", "markercode")
 #: The rank before a name, in lists and sometimes in columns: ``k__Animalia``.
 PREFIX = re.compile(r"^(?:(sf|[dkpcofgs])__|D_(\d)__)", re.IGNORECASE)
 
+#: Columns that hold the country, or the ocean, that a specimen is from.
+COUNTRY_COLUMNS = ("country", "country/ocean", "country_ocean")
+
 _PLACEHOLDER = re.compile(
     r"""^(?: | na | n/a | nan | none | null | \* | - | \?
         | unknown.* | unidentified.* | unassigned.* | unclassified.* | unnamed.*
@@ -63,6 +66,15 @@ def marker_of(columns: dict[str, str]) -> str | None:
     'COI-5P'
     """
     return _first_named(columns, MARKER_COLUMNS)
+
+
+def country_of(columns: dict[str, str]) -> str | None:
+    """Return the country or ocean that a table's row names, None where it names none.
+
+    >>> country_of({"country/ocean": "Costa Rica"})
+    'Costa Rica'
+    """
+    return _first_named(columns, COUNTRY_COLUMNS)
 
 
 def _first_named(columns: dict[str, str], candidates: tuple[str, ...]) -> str | None:

@@ -1,0 +1,1 @@
+"""Checking a reference: what in it contradicts the rest."""

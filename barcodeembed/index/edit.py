@@ -1,0 +1,180 @@
+"""Changing an index: added to, merged, cut down. What was embedded once is not embedded again.
+
+Records go back to what their sources said and through the very steps of a build, which take the
+vectors that there are. So of unwhitened vectors the outcome is that of a build of all the records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+
+from barcodeembed.classify.calibration import Calibration
+from barcodeembed.embedding import VectorMaker
+from barcodeembed.errors import IndexMismatch, InputError
+from barcodeembed.index.build import make_index
+from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.collect import (
+    BuildReport,
+    Reference,
+    clean_references,
+    each_once,
+    of_one_marker,
+    settle,
+)
+from barcodeembed.sequences.cleaning import reverse_complement
+from barcodeembed.taxonomy.references import LabelledRecord
+from barcodeembed.taxonomy.taxa import Taxa
+
+Progress = Callable[[int, int], None]
+
+
+def add_records(
+    index: ReferenceIndex, labelled: Iterable[LabelledRecord], embedder: VectorMaker, *,
+    on_conflict: str = "majority", progress: Progress = lambda done, total: None,
+) -> tuple[ReferenceIndex, BuildReport]:  # fmt: skip
+    """Return an index of an index's records and more.
+
+    The index is one that `refuse_unchangeable` lets pass. Raises IndexMismatch where another model
+    made it, and what `build_index` raises.
+    """
+    refuse_other_model(index, embedder)
+    report = BuildReport()
+    more = clean_references(
+        labelled, report, max_bases=embedder.max_bases, min_bases=index.settings["min_bases"]
+    )
+    more = of_one_marker(more, report)
+    return _grow([index], more, embedder, report, on_conflict, progress)
+
+
+def merge_indexes(
+    indexes: Sequence[ReferenceIndex], embedder: VectorMaker, *, on_conflict: str = "majority",
+    progress: Progress = lambda done, total: None,
+) -> tuple[ReferenceIndex, BuildReport]:  # fmt: skip
+    """Return an index of the records of all; its seed is the first's, its least length the least.
+
+    Raises what `add_records` raises.
+    """
+    for index in indexes:
+        refuse_other_model(index, embedder)
+    return _grow(indexes, (), embedder, BuildReport(), on_conflict, progress)
+
+
+def take_records(
+    index: ReferenceIndex, chosen: np.ndarray, embedder: VectorMaker, *,
+    progress: Progress = lambda done, total: None,
+) -> ReferenceIndex:  # fmt: skip
+    """Return an index of the records where ``chosen``, bool (records,), is true; not prototypes.
+
+    They keep the names that were settled for them among all, and whitened vectors their
+    whitening. Raises IndexMismatch where another model made the index.
+    """
+    refuse_other_model(index, embedder)
+    taken = [r for r, wanted in zip(_references(index), chosen, strict=True) if wanted]
+    return make_index(
+        taken, embedder, BuildReport(), known=_known([index]), whiten=index.whitening or 0,
+        min_bases=index.settings["min_bases"], seed=index.settings["seed"], progress=progress,
+    )  # fmt: skip
+
+
+def take_prototypes(index: ReferenceIndex, chosen: np.ndarray) -> ReferenceIndex:
+    """Return an index of the prototypes where ``chosen``, bool (prototypes,), is true.
+
+    It keeps what was learnt of all of them: the barcodes to learn from are not there.
+    """
+    lineages, lineages_of = np.unique(index.record_lineages[chosen], return_inverse=True)
+    taxa = Taxa.of([index.taxa.lineages[i] for i in lineages])
+    left = {"records", "barcodes"}  # how many of them made the prototypes taken, nobody knows
+    settings = {name: value for name, value in index.settings.items() if name not in left}
+    vectors = index.vectors[chosen]
+    return replace(
+        index,
+        vectors=vectors,
+        record_ids=[name for name, wanted in zip(index.record_ids, chosen, strict=True) if wanted],
+        record_vectors=np.arange(len(vectors)),
+        record_lineages=lineages_of,
+        taxa=taxa,
+        calibration=Calibration.from_json(index.calibration.to_json(), taxa.ranks),
+        settings=settings | {"vectors": len(vectors)},
+    )
+
+
+def refuse_unchangeable(indexes: Mapping[str, ReferenceIndex]) -> None:
+    """Raise InputError where no records can join one of the indexes, told by its name."""
+    for name, index in indexes.items():
+        if index.sequences is None:
+            raise InputError(
+                "is an index of prototypes, which keeps no barcodes to put others beside; "
+                "build it again from its files", name,
+            )  # fmt: skip
+        if index.whitening:
+            raise InputError(
+                "its vectors are whitened, by references that would change, and what they were "
+                "before is not kept; build it again from its files, with --whiten 0 to add to it "
+                "later", name,
+            )  # fmt: skip
+
+
+def refuse_different(indexes: Mapping[str, ReferenceIndex]) -> None:
+    """Raise IndexMismatch where two indexes were made with different models, told by name."""
+    (first, one), *others = indexes.items()
+    for name, other in others:
+        if other.embedder_fingerprint != one.embedder_fingerprint:
+            raise IndexMismatch(
+                f"{first} was made with model {one.embedder_fingerprint} and {name} with "
+                f"{other.embedder_fingerprint}; only indexes of one model can be merged"
+            )
+
+
+def refuse_other_model(index: ReferenceIndex, embedder: VectorMaker) -> None:
+    """Raise IndexMismatch where another model, or the same in another way, made the index."""
+    if embedder.fingerprint != index.embedder_fingerprint:
+        raise IndexMismatch(
+            f"the index was made with model {index.embedder_fingerprint}, "
+            f"not with {embedder.fingerprint}; give the model that made it, or build it again"
+        )
+
+
+def _grow(
+    indexes: Sequence[ReferenceIndex], more: Iterable[Reference], embedder: VectorMaker,
+    report: BuildReport, on_conflict: str, progress: Progress,
+) -> tuple[ReferenceIndex, BuildReport]:  # fmt: skip
+    there = [_as_stated(r) for index in indexes for r in _references(index)]
+    report.records += len(there)
+    references = settle(each_once(chain(there, more), report), on_conflict, report)
+    index = make_index(
+        references, embedder, report, known=_known(indexes),
+        min_bases=min(index.settings["min_bases"] for index in indexes),
+        seed=indexes[0].settings["seed"], progress=progress,
+    )  # fmt: skip
+    return index, report
+
+
+def _references(index: ReferenceIndex) -> Iterator[Reference]:
+    """Yield the records of an index with their settled names, in the sense of their sources."""
+    sequences = list(index.sequences or ())
+    beside = index.sources.rows(len(index.record_ids))
+    for name, vector, lineage, (bin, country, turned, stated) in zip(
+        index.record_ids, index.record_vectors.tolist(), index.record_lineages.tolist(), beside,
+        strict=True,
+    ):  # fmt: skip
+        bases = reverse_complement(sequences[vector]) if turned else sequences[vector]
+        yield Reference(name, bases, index.taxa.lineages[lineage], bin, country, stated)
+
+
+def _as_stated(reference: Reference) -> Reference:
+    if reference.stated is None:
+        return reference
+    return replace(reference, lineage=reference.stated, stated=None)
+
+
+def _known(indexes: Iterable[ReferenceIndex]) -> dict[str, np.ndarray]:
+    """Return the vector of every barcode of the indexes."""
+    return {
+        bases: vector
+        for index in indexes
+        for bases, vector in zip(index.sequences or (), np.array(index.vectors), strict=True)
+    }

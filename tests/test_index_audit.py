@@ -1,0 +1,215 @@
+"""The audit: planted mislabels are found by rank, and right names are left alone."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import SIMULATED, rows_of
+
+from barcodeembed.curation.discordance import find_bin_discordances, find_shared_barcodes
+from barcodeembed.curation.findings import COLUMNS
+from barcodeembed.curation.mislabelled import find_mislabelled, neighbourhoods, reaches
+from barcodeembed.embedding import normalise
+from barcodeembed.evaluation.kmers import KmerCounter
+from barcodeembed.index.build import build_index
+from barcodeembed.index.search import nearest
+from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.taxonomy.ranks import RANKS, lineage
+from barcodeembed.taxonomy.references import read_labelled
+
+_PLANTED = 12
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    return list(read_labelled(SIMULATED / "reference.fasta"))
+
+
+@pytest.fixture(scope="module")
+def right(labelled):
+    """The findings without anything planted."""
+    return findings_of(labelled)
+
+
+def findings_of(labelled):
+    index, _ = build_index(labelled, KmerCounter(5))
+    return list(find_mislabelled(index))
+
+
+def plant(labelled, rank: str, above: str, seed: int):
+    """Swap the lineages of pairs of records of two taxa of a rank and one taxon above it.
+
+    Returns the records and the right lineages by id of the planted. Each is of a species with
+    three barcodes or more beside it.
+    """
+    column, parent = RANKS.index(rank), RANKS.index(above)
+    rng = np.random.default_rng(seed)
+    barcodes: dict = {}
+    for record, taxa in labelled:
+        barcodes.setdefault(taxa, set()).add(record.sequence)
+    lineages = [taxa for _, taxa in labelled]
+    planted = {}
+    for a in rng.permutation(len(labelled)):
+        for b in rng.permutation(len(labelled)):
+            one, other = labelled[a][1], labelled[b][1]
+            names = {labelled[i][0].id for i in (a, b)}
+            if (len(names) == 2 and not names & planted.keys() and one[column] != other[column]
+                    and one[parent] == other[parent]
+                    and min(len(barcodes[one]), len(barcodes[other])) > 3):  # fmt: skip
+                lineages[a], lineages[b] = other, one
+                planted |= {labelled[a][0].id: one, labelled[b][0].id: other}
+                break
+        if len(planted) == _PLANTED:
+            break
+    records = [record for record, _ in labelled]
+    return list(zip(records, lineages, strict=True)), planted
+
+
+@pytest.mark.parametrize("rank, above", [("family", "class"), ("genus", "family")])
+@pytest.mark.parametrize("seed", range(3))
+def test_planted_mislabels_are_found_and_nothing_else(rank, above, seed, labelled, right):
+    changed, planted = plant(labelled, rank, above, seed)
+    assert len(planted) == _PLANTED
+    known = {name for finding in right for name in finding.records}
+    found = findings_of(changed)
+    hit = {name for finding in found for name in finding.records} & planted.keys()
+    assert len(hit) >= 0.8 * _PLANTED
+    # What lies at a planted record's very barcode under its right name is no false alarm of it.
+    others = [f for f in found if not set(f.records) & planted.keys()
+              and not set(f.records) <= known]  # fmt: skip
+    assert len(others) <= 1
+    for finding in found:
+        for name in set(finding.records) & planted.keys():
+            assert finding.other_name == planted[name][RANKS.index(finding.rank)] != finding.name
+            assert finding.other.similarity > (finding.own.similarity if finding.own else -1)
+            assert finding.other.identity > 90
+            assert 0 < finding.strength < finding.share <= 1
+
+
+def test_few_right_names_are_called_wrong(labelled, right):
+    assert len(right) <= 0.01 * len(labelled)
+
+
+def test_the_reach_is_the_lower_quartile_of_the_nearest_kin():
+    rng = np.random.default_rng(0)
+    similarities = -np.sort(-rng.random((60, 8)), axis=1)
+    rows = rng.integers(0, 60, (60, 8))
+    codes = np.stack([np.zeros(60, int), rng.integers(0, 3, 60), rng.integers(0, 12, 60)], 1)
+    codes[:5, 1] = -1
+    names = ("order", "genus", "species")
+    found = reaches(similarities, rows, codes, names)
+    for rank in (1, 2):
+        tops = []
+        for m in range(60):
+            kin = [
+                s for s, r in zip(similarities[m], rows[m], strict=True)
+                if codes[m, rank] >= 0 and codes[r, rank] == codes[m, rank]
+                and (rank == 2 or (min(codes[m, 2], codes[r, 2]) >= 0
+                                   and codes[r, 2] != codes[m, 2]))
+            ]  # fmt: skip
+            tops += kin[:1]
+        assert found[rank] == pytest.approx(np.quantile(tops, 0.25))
+    assert found[0] == found[1]  # above family
+    assert reaches(similarities[:4], rows[:4] % 4, codes[:4], names) == [np.inf] * 3
+
+
+def test_neighbours_are_the_nearest_others():
+    vectors = normalise(np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32))
+    vectors[20:34] = vectors[20]  # more alike than neighbours are asked for
+    told = []
+    similarities, rows = neighbourhoods(vectors, 4, lambda done, total: told.append((done, total)))
+    assert told == [(50, 50)]
+    for m in range(50):
+        assert m not in rows[m] and len(set(rows[m])) == 4
+        others = np.delete(np.arange(50), m)
+        wanted, _ = nearest(vectors[others], vectors[[m]], 4)
+        np.testing.assert_allclose(similarities[m], wanted[0], atol=2e-6)
+
+
+def record(name: str, bases: str, **fields: str):
+    names = {"genus": fields["species"].split()[0], "phylum": "P"} | fields
+    return SequenceRecord(name, "", bases, 1, len(bases), fields=fields), lineage(names)
+
+
+@pytest.fixture(scope="module")
+def discordant():
+    rng = np.random.default_rng(0)
+    x, y, z, w = ("".join(rng.choice(list("ACGT"), 400)) for _ in range(4))
+    return build_index([
+        record("a1", x, species="Aus bus", family="F", bin="B1"),
+        record("a2", x, species="Aus bus", family="F", bin="B1"),
+        record("a3", x, species="Cus dus", family="G", bin="B1"),
+        record("a4", y, species="Aus bus", family="F", bin="B2"),
+        record("c1", z, species="Cus dus", family="G", bin="B3"),
+        record("c2", z[5:], species="Cus dus", family="G", bin="B3"),
+        record("c3", w, species="Cus eus", family="G", bin=""),
+        record("c4", w, species="Cus fus", family="G", bin="B4"),
+    ], KmerCounter(5))[0]  # fmt: skip
+
+
+def test_a_barcode_of_several_species_is_told_at_the_highest_rank_that_differs(discordant):
+    told = [(f.records, f.rank, f.name, f.other_name, f.within, f.agreeing, f.neighbours)
+            for f in find_shared_barcodes(discordant)]  # fmt: skip
+    assert told == [
+        (("a3",), "family", "G", "F", "a1", 2, 3),
+        (("c4",), "species", "Cus fus", "Cus eus", "c3", 1, 2),
+    ]
+    assert {f.other.identity for f in find_shared_barcodes(discordant)} == {100.0}
+
+
+def test_bins_and_species_that_disagree_are_told(discordant):
+    told = [(f.records, f.rank, f.name, f.other_name, f.within, f.agreeing, f.neighbours)
+            for f in find_bin_discordances(discordant)]  # fmt: skip
+    assert told == [
+        (("a3",), "species", "Cus dus", "Aus bus", "B1", 2, 3),
+        (("a4",), "bin", "B2", "B1", "Aus bus", 2, 3),
+        (("a3",), "bin", "B1", "B3", "Cus dus", 2, 3),
+    ]
+    assert not list(find_bin_discordances(replace(discordant, sources=type(discordant.sources)())))
+
+
+def test_the_command_writes_the_table(labelled, model_bundle, call, tmp_path):
+    path = tmp_path / "table.tsv"
+    changed, planted = plant(labelled, "family", "class", 0)
+    with open(path, "w", newline="") as stream:
+        writer = csv.writer(stream, delimiter="\t")
+        writer.writerow(["record_id", "bin", *RANKS, "nucleotides"])
+        writer.writerows([r.id, "B1", *(name or "" for name in taxa), r.sequence]
+                         for r, taxa in changed)  # fmt: skip
+    assert call("index", "build", path, "-m", model_bundle, "--whiten", "0",
+                "-o", tmp_path / "x.bix").code == 0  # fmt: skip
+    result = call("index", "audit", tmp_path / "x.bix")
+    assert result.code == 0
+    assert tuple(result.out.split("\n")[0].split("\t")) == COLUMNS
+    rows = rows_of(result.out)
+    assert {row["kind"] for row in rows} >= {"shared_barcode", "bin_discordance"}
+    assert all(cell for row in rows for cell in row.values())
+    assert planted.keys() & {name for row in rows for name in row["record_ids"].split(";")}
+    again = call("index", "audit", tmp_path / "x.bix", "-o", tmp_path / "x.tsv.gz", "-q")
+    assert (again.code, again.out, again.err) == (0, "", "")
+    assert (tmp_path / "x.tsv.gz").exists()
+    assert "605 references: " in result.err
+
+
+def test_a_small_or_a_nameless_reference_has_no_findings(call, model_bundle, tmp_path):
+    lines = (SIMULATED / "reference.fasta").read_text().split("\n>")[:2]
+    (tmp_path / "two.fasta").write_text("\n>".join(lines) + "\n")
+    for number in (1, 2):
+        (tmp_path / "few.fasta").write_text("\n>".join(lines[:number]) + "\n")
+        assert call("index", "build", tmp_path / "few.fasta", "-m", model_bundle,
+                    "-o", tmp_path / "few.bix").code == 0  # fmt: skip
+        result = call("index", "audit", tmp_path / "few.bix")
+        assert (result.code, result.out.count("\n")) == (0, 1)
+        assert "nothing found" in result.err
+
+
+def test_prototypes_have_no_records_to_audit(model_bundle, call, tmp_path):
+    assert call("index", "build", SIMULATED / "reference.fasta", "-m", model_bundle,
+                "-o", tmp_path / "p.bix", "--prototypes", "species").code == 0  # fmt: skip
+    refused = call("index", "audit", tmp_path / "p.bix", "-o", tmp_path / "none.tsv")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+    assert "is an index of prototypes" in refused.err
+    assert not (tmp_path / "none.tsv").exists()

@@ -1,0 +1,397 @@
+"""Indexes added to, merged and cut down: the same files as a build of all of the records."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SIMULATED, files_in, run_here
+
+from barcodeembed.evaluation.kmers import KmerCounter
+from barcodeembed.index.build import build_index
+from barcodeembed.index.bundle import open_index, save_index
+from barcodeembed.index.edit import add_records, merge_indexes
+from barcodeembed.sequences.cleaning import reverse_complement
+from barcodeembed.taxonomy.ranks import RANKS
+from barcodeembed.taxonomy.references import read_labelled
+
+COUNTRIES = ("Canada", "Kenya", "Canada: Ontario", "")
+
+
+class Counted(KmerCounter):
+    """Counts k-mers, and remembers of what."""
+
+    def __init__(self) -> None:
+        super().__init__(4)
+        object.__setattr__(self, "asked", [])
+
+    def embed(self, sequences):
+        self.asked.extend(sequences)
+        return super().embed(sequences)
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory):
+    """Write tables of the simulated references with all that an index has to remember of them.
+
+    Every 20th is reversed, every 30th in a family of another genus, every 17th without an order;
+    every 5th has no BIN.
+    """
+    folder = tmp_path_factory.mktemp("tables")
+    rows = []
+    for i, (record, taxa) in enumerate(read_labelled(SIMULATED / "reference.fasta")):
+        bases = reverse_complement(record.sequence) if i % 20 == 3 else record.sequence
+        names = dict(zip(RANKS, [name or "" for name in taxa], strict=True))
+        if i % 30 == 7:
+            names["family"] = "Othernabupidae"
+        if i % 17 == 5:
+            names["order"] = ""
+        of_bin = "" if i % 5 == 0 else f"BOLD:{names['species'][:12].upper().replace(' ', '')}"
+        rows.append({"record_id": record.id, "bin": of_bin, "country": COUNTRIES[i % 4], **names,
+                     "nucleotides": bases})  # fmt: skip
+
+    def write(name: str, chosen, columns=None) -> Path:
+        path = folder / f"{name}.tsv"
+        with open(path, "w", newline="") as stream:
+            writer = csv.DictWriter(stream, columns or list(rows[0]), delimiter="\t",
+                                    extrasaction="ignore")  # fmt: skip
+            writer.writeheader()
+            writer.writerows(row for i, row in enumerate(rows) if chosen(i, row))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def parts(table):
+    """Three tables that overlap in a few records, and all of their records in one."""
+    return (
+        table("a", lambda i, row: i % 3 == 0),
+        table("b", lambda i, row: i % 3 == 1 or i % 90 == 0),
+        table("c", lambda i, row: i % 3 == 2 or i % 90 == 1),
+        table("all", lambda i, row: True),
+    )
+
+
+@pytest.fixture(scope="session")
+def built(parts, model_bundle, tmp_path_factory):
+    """The indexes of these tables, by the command."""
+    folder = tmp_path_factory.mktemp("built")
+    for path in parts:
+        assert run_here("index", "build", path, "-m", model_bundle, "--whiten", "0",
+                        "-o", folder / f"{path.stem}.bix", "-q") == 0  # fmt: skip
+    return folder
+
+
+def contents(bundle: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(bundle)): f.read_bytes() for f in files_in(bundle) if f.is_file()}
+
+
+def same(one: Path, other: Path) -> None:
+    found, wanted = contents(one), contents(other)
+    assert found.keys() == wanted.keys()
+    assert [name for name in wanted if found[name] != wanted[name]] == []
+
+
+def test_the_fixture_has_what_must_be_remembered(built):
+    sources = open_index(built / "all.bix").sources
+    assert any(sources.turned) and any(sources.stated) and any(sources.countries)
+    assert None in sources.bins and any(sources.bins)
+
+
+def test_adding_is_building_of_both(built, parts, call, tmp_path):
+    a, b, c, _ = parts
+    first = call("index", "add", built / "a.bix", b, "-o", tmp_path / "ab.bix")
+    assert (first.code, first.out) == (0, "")
+    assert "7 repeated" in first.err
+    again = call("index", "add", tmp_path / "ab.bix", c, "-o", tmp_path / "abc.bix")
+    assert again.code == 0
+    same(tmp_path / "abc.bix", built / "all.bix")
+
+
+def test_merging_is_building_of_all_in_any_order(built, call, tmp_path):
+    for order in ("abc", "cab"):
+        made = call("index", "merge", *(built / f"{name}.bix" for name in order),
+                    "-o", tmp_path / "merged.bix")  # fmt: skip
+        assert (made.code, made.out) == (0, "")
+        assert " 0 of them embedded now" in made.err
+        assert "repeated" in made.err
+        same(tmp_path / "merged.bix", built / "all.bix")
+
+
+def test_a_subset_is_a_build_of_its_records(table, model_bundle, call, tmp_path):
+    """Of references whose names agree: a subset keeps what was settled among all."""
+    columns = ["record_id", "bin", "country", *RANKS[:4], "genus", "species", "nucleotides"]
+    def agree(i, row):
+        return i % 17 != 5 and i % 30 != 7
+
+    order = next(iter({t[3] for _, t in read_labelled(SIMULATED / "reference.fasta")}))
+    everything = table("agree", agree, columns)
+    some = table("some", lambda i, row: agree(i, row) and row["order"] == order, columns)
+    for path in (everything, some):
+        assert call("index", "build", path, "-m", model_bundle, "--whiten", "0",
+                    "-o", tmp_path / f"{path.stem}.bix").code == 0  # fmt: skip
+    made = call("index", "subset", tmp_path / "agree.bix", "--taxon", order,
+                "-o", tmp_path / "subset.bix")  # fmt: skip
+    assert made.code == 0
+    same(tmp_path / "subset.bix", tmp_path / "some.bix")
+
+
+def test_nothing_that_is_there_is_embedded_again(parts, tmp_path):
+    """But for mutated copies, by which a small index learns what is far."""
+    a, b, _, _ = parts
+    first, _ = build_index(read_labelled(a), KmerCounter(4))
+    embedder = Counted()
+    grown, report = add_records(first, read_labelled(b), embedder)
+    there = set(first.sequences)
+    assert not there & set(embedder.asked)
+    assert report.embedded == len(set(grown.sequences) - there)
+    whole, _ = build_index([*read_labelled(a), *read_labelled(b)], KmerCounter(4))
+    assert np.array_equal(grown.vectors, whole.vectors)
+    embedder = Counted()
+    second, _ = build_index(read_labelled(b), KmerCounter(4))
+    merged, report = merge_indexes([first, second], embedder)
+    assert report.embedded == 0
+    assert not (there | set(second.sequences)) & set(embedder.asked)
+    assert merged.calibration == whole.calibration
+    assert merged.settings == whole.settings
+
+
+def test_a_subset_keeps_the_names_settled_among_all(built, call, tmp_path):
+    old = open_index(built / "all.bix")
+    chosen = np.array([bool(stated) for stated in old.sources.stated])
+    assert chosen.any() and not chosen.all()
+    lineages = [old.taxa.lineages[i] for i in old.record_lineages[chosen]]
+    index = tmp_path / "some.bix"
+    country = call("index", "subset", built / "all.bix", "--country", "kenya", "-o", index)
+    assert country.code == 0
+    new = open_index(index)
+    assert set(new.sources.countries) == {"Kenya"}
+    named = dict(zip(old.record_ids, (old.taxa.lineages[i] for i in old.record_lineages),
+                     strict=True))  # fmt: skip
+    assert all(named[record] == new.taxa.lineages[lineage] for record, lineage in
+               zip(new.record_ids, new.record_lineages, strict=True))  # fmt: skip
+    assert lineages
+
+
+def test_countries_and_taxa_are_chosen_together(built, call, tmp_path):
+    old = open_index(built / "all.bix")
+    order = old.taxa.names[old.taxa.ranks.index("order")][0]
+    made = call("index", "subset", built / "all.bix", "--taxon", f"order:{order}", "--country",
+                "CANADA", "--country", "Kenya", "-o", tmp_path / "some.bix")  # fmt: skip
+    assert made.code == 0
+    column = old.taxa.ranks.index("order")
+    wanted = {
+        name for name, lineage, country in
+        zip(old.record_ids, old.record_lineages, old.sources.countries, strict=True)
+        if country and old.taxa.names[column][old.taxa.codes[lineage, column]] == order
+    }  # fmt: skip
+    assert set(open_index(tmp_path / "some.bix").record_ids) == wanted
+
+
+def test_a_subset_of_whitened_vectors_keeps_their_whitening(index_bundle, call, tmp_path):
+    old = open_index(index_bundle)
+    order = old.taxa.names[old.taxa.ranks.index("order")][0]
+    made = call("index", "subset", index_bundle, "--taxon", order, "-o", tmp_path / "s.bix")
+    assert made.code == 0
+    new = open_index(tmp_path / "s.bix")
+    assert np.array_equal(new.whitening.directions, old.whitening.directions)
+    rows = [list(old.sequences).index(bases) for bases in new.sequences]
+    assert np.array_equal(new.vectors, old.vectors[rows])
+
+
+def test_a_subset_of_prototypes_needs_no_model(model_bundle, call, tmp_path):
+    whole = tmp_path / "whole.bix"
+    assert call("index", "build", SIMULATED / "reference.fasta", "-m", model_bundle, "-o", whole,
+                "--prototypes", "species", "--without-model").code == 0  # fmt: skip
+    old = open_index(whole)
+    family = old.taxa.names[old.taxa.ranks.index("family")][1]
+    made = call("index", "subset", whole, "--taxon", family, "-o", tmp_path / "new.bix")
+    assert made.code == 0
+    new = open_index(tmp_path / "new.bix")
+    column = old.taxa.ranks.index("family")
+    kept = np.array([old.taxa.codes[i, column] == 1 for i in old.record_lineages])
+    assert np.array_equal(new.vectors, old.vectors[kept])
+    assert list(new.record_ids) == [n for n, k in zip(old.record_ids, kept, strict=True) if k]
+    assert new.calibration == old.calibration
+    assert call("info", tmp_path / "new.bix").code == 0
+    for words in (("add", whole, SIMULATED / "reference.fasta"), ("merge", whole, whole)):
+        refused = call("index", *words, "-o", tmp_path / "none.bix")
+        assert (refused.code, "is an index of prototypes" in refused.err) == (1, True)
+
+
+def test_an_index_without_further_columns_opens_and_is_added_to(built, parts, call, tmp_path):
+    """As those made before there were any."""
+    old = open_index(built / "a.bix")
+    assert {"bin", "country", "strand", "stated"} <= set(
+        (built / "a.bix" / "records.tsv").read_text().split("\n")[0].split("\t")
+    )
+    bare = type(old)(*(getattr(old, name) for name in type(old).__slots__[:-1]))
+    save_index(tmp_path / "bare.bix", bare, built / "a.bix" / "model")
+    head = (tmp_path / "bare.bix" / "records.tsv").read_text().split("\n")[0]
+    assert head == "record_id\tvector\tlineage"
+    assert not (tmp_path / "bare.bix" / "stated.tsv").exists()
+    record, _ = next(read_labelled(SIMULATED / "reference.fasta"))
+    (tmp_path / "more.fasta").write_text(
+        f">new;tax=k:Animalia,p:Arthropoda,g:Nova,s:Nova nova;\n{record.sequence[9:]}\n"
+    )
+    made = call("index", "add", tmp_path / "bare.bix", tmp_path / "more.fasta",
+                "-o", tmp_path / "new.bix")  # fmt: skip
+    assert made.code == 0
+    assert set(open_index(tmp_path / "new.bix").record_ids) == {*old.record_ids, "new"}
+    refused = call("index", "subset", tmp_path / "bare.bix", "--country", "Kenya",
+                   "-o", tmp_path / "none.bix")  # fmt: skip
+    assert (refused.code, "keeps no countries" in refused.err) == (1, True)
+
+
+@pytest.fixture(scope="session")
+def other_model(tmp_path_factory) -> Path:
+    import torch
+
+    from barcodeembed.model.bundle import save_model
+    from barcodeembed.model.config import PRESETS
+    from barcodeembed.model.encoder import Encoder
+
+    path = tmp_path_factory.mktemp("other") / "tiny"
+    torch.manual_seed(1)
+    save_model(path, Encoder(PRESETS["tiny"].model), {})
+    return path
+
+
+def test_indexes_of_two_models_are_refused_by_both_names(
+    built, parts, other_model, model_bundle, call, tmp_path
+):
+    other = tmp_path / "other.bix"
+    assert call("index", "build", parts[1], "-m", other_model, "--whiten", "0",
+                "-o", other).code == 0  # fmt: skip
+    before = files_in(tmp_path)
+    refused = call("index", "merge", built / "a.bix", other, "-o", tmp_path / "none.bix")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+    for path in (built / "a.bix", other):
+        fingerprint = json.loads((path / "config.json").read_text())["embedder"]
+        assert f"{path.name} " in refused.err and fingerprint in refused.err
+    refused = call("index", "add", built / "a.bix", parts[1], "-m", other_model,
+                   "-o", tmp_path / "none.bix")  # fmt: skip
+    assert (refused.code, "the index was made with model" in refused.err) == (1, True)
+    assert files_in(tmp_path) == before
+
+
+def altered(path: Path, change, to: Path) -> Path:
+    """Write the first three rows of a table, changed."""
+    with open(path, newline="") as stream:
+        header, *rows = list(csv.reader(stream, delimiter="\t"))[:4]
+    with open(to, "w", newline="") as stream:
+        csv.writer(stream, delimiter="\t").writerows([header, *(change(row) for row in rows)])
+    return to
+
+
+@pytest.mark.parametrize("what", ["bases", "lineage"])
+def test_an_id_of_another_barcode_or_lineage_is_refused(what, built, parts, call, tmp_path):
+    def change(row):
+        return [*row[:-1], row[-1][5:]] if what == "bases" else [*row[:-2], "Alia alia", row[-1]]
+
+    more = altered(parts[0], change, tmp_path / "more.tsv")
+    before = files_in(tmp_path)
+    refused = call("index", "add", built / "a.bix", more, "-o", tmp_path / "none.bix")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+    assert "3 ids stand for different references: " in refused.err
+    assert files_in(tmp_path) == before
+
+
+def test_whitened_vectors_are_refused_with_the_reason(index_bundle, parts, call, tmp_path):
+    for words in (("add", index_bundle, parts[0]), ("merge", index_bundle, index_bundle)):
+        refused = call("index", *words, "-o", tmp_path / "none.bix")
+        assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+        assert "vectors are whitened" in refused.err and "--whiten 0" in refused.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words, problem", [
+    (["subset", "{a}", "--taxon", "Insekta"], "no 'Insekta'; did you mean 'Insecta'?"),
+    (["subset", "{a}", "--taxon", "order:Insecta"], "--taxon: the index has no 'order:Insecta'"),
+    (["subset", "{a}", "--country", "Canad"], "no record is from 'Canad'; most are from "),
+    (["subset", "{absent}", "--taxon", "Insecta"], "absent: does not exist; expected an index"),
+    (["add", "{a}", "{absent}"], "absent: cannot be read"),
+    (["add", "{a}", "{plain}"], "plain:1 (x): no lineage for this record"),
+    (["add", "{absent}", "{plain}"], "absent: does not exist; expected an index"),
+    (["add", "{a}", "{b}", "--on-conflict", "fail"], "taxa have conflicting parents"),
+    (["merge", "{a}", "{absent}"], "absent: does not exist; expected an index"),
+    (["audit", "{absent}"], "absent: does not exist; expected an index"),
+])  # fmt: skip
+def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
+    words, problem, built, parts, call, tmp_path
+):
+    (tmp_path / "plain").write_text(">x\n" + "ACGTTGCAATCC" * 30 + "\n")
+    paths = {"a": built / "a.bix", "b": parts[1], "absent": tmp_path / "absent",
+             "plain": tmp_path / "plain"}  # fmt: skip
+    before = files_in(tmp_path, built)
+    result = call("index", *(w.format_map(paths) for w in words), "-o", tmp_path / "none.bix")
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1), result
+    assert problem in result.err
+    assert files_in(tmp_path, built) == before
+
+
+@pytest.mark.parametrize("words, problem", [
+    (["subset", "{a}"], "say what to keep"),
+    (["merge", "{a}"], "give two indexes or more"),
+    (["subset", "{a}", "--taxon", "Insecta", "-o", "{a}"], "is also an input"),
+    (["merge", "{a}", "{b}", "-o", "{b}"], "is also an input"),
+    (["add", "{a}", "{a}", "--on-conflict", "x"], "'x' is not one of majority, fail"),
+    (["audit", "{a}", "-o", "{a}"], "is also an input"),
+    (["audit", "{a}", "-k", "2"], "'--top-k'"),
+])  # fmt: skip
+def test_a_wrong_use_is_2(words, problem, built, call, tmp_path):
+    paths = {"a": built / "a.bix", "b": built / "b.bix"}
+    words = [word.format_map(paths) for word in words]
+    result = call("index", *words, *([] if "-o" in words else ["-o", tmp_path / "none.bix"]))
+    assert result.code == 2
+    assert problem in result.out + result.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_at_two_ranks_is_asked_after_and_two_of_one_rank_are_told(
+    model_bundle, call, tmp_path
+):
+    references = [record.sequence for record, _ in read_labelled(SIMULATED / "reference.fasta")]
+    names = ["k:Animalia,p:Mollusca,c:Dubia,g:Aus,s:Aus bus", "k:Animalia,p:Mollusca,g:Colocasia,"
+             "s:Colocasia xus", "k:Animalia,p:Arthropoda,g:Dubia,s:Dubia dua",
+             "k:Animalia,p:Arthropoda,g:Colocasia,s:Colocasia yus"]
+    (tmp_path / "x.fasta").write_text("".join(
+        f">r{i};tax={taxa};\n{bases}\n"
+        for i, (taxa, bases) in enumerate(zip(names, references[::90], strict=False))
+    ))
+    assert call("index", "build", tmp_path / "x.fasta", "-m", model_bundle,
+                "-o", tmp_path / "x.bix").code == 0  # fmt: skip
+    asked = call("index", "subset", tmp_path / "x.bix", "--taxon", "Dubia",
+                 "-o", tmp_path / "n.bix")  # fmt: skip
+    assert asked.code == 1
+    assert "is a name at several ranks; give class:Dubia or genus:Dubia" in asked.err
+    for text, ids, told in (("class:Dubia", ["r0"], False), ("genus:Dubia", ["r2"], False),
+                            ("Colocasia", ["r1", "r3"], True)):  # fmt: skip
+        made = call("index", "subset", tmp_path / "x.bix", "--taxon", text,
+                    "-o", tmp_path / "n.bix")  # fmt: skip
+        assert made.code == 0
+        assert list(open_index(tmp_path / "n.bix").record_ids) == ids
+        assert ("2 taxa, of different phyla" in made.err) == told
+
+
+def test_the_copy_of_the_model_goes_along(built, call, tmp_path):
+    bare = Path(shutil.copytree(built / "b.bix", tmp_path / "b.bix"))
+    shutil.rmtree(bare / "model")
+    manifest = json.loads((bare / "manifest.json").read_text())
+    manifest["files"] = {k: v for k, v in manifest["files"].items() if not k.startswith("model")}
+    (bare / "manifest.json").write_text(json.dumps(manifest))
+    made = call("index", "merge", bare, built / "a.bix", "-o", tmp_path / "m.bix")
+    assert made.code == 0
+    assert contents(tmp_path / "m.bix" / "model") == contents(built / "a.bix" / "model")
+    lone = call("index", "subset", bare, "--taxon", "Insecta", "-o", tmp_path / "s.bix")
+    assert (lone.code, "give --model" in lone.err) == (1, True)
+    made = call("index", "subset", bare, "--taxon", "Insecta", "-m", built / "a.bix" / "model",
+                "--coverage", "All there is.", "-o", tmp_path / "s.bix")  # fmt: skip
+    assert made.code == 0
+    assert not (tmp_path / "s.bix" / "model").exists()
+    assert open_index(tmp_path / "s.bix").settings["coverage"] == "All there is."
