@@ -8,14 +8,17 @@ from itertools import islice
 
 import numpy as np
 
+from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.decision import decide
 from barcodeembed.classify.identity import identities
+from barcodeembed.classify.quality import Quality, code_for
 from barcodeembed.classify.vote import NEIGHBOURS, rescore, vote
 from barcodeembed.embedding import NO_VECTOR, VectorMaker, normalise
 from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.search import nearest
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
+from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.records import SequenceRecord
 
@@ -60,13 +63,15 @@ class Classifier:
     """An index and the embedder that made it, ready for queries.
 
     ``neighbours`` vote, with the index's own ``temperature`` unless another is given. The index
-    says too what their percent identity counts beside their similarity. Raises IndexMismatch where
-    the embedder is another one.
+    says too what their percent identity counts beside their similarity. ``genetic_code`` is as in
+    `Quality`; with ``check_chimeras`` the halves of each query are looked up too. Raises
+    IndexMismatch where the embedder is another one.
     """
 
     def __init__(
         self, index: ReferenceIndex, embedder: VectorMaker, *, neighbours: int = NEIGHBOURS,
         temperature: float | None = None, min_confidence: float = 0.5,
+        genetic_code: int | str | None = GENETIC_CODE, check_chimeras: bool = False,
     ) -> None:  # fmt: skip
         if embedder.fingerprint != index.embedder_fingerprint:
             raise IndexMismatch(
@@ -81,6 +86,10 @@ class Classifier:
         self.min_confidence = min_confidence
         self.members = index.members
         self._first_records = index.first_records
+        self.quality = Quality(
+            code_for(genetic_code, index.sequences), getattr(embedder, "anchor", None)
+        )
+        self.check_chimeras = check_chimeras
 
     def classify(
         self, records: Iterable[SequenceRecord], *, batch_size: int = 2_048
@@ -111,6 +120,15 @@ class Classifier:
         aligned = rows if self.identity_weight else rows[:, :1]
         return identities([query.bases for query in queries], self.index.sequences, aligned)
 
+    def _chimeras(self, queries: list[_Query], similarities: np.ndarray) -> np.ndarray:
+        """Tell which queries are likely chimeras, bool (Q,); none where that is not asked."""
+        if not self.check_chimeras:
+            return np.zeros(len(queries), bool)
+        return find_chimeras(
+            [query.bases for query in queries], similarities, self.index.vectors, self.members,
+            self.index.taxa, self.vectors, min_bases=self.index.settings["min_bases"],
+        )  # fmt: skip
+
     def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
         settings = self.index.settings
         results: list[Assignment | None] = []
@@ -136,6 +154,7 @@ class Classifier:
         finite = np.isfinite(vectors).all(1)
         vectors[~finite] = 0.0
         similarities, rows = nearest(self.index.vectors, vectors, self.neighbours)
+        chimeras = self._chimeras(queries, similarities[:, 0])
         known = self.index.calibration.known(similarities[:, 0])
         scores, percents = similarities, self._identities(queries, rows)
         if self.identity_weight:
@@ -153,6 +172,7 @@ class Classifier:
                 yield self._assignment(
                     query, hits, winners[i], decisions, i, score=float(scores[i, 0]),
                     identity=None if percents is None else float(percents[i, 0]),
+                    chimera=bool(chimeras[i]),
                 )  # fmt: skip
             else:
                 flags = (*query.barcode.flags, NO_VECTOR)
@@ -160,7 +180,7 @@ class Classifier:
 
     def _assignment(
         self, query: _Query, hits, winners, decisions, i: int, *, score: float,
-        identity: float | None,
+        identity: float | None, chimera: bool,
     ) -> Assignment:  # fmt: skip
         taxa = self.index.taxa
         guesses = [
@@ -173,11 +193,16 @@ class Classifier:
         )
         placed, novel = int(decisions.placed[i]), int(decisions.novel[i])
         best, similarity = hits[0]
+        sequences = self.index.sequences
+        raised = self.quality.judge(
+            query.bases, names, sequences[best] if sequences is not None else None, identity,
+            chimera=chimera,
+        )  # fmt: skip
         return Assignment(
             query_id=query.record.id,
             status=str(decisions.status[i]),
             length=len(query.bases),
-            flags=query.barcode.flags,
+            flags=(*query.barcode.flags, *raised),
             strand=query.strand,
             novel_rank=taxa.ranks[novel] if novel >= 0 else None,
             rank=taxa.ranks[placed] if placed >= 0 else None,
