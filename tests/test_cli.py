@@ -13,6 +13,7 @@ from conftest import SIMULATED, command, files_in, rows_of
 
 from barcodeembed import __version__
 from barcodeembed.classify.decision import STATUSES
+from barcodeembed.classify.quality import FLAGS as FLAGGED
 from barcodeembed.cli import app
 from barcodeembed.taxonomy.ranks import RANKS
 
@@ -41,9 +42,9 @@ FLAGS = {
         --quiet --taxon --threads --verbose -m -o -q -t -v""",
     "index audit": """index --debug --no-verify --output --quiet --threads --top-k --verbose
         -k -o -q -t -v""",
-    "classify": f"""reads {SHARED} --batch-size --hits --index --json --max-error --min-confidence
-        --model
-        --no-verify --output --temperature --top-k -i -k -m -o""",
+    "classify": f"""reads {SHARED} --batch-size --check-chimeras --genetic-code --hits --index
+        --json --max-error --min-confidence --model --no-verify --output --temperature --top-k
+        -i -k -m -o""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --min-confidence --model --no-verify --offsets --output --protocol --queries
         --sample --seed --taxonomy --temperature --top-k --whiten -k -m -o""",
@@ -127,6 +128,10 @@ def test_the_statuses_are_the_frozen_ones():
     assert STATUSES == ("assigned", "ambiguous", "novel", "unclassifiable")
 
 
+def test_the_flags_of_quality_are_the_frozen_ones():
+    assert FLAGGED == ("stop_codon", "frameshift", "pseudogene", "non_target", "chimera")
+
+
 def test_the_vectors_have_the_frozen_columns(call, model_bundle, reads):
     result = call("embed", reads, "-m", model_bundle)
     header, *rows = (line.split("\t") for line in result.out.splitlines())
@@ -153,7 +158,7 @@ def test_every_command_explains_itself_with_an_example(words, flag, call):
 
 def test_the_help_of_classify_names_columns_and_statuses(call):
     text = call("classify", "-h").out
-    for name in ("query_id", "novel_rank", "<rank>_confidence", "flags", *STATUSES):
+    for name in ("query_id", "novel_rank", "<rank>_confidence", "flags", *STATUSES, *FLAGGED):
         assert name in text
 
 
@@ -204,6 +209,7 @@ def test_the_api_is_imported_on_first_use():
     (["classify", "{reads}", "-i", "{index}", "--batch-size", "0"], "'--batch-size'"),
     (["classify", "{reads}", "-i", "{index}", "--min-confidence", "1.1"], "'--min-confidence'"),
     (["classify", "{reads}", "-i", "{index}", "-k", "0"], "Invalid value for '-k'"),
+    (["classify", "{reads}", "-i", "{index}", "--genetic-code", "7"], "is not one of auto, none"),
     (["classify", "{reads}", "-i", "{index}", "--device", "tpu"], "'tpu' is not one of auto, cpu"),
     (["classify", "{reads}", "-i", "{index}", "--encoding", "klingon"], "unknown encoding"),
     (["classify", "{reads}", "-i", "{index}", "--encoding", "hex"], "not a text encoding"),

@@ -37,19 +37,44 @@ def percent_identity(query: str, reference: str) -> float:
     >>> percent_identity("ACGTACGTAA", "TTACGTACGTAATT")
     100.0
     """
+    columns, _, _ = _align(*sorted((query, reference), key=len))
+    length = sum(n for n, _ in columns)
+    matches = sum(n for n, operation in columns if operation == "=")
+    return 100 * matches / length if length else 0.0
+
+
+def overlap(query: str, reference: str) -> tuple[str, str]:
+    """Return both rows of that alignment, of the overlap alone; ``-`` stands for a gap.
+
+    >>> overlap("ACGTACGTAA", "TTACGTAGTAATT")
+    ('ACGTACGTAA', 'ACGTA-GTAA')
+    """
+    shorter, longer = sorted((query, reference), key=len)
+    columns, i, j = _align(shorter, longer)
+    rows: tuple[list[str], list[str]] = ([], [])
+    for n, operation in columns:
+        rows[0].append("-" * n if operation == "D" else shorter[i : i + n])
+        rows[1].append("-" * n if operation == "I" else longer[j : j + n])
+        i += n * (operation != "D")
+        j += n * (operation != "I")
+    one, other = map("".join, rows)
+    return (one, other) if shorter is query else (other, one)
+
+
+def _align(shorter: str, longer: str) -> tuple[list[tuple[int, str]], int, int]:
+    """Return the columns of the overlap, as runs, and where it begins in either sequence."""
     import edlib
 
-    shorter, longer = sorted((query, reference), key=len)
     if not shorter:
-        return 0.0
+        return [], 0, 0
     found = edlib.align(
         shorter, longer, mode="HW", task="path", additionalEqualities=_EQUALITIES
     )
     columns = [(int(n), operation) for n, operation in _OPERATION.findall(found["cigar"])]
+    begin = {"I": 0, "D": found["locations"][0][0]}
     while columns and columns[0][1] in "ID":
-        columns.pop(0)
+        n, operation = columns.pop(0)
+        begin[operation] += n
     while columns and columns[-1][1] in "ID":
         columns.pop()
-    length = sum(n for n, _ in columns)
-    matches = sum(n for n, operation in columns if operation == "=")
-    return 100 * matches / length if length else 0.0
+    return columns, begin["I"], begin["D"]

@@ -8,15 +8,18 @@ from itertools import islice
 
 import numpy as np
 
+from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.decision import decide
 from barcodeembed.classify.evidence import Neighbours, weigh
 from barcodeembed.classify.identity import identities
+from barcodeembed.classify.quality import Quality, code_for
 from barcodeembed.classify.vote import NEIGHBOURS
 from barcodeembed.embedding import NO_VECTOR, VectorMaker, normalise
 from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.search import nearest
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
+from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.records import SequenceRecord
 
@@ -66,13 +69,16 @@ class Classifier:
     ``neighbours`` vote, with the index's own ``temperature`` unless another is given. The index
     says too what their percent identity counts beside their similarity. A rank is named whose
     confidence reaches ``min_confidence``, or, with ``max_error``, what the index says to be enough
-    for so small a share of wrong names. Raises IndexMismatch where the embedder is another one.
+    for so small a share of wrong names. ``genetic_code`` is as in `Quality`; with
+    ``check_chimeras`` the halves of each query are looked up too. Raises IndexMismatch where the
+    embedder is another one.
     """
 
     def __init__(
         self, index: ReferenceIndex, embedder: VectorMaker, *, neighbours: int = NEIGHBOURS,
         temperature: float | None = None, min_confidence: float = MIN_CONFIDENCE,
-        max_error: float | None = None,
+        max_error: float | None = None, genetic_code: int | str | None = GENETIC_CODE,
+        check_chimeras: bool = False,
     ) -> None:  # fmt: skip
         if embedder.fingerprint != index.embedder_fingerprint:
             raise IndexMismatch(
@@ -91,6 +97,10 @@ class Classifier:
         )  # fmt: skip
         self.members = index.members
         self._first_records = index.first_records
+        self.quality = Quality(
+            code_for(genetic_code, index.sequences), getattr(embedder, "anchor", None)
+        )
+        self.check_chimeras = check_chimeras
 
     def classify(
         self, records: Iterable[SequenceRecord], *, batch_size: int = 2_048
@@ -121,6 +131,15 @@ class Classifier:
         aligned = rows if self.identity_weight else rows[:, :1]
         return identities([query.bases for query in queries], self.index.sequences, aligned)
 
+    def _chimeras(self, queries: list[_Query], similarities: np.ndarray) -> np.ndarray:
+        """Tell which queries are likely chimeras, bool (Q,); none where that is not asked."""
+        if not self.check_chimeras:
+            return np.zeros(len(queries), bool)
+        return find_chimeras(
+            [query.bases for query in queries], similarities, self.index.vectors, self.members,
+            self.index.taxa, self.vectors, min_bases=self.index.settings["min_bases"],
+        )  # fmt: skip
+
     def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
         settings = self.index.settings
         results: list[Assignment | None] = []
@@ -146,6 +165,7 @@ class Classifier:
         finite = np.isfinite(vectors).all(1)
         vectors[~finite] = 0.0
         similarities, rows = nearest(self.index.vectors, vectors, self.neighbours)
+        chimeras = self._chimeras(queries, similarities[:, 0])
         neighbours = Neighbours.ranked(
             similarities, rows, self._identities(queries, rows), self.identity_weight
         )
@@ -160,14 +180,18 @@ class Classifier:
         )
         for i, query in enumerate(queries):
             if finite[i]:
-                yield self._assignment(query, neighbours, winners[i], known[i], decisions, i)
+                yield self._assignment(
+                    query, neighbours, winners[i], known[i], decisions, i,
+                    chimera=bool(chimeras[i]),
+                )  # fmt: skip
             else:
                 flags = (*query.barcode.flags, NO_VECTOR)
                 yield _unclassifiable(query.record, query.bases, flags)
 
     def _assignment(
-        self, query: _Query, neighbours: Neighbours, winners, known, decisions, i: int
-    ) -> Assignment:
+        self, query: _Query, neighbours: Neighbours, winners, known, decisions, i: int, *,
+        chimera: bool,
+    ) -> Assignment:  # fmt: skip
         taxa = self.index.taxa
         guesses = [
             (taxa.names[r][code], float(decisions.confidence[i, r])) if code >= 0 else (None, None)
@@ -181,13 +205,19 @@ class Classifier:
             zip(neighbours.rows[i].tolist(), neighbours.similarities[i].tolist(), strict=True)
         )
         percents = neighbours.identities
+        identity = None if percents is None else float(percents[i, 0])
         placed, novel = int(decisions.placed[i]), int(decisions.novel[i])
         best, similarity = hits[0]
+        sequences = self.index.sequences
+        raised = self.quality.judge(
+            query.bases, names, sequences[best] if sequences is not None else None, identity,
+            chimera=chimera,
+        )  # fmt: skip
         return Assignment(
             query_id=query.record.id,
             status=str(decisions.status[i]),
             length=len(query.bases),
-            flags=query.barcode.flags,
+            flags=(*query.barcode.flags, *raised),
             strand=query.strand,
             novel_rank=taxa.ranks[novel] if novel >= 0 else None,
             rank=taxa.ranks[placed] if placed >= 0 else None,
@@ -197,7 +227,7 @@ class Classifier:
             confidences=tuple(confidence for _, confidence in guesses),
             nearest_id=self.reference_id(best),
             similarity=similarity,
-            identity=None if percents is None else float(percents[i, 0]),
+            identity=identity,
             hits=hits,
             known=tuple(known.tolist()),
         )

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 _PLURALS = {"species": "species", "genus": "genera", "order": "orders"}
 
 
+def _genetic_code(text: str) -> str:
+    from barcodeembed.classify.genetic_codes import parse_code
+
+    try:
+        parse_code(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
 def classify(
     reads: Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")],
     index: Annotated[Path | None, typer.Option(
@@ -47,6 +57,14 @@ def classify(
     json: Annotated[Path | None, typer.Option(
         "--json", metavar="FILE",
         help="Write what the run was as JSON: versions, thresholds, counts, times.")] = None,
+    genetic_code: Annotated[str, typer.Option(
+        "--genetic-code", metavar="N", callback=_genetic_code,
+        help="NCBI's table that codons are read by; auto: by the taxon named; none: not read. "
+             "For the flags alone.")] = "5",
+    check_chimeras: Annotated[bool, typer.Option(
+        "--check-chimeras",
+        help="Look up both halves of each query too, and flag those of two families; takes about "
+             "twice the time.")] = False,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 2_048,
@@ -72,12 +90,15 @@ def classify(
       nearest_id, similarity (cosine), identity (percent), strand, length, flags.
     Status: assigned (named at the lowest rank), ambiguous (the evidence does not decide between
       taxa), novel (new to the reference at novel_rank), unclassifiable (the reason is in flags).
+    Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely),
+      non_target (nothing like the marker).
     Missing is NA.
     """
     options.refuse_overwriting([output, hits, json], [reads, index])
     from json import dumps
     from time import perf_counter
 
+    from barcodeembed.classify.genetic_codes import parse_code
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.rows import HIT_COLUMNS, columns, hit_rows, row
     from barcodeembed.classify.run import Tally, describe_run
@@ -99,6 +120,7 @@ def classify(
     classifier = Classifier(
         opened, embedder, neighbours=top_k, temperature=temperature,
         min_confidence=min_confidence, max_error=max_error,
+        genetic_code=parse_code(genetic_code), check_chimeras=check_chimeras,
     )
     if index is None:
         console.say(_coverage(opened.taxa))

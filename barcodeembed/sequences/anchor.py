@@ -74,6 +74,16 @@ class Anchor:
         ]
         return np.concatenate(found) if found else np.zeros(0, np.int64)
 
+    def support(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:
+        """Return the votes for each barcode's place over the square root of its 5-mers, (B,).
+
+        Votes for a place of the marker grow with the length of a barcode, those of chance with
+        its square root.
+        """
+        first_BKV, weights_BKV = self._votes(codes_BL)
+        votes = self._tally(first_BKV, weights_BKV, lengths_B)[0]
+        return np.maximum(votes.max(1), 0) / np.sqrt(np.maximum(lengths_B - _K + 1, 1))
+
     def _votes(self, codes_BL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where each 5-mer's votes put the first base, and their weights, (B, K, V)."""
         kmers_BK = overlapping_kmers(codes_BL, _K)
@@ -84,6 +94,16 @@ class Anchor:
         self, first_BKV: np.ndarray, weights_BKV: np.ndarray, lengths_B: np.ndarray
     ) -> np.ndarray:
         """Return the place with the most votes of each barcode, (B,)."""
+        votes, place = self._tally(first_BKV, weights_BKV, lengths_B)
+        return np.where(votes.max(1) > 0, place[votes.argmax(1)], 0)
+
+    def _tally(
+        self, first_BKV: np.ndarray, weights_BKV: np.ndarray, lengths_B: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the votes of each barcode for each place, (B, P), and the places, (P,).
+
+        Those for places that leave too little of it within the marker are -1.
+        """
         B, K, _ = first_BKV.shape
         # Bin s of a barcode holds the votes for a first base at place s - K.
         bins = K + self.length + 1
@@ -94,8 +114,7 @@ class Anchor:
         place = np.arange(bins) - K
         within = np.minimum(lengths_B, self.length) // 2
         lowest_B1, highest_B1 = (within - lengths_B)[:, None], (self.length - within)[:, None]
-        votes = np.where((place >= lowest_B1) & (place <= highest_B1), votes, -1.0)
-        return np.where(votes.max(1) > 0, place[votes.argmax(1)], 0)
+        return np.where((place >= lowest_B1) & (place <= highest_B1), votes, -1.0), place
 
     def align(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> Places:
         """Return the place of every base, insertions and deletions followed.

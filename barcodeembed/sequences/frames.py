@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from barcodeembed.tokenizer import overlapping_kmers
+from barcodeembed.tokenizer import encode_bases, overlapping_kmers
 
 #: The invertebrate mitochondrial code, NCBI's table 5; COI of most animals reads by it.
 GENETIC_CODE = 5
@@ -20,6 +20,19 @@ def reading_frames(codes_BL: np.ndarray, genetic_code: int = GENETIC_CODE) -> np
     stops = _stops(genetic_code)[overlapping_kmers(codes_BL, 3)]
     counts = np.stack([stops[:, frame::3].sum(1) for frame in range(3)], axis=1)
     return counts.argmin(1)
+
+
+def stops_by_frame(bases: str, genetic_code: int = GENETIC_CODE) -> list[int]:
+    """Return the stop codons in each of the three frames; one that ends its frame is none.
+
+    A codon with an ambiguous base is no stop.
+
+    >>> stops_by_frame("TAGTAACTAG")
+    [2, 0, 0]
+    """
+    kmers = overlapping_kmers(encode_bases(bases)[None], 3)[0]
+    stops = _stops(genetic_code)[kmers]
+    return [int(stops[frame::3][:-1].sum()) for frame in range(3)]
 
 
 @lru_cache

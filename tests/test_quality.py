@@ -1,0 +1,286 @@
+"""Flags of a query as a piece of the marker, raised after it was named."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY, SIMULATED, rows_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barcodeembed.classify.chimeras import find_chimeras
+from barcodeembed.classify.genetic_codes import code_of, parse_code
+from barcodeembed.classify.identity import overlap, percent_identity
+from barcodeembed.classify.quality import (
+    FLAGS,
+    Quality,
+    code_for,
+    count_nonsense,
+    count_shifts,
+    mend,
+)
+from barcodeembed.classify.vote import Members
+from barcodeembed.sequences.anchor import learn_anchor
+from barcodeembed.sequences.frames import stops_by_frame
+from barcodeembed.sequences.reading import read_records
+from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.tokenizer import encode_bases
+
+CODING = Quality(5, None)
+NAMES = ("Animalia", "Arthropoda", "Insecta")
+
+BARCODES = [
+    record.sequence for record in read_records(SIMULATED / "reference.fasta")
+    if len(record.sequence) == 658 and "N" not in record.sequence
+]  # fmt: skip
+
+barcodes = st.sampled_from(BARCODES)
+places = st.integers(30, 620)
+
+
+def judge(bases: str, reference: str, quality: Quality = CODING) -> tuple[str, ...]:
+    return quality.judge(bases, NAMES, reference, percent_identity(bases, reference))
+
+
+def fewest(bases: str) -> int:
+    return min(stops_by_frame(bases))
+
+
+def leave_out(bases: str, at: int, count: int = 1) -> str:
+    return bases[:at] + bases[at + count :]
+
+
+def put_stop(bases: str, at: int) -> str:
+    """Put a stop codon in the simulated frame, which begins at the second base."""
+    at = 1 + (at - 1) // 3 * 3
+    return bases[:at] + "TAA" + bases[at + 3 :]
+
+
+# Alignments.
+
+
+@given(barcodes, st.lists(st.tuples(places, st.integers(-3, 3)), max_size=5))
+def test_the_rows_of_an_overlap_are_both_sequences(bases, damage):
+    other = bases
+    for at, count in damage:
+        other = leave_out(other, at, -count) if count < 0 else other[:at] + "A" * count + other[at:]
+    for query, reference in ((bases, other), (other, bases), (other[100:400], bases)):
+        row, reference_row = overlap(query, reference)
+        assert row.replace("-", "") in query
+        assert reference_row.replace("-", "") in reference
+        pairs = list(zip(row, reference_row, strict=True))
+        assert ("-", "-") not in pairs
+        same = sum(one == two for one, two in pairs)
+        assert percent_identity(query, reference) == pytest.approx(100 * same / len(pairs))
+
+
+# Stops, shifts and what they make likely.
+
+
+@pytest.mark.parametrize("bases", BARCODES[::10])
+def test_a_sound_barcode_has_no_flag(bases):
+    for part in (bases, bases[100:400], bases[7:]):
+        assert judge(part, bases) == ()
+    assert CODING.judge(bases, NAMES) == ()
+
+
+@given(barcodes, st.integers(1, 640))
+def test_a_stop_within_is_told_with_and_without_a_reference(bases, at):
+    broken = put_stop(bases, at)
+    assert judge(broken, bases) == ("stop_codon",)
+    assert CODING.judge(broken, NAMES) == ("stop_codon",)
+
+
+def test_the_stop_that_ends_a_gene_and_a_codon_of_doubt_are_no_stops():
+    bases = BARCODES[0][1:]
+    assert len(bases) % 3 == 0
+    assert fewest(bases[:-3] + "TAA") == 0
+    assert fewest(bases[:300] + "TAR" + bases[303:]) == 0
+    assert fewest(bases[:300] + "TAG" + bases[303:]) == 1
+
+
+@given(barcodes, places, st.sampled_from([1, 2, 4, 5]))
+def test_bases_left_out_shift_the_frame_unless_they_are_codons(bases, at, count):
+    assert "frameshift" in judge(leave_out(bases, at, count), bases)
+    assert "frameshift" in judge(bases[:at] + "ACGTA"[:count] + bases[at:], bases)
+    assert "frameshift" not in judge(leave_out(bases, at, 3), bases)
+
+
+@given(barcodes, st.integers(30, 400))
+def test_shifts_that_mend_each_other_nearby_are_none(bases, at):
+    query = leave_out(bases, at)
+    row, reference_row = overlap(query[: at + 8] + "G" + query[at + 8 :], bases)
+    assert count_shifts(row, reference_row) == 0
+    row, reference_row = overlap(query[: at + 120] + "G" + query[at + 120 :], bases)
+    assert count_shifts(row, reference_row) == 2
+
+
+@given(barcodes, st.integers(1, 17))
+def test_gaps_at_an_end_are_not_believed(bases, at):
+    assert "frameshift" not in judge(leave_out(bases, at), bases)
+    assert "frameshift" not in judge(leave_out(bases, 657 - at), bases)
+
+
+def test_a_damaged_reference_is_not_held_against_a_query():
+    bases = BARCODES[0]
+    damaged = leave_out(bases, 300)
+    assert fewest(damaged)
+    assert judge(bases, damaged) == ()
+    assert "frameshift" in judge(damaged, bases)
+
+
+@given(barcodes, st.integers(100, 300), st.integers(400, 600))
+def test_a_shift_alone_is_no_pseudogene_but_a_shift_and_a_stop_are(bases, shift, at):
+    shifted = leave_out(bases, shift)
+    row, reference_row = overlap(shifted, bases)
+    assert "pseudogene" not in judge(shifted, bases)
+    assert count_nonsense(row, reference_row) == 0
+    assert len(mend(row, reference_row)) == len(bases)
+    assert set(judge(leave_out(put_stop(bases, at), shift), bases)) == {
+        "stop_codon", "frameshift", "pseudogene",
+    }  # fmt: skip
+    assert judge(put_stop(put_stop(bases, at), shift), bases) == ("stop_codon", "pseudogene")
+
+
+def test_an_alignment_that_cannot_be_believed_says_nothing():
+    query, reference = leave_out(BARCODES[0], 300), BARCODES[0]
+    assert "frameshift" not in CODING.judge(query, NAMES, reference, 74.9)
+    assert "frameshift" in CODING.judge(query, NAMES, reference, 75.0)
+
+
+# Genetic codes.
+
+
+@pytest.mark.parametrize("lineage, code", [
+    (("Animalia", "Arthropoda", "Insecta"), 5), (("Animalia", "Chordata", "Aves"), 2),
+    (("Animalia", "Chordata", "Ascidiacea"), 13), ((None, None, None), 5),
+    (("Fungi", "Ascomycota", "Saccharomycetes"), 3), (("Fungi", None, None), 4),
+    (("Plantae", "Unheard", None), 1), (("Animalia", "Platyhelminthes", None), 9),
+])  # fmt: skip
+def test_the_code_is_that_of_the_lowest_taxon_that_has_one(lineage, code):
+    assert code_of(lineage) == code
+
+
+def test_auto_reads_by_the_taxon_named():
+    bases = BARCODES[0][:301] + "AGA" + BARCODES[0][304:]
+    assert CODING.judge(bases, NAMES) == ()
+    auto = Quality("auto", None)
+    assert auto.judge(bases, NAMES) == ()
+    assert auto.judge(bases, ("Animalia", "Chordata", "Aves")) == ("stop_codon",)
+    assert Quality(2, None).judge(bases, NAMES) == ("stop_codon",)
+
+
+def test_codes_are_those_of_ncbi():
+    assert [parse_code(text) for text in ("auto", "none", "5")] == ["auto", None, 5]
+    for text in ("7", "", "-5", "five"):
+        with pytest.raises(ValueError, match="is not one of auto, none, 1, 2"):
+            parse_code(text)
+
+
+def test_a_marker_that_does_not_code_is_not_read_as_codons():
+    rng = random.Random(0)
+    spacers = ["".join(rng.choices("ACGT", k=500)) for _ in range(50)]
+    assert code_for(5, spacers) is None
+    assert code_for("auto", BARCODES) == "auto"
+    assert code_for(5, None) == 5  # prototypes: nothing to look at
+    assert Quality(None, None).judge(put_stop(BARCODES[0], 300), NAMES) == ()
+
+
+# What is not the marker.
+
+
+@pytest.fixture(scope="module")
+def anchor():
+    lengths = np.array([len(bases) for bases in BARCODES])
+    return learn_anchor(encode_bases("".join(BARCODES)), lengths.cumsum() - lengths, lengths)
+
+
+@pytest.mark.parametrize("length", [100, 200, 658])
+def test_what_has_no_place_in_the_marker_is_told_from_what_has(anchor, length):
+    rng = random.Random(1)
+    for bases in BARCODES[::40]:
+        piece = bases[300 : 300 + length] if length < 658 else bases
+        quality = Quality(5, anchor)
+        assert quality.judge(piece, NAMES) == ()
+        other = "".join(rng.sample(piece, len(piece)))
+        assert quality.judge(other, NAMES) == ("non_target",)
+        # A near reference speaks for any read, a far one against it only beside the place.
+        assert "non_target" not in quality.judge(other, NAMES, other, 100.0)
+        assert quality.judge(piece, NAMES, bases, 60.0) == ()
+
+
+def test_without_places_the_nearest_reference_tells(anchor):
+    bases = BARCODES[0]
+    other = "".join(random.Random(2).sample(bases, len(bases)))
+    assert judge(other, bases) == ("non_target",)
+    assert "non_target" not in CODING.judge(other, NAMES)  # neither places nor a reference
+
+
+# Chimeras.
+
+NORTH, EAST, BETWEEN = np.eye(2, dtype=np.float32)[0], np.eye(2, dtype=np.float32)[1], 0.7071
+
+
+def chimeric(halves: dict[str, np.ndarray], families: tuple[str | None, ...], whole=0.8) -> bool:
+    """Judge the query AAA...CCC, whose halves have these vectors, among two references."""
+    taxa = Taxa.of([(None,) * 4 + (family,) + (None,) * 3 for family in families])
+    members = Members.of(np.array([0, 1]), np.array([taxa.lineages.index(
+        (None,) * 4 + (family,) + (None,) * 3) for family in families]), 2)  # fmt: skip
+
+    def embed(sequences):
+        return np.stack([halves[bases[0]] for bases in sequences]).astype(np.float32)
+
+    found = find_chimeras(
+        ["A" * 200 + "C" * 200, "A" * 199], np.array([whole, whole]), np.stack([NORTH, EAST]),
+        members, taxa, embed, min_bases=100,
+    )  # fmt: skip
+    assert not found[1]  # its halves are too short to be looked up
+    return bool(found[0])
+
+
+def test_halves_of_two_families_that_fit_better_than_the_whole_are_a_chimera():
+    assert chimeric({"A": NORTH, "C": EAST}, ("Apidae", "Formicidae"))
+    assert not chimeric({"A": NORTH, "C": NORTH}, ("Apidae", "Formicidae"))
+    assert not chimeric({"A": NORTH, "C": EAST}, ("Apidae", "Apidae"))
+    assert not chimeric({"A": NORTH, "C": EAST}, ("Apidae", None))
+    assert not chimeric({"A": NORTH, "C": EAST}, (None, None))
+    blurred = np.array([BETWEEN, BETWEEN + 1e-3])
+    assert not chimeric({"A": NORTH, "C": blurred}, ("Apidae", "Formicidae"))
+    assert chimeric({"A": NORTH, "C": blurred}, ("Apidae", "Formicidae"), whole=0.6)
+    assert not chimeric({"A": NORTH, "C": np.array([np.nan, 0])}, ("Apidae", "Formicidae"))
+
+
+# The command.
+
+
+def test_flags_are_raised_in_their_rows_and_change_no_name(call, index_bundle, tmp_path):
+    bases = BARCODES[0]
+    reads = {
+        "sound": bases, "stopped": put_stop(bases, 300), "shifted": leave_out(bases, 300),
+        "other": "".join(random.Random(3).choices("ACGT", k=600)), "tiny": "ACGT",
+        "joined": BARCODES[0][:329] + BARCODES[-1][329:],
+    }  # fmt: skip
+    path = tmp_path / "reads.fa"
+    path.write_text("".join(f">{name}\n{bases}\n" for name, bases in reads.items()))
+    words = ("classify", path, "-i", index_bundle, "-q")
+    rows = rows_of(call(*words).out)
+    flags = {row["query_id"]: row["flags"] for row in rows}
+    assert flags["sound"] == "NA"
+    assert flags["stopped"] == "stop_codon"
+    assert "frameshift" in flags["shifted"].split(";")
+    assert (flags["other"], flags["tiny"]) == ("non_target", "short")
+    for more in (["--genetic-code", "none"], ["--genetic-code", "auto"], ["--check-chimeras"],
+                 ["--check-chimeras", "--batch-size", 1]):  # fmt: skip
+        others = rows_of(call(*words, *more).out)
+        assert [{**row, "flags": ""} for row in others] == [{**row, "flags": ""} for row in rows]
+        unread = more[-1] == "none"
+        assert (others[1]["flags"], others[3]["flags"]) == (
+            "NA" if unread else "stop_codon", "non_target",
+        )  # fmt: skip
+
+
+def test_every_flag_is_documented():
+    text = (REPOSITORY / "docs" / "formats.md").read_text()
+    assert all(f"| `{flag}` |" in text for flag in FLAGS)
