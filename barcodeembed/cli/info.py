@@ -46,6 +46,10 @@ def _show(described: dict[str, Any]) -> None:
         if isinstance(value, dict):
             print(name)
             for key, inner in value.items():
-                print(f"  {key:<22}{inner}")
+                print(f"  {key:<22}{_text(inner)}")
         else:
-            print(f"{name:<24}{value}")
+            print(f"{name:<24}{_text(value)}")
+
+
+def _text(value: Any) -> str:
+    return "NA" if value is None else str(value)
