@@ -27,13 +27,14 @@ mkdir -p "$out"
     barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/coi.bix" \
         --prototypes species --without-model --coverage "$(cat "$here/coverage.txt")"
 
+against=none
 evaluate() { # index, model, folder of queries, name of the result, further options
     index=$1 model=$2 queries=$3 result=$4
     shift 4
     barcodeembed evaluate "$out/$index" -m "$out/$model" --queries "$queries/val_seen.tsv.gz" \
         --queries "$queries/val_unseen_species.tsv.gz" \
         --queries "$queries/val_unseen_genus.tsv.gz" \
-        --against none --json "$out/$result.json" -o "$out/$result.md" "$@"
+        --against "$against" --json "$out/$result.json" -o "$out/$result.md" "$@"
 }
 [ -d "$out/damaged" ] || python "$here/damage.py" "$data"/val_*.tsv.gz --to "$out/damaged"
 for index in reference coi; do
@@ -53,3 +54,9 @@ done
     barcodeembed index build "$data/reference.tsv.gz" -m "$out/label-free" \
         -o "$out/label-free.bix" --precision bf16
 evaluate label-free.bix label-free "$data" label-free-whole
+
+# Beside what others do, where they are installed; blastn takes a second or more for each query.
+if command -v vsearch > /dev/null && command -v blastn > /dev/null; then
+    against=vsearch,blastn
+    evaluate reference.bix coi.model "$data" reference-peers --sample 150
+fi
