@@ -18,7 +18,7 @@ SAMPLE = 2_000
 
 #: Of a small reference so great a part, but no fewer than so many, is enough.
 _SHARE = 0.25
-_FEWEST = 200
+_FEWEST = 100
 
 #: A similarity below all that occur: that of what is hidden.
 HIDDEN = -2.0
