@@ -42,9 +42,9 @@ FLAGS = {
         --quiet --taxon --threads --verbose -m -o -q -t -v""",
     "index audit": """index --debug --no-verify --output --quiet --threads --top-k --verbose
         -k -o -q -t -v""",
-    "classify": f"""reads {SHARED} --batch-size --check-chimeras --genetic-code --hits --index
-        --json --max-error --min-confidence --model --no-verify --output --temperature --top-k
-        -i -k -m -o""",
+    "classify": f"""reads {SHARED} --batch-size --check-chimeras --cluster-novel --genetic-code
+        --hits --index --json --max-error --min-confidence --model --no-verify --output
+        --temperature --top-k -i -k -m -o""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --min-confidence --model --no-verify --offsets --output --protocol --queries
         --sample --seed --taxonomy --temperature --top-k --whiten -k -m -o""",

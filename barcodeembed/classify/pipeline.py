@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
@@ -34,7 +34,8 @@ class Assignment:
     ``names`` and ``confidences`` follow the ranks of the reference (None where unknown);
     ``rank`` and ``taxon`` say where the query is placed, ``novel_rank`` where it is new.
     ``known`` are the probabilities that the query's taxon at each rank is in the reference.
-    ``hits`` are (reference row, similarity), in the order in which they count.
+    ``hits`` are (reference row, similarity), in the order in which they count. ``bases`` and
+    ``vector``, float32 (D,), are what was searched with, on the reference's strand.
     """
 
     query_id: str
@@ -53,6 +54,8 @@ class Assignment:
     identity: float | None = None
     hits: tuple[tuple[int, float], ...] = ()
     known: tuple[float, ...] = ()
+    bases: str | None = field(default=None, compare=False, repr=False)
+    vector: np.ndarray | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,7 @@ class Classifier:
             if finite[i]:
                 yield self._assignment(
                     query, neighbours, winners[i], known[i], decisions, i,
-                    chimera=bool(chimeras[i]),
+                    chimera=bool(chimeras[i]), vector=vectors[i],
                 )  # fmt: skip
             else:
                 flags = (*query.barcode.flags, NO_VECTOR)
@@ -190,7 +193,7 @@ class Classifier:
 
     def _assignment(
         self, query: _Query, neighbours: Neighbours, winners, known, decisions, i: int, *,
-        chimera: bool,
+        chimera: bool, vector: np.ndarray,
     ) -> Assignment:  # fmt: skip
         taxa = self.index.taxa
         guesses = [
@@ -230,6 +233,8 @@ class Classifier:
             identity=identity,
             hits=hits,
             known=tuple(known.tolist()),
+            bases=query.bases,
+            vector=vector,
         )
 
 

@@ -8,6 +8,9 @@ from barcodeembed.classify.pipeline import Assignment, Classifier
 
 NA = "NA"
 
+#: The last column where novel queries are put into units.
+NOVEL_UNIT = "novel_unit"
+
 
 def columns(ranks: Sequence[str]) -> list[str]:
     """Return the header of the table for a reference of these ranks.

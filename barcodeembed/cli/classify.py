@@ -65,6 +65,10 @@ def classify(
         "--check-chimeras",
         help="Look up both halves of each query too, and flag those of two families; takes about "
              "twice the time.")] = False,
+    cluster_novel: Annotated[bool, typer.Option(
+        "--cluster-novel",
+        help="Put novel queries into units, in a last column novel_unit; no row is written before "
+             "all queries are read.")] = False,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 2_048,
@@ -87,7 +91,8 @@ def classify(
     \b
     Columns: query_id, status, novel_rank, rank, taxon, confidence,
       one per rank of the reference, <rank>_confidence for each,
-      nearest_id, similarity (cosine), identity (percent), strand, length, flags.
+      nearest_id, similarity (cosine), identity (percent), strand, length, flags,
+      and with --cluster-novel novel_unit (novel_0001, ...).
     Status: assigned (named at the lowest rank), ambiguous (the evidence does not decide between
       taxa), novel (new to the reference at novel_rank), unclassifiable (the reason is in flags).
     Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely),
@@ -99,8 +104,9 @@ def classify(
     from time import perf_counter
 
     from barcodeembed.classify.genetic_codes import parse_code
+    from barcodeembed.classify.novel_units import NovelUnits
     from barcodeembed.classify.pipeline import Classifier
-    from barcodeembed.classify.rows import HIT_COLUMNS, columns, hit_rows, row
+    from barcodeembed.classify.rows import HIT_COLUMNS, NA, NOVEL_UNIT, columns, hit_rows, row
     from barcodeembed.classify.run import Tally, describe_run
     from barcodeembed.embedding import load_embedder
     from barcodeembed.files import open_output
@@ -127,21 +133,28 @@ def classify(
     ranks = opened.taxa.ranks
     counts: Counter[str] = Counter()
     tally, ready = Tally(), perf_counter()
+    units, held = NovelUnits(), []
     with ExitStack() as stack:
         table = stack.enter_context(open_output(output))
         hit_table = stack.enter_context(open_output(hits)) if hits else None
         told = stack.enter_context(console.progress("classifying", output=output))
-        print(*columns(ranks), sep="\t", file=table)
+        print(*columns(ranks), *[NOVEL_UNIT] * cluster_novel, sep="\t", file=table)
         if hit_table:
             print(*HIT_COLUMNS, sep="\t", file=hit_table)
         records = watch(read_records(reads, encoding=encoding), counts)
         for assignment in classifier.classify(records, batch_size=batch_size):
-            print(*row(assignment, ranks), sep="\t", file=table)
+            if cluster_novel:
+                units.add(assignment)
+                held.append(row(assignment, ranks))
+            else:
+                print(*row(assignment, ranks), sep="\t", file=table)
             if hit_table:
                 for cells in hit_rows(assignment, classifier):
                     print(*cells, sep="\t", file=hit_table)
             tally.add(assignment)
             told(tally.statuses.total())
+        for cells, unit in zip(held, units.names(opened), strict=True):
+            print(*cells, unit or NA, sep="\t", file=table)
     warn_of_input(counts, reads)
     if counts["records"]:
         console.say(f"{counts['records']:,} records: {listed(tally.statuses)}")

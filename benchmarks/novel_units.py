@@ -1,0 +1,91 @@
+"""How well `classify --cluster-novel` puts queries of unknown species into units.
+
+    python benchmarks/novel_units.py QUERIES... -i INDEX [-m MODEL]
+
+Prints a Markdown table: for each table of queries, with a column `species`, the number of units
+and the adjusted mutual information of units and species, beside those of `vsearch --cluster_fast
+--id 0.97` on the same queries; of those judged novel, and of all. Needs scikit-learn and vsearch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from barcodeembed.classify.novel_units import Likeness, find_units, learn_likeness
+from barcodeembed.classify.pipeline import Assignment, Classifier
+from barcodeembed.embedding import load_embedder
+from barcodeembed.evaluation.clusters import adjusted_mutual_information, check_scikit_learn
+from barcodeembed.index.bundle import open_index
+from barcodeembed.index.model import model_of
+from barcodeembed.sequences.reading import read_records
+
+
+def vsearch_units(bases: Sequence[str]) -> np.ndarray:
+    """Cluster sequences by VSEARCH at 97 %; int (len(bases),)."""
+    units = np.zeros(len(bases), int)
+    with tempfile.TemporaryDirectory() as folder:
+        fasta, table = Path(folder, "queries.fasta"), Path(folder, "clusters.uc")
+        fasta.write_text("".join(f">{i}\n{one}\n" for i, one in enumerate(bases)))
+        subprocess.run(
+            ["vsearch", "--cluster_fast", fasta, "--id", "0.97", "--uc", table, "--quiet"],
+            check=True,
+        )
+        for line in table.read_text().splitlines():
+            kind, cluster, *_, query, _ = line.split("\t")
+            if kind in "SH":
+                units[int(query)] = int(cluster)
+    return units
+
+
+def tell(name: str, found: list[Assignment], truth: list[str], likeness: Likeness) -> None:
+    """Print the row of some queries."""
+    bases = [assignment.bases for assignment in found]
+    began = time.perf_counter()
+    units = find_units(bases, np.stack([assignment.vector for assignment in found]), likeness)
+    seconds = time.perf_counter() - began
+    theirs = vsearch_units(bases)
+    species = np.unique(truth, return_inverse=True)[1]
+    cells = [len(found), len(set(truth))]
+    for labels in (units, theirs):
+        cells += [len(set(labels.tolist())), f"{adjusted_mutual_information(species, labels):.3f}"]
+    print(f"| {name} |", " | ".join(map(str, cells)), f"| {seconds:.1f} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("queries", nargs="+", type=Path)
+    parser.add_argument("-i", "--index", required=True, type=Path)
+    parser.add_argument("-m", "--model", type=Path)
+    asked = parser.parse_args()
+    check_scikit_learn()
+    index = open_index(asked.index)
+    embedder = load_embedder(
+        model_of(asked.index, index, asked.model), **index.settings["embedding"]
+    )
+    classifier = Classifier(index, embedder)
+    likeness = learn_likeness(index)
+    print(f"{likeness}\n")
+    print("| queries | number | species | units | AMI | VSEARCH: units | AMI | seconds |")
+    print("|", " | ".join(["---"] * 8), "|")
+    for path in asked.queries:
+        records = [record for record in read_records(path) if record.fields.get("species")]
+        pairs = [
+            (assignment, record.fields["species"])
+            for assignment, record in zip(classifier.classify(records), records, strict=True)
+            if assignment.vector is not None
+        ]
+        novel = [pair for pair in pairs if pair[0].status == "novel"]
+        for kind, chosen in (("judged novel", novel), ("all", pairs)):
+            found, truth = map(list, zip(*chosen, strict=True))
+            tell(f"{path.name.split('.')[0]}, {kind}", found, truth, likeness)
+
+
+if __name__ == "__main__":
+    main()
