@@ -161,6 +161,7 @@ def test_nothing_that_is_there_is_embedded_again(parts, tmp_path):
     assert merged.settings == whole.settings
 
 
+@pytest.mark.slow
 def test_a_subset_keeps_the_names_settled_among_all(built, call, tmp_path):
     old = open_index(built / "all.bix")
     chosen = np.array([bool(stated) for stated in old.sources.stated])
@@ -193,6 +194,7 @@ def test_countries_and_taxa_are_chosen_together(built, call, tmp_path):
     assert set(open_index(tmp_path / "some.bix").record_ids) == wanted
 
 
+@pytest.mark.slow
 def test_a_subset_of_whitened_vectors_keeps_their_whitening(index_bundle, call, tmp_path):
     old = open_index(index_bundle)
     order = old.taxa.names[old.taxa.ranks.index("order")][0]
@@ -224,6 +226,7 @@ def test_a_subset_of_prototypes_needs_no_model(model_bundle, call, tmp_path):
         assert (refused.code, "is an index of prototypes" in refused.err) == (1, True)
 
 
+@pytest.mark.slow
 def test_an_index_without_further_columns_opens_and_is_added_to(built, parts, call, tmp_path):
     """As those made before there were any."""
     old = open_index(built / "a.bix")
