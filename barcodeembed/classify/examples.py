@@ -31,7 +31,7 @@ CUSTOMARY_DIVERGENCE = {
 _NOT_HIDDEN = ("subfamily",)
 
 _BLOCK = 64
-_MUTANTS = 64
+_MUTANTS = 32
 _LONGEST_PIECE = 0.9
 
 #: Neighbours that are looked through before all of the reference is, where much is hidden.
