@@ -20,6 +20,7 @@ from barcodeembed.classify.calibration import (
 )
 from barcodeembed.classify.evidence import FEATURES, Neighbours, weigh
 from barcodeembed.classify.examples import Voting, look_up, piece
+from barcodeembed.classify.identity import Identities
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.sample import Sample, draw_sample
 from barcodeembed.classify.vote import Members, vote
@@ -115,7 +116,8 @@ def test_evidence_is_what_a_loop_over_neighbours_finds(seed):
     similarities = -np.sort(-rng.uniform(0.5, 1, (4, 5)), axis=1)
     percents = rng.uniform(70, 100, (4, 5))
     lengths = np.array([650, 900, 325, 100])
-    ranked = Neighbours.ranked(similarities, rows, percents, 2.0)
+    aligned = Identities(percents, np.full(percents.shape, 650))
+    ranked = Neighbours.ranked(similarities, rows, aligned, 2.0)
     winners, evidence = weigh(ranked, members, taxa.codes, 0.1, lengths, 650.0)
     for q in range(4):
         order = sorted(range(5), key=lambda k: (

@@ -59,9 +59,9 @@ COLUMNS = """query_id status novel_rank rank taxon confidence
     kingdom phylum class order family genus species
     kingdom_confidence phylum_confidence class_confidence order_confidence family_confidence
     genus_confidence species_confidence
-    nearest_id similarity identity strand length flags""".split()
+    nearest_id similarity identity strand length flags overlap""".split()
 
-HIT_COLUMNS = ["query_id", "hit", "reference_id", "similarity", "lineage"]
+HIT_COLUMNS = "query_id hit reference_id similarity lineage identity overlap".split()
 
 
 def commands() -> dict[str, object]:
@@ -158,7 +158,8 @@ def test_every_command_explains_itself_with_an_example(words, flag, call):
 
 def test_the_help_of_classify_names_columns_and_statuses(call):
     text = call("classify", "-h").out
-    for name in ("query_id", "novel_rank", "<rank>_confidence", "flags", *STATUSES, *FLAGGED):
+    names = "query_id", "novel_rank", "<rank>_confidence", "flags", "overlap"
+    for name in (*names, *STATUSES, *FLAGGED):
         assert name in text
 
 

@@ -262,7 +262,7 @@ def test_the_command_names_as_the_whole_index_does(call, small, index_bundle, tm
     rows = rows_of(result.out)
     assert [row["query_id"] for row in rows] == [row["query_id"] for row in whole]
     assert rows[0].keys() == whole[0].keys()
-    assert {row["identity"] for row in rows} == {"NA"}
+    assert {(row["identity"], row["overlap"]) for row in rows} == {("NA", "NA")}
     # Where random weights name wrongly they do so by chance; where they are right it is no chance.
     labels = rows_of((SIMULATED / "reads.tsv").read_text())
     truth = {row["record_id"]: row["species"] for row in labels}
@@ -274,6 +274,7 @@ def test_the_command_names_as_the_whole_index_does(call, small, index_bundle, tm
     assert {row["nearest_id"] for row in rows} <= ids | {"NA"}
     hits = rows_of((tmp_path / "hits.tsv").read_text())
     assert {row["reference_id"] for row in hits} <= ids
+    assert {(row["identity"], row["overlap"]) for row in hits} == {("NA", "NA")}
     deepest = {row["reference_id"]: row["lineage"].split(";")[-1] for row in hits}
     assert all(name.replace(" ", "_") == id.split(".")[0] for id, name in deepest.items())
 

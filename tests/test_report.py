@@ -22,7 +22,7 @@ from barcodeembed.taxonomy.ranks import RANKS
 USED = ("kingdom", "phylum", "class", "order", "family", "subfamily", "genus", "species")
 BEE = ("Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", "Apinae", "Apis")
 HEADER = [*REQUIRED[:6], *USED, *(f"{rank}_confidence" for rank in USED), *REQUIRED[6:],
-          "novel_unit", "stop_codons"]  # fmt: skip
+          "overlap", "novel_unit", "stop_codons"]  # fmt: skip
 
 
 def row(query, status="assigned", rank=None, names=(), novel=None, unit=None, confidence=0.9,
@@ -34,7 +34,7 @@ def row(query, status="assigned", rank=None, names=(), novel=None, unit=None, co
         "taxon": shown.get(rank), "confidence": f"{confidence:.4f}" if rank else None,
         **shown, **{f"{r}_confidence": f"{confidence:.4f}" for r in USED[: len(names)]},
         "nearest_id": "REF1", "similarity": "0.9123", "identity": "98.5000", "strand": "+",
-        "length": "658", "novel_unit": unit, "stop_codons": "0", **cells,
+        "length": "658", "overlap": "657", "novel_unit": unit, "stop_codons": "0", **cells,
     }  # fmt: skip
     return [cells.get(name) or "NA" for name in HEADER]
 
@@ -289,7 +289,7 @@ def test_guesses_below_the_placement_do_not_count(call, tmp_path):
 
 
 def test_tables_are_read_compressed_from_standard_input_and_without_newer_columns(run, tmp_path):
-    old = [[cell for name, cell in zip(HEADER, cells, strict=True) if name not in HEADER[-2:]]
+    old = [[cell for name, cell in zip(HEADER, cells, strict=True) if name not in HEADER[-3:]]
            for cells in [HEADER, *ROWS]]  # fmt: skip
     text = write(tmp_path / "plain.tsv", old[1:], old[0]).read_bytes()
     (tmp_path / "S1.tsv.gz").write_bytes(gzip.compress(text))

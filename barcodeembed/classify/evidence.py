@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.classify.identity import Identities
 from barcodeembed.classify.vote import Members, members_of, rescore, vote
 
 #: The features, and whether more of one can only speak for the name.
@@ -33,27 +34,30 @@ _SHARE_FLOOR = 0.02
 class Neighbours:
     """The neighbours of queries, in the order in which they count.
 
-    ``similarities``, ``rows`` of the reference and ``scores`` are (Q, K), ``identities``, in
-    percent, (Q, K) or of the first alone, (Q, 1); None where nothing was aligned.
+    ``similarities``, ``rows`` of the reference and ``scores`` are (Q, K), ``identities`` (Q, K) or
+    of the first alone, (Q, 1); None where nothing was aligned.
     """
 
     similarities: np.ndarray
     rows: np.ndarray
-    identities: np.ndarray | None
+    identities: Identities | None
     scores: np.ndarray
 
     @classmethod
     def ranked(
-        cls, similarities: np.ndarray, rows: np.ndarray, identities: np.ndarray | None,
+        cls, similarities: np.ndarray, rows: np.ndarray, identities: Identities | None,
         weight: float,
     ) -> Neighbours:  # fmt: skip
         """Put neighbours, the most similar first, in the order of similarity and identity."""
         if not weight or identities is None:
             return cls(similarities, rows, identities, similarities)
-        scores, order = rescore(similarities, rows, identities, weight)
-        return cls(
-            *(np.take_along_axis(v, order, 1) for v in (similarities, rows, identities)), scores
-        )
+        scores, order = rescore(similarities, rows, identities.percents, weight)
+
+        def ordered(values_QK: np.ndarray) -> np.ndarray:
+            return np.take_along_axis(values_QK, order, 1)
+
+        aligned = Identities(*map(ordered, identities))
+        return cls(ordered(similarities), ordered(rows), aligned, scores)
 
 
 def weigh(
@@ -74,9 +78,8 @@ def weigh(
     nearest_Q = neighbours.similarities.max(1)
     evidence[:, :, 0] = -np.log(1 + _SIMILARITY_FLOOR - np.minimum(nearest_Q, 1))[:, None]
     if neighbours.identities is not None:
-        for f, percents_Q in (
-            (1, neighbours.identities[:, 0]), (2, neighbours.identities.max(1)),
-        ):  # fmt: skip
+        percents_QK = neighbours.identities.percents
+        for f, percents_Q in ((1, percents_QK[:, 0]), (2, percents_QK.max(1))):
             evidence[:, :, f] = -np.log(1 + _IDENTITY_FLOOR - percents_Q / 100)[:, None]
     evidence[:, :, 3] = np.log((shares_QR + _SHARE_FLOOR) / (1 + _SHARE_FLOOR - shares_QR))
     place_M, lineage_M = members_of(neighbours.rows, members)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from barcodeembed.classify.evidence import Neighbours, weigh
+from barcodeembed.classify.identity import Identities
 from barcodeembed.classify.sample import HIDDEN, Sample
 from barcodeembed.classify.vote import Members, members_of
 from barcodeembed.index.search import DECIMALS, nearest
@@ -68,8 +69,8 @@ class Examples:
 class Voting:
     """How neighbours are found and vote: as `Classifier` does it.
 
-    ``align`` gives percent identities of queries' bases to rows of the reference, (E, K) or
-    (E, 1); None where the reference keeps no sequences.
+    ``align`` gives the identities of queries' bases to rows of the reference, (E, K) or (E, 1);
+    None where the reference keeps no sequences.
     """
 
     vectors: np.ndarray
@@ -79,17 +80,17 @@ class Voting:
     temperature: float
     identity_weight: float
     usual_length: float
-    align: Callable[[Sequence[str], np.ndarray], np.ndarray] | None
+    align: Callable[[Sequence[str], np.ndarray], Identities] | None
 
     def weigh(
         self, bases: Sequence[str], similarities: np.ndarray, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return winners, int (E, R), and evidence (E, R, F) of queries and their neighbours."""
-        percents = None
+        aligned = None
         if self.align:
-            percents = self.align(bases, rows if self.identity_weight else rows[:, :1])
+            aligned = self.align(bases, rows if self.identity_weight else rows[:, :1])
         return weigh(
-            Neighbours.ranked(similarities, rows, percents, self.identity_weight), self.members,
+            Neighbours.ranked(similarities, rows, aligned, self.identity_weight), self.members,
             self.taxa.codes, self.temperature, np.array([len(b) for b in bases]),
             self.usual_length,
         )  # fmt: skip

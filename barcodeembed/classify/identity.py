@@ -1,9 +1,10 @@
-"""Percent identity of a query and a reference, from an alignment of their overlap (edlib)."""
+"""Identity of a query and a reference, from an alignment of their overlap (edlib)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,14 +19,22 @@ _EQUALITIES = [(code, base) for code, bases in _IUPAC.items() for base in bases]
 _OPERATION = re.compile(r"(\d+)([=XID])")
 
 
+class Identities(NamedTuple):
+    """How alike pairs are: ``percents``, float64, over so many columns, ``overlaps``, int64."""
+
+    percents: np.ndarray
+    overlaps: np.ndarray
+
+
 def identities(
     queries: Sequence[str], references: Sequence[str], rows_QK: np.ndarray
-) -> np.ndarray:
-    """Return the percent identity of each query and each of its references, float64 (Q, K)."""
-    return np.array([
-        [percent_identity(query, references[int(row)]) for row in rows]
+) -> Identities:
+    """Return the identity of each query and each of its references, (Q, K)."""
+    pairs_QK2 = np.array([
+        [_identity(query, references[int(row)]) for row in rows]
         for query, rows in zip(queries, rows_QK, strict=True)
-    ]).reshape(rows_QK.shape)  # fmt: skip
+    ]).reshape(*rows_QK.shape, 2)  # fmt: skip
+    return Identities(pairs_QK2[..., 0], pairs_QK2[..., 1].astype(np.int64))
 
 
 def percent_identity(query: str, reference: str) -> float:
@@ -37,10 +46,7 @@ def percent_identity(query: str, reference: str) -> float:
     >>> percent_identity("ACGTACGTAA", "TTACGTACGTAATT")
     100.0
     """
-    columns, _, _ = _align(*sorted((query, reference), key=len))
-    length = sum(n for n, _ in columns)
-    matches = sum(n for n, operation in columns if operation == "=")
-    return 100 * matches / length if length else 0.0
+    return _identity(query, reference)[0]
 
 
 def overlap(query: str, reference: str) -> tuple[str, str]:
@@ -59,6 +65,14 @@ def overlap(query: str, reference: str) -> tuple[str, str]:
         j += n * (operation != "I")
     one, other = map("".join, rows)
     return (one, other) if shorter is query else (other, one)
+
+
+def _identity(query: str, reference: str) -> tuple[float, int]:
+    """Return the percent identity and the columns of the overlap that it is of."""
+    columns, _, _ = _align(*sorted((query, reference), key=len))
+    length = sum(n for n, _ in columns)
+    matches = sum(n for n, operation in columns if operation == "=")
+    return (100 * matches / length if length else 0.0), length
 
 
 def _align(shorter: str, longer: str) -> tuple[list[tuple[int, str]], int, int]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, zip_longest
+from typing import NamedTuple
 
 import numpy as np
 
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.decision import decide
 from barcodeembed.classify.evidence import Neighbours, weigh
-from barcodeembed.classify.identity import identities
+from barcodeembed.classify.identity import Identities, identities
 from barcodeembed.classify.quality import Quality, code_for
 from barcodeembed.classify.vote import NEIGHBOURS
 from barcodeembed.embedding import NO_VECTOR, VectorMaker, normalise
@@ -27,6 +28,16 @@ from barcodeembed.sequences.records import SequenceRecord
 MIN_CONFIDENCE = 0.65
 
 
+class Hit(NamedTuple):
+    """A neighbour: the row of its vector in the reference, its similarity to the query, and where
+    the two were aligned their percent identity and the columns of the overlap that it is of."""
+
+    row: int
+    similarity: float
+    identity: float | None = None
+    overlap: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """What is known of one query.
@@ -34,8 +45,9 @@ class Assignment:
     ``names`` and ``confidences`` follow the ranks of the reference (None where unknown);
     ``rank`` and ``taxon`` say where the query is placed, ``novel_rank`` where it is new.
     ``known`` are the probabilities that the query's taxon at each rank is in the reference.
-    ``hits`` are (reference row, similarity), in the order in which they count. ``bases`` and
-    ``vector``, float32 (D,), are what was searched with, on the reference's strand.
+    ``identity``, in percent, and ``overlap``, in columns of the alignment, are to the nearest
+    reference; ``hits`` stand in the order in which they count. ``bases`` and ``vector``, float32
+    (D,), are what was searched with, on the reference's strand.
     """
 
     query_id: str
@@ -52,7 +64,8 @@ class Assignment:
     nearest_id: str | None = None
     similarity: float | None = None
     identity: float | None = None
-    hits: tuple[tuple[int, float], ...] = ()
+    overlap: int | None = None
+    hits: tuple[Hit, ...] = ()
     known: tuple[float, ...] = ()
     bases: str | None = field(default=None, compare=False, repr=False)
     vector: np.ndarray | None = field(default=None, compare=False, repr=False)
@@ -124,10 +137,10 @@ class Classifier:
             vectors = self.index.whitening.apply(vectors)
         return normalise(vectors)
 
-    def _identities(self, queries: list[_Query], rows: np.ndarray) -> np.ndarray | None:
+    def _identities(self, queries: list[_Query], rows: np.ndarray) -> Identities | None:
         """Align queries to their neighbours, or to the nearest alone where identity does not count.
 
-        Returns percent identities, (Q, K) or (Q, 1); None where the index keeps no sequences.
+        Returns identities, (Q, K) or (Q, 1); None where the index keeps no sequences.
         """
         if self.index.sequences is None:
             return None
@@ -204,17 +217,13 @@ class Classifier:
             name if confidence is not None and confidence >= least else None
             for (name, confidence), least in zip(guesses, self.least_confidence, strict=True)
         )
-        hits = tuple(
-            zip(neighbours.rows[i].tolist(), neighbours.similarities[i].tolist(), strict=True)
-        )
-        percents = neighbours.identities
-        identity = None if percents is None else float(percents[i, 0])
+        hits = _hits(neighbours, i)
+        best = hits[0]
         placed, novel = int(decisions.placed[i]), int(decisions.novel[i])
-        best, similarity = hits[0]
         sequences = self.index.sequences
         raised = self.quality.judge(
-            query.bases, names, sequences[best] if sequences is not None else None, identity,
-            chimera=chimera,
+            query.bases, names, sequences[best.row] if sequences is not None else None,
+            best.identity, chimera=chimera,
         )  # fmt: skip
         return Assignment(
             query_id=query.record.id,
@@ -228,14 +237,22 @@ class Classifier:
             confidence=guesses[placed][1] if placed >= 0 else None,
             names=names,
             confidences=tuple(confidence for _, confidence in guesses),
-            nearest_id=self.reference_id(best),
-            similarity=similarity,
-            identity=identity,
+            nearest_id=self.reference_id(best.row),
+            similarity=best.similarity,
+            identity=best.identity,
+            overlap=best.overlap,
             hits=hits,
             known=tuple(known.tolist()),
             bases=query.bases,
             vector=vector,
         )
+
+
+def _hits(neighbours: Neighbours, i: int) -> tuple[Hit, ...]:
+    """Return the neighbours of one query; those that were not aligned have no identity."""
+    aligned = neighbours.identities or ()
+    columns = (neighbours.rows, neighbours.similarities, *aligned)
+    return tuple(Hit(*told) for told in zip_longest(*(column[i].tolist() for column in columns)))
 
 
 def _unclassifiable(record: SequenceRecord, bases: str, flags: tuple[str, ...]) -> Assignment:

@@ -21,7 +21,7 @@ def columns(ranks: Sequence[str]) -> list[str]:
     return [
         "query_id", "status", "novel_rank", "rank", "taxon", "confidence",
         *ranks, *(f"{rank}_confidence" for rank in ranks),
-        "nearest_id", "similarity", "identity", "strand", "length", "flags",
+        "nearest_id", "similarity", "identity", "strand", "length", "flags", "overlap",
     ]  # fmt: skip
 
 
@@ -34,11 +34,13 @@ def row(assignment: Assignment, ranks: Sequence[str]) -> list[str]:
         _number(a.confidence),
         *map(_text, a.names or unknown), *map(_number, a.confidences or unknown),
         _text(a.nearest_id), _number(a.similarity), _number(a.identity),
-        _text(a.strand), str(a.length), ";".join(a.flags) or NA,
+        _text(a.strand), str(a.length), ";".join(a.flags) or NA, _count(a.overlap),
     ]  # fmt: skip
 
 
-HIT_COLUMNS = ("query_id", "hit", "reference_id", "similarity", "lineage")
+HIT_COLUMNS = (
+    "query_id", "hit", "reference_id", "similarity", "lineage", "identity", "overlap",
+)  # fmt: skip
 
 
 def hit_rows(assignment: Assignment, classifier: Classifier) -> list[list[str]]:
@@ -48,18 +50,22 @@ def hit_rows(assignment: Assignment, classifier: Classifier) -> list[list[str]]:
     """
     rows = []
     members, index = classifier.members, classifier.index
-    for number, (vector, similarity) in enumerate(assignment.hits, 1):
-        for member in range(members.starts[vector], members.starts[vector + 1]):
+    for number, hit in enumerate(assignment.hits, 1):
+        for member in range(members.starts[hit.row], members.starts[hit.row + 1]):
             names = ";".join(name or NA for name in index.taxa.lineages[members.lineages[member]])
             rows.append([
                 assignment.query_id, str(number), index.record_ids[members.records[member]],
-                _number(similarity), names,
+                _number(hit.similarity), names, _number(hit.identity), _count(hit.overlap),
             ])  # fmt: skip
     return rows
 
 
 def _text(value: str | None) -> str:
     return value or NA
+
+
+def _count(value: int | None) -> str:
+    return NA if value is None else str(value)
 
 
 def _number(value: float | None) -> str:

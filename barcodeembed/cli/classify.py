@@ -92,6 +92,7 @@ def classify(
     Columns: query_id, status, novel_rank, rank, taxon, confidence,
       one per rank of the reference, <rank>_confidence for each,
       nearest_id, similarity (cosine), identity (percent), strand, length, flags,
+      overlap (columns of the alignment that identity is of),
       and with --cluster-novel novel_unit (novel_0001, ...).
     Status: assigned (named at the lowest rank), ambiguous (the evidence does not decide between
       taxa), novel (new to the reference at novel_rank), unclassifiable (the reason is in flags).

@@ -52,10 +52,10 @@ def classify_queries(
     assignments = list(classifier.classify(queries.records, batch_size=batch_size))
     seconds = time.perf_counter() - began
     # What is most similar; the pipeline may rank another first, for its identity.
-    nearest_hits = [max(a.hits, key=lambda hit: (hit[1], -hit[0]), default=(None, NO_HIT))
+    nearest_hits = [max(a.hits, key=lambda hit: (hit.similarity, -hit.row), default=(None, NO_HIT))
                     for a in assignments]  # fmt: skip
-    top_hits = [row for row, _ in nearest_hits]
-    similarity = np.array([value for _, value in nearest_hits])
+    top_hits = [row for row, *_ in nearest_hits]
+    similarity = np.array([value for _, value, *_ in nearest_hits])
     ranks = [RANKS.index(rank) for rank in classifier.index.taxa.ranks]
     confidences, known = (np.full((len(assignments), len(RANKS)), np.nan) for _ in range(2))
     above = np.ones(confidences.shape, bool)

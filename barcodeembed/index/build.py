@@ -140,7 +140,7 @@ def make_index(
     temperature, identity_weight = tune_vote(
         held.vectors, held.members, taxa, held.sample, NEIGHBOURS,
         None if held.sequences is None
-        else lambda found: identities([barcodes[i] for i in rows], barcodes, found),
+        else lambda found: identities([barcodes[i] for i in rows], barcodes, found).percents,
     )  # fmt: skip
     calibration = _calibrate(
         held, taxa, barcodes, members, rows, temperature, identity_weight, min_bases,

@@ -1,0 +1,170 @@
+"""Identity and overlap of a query and its nearest references, against a slow and obvious count."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import SIMULATED, rows_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from barcodeembed.classify import identity
+from barcodeembed.classify.evidence import Neighbours
+from barcodeembed.classify.identity import Identities, identities, overlap, percent_identity
+from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.classify.rows import HIT_COLUMNS, hit_rows
+from barcodeembed.embedding import load_embedder
+from barcodeembed.index.bundle import open_index
+from barcodeembed.index.model import model_of
+from barcodeembed.sequences.cleaning import reverse_complement
+from barcodeembed.sequences.reading import read_records
+
+letters = st.text("ACGT", min_size=1, max_size=30)
+
+
+def barcode(seed: int, length: int = 400) -> str:
+    return "".join(random.Random(seed).choices("ACGT", k=length))
+
+
+def aligned(query: str, reference: str) -> tuple[float, int]:
+    """Return the percent identity and the overlap of one pair."""
+    found = identities([query], [reference], np.array([[0]]))
+    return float(found.percents[0, 0]), int(found.overlaps[0, 0])
+
+
+def distance(shorter: str, longer: str) -> int:
+    """Return the least edits that make the shorter a piece of the longer, by the whole table."""
+    row = [0] * (len(longer) + 1)
+    for i, letter in enumerate(shorter, 1):
+        above, row = row, [i]
+        for j, other in enumerate(longer, 1):
+            row.append(min(above[j - 1] + (letter != other), above[j] + 1, row[j - 1] + 1))
+    return min(row)
+
+
+@given(letters, letters)
+def test_what_differs_in_the_overlap_and_what_hangs_over_are_the_least_edits(query, reference):
+    percent, columns = aligned(query, reference)
+    rows = overlap(query, reference)
+    shorter, longer = sorted((query, reference), key=len)
+    inside = rows[0 if shorter is query else 1].replace("-", "")
+    differences = columns * (1 - percent / 100) if columns else 0
+    edits = differences + len(shorter) - len(inside)
+    assert edits == pytest.approx(distance(shorter, longer))
+    assert columns == len(rows[0]) == len(rows[1])
+
+
+@given(st.integers(0, 999), st.integers(0, 300), st.integers(1, 100))
+def test_of_a_piece_the_overlap_is_all_of_it(seed, start, length):
+    whole = barcode(seed)
+    piece = whole[start : start + length]
+    assert aligned(piece, whole) == aligned(whole, piece) == (100.0, length)
+
+
+@given(st.integers(0, 999), st.integers(50, 350), st.integers(1, 6))
+def test_a_gap_within_has_columns_and_one_at_an_end_has_none(seed, at, gap):
+    whole = barcode(seed)
+    without = whole[:at] + whole[at + gap :]
+    assert aligned(without, whole) == pytest.approx((100 * (1 - gap / 400), 400))
+    assert aligned(whole, without) == pytest.approx((100 * (1 - gap / 400), 400))
+    assert aligned(whole[gap:], whole) == (100.0, 400 - gap)
+
+
+@given(st.lists(letters, min_size=1, max_size=4), st.lists(letters, min_size=3, max_size=3))
+def test_each_pair_has_its_own(queries, references):
+    rows = np.array([[2, 0], [1, 1], [0, 2], [2, 1]])[: len(queries)]
+    found = identities(queries, references, rows)
+    assert found.percents.shape == found.overlaps.shape == rows.shape
+    assert found.overlaps.dtype == np.int64
+    for i, query in enumerate(queries):
+        for k, row in enumerate(rows[i]):
+            assert found.percents[i, k] == percent_identity(query, references[row])
+            assert found.overlaps[i, k] == len(overlap(query, references[row])[0])
+
+
+def test_neighbours_keep_their_overlaps_when_identity_changes_their_order():
+    similarities = np.array([[0.9, 0.8, 0.7]])
+    rows = np.array([[4, 5, 6]])
+    told = Identities(np.array([[70.0, 99.0, 80.0]]), np.array([[40, 50, 60]]))
+    ranked = Neighbours.ranked(similarities, rows, told, 8.0)
+    assert ranked.rows.tolist() == [[5, 6, 4]]
+    assert ranked.identities.percents.tolist() == [[99.0, 80.0, 70.0]]
+    assert ranked.identities.overlaps.tolist() == [[50, 60, 40]]
+
+
+# At the command line.
+
+
+@pytest.fixture(scope="module")
+def reads(tmp_path_factory):
+    """References themselves, reads of relatives, and one that cannot be named."""
+    path = tmp_path_factory.mktemp("reads") / "reads.fa"
+    whole = [record.sequence for record in read_records(SIMULATED / "reference.fasta")][::60]
+    same = "".join(f">same{i}\n{bases}\n" for i, bases in enumerate(whole))
+    others = (SIMULATED / "reads.fasta").read_text().split("\n")[:40]
+    path.write_text(same + "\n".join(others) + "\n>short\nACGT\n")
+    return path
+
+
+def test_the_table_tells_the_columns_that_identity_is_of(call, index_bundle, reads, tmp_path):
+    result = call("classify", reads, "-i", index_bundle, "--hits", tmp_path / "hits.tsv")
+    rows = rows_of(result.out)
+    assert result.out.split("\n")[0].endswith("\tflags\toverlap")
+    for row in rows[:-1]:
+        matches = float(row["identity"]) / 100 * int(row["overlap"])
+        assert matches == pytest.approx(round(matches), abs=1e-3)
+        if row["query_id"].startswith("same"):
+            assert (row["identity"], row["overlap"]) == ("100.0000", row["length"])
+    assert (rows[-1]["identity"], rows[-1]["overlap"]) == ("NA", "NA")
+    hits = rows_of((tmp_path / "hits.tsv").read_text())
+    first = {hit["query_id"]: hit for hit in reversed(hits) if hit["hit"] == "1"}
+    for row in rows[:-1]:
+        for name in ("similarity", "identity", "overlap"):
+            assert first[row["query_id"]][name] == row[name]
+
+
+def test_every_hit_has_the_identity_and_overlap_of_its_reference(
+    call, index_bundle, reads, tmp_path
+):
+    result = call("classify", reads, "-i", index_bundle, "--hits", tmp_path / "hits.tsv")
+    opened = open_index(index_bundle)
+    assert opened.settings["identity_weight"] > 0  # all neighbours are aligned
+    bases_of = dict(zip(opened.record_ids, opened.record_vectors, strict=True))
+    queries = {record.id: record.sequence.upper() for record in read_records(reads)}
+    for row in rows_of(result.out):
+        if row["strand"] == "-":
+            queries[row["query_id"]] = reverse_complement(queries[row["query_id"]])
+    hits = rows_of((tmp_path / "hits.tsv").read_text())
+    assert len({hit["hit"] for hit in hits}) == 10
+    for hit in hits[::7]:
+        reference = opened.sequences[int(bases_of[hit["reference_id"]])]
+        percent, columns = aligned(queries[hit["query_id"]], reference)
+        assert (hit["identity"], hit["overlap"]) == (f"{percent:.4f}", str(columns))
+
+
+@pytest.mark.parametrize("weight, times", [(0.0, 1), (2.0, 10)])
+def test_what_was_not_aligned_is_na_and_nothing_is_aligned_twice(
+    weight, times, index_bundle, monkeypatch
+):
+    """Gaps are then judged by the alignment of the nearest, which needs its rows: not here."""
+    opened = open_index(index_bundle)
+    opened = replace(opened, settings=opened.settings | {"identity_weight": weight})
+    classifier = Classifier(
+        opened, load_embedder(model_of(index_bundle, opened, None)), genetic_code=None
+    )
+    pairs = []
+    align = identity._align
+    monkeypatch.setattr(identity, "_align", lambda *pair: pairs.append(pair) or align(*pair))
+    records = list(read_records(SIMULATED / "reads.fasta"))[:6]
+    assignments = list(classifier.classify(records))
+    assert len(pairs) == len(set(pairs)) == times * len(records)
+    for assignment in assignments:
+        for cells in hit_rows(assignment, classifier):
+            hit = dict(zip(HIT_COLUMNS, cells, strict=True))
+            unknown = int(hit["hit"]) > times
+            assert (hit["identity"] == "NA", hit["overlap"] == "NA") == (unknown, unknown)
+        best = assignment.hits[0]
+        assert (assignment.identity, assignment.overlap) == (best.identity, best.overlap)
