@@ -107,10 +107,33 @@ def test_adding_is_building_of_both(built, parts, call, tmp_path):
     a, b, c, _ = parts
     first = call("index", "add", built / "a.bix", b, "-o", tmp_path / "ab.bix")
     assert (first.code, first.out) == (0, "")
+    assert first.err.startswith(f"{b}: read as a table with rank columns\n")
     assert "7 repeated" in first.err
     again = call("index", "add", tmp_path / "ab.bix", c, "-o", tmp_path / "abc.bix")
     assert again.code == 0
     same(tmp_path / "abc.bix", built / "all.bix")
+
+
+def test_what_is_added_is_told_by_its_format_as_in_a_build(model_bundle, call, tmp_path):
+    some = (SIMULATED / "reference.fasta").read_text().split("\n")[:48]
+    old, sintax, plain, names = (tmp_path / name for name in ("old.fa", "s.fa", "p.fa", "t.tsv"))
+    old.write_text("\n".join(some[:24]) + "\n")
+    sintax.write_text("\n".join(some[24:36]) + "\n")
+    plain.write_text("".join(f">P{i}\n{bases}\n" for i, bases in enumerate(some[37::2])))
+    names.write_text("".join(f"P{i}\tk__Animalia; p__Arthropoda; g__Apis\n" for i in range(6)))
+    words = ("-m", model_bundle, "-o", tmp_path / "x.bix")
+    assert call("index", "build", old, *words, "--whiten", "0").code == 0
+    for path, told, *options in [
+        (sintax, "SINTAX headers (;tax=k:..,p:..)"),
+        (plain, "QIIME 2 or UNITE taxonomy (k__..;p__..)", "--taxonomy", names),
+    ]:
+        made = call("index", "add", tmp_path / "x.bix", path, *options, "-o", tmp_path / "y.bix")
+        built = call("index", "build", path, *options, *words[:2], "-o", tmp_path / "z.bix")
+        assert (made.code, built.code) == (0, 0)
+        line = f"{options[-1] if options else path}: read as {told}"
+        assert made.err.split("\n")[0] == built.err.split("\n")[0] == line
+    quiet = call("index", "add", tmp_path / "x.bix", sintax, "-q", "-o", tmp_path / "y.bix")
+    assert (quiet.code, quiet.err) == (0, "")
 
 
 def test_merging_is_building_of_all_in_any_order(built, call, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from barcodeembed.cli import index_audit, index_edit, options
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed
+from barcodeembed.cli.messages import listed, tell_format
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -27,10 +26,6 @@ def _index() -> None:
       barcodeembed index subset references.bix --taxon Insecta -o insects.bix
       barcodeembed index audit references.bix > findings.tsv
     """
-
-
-def _tell_format(path: str | PathLike[str], name: str) -> None:
-    console.say(f"{'standard input' if str(path) == '-' else path}: read as {name}")
 
 
 @app.command("build")
@@ -114,7 +109,7 @@ def build(
     labelled = read_labelled(
         references, taxonomy=taxonomy, taxdump=taxdump, encoding=encoding,
         allow_missing=allow_missing,
-        recognised=_tell_format,
+        recognised=tell_format,
     )
     with console.progress("embedding references") as told:
         index, report = build_index(

@@ -9,7 +9,7 @@ import typer
 
 from barcodeembed.cli import options
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed
+from barcodeembed.cli.messages import listed, tell_format
 
 if TYPE_CHECKING:
     from barcodeembed.embedding import Embedder
@@ -69,7 +69,8 @@ def add(
     refuse_unchangeable({str(index): old})
     embedder = _embedder([index], old, model, device, no_verify)
     labelled = read_labelled(
-        references, taxonomy=taxonomy, encoding=encoding, allow_missing=allow_missing
+        references, taxonomy=taxonomy, encoding=encoding, allow_missing=allow_missing,
+        recognised=tell_format,
     )
     with console.progress("embedding new references") as told:
         new, report = add_records(

@@ -1,9 +1,10 @@
-"""Counts of what was mended or refused, told once at the end of a command."""
+"""What commands tell of their input: its format, and counts of what was mended or refused."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from os import PathLike
 
 from barcodeembed.cli.console import console
 from barcodeembed.sequences.records import SequenceRecord
@@ -30,6 +31,11 @@ def warn_of_input(counts: Counter[str], source: str) -> None:
         console.warn(f"{source}: 0 records")
     if counts["duplicate ids"]:
         console.warn(f"{source}: {counts['duplicate ids']:,} records repeat an earlier id")
+
+
+def tell_format(path: str | PathLike[str], name: str) -> None:
+    """Say in which format labelled records, or their lineages, were found to be."""
+    console.say(f"{'standard input' if str(path) == '-' else path}: read as {name}")
 
 
 def listed(counts: Counter[str]) -> str:
