@@ -91,6 +91,14 @@ RDP = fasta(
     "R2\tRoot;Animalia;Arthropoda;Insecta;;Mockidae;Mockia;Mockia altera",
     "R3\tRoot;Animalia;Arthropoda;Insecta;Hemiptera;Shamidae;Shamia;Shamia sp. 12",
 )
+RDP_PAIRS = fasta(
+    "R1\tLineage=Root;rootrank;Animalia;kingdom;Arthropoda;phylum;Insecta;class;Pterygota;subclass;"
+    "Lepidoptera;order;Fictiidae;family;Fictia;genus;Fictia prima;species",
+    "R2 uncultured clone; F2\tLineage=Root;rootrank;Animalia;domain;\"Arthropoda\";phylum;Insecta;"
+    "class;Mockidae;family;Mockia;genus;Mockia_altera;species;",
+    "R3\tLineage=Root;rootrank;Animalia;kingdom;Arthropoda;phylum;Insecta;class;Hemiptera;order;"
+    "Shamoidea;superfamily;Shamidae;family;Shamia;genus;unclassified_Shamia;",
+)
 _MIDORI = (
     "Eukaryota_2759;Arthropoda_6656;Insecta_50557;Lepidoptera_7088;Fictiidae_900001;"
     "Fictia_900002;Fictia prima_900003",
@@ -163,6 +171,7 @@ REFERENCES = {
     "DADA2 to genus": ("DADA2 headers", DADA2_GENUS, NUMBERED, without("species")),
     "DADA2 species": ("DADA2 species headers", DADA2_SPECIES, NAMED, SPECIES_ALONE),
     "RDP": ("RDP headers", RDP, NAMED, ALL),
+    "RDP trainset": ("RDP trainset headers", RDP_PAIRS, NAMED, ALL),
     "RDP without root": ("RDP headers", RDP.replace("Root;", ""), NAMED, ALL),
     "MIDORI2 RDP": ("RDP headers", MIDORI_RDP, _MIDORI_IDS, EUKARYOTA),
     "MIDORI2 BLAST": ("RDP headers", MIDORI_BLAST, _MIDORI_IDS, EUKARYOTA),
@@ -202,7 +211,8 @@ def test_the_format_changes_no_sequence(case, tmp_path):
 
 
 @pytest.mark.parametrize("case", REFERENCES)
-@pytest.mark.parametrize("other", ["SINTAX", "UNITE", "DADA2", "RDP", "MIDORI2 BLAST", "none"])
+@pytest.mark.parametrize("other", ["SINTAX", "UNITE", "DADA2", "RDP", "RDP trainset",
+                                   "MIDORI2 BLAST", "none"])  # fmt: skip
 def test_a_file_is_never_read_as_two_formats(case, other, tmp_path):
     """After enough records to be judged by, one of another format is refused, beside an example."""
     name, content, ids, lineages = REFERENCES[case]
@@ -234,6 +244,18 @@ MALFORMED = {
     "DADA2, no kingdom": (DADA2.replace("Animalia;", ""), 1,
                           "6 names that ends in a species, 'Fictia prima', and has no kingdom"),
     "RDP": (RDP.replace("Hemiptera;Shamidae;", ""), 5, "a lineage of 5 names"),
+    "RDP trainset, a rank left out": (
+        RDP_PAIRS.replace("Hemiptera;order", "Hemiptera"), 5,
+        r"\(R3\): Lineage= has 'Hemiptera' without a rank after it"),
+    "RDP trainset, the last rank left out": (
+        RDP_PAIRS.replace("prima;species", "prima"), 1,
+        r"\(R1\): Lineage= has 'Fictia prima' without a rank"),
+    "RDP trainset, a rank twice": (
+        RDP_PAIRS.replace("Shamoidea;superfamily", "Shamoidea;order"), 5,
+        r"\(R3\): Lineage= has the rank order twice"),
+    "RDP trainset, one without": (
+        RDP_PAIRS.replace("R3\tLineage=", "R3\t"), 5,
+        "does not read as RDP trainset headers .*, as line 1 does"),
     "MIDORI2": (MIDORI_RDP.replace("Shamidae_900007;Shamia_900008;", ""), 5, "lineage of 5 names"),
     "SINTAX": (SINTAX.replace("R3;tax", "R3;taxon"), 5, "does not read as SINTAX headers"),
     "species": (DADA2_SPECIES.replace(" tertia", ""), 5, "does not read as DADA2 species headers"),
@@ -581,6 +603,7 @@ def test_one_reference_in_any_format_makes_one_index(simulated, build, tmp_path)
         (tmp_path / name).write_text("".join(lines))
         return tmp_path / name
 
+    without_subfamily = [rank for rank in RANKS if rank != "subfamily"]
     plain = write("plain.fa", (f">{i}\n{bases}\n" for i, _, bases in simulated))
     listed = "".join(
         f"{i}\t" + "; ".join(f"{k}__{n}" for k, n in zip("kpcofgs", names, strict=True)) + "\n"
@@ -590,6 +613,10 @@ def test_one_reference_in_any_format_makes_one_index(simulated, build, tmp_path)
         f">{i}|k__" + ";".join(f"{k}__{n}" for k, n in zip("kpcofgs", names, strict=True))
         .removeprefix("k__") + f"\n{bases}\n" for i, names, bases in simulated))  # fmt: skip
     rdp = write("rdp.fa", (f">{i}\tRoot;{';'.join(n)}\n{b}\n" for i, n, b in simulated))
+    pairs = write("pairs.fa", (
+        f">{i}\tLineage=Root;rootrank;" + "".join(
+            f"{name};{rank};" for name, rank in zip(n, without_subfamily, strict=True))
+        + f"\n{b}\n" for i, n, b in simulated))  # fmt: skip
     sintax = write("sintax.fa", (
         f">{i};tax=" + ",".join(f"{k}:{n}" for k, n in zip("kpcofgs", names, strict=True))
         + f";\n{bases}\n" for i, names, bases in simulated))  # fmt: skip
@@ -598,6 +625,7 @@ def test_one_reference_in_any_format_makes_one_index(simulated, build, tmp_path)
     made = []
     for told, path, *options in [
         ("SINTAX headers", sintax), ("UNITE headers", unite), ("RDP headers", rdp),
+        ("RDP trainset headers", pairs),
         ("RDP or mothur taxonomy", plain, "--taxonomy", levels),
         ("QIIME 2 or UNITE taxonomy", seqs, "--taxonomy", names),
     ]:  # fmt: skip

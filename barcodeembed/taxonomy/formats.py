@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy import headers
-from barcodeembed.taxonomy.ranks import RANK_ALIASES, RANKS, Lineage, lineage
+from barcodeembed.taxonomy.ranks import RANK_WORDS, Lineage, lineage
 
 #: Records that a file is judged by.
 JUDGED = 20
@@ -50,7 +50,7 @@ def title_of(record: SequenceRecord) -> str:
 
 def has_rank_columns(columns) -> bool:
     """Tell whether a table's lower-cased columns name ranks."""
-    return not _RANK_COLUMNS.isdisjoint(columns)
+    return not RANK_WORDS.isdisjoint(columns)
 
 
 def _headers(name: str, split: Callable[[str], Labels]) -> Format:
@@ -67,8 +67,6 @@ def _table(name: str, *columns: str) -> Format:
     return Format(name, read)
 
 
-_RANK_COLUMNS = frozenset(RANKS) | frozenset(RANK_ALIASES)
-
 FORMATS = (
     _headers("SINTAX headers (;tax=k:..,p:..)", headers.split_sintax),
     _table("a BOLD v5 (BCDM) table", "processid", "marker_code"),
@@ -76,6 +74,7 @@ FORMATS = (
     _table("a BIOSCAN table", "processid", "dna_bin"),
     _table("a table with rank columns"),
     _headers("UNITE headers (k__..;p__..)", headers.split_prefixed),
+    _headers("RDP trainset headers (id Lineage=Root;rootrank;..)", headers.split_rdp_pairs),
     _headers("RDP headers (id Kingdom;Phylum;..)", headers.split_rdp),
     _headers("DADA2 headers (Kingdom;Phylum;..)", headers.split_dada2),
     _headers("DADA2 species headers (id Genus species)", headers.split_dada2_species),

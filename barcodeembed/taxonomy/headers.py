@@ -7,14 +7,16 @@ or None where the header is not of its format. The id is None where the format h
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.taxonomy.names import PREFIX
-from barcodeembed.taxonomy.ranks import RANK_LETTERS, Lineage, lineage
+from barcodeembed.taxonomy.ranks import RANK_LETTERS, RANK_WORDS, Lineage, lineage
 
 _SINTAX = re.compile(r"(?:^|[;\s])tax=([^;]*)")
 _PREFIXED = re.compile(r"(?:^|###|[|;\s])\s*(?=(?:[dkp]|D_0)__)", re.IGNORECASE)
 _SPECIES = re.compile(r"([^\s;]+)\s+([A-Z][a-z-]+)\s+([a-z][a-z-]+)")
+_PAIRS = re.compile(r"(?:^|\s)Lineage=")
 _ROOT = re.compile(r"root(?:_1)?", re.IGNORECASE)
 #: How many of 100 bootstraps agreed, as mothur writes after a name.
 _BOOTSTRAP = re.compile(r"\(\d+(?:\.\d+)?\)$")
@@ -81,6 +83,36 @@ def split_rdp(title: str) -> tuple[str, Lineage] | None:
         identifier, _, listed = title.partition(" ")
     taxa = None if ";" in identifier else parse_levels(listed)
     return None if taxa is None else (identifier.strip(), taxa)
+
+
+def split_rdp_pairs(title: str) -> tuple[str, Lineage] | None:
+    """Split ``id<TAB>Lineage=Root;rootrank;A;domain;B;phylum;..``, as RDP's training sets have it.
+
+    Ranks that are not ours are passed over. Raises ReferenceDataError where names and ranks do not
+    take turns, or a rank comes twice.
+
+    >>> split_rdp_pairs('S1 Lineage=Root;rootrank;Aa;domain;"Bb";phylum;Cc;suborder')[1][:3]
+    ('Aa', 'Bb', None)
+    """
+    found = _PAIRS.search(title)
+    if found is None:
+        return None
+    parts = [part.strip() for part in title[found.end() :].split(";")]
+    if len(parts) % 2 and not parts[-1]:
+        parts.pop()
+    names: dict[str, str] = {}
+    # RDP ends a list that goes no further by a name without a rank, ``unclassified_Insecta;``.
+    for name, rank in zip_longest(parts[::2], parts[1::2]):
+        if rank is None or rank != rank.lower():
+            raise ReferenceDataError(
+                f"Lineage= has {name[:40]!r} without a rank after it; it is to be names and ranks "
+                "in turn, as Root;rootrank;Animalia;kingdom;.."
+            )
+        if rank in names:
+            raise ReferenceDataError(f"Lineage= has the rank {rank} twice")
+        if rank in RANK_WORDS:
+            names[rank] = name.strip('"')
+    return "".join(title[: found.start()].split()[:1]), lineage(names)
 
 
 def split_dada2(title: str) -> tuple[None, Lineage] | None:

@@ -14,6 +14,9 @@ RANK_ALIASES = {"superkingdom": "kingdom", "domain": "kingdom", "division": "phy
     f"{rank}_name": rank for rank in RANKS
 }
 
+#: Every word that names a rank of ours.
+RANK_WORDS = frozenset(RANKS) | frozenset(RANK_ALIASES)
+
 RANK_LETTERS = {
     "d": "kingdom", "k": "kingdom", "p": "phylum", "c": "class", "o": "order",
     "f": "family", "g": "genus", "s": "species",
