@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import gzip
 import random
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SIMULATED
+from conftest import SIMULATED, files_in
 
 from barcodeembed.errors import InputError, ReferenceDataError
 from barcodeembed.sequences import artifacts
@@ -377,8 +378,8 @@ def test_a_taxonomy_file_is_read_as_its_format_means_it(case, tmp_path):
     ("R0\tAnimalia;Arthropoda\n" + QIIME, 1, r"\(R0\): 'Animalia;Arthropoda' is no lineage"),
     ("R1\tA B\nR2\tC D\n", 2, r"\(R2\): 'C D' is no lineage; expected 'k__..;p__"),
     (QIIME + "R1\tk__Plantae\n", 4, r"\(R1\): a second, different lineage"),
-    ("R1\t7227\n", None, "holds taxids; --taxdump DIR tells their lineages"),
-    ("accession,taxid\nR1,7227\n", None, "holds taxids; --taxdump DIR"),
+    ("R1\t7227\n", None, "holds taxids; --taxdump PATH tells their lineages"),
+    ("accession,taxid\nR1,7227\n", None, "holds taxids; --taxdump PATH"),
 ])  # fmt: skip
 def test_a_malformed_taxonomy_is_told_by_file_and_number(content, line, problem, tmp_path):
     (tmp_path / "t.tsv").write_text(content)
@@ -473,8 +474,8 @@ def break_line(name: str, old: str, new: str) -> Callable[[Path], object]:
 
 
 @pytest.mark.parametrize("change, problem", [
-    (lambda folder: (folder / "nodes.dmp").unlink(), "nodes.dmp: cannot be read"),
-    (lambda folder: (folder / "names.dmp").unlink(), "names.dmp: cannot be read"),
+    (lambda folder: (folder / "nodes.dmp").unlink(), "taxdump: has no nodes.dmp, which"),
+    (lambda folder: (folder / "names.dmp").unlink(), "taxdump: has no names.dmp, which"),
     (break_line("nodes.dmp", "6656\t|\t33208", "6656\n33208"), r"nodes.dmp:\d+: not a line"),
     (break_line("nodes.dmp", "\t|\tphylum", ", phylum"), r"nodes.dmp:\d+: '33208, phyl.* no taxid"),
     (break_line("nodes.dmp", "6656\t|\t33208", "x\t|\t33208"), r"nodes.dmp:\d+: 'x' is no taxid"),
@@ -489,6 +490,71 @@ def test_a_broken_dump_is_refused(change, problem, taxdump, tmp_path):
     (tmp_path / "t").write_text("R1\t900003\n")
     with pytest.raises(InputError, match=problem):
         read_taxonomy(tmp_path / "t", taxdump=taxdump)
+    # In an archive as in a folder, and told by its name.
+    packed = pack(taxdump, tmp_path / "taxdump.tar.gz")
+    with pytest.raises(InputError, match=problem.replace("taxdump:", "taxdump.tar.gz:")) as refused:
+        read_taxonomy(tmp_path / "t", taxdump=packed)
+    assert str(refused.value).startswith(str(packed))
+
+
+def pack(folder: Path, path: Path, prefix: str = "") -> Path:
+    """Pack a dump as NCBI does, which has other files in it too."""
+    (folder / "readme.txt").write_text("what the files are\n")
+    with tarfile.open(path, f"w:{path.suffix.removeprefix('.').replace('tar', '')}") as archive:
+        for each in sorted(folder.iterdir(), key=lambda path: (path.suffix, path.name)):
+            archive.add(each, f"{prefix}{each.name}")
+    return path
+
+
+@pytest.mark.parametrize("name", ["taxdump.tar.gz", "taxdump.tar.bz2", "taxdump.tar.xz", "t.tar"])
+@pytest.mark.parametrize("prefix", ["", "./", "taxdump/"])
+def test_a_dump_is_read_from_its_archive_and_not_unpacked(name, prefix, taxdump, tmp_path):
+    packed = pack(taxdump, tmp_path / name, prefix)
+    (tmp_path / "t").write_text(TAXIDS["accession2taxid"].replace("XX4\tXX4.1\t0\t14\n", ""))
+    before = files_in(tmp_path)
+    found = read_taxonomy(tmp_path / "t", taxdump=packed)
+    assert found == read_taxonomy(tmp_path / "t", taxdump=taxdump)
+    assert [found[name] for name in ("XX1.1", "XX2.1", "XX3.2")] == ALL
+    assert files_in(tmp_path) == before
+
+
+def test_an_archive_without_merged_taxids_is_a_dump(taxdump, tmp_path):
+    (taxdump / "merged.dmp").unlink()
+    packed = pack(taxdump, tmp_path / "taxdump.tar.gz")
+    (tmp_path / "t").write_text("R1\t900003\n")
+    assert read_taxonomy(tmp_path / "t", taxdump=packed) == {"R1": MOTH}
+
+
+def test_no_damage_to_an_archive_changes_a_lineage(taxdump, tmp_path):
+    content = pack(taxdump, tmp_path / "taxdump.tar.gz").read_bytes()
+    damaged = tmp_path / "damaged.tar.gz"
+    (tmp_path / "t").write_text(TAXIDS["two columns"])
+    expected = read_taxonomy(tmp_path / "t", taxdump=taxdump)
+    refused = 0
+    places = range(0, len(content), 7)
+    for at in places:
+        for changed in (content[:at], content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :]):
+            damaged.write_bytes(changed)
+            try:
+                assert read_taxonomy(tmp_path / "t", taxdump=damaged) == expected
+            except InputError as error:
+                assert str(error).startswith(str(damaged))
+                refused += 1
+    assert refused > 1.9 * len(places)  # but for a few bytes that say nothing, as the time
+
+
+@pytest.mark.parametrize("write, problem", [
+    (lambda path: path.write_text("1\t|\t1\t|\n"), "d.tar.gz: no tar archive, or a damaged one"),
+    (lambda path: path.touch(), "d.tar.gz: no tar archive"),
+    (lambda path: path.write_bytes(gzip.compress(b"1\t|\t1\t|\n")), "d.tar.gz: no tar archive"),
+    (lambda path: artifact(path, "nodes.dmp", "1"), "d.tar.gz: no tar archive"),
+    (lambda path: None, "d.tar.gz: cannot be read: No such file"),
+])  # fmt: skip
+def test_what_is_no_dump_is_refused(write, problem, tmp_path):
+    write(tmp_path / "d.tar.gz")
+    (tmp_path / "t").write_text("R1\t900003\n")
+    with pytest.raises(InputError, match=problem):
+        read_taxonomy(tmp_path / "t", taxdump=tmp_path / "d.tar.gz")
 
 
 @pytest.mark.parametrize("content, problem", [
@@ -665,6 +731,15 @@ def test_taxids_at_the_command_line(taxdump, build, tmp_path):
     assert "map.tsv: read as accessions with NCBI taxids" in result.err
     assert "1 of 4 records left out: 1 no_lineage" in result.err
     assert "Fictia prima" in (bundle / "lineages.tsv").read_text()
+    whole = (bundle / "lineages.tsv").read_bytes()
+    packed = pack(taxdump, tmp_path / "taxdump.tar.gz")
+    options = (*options[:3], packed, "--allow-missing")
+    result, bundle = build(tmp_path / "x.fa", *options)
+    assert (result.code, (bundle / "lineages.tsv").read_bytes()) == (0, whole)
+    packed.write_bytes(packed.read_bytes()[:-40])
+    broken, _ = build(tmp_path / "x.fa", *options, "-q")
+    assert (broken.code, broken.err.count("\n")) == (1, 1)
+    assert "taxdump.tar.gz: damaged archive, after line" in broken.err
     refused, _ = build(tmp_path / "x.fa", "--taxdump", taxdump)
     assert (refused.code, "--taxdump needs --taxonomy" in refused.err) == (2, True)
 

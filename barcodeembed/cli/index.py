@@ -40,8 +40,9 @@ def build(
         help="Lineages of a FASTA by id: rank columns, id<TAB>k__..;p__.. or A;B;.., or taxids.")
     ] = None,
     taxdump: Annotated[Path | None, typer.Option(
-        "--taxdump", metavar="DIR",
-        help="NCBI's nodes.dmp and names.dmp, for a --taxonomy of accessions and taxids.")] = None,
+        "--taxdump", metavar="PATH",
+        help="NCBI's taxdump.tar.gz, or the folder of its nodes.dmp and names.dmp, for a "
+             "--taxonomy of accessions and taxids.")] = None,
     whiten: Annotated[int | None, typer.Option(
         "--whiten", min=0, metavar="N", show_default="64; 0 for a model that pools by place",
         help="Whiten the vectors, fitted on the references: directions kept; 0 for none.")] = None,
@@ -83,7 +84,7 @@ def build(
       barcodeembed index build references.tsv.gz -o references.bix
       barcodeembed index build references.fasta --taxonomy names.tsv -m model -o references.bix
       barcodeembed index build seqs.qza --taxonomy taxonomy.qza -m model -o references.bix
-      barcodeembed index build genbank.fasta --taxonomy acc2taxid --taxdump taxdump -o genbank.bix
+      barcodeembed index build genbank.fasta --taxonomy acc2taxid --taxdump taxdump.tar.gz -o gb.bix
       barcodeembed index build references.tsv.gz -m model --prototypes species -o small.bix
     """
     options.refuse_overwriting([output], [references, taxonomy, taxdump, model])

@@ -37,8 +37,8 @@ def read_labelled(
     """Yield records with their lineages.
 
     The lineage comes from ``taxonomy`` (a file read by read_taxonomy, where it holds taxids with
-    the dump in the folder ``taxdump``) where it is given, else from the file itself, in the format
-    that recognise finds. ``recognised`` is told the path and the name of the format. Raises
+    NCBI's ``taxdump``, a folder or an archive) where it is given, else from the file itself, in the
+    format that recognise finds. ``recognised`` is told the path and the name of the format. Raises
     ReferenceDataError at a record that has no lineage, or one in another format than the file,
     unless ``allow_missing``; and where ``taxonomy`` names ids that the sequences lack.
     """

@@ -39,7 +39,7 @@ def read_taxonomy(
     """Read ids and lineages from a file of one of these forms.
 
     A TSV or CSV with rank columns; ids with lists as ``k__..;p__..`` or ``Kingdom;Phylum;..``; ids
-    with taxids, whose lineages ``taxdump`` (a folder) tells. ``wanted`` are the ids to which an
+    with taxids, whose lineages ``taxdump`` (NCBI's) tells. ``wanted`` are the ids to which an
     accession2taxid file, which lists all of GenBank, is cut. ``recognised`` is told path and form.
     Raises ReferenceDataError, naming the line, where no form is met, a line is of another, an id
     comes twice with different lineages, or, unless ``allow_missing``, a taxid is unknown.
@@ -53,7 +53,7 @@ def read_taxonomy(
         if _gives_taxids(head) != (taxdump is not None):
             raise ReferenceDataError(
                 "has no column of taxids; leave --taxdump out" if taxdump is not None else
-                "holds taxids; --taxdump DIR tells their lineages (nodes.dmp, names.dmp)", path,
+                "holds taxids; --taxdump PATH tells their lineages (NCBI's taxdump.tar.gz)", path,
             )
         if taxdump is not None:
             recognised(path, "accessions with NCBI taxids")

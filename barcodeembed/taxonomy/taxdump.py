@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from os import PathLike
 from pathlib import Path
 
-from barcodeembed.errors import ReferenceDataError
-from barcodeembed.sequences.lines import open_lines
+from barcodeembed.errors import InputError, ReferenceDataError
+from barcodeembed.taxonomy.dump_files import open_dump_file
 from barcodeembed.taxonomy.ranks import RANKS, Lineage, lineage
 
 #: The ranks that make a lineage. ``domain`` and ``superkingdom`` stand in for a kingdom.
@@ -18,28 +18,28 @@ _SCIENTIFIC = "scientific name"
 _MOST = 100_000_000
 
 
-def read_lineages(folder: str | PathLike[str], taxids: Collection[int]) -> dict[int, Lineage]:
-    """Return the lineages of those taxids that the dump in a folder knows.
+def read_lineages(dump: str | PathLike[str], taxids: Collection[int]) -> dict[int, Lineage]:
+    """Return the lineages of those taxids that a dump, a folder or an archive, knows.
 
     Old taxids are followed through merged.dmp. Only scientific names count. Raises InputError
     where nodes.dmp or names.dmp is missing or has a line that cannot be read, and
     ReferenceDataError where a taxid of a lineage has no parent or no name.
     """
-    folder = Path(folder)
-    merged = _read_merged(folder / "merged.dmp")
-    parents, ranks = _read_nodes(folder / "nodes.dmp")
+    dump = Path(dump)
+    merged = _read_merged(dump / "merged.dmp")
+    parents, ranks = _read_nodes(dump / "nodes.dmp")
     paths = {}
     for taxid in taxids:
         node = merged.get(taxid, taxid)
         if 0 < node < len(parents) and parents[node]:
-            paths[taxid] = _climb(node, parents, ranks, folder / "nodes.dmp")
-    names = _read_names(folder / "names.dmp", {n for path in paths.values() for n in path.values()})
+            paths[taxid] = _climb(node, parents, ranks, dump / "nodes.dmp")
+    names = _read_names(dump / "names.dmp", {n for path in paths.values() for n in path.values()})
     lineages = {}
     for taxid, path in paths.items():
         for node in path.values():
             if node not in names:
                 raise ReferenceDataError(f"no scientific name of taxid {node}",
-                                         folder / "names.dmp")
+                                         dump / "names.dmp")
         lineages[taxid] = lineage({rank: names[node] for rank, node in path.items()})
     return lineages
 
@@ -85,16 +85,17 @@ def _read_names(path: Path, wanted: Collection[int]) -> dict[int, str]:
 
 
 def _read_merged(path: Path) -> dict[int, int]:
-    if not path.exists():  # small dumps that people cut out have none
-        return {}
+    # Small dumps that people cut out have none.
     return {_taxid(old, path, line): _taxid(new, path, line)
-            for line, (old, new) in _rows(path, 2)}
+            for line, (old, new) in _rows(path, 2, needed=False)}
 
 
-def _rows(path: Path, width: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines of a .dmp file with their first fields."""
-    with open_lines(path) as (lines, _):
-        for text in lines:
+def _rows(path: Path, width: int, *, needed: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines of a .dmp file, called by its dump and its name, with their first fields."""
+    with open_dump_file(path.parent, path.name) as lines:
+        if lines is None and needed:
+            raise InputError(f"has no {path.name}, which NCBI's taxdump has", path.parent)
+        for text in lines or ():
             fields = text.rstrip("\n").removesuffix("\t|").split("\t|\t")
             if len(fields) < width:
                 raise lines.error(f"not a line of NCBI's {path.name}: {text.strip()[:40]!r}")
