@@ -47,7 +47,7 @@ FLAGS = {
         --temperature --top-k -i -k -m -o""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --min-confidence --model --no-verify --offsets --output --protocol --queries
-        --sample --seed --taxonomy --temperature --top-k --whiten -k -m -o""",
+        --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o""",
     "report": """tables --by --debug --output --quiet --sample-pattern --to --vectors --verbose
         -o -q -v""",
     "info": "bundle --debug --json --no-verify",
@@ -230,6 +230,7 @@ def test_the_api_is_imported_on_first_use():
      "'x' is not one of majority, fail"),
     (["evaluate", "{index}", "--queries", "{reads}", "--against", "oracle"], "'oracle' is not one"),
     (["evaluate", "{reads}"], "open-world needs --queries"),
+    (["evaluate", "{index}", "--queries", "{reads}", "--taxdump", "{new}"], "needs --taxonomy"),
     (["pretrain", "{reads}", "-o", "{new}", "--steps", "2", "--epochs", "1"], "not both"),
     (["pretrain", "{reads}", "-o", "{new}", "--preset", "gigantic"], "'gigantic' is not one of"),
     (["convert", "{reads}", "-o", "{reads}"], "is also an input"),

@@ -6,6 +6,7 @@ All names and sequences here are invented.
 from __future__ import annotations
 
 import gzip
+import json
 import random
 import tarfile
 import zipfile
@@ -742,6 +743,41 @@ def test_taxids_at_the_command_line(taxdump, build, tmp_path):
     assert "taxdump.tar.gz: damaged archive, after line" in broken.err
     refused, _ = build(tmp_path / "x.fa", "--taxdump", taxdump)
     assert (refused.code, "--taxdump needs --taxonomy" in refused.err) == (2, True)
+
+
+def test_references_and_queries_are_evaluated_by_taxids(simulated, call, model_bundle, tmp_path):
+    """One file of taxids for both, to the figures that ranks in columns give."""
+    levels = [rank for rank in RANKS if rank != "subfamily"]
+    number = {(): 1}  # path of names: taxid
+    for _, names, _ in simulated:
+        for depth in range(1, 8):
+            number.setdefault(tuple(names[:depth]), len(number) + 1)
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    (folder / "nodes.dmp").write_text("".join(
+        f"{taxid}\t|\t{number[path[:-1]]}\t|\t{levels[len(path) - 1] if path else 'no rank'}\t|\n"
+        for path, taxid in number.items()))
+    (folder / "names.dmp").write_text("".join(
+        f"{taxid}\t|\t{path[-1] if path else 'root'}\t|\t\t|\tscientific name\t|\n"
+        for path, taxid in number.items()))
+    queries = [(f"Q{i}", names, bases[20:]) for i, names, bases in simulated[::9]]
+    for path, some in (("refs.fa", simulated), ("queries.fa", queries)):
+        (tmp_path / path).write_text("".join(f">{i}\n{bases}\n" for i, _, bases in some))
+    (tmp_path / "taxids").write_text("".join(
+        f"{i}\t{number[tuple(names)]}\n" for i, names, _ in (*simulated, *queries)))
+    (tmp_path / "ranks").write_text("\t".join(["id", *levels]) + "\n" + "".join(
+        "\t".join([i, *names]) + "\n" for i, names, _ in (*simulated, *queries)))
+    figures = []
+    for options in (["--taxonomy", tmp_path / "ranks"],
+                    ["--taxonomy", tmp_path / "taxids", "--taxdump",
+                     pack(folder, tmp_path / "taxdump.tar.gz")]):  # fmt: skip
+        done = call("evaluate", tmp_path / "refs.fa", "--queries", tmp_path / "queries.fa", "-m",
+                    model_bundle, "--against", "none", "--json", tmp_path / "x.json", *options)
+        assert done.code == 0, done.err
+        found = json.loads((tmp_path / "x.json").read_text())
+        figures.append((found["queries"], [m["accuracy"] for m in found["methods"]]))
+    assert figures[0] == figures[1]
+    assert figures[0][0]["seen"] == len(queries)
 
 
 def test_references_may_come_by_a_pipe(run, model_bundle, tmp_path):

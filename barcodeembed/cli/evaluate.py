@@ -32,6 +32,7 @@ def evaluate(
         help="Model bundle, for references without an index.")] = None,
     taxonomy: Annotated[Path | None, typer.Option(
         "--taxonomy", metavar="FILE", help="Lineages of references and queries.")] = None,
+    taxdump: options.Taxdump = None,
     protocol: Annotated[str, typer.Option(
         "--protocol", metavar="NAMES",
         help="By commas: open-world, and of the papers knn, probe, finetune, bins.",
@@ -95,7 +96,8 @@ def evaluate(
     options.check_choice("--deduplicate", deduplicate, _DEDUPLICATE)
     queries = queries or []
     papers, open_world = _check_protocols(protocol, reference, queries)
-    options.refuse_overwriting([output, json], [reference, *queries, taxonomy, model])
+    options.check_taxdump(taxdump, taxonomy)
+    options.refuse_overwriting([output, json], [reference, *queries, taxonomy, taxdump, model])
     from json import dumps
 
     from barcodeembed.evaluation.report import SCHEMA_VERSION, markdown
@@ -104,7 +106,7 @@ def evaluate(
 
     def read(paths: Iterable[str | Path]) -> Iterator:
         for path in paths:
-            yield from read_labelled(path, taxonomy=taxonomy, encoding=encoding,
+            yield from read_labelled(path, taxonomy=taxonomy, taxdump=taxdump, encoding=encoding,
                                      allow_missing=taxonomy is not None)
 
     used = options.use_threads(threads)
@@ -117,8 +119,10 @@ def evaluate(
         )  # fmt: skip
     if open_world:
         with _opened(
-            reference, model, verify=not no_verify, taxonomy=taxonomy, whiten=whiten,
-            offsets=offsets, device=device, encoding=encoding, seed=seed, threads=threads,
+            reference, model, verify=not no_verify, taxonomy=taxonomy, taxdump=taxdump,
+            # A taxonomy of references and queries lists ids that the references lack.
+            allow_missing=taxonomy is not None, whiten=whiten, offsets=offsets, device=device,
+            encoding=encoding, seed=seed, threads=threads,
         ) as (index, embedder):  # fmt: skip
             from barcodeembed.evaluation.open_world import evaluate_open_world
 

@@ -39,10 +39,7 @@ def build(
         "--taxonomy", metavar="FILE",
         help="Lineages of a FASTA by id: rank columns, id<TAB>k__..;p__.. or A;B;.., or taxids.")
     ] = None,
-    taxdump: Annotated[Path | None, typer.Option(
-        "--taxdump", metavar="PATH",
-        help="NCBI's taxdump.tar.gz, or the folder of its nodes.dmp and names.dmp, for a "
-             "--taxonomy of accessions and taxids.")] = None,
+    taxdump: options.Taxdump = None,
     whiten: Annotated[int | None, typer.Option(
         "--whiten", min=0, metavar="N", show_default="64; 0 for a model that pools by place",
         help="Whiten the vectors, fitted on the references: directions kept; 0 for none.")] = None,
@@ -88,8 +85,7 @@ def build(
       barcodeembed index build references.tsv.gz -m model --prototypes species -o small.bix
     """
     options.refuse_overwriting([output], [references, taxonomy, taxdump, model])
-    if taxdump is not None and taxonomy is None:
-        raise typer.BadParameter("--taxdump needs --taxonomy, a table of accessions and taxids")
+    options.check_taxdump(taxdump, taxonomy)
     options.check_choice("--on-conflict", on_conflict, ("majority", "fail"))
     if prototypes is not None:
         options.check_choice("--prototypes", prototypes, ("species", "bin"))

@@ -73,6 +73,10 @@ Model = Annotated[Path | None, typer.Option(
     help="Model bundle, made by `barcodeembed pretrain`.")]
 NoVerify = Annotated[bool, typer.Option(
     "--no-verify", help="Skip the checksums when opening a bundle.")]
+Taxdump = Annotated[Path | None, typer.Option(
+    "--taxdump", metavar="PATH",
+    help="NCBI's taxdump.tar.gz, or the folder of its nodes.dmp and names.dmp, for a --taxonomy "
+         "of accessions and taxids.")]
 MinBases = Annotated[int, typer.Option(
     "--min-length", min=1, metavar="N",
     help="Fewest unambiguous bases of a barcode that can be used.")]
@@ -111,6 +115,12 @@ def check_choice(option: str | None, value: str, choices: Iterable[str]) -> None
     if value not in choices:
         raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}",
                                  param_hint=option)
+
+
+def check_taxdump(taxdump: Path | None, taxonomy: Path | None) -> None:
+    """Refuse a dump without taxids to look up in it, as a usage error."""
+    if taxdump is not None and taxonomy is None:
+        raise typer.BadParameter("--taxdump needs --taxonomy, a table of accessions and taxids")
 
 
 def refuse_overwriting(outputs: Iterable[Path | str | None], inputs: Iterable[Path | str | None]):
