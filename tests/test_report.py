@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from conftest import files_in, rows_of
 
+from barcodeembed.report import projection, references
 from barcodeembed.report.projection import project
 from barcodeembed.report.rows import REQUIRED, read_table
 from barcodeembed.taxonomy.ranks import RANKS
@@ -329,6 +331,9 @@ def test_samples_come_from_a_pattern(call, tmp_path):
     (["--to", "table", "--by", "genus"], "'genus' is not one of taxon, query"),
     (["--to", "krona", "--by", "taxon"], "is for --to biom or table"),
     (["--to", "krona", "--vectors", "v.npy"], "is for --to html"),
+    (["--to", "krona", "--index", "r.bix"], "is for --to html"),
+    (["--to", "html", "--index", "r.bix"], "needs --vectors"),
+    (["--to", "html", "--vectors", "v.npy", "-i", "r.bix", "-o", "r.bix"], "is also an input"),
     (["--to", "krona", "-o", "{names}"], "is also an input"),
     (["-", "-", "--to", "krona"], "can be read once"),
 ])  # fmt: skip
@@ -517,3 +522,216 @@ def test_vectors_of_other_queries_are_refused(call, names, vectors, tmp_path):
     np.save(tmp_path / "few.npy", np.zeros((8, 3)))
     assert "different dimensions" in refusal(tmp_path / "few.npy", vectors)
     assert "cannot be read: No such file" in refusal(tmp_path / "absent.npy")
+
+
+# The map over the references.
+
+
+@pytest.fixture
+def components(monkeypatch):
+    """Principal components, whether or not the package of UMAP is installed."""
+    monkeypatch.setattr(projection, "_umap", lambda: None)
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory, model_bundle) -> Path:
+    """The vectors of the simulated reads, by the model of their index."""
+    from conftest import SIMULATED, run_here
+
+    path = tmp_path_factory.mktemp("embedded") / "reads.npy"
+    assert run_here("embed", SIMULATED / "reads.fasta", "-m", model_bundle, "-o", path) == 0
+    return path
+
+
+def map_over(call, table, vectors, index) -> dict:
+    result = call("report", table, "--to", "html", "--vectors", vectors, "-i", index)
+    assert result.code == 0, result.err
+    return data_of(result.out)["map"]
+
+
+def nearest_of_each(index_bundle, table, vectors, count=3) -> list[set[str]]:
+    """Return of each row the references that it names or is nearest to, found another way."""
+    from barcodeembed.index.bundle import open_index
+
+    index = open_index(index_bundle)
+    queries = (np.load(vectors) - index.whitening.mean) @ index.whitening.directions
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    ids = np.array(index.record_ids)[index.first_records]
+    found = []
+    for row, query in zip(rows_of(table.read_text()), queries, strict=True):
+        order = np.argsort(-(index.vectors @ query))[:count] if np.isfinite(query).all() else []
+        found.append({*ids[order].tolist(), row["nearest_id"]} - {"NA"})
+    return found
+
+
+def test_the_references_about_the_queries_are_mapped_with_them(
+    call, classified, embedded, index_bundle, components
+):
+    drawn = map_over(call, classified, embedded, index_bundle)
+    shown = drawn["references"]
+    assert set(shown["ids"]) == set().union(*nearest_of_each(index_bundle, classified, embedded))
+    assert len(set(shown["ids"])) == len(shown["ids"]) == len(shown["points"])
+    assert len(drawn["points"]) == 120
+    points = np.array([point for point in [*drawn["points"], *shown["points"]] if point])
+    assert points.min() >= 0 and points.max() <= 1
+    # One scale for both: together they fill the longer side.
+    assert np.ptp(points, axis=0).max() == pytest.approx(1, abs=1e-3)
+    lineages = dict(zip(shown["ids"], shown["names"], strict=True))
+    assigned = next(row for row in rows_of(classified.read_text()) if row["species"] != "NA")
+    assert assigned["nearest_id"] in lineages
+    assert {len(names) for names in lineages.values()} == {3}
+    assert any(names[-1].startswith(names[-2]) for names in lineages.values())  # of a species
+
+
+def test_without_an_index_the_data_of_the_page_are_as_ever(call, classified, embedded, components):
+    result = call("report", classified, "--to", "html", "--vectors", embedded)
+    assert data_of(result.out)["map"].keys() == {"method", "axes", "points"}
+
+
+def test_of_many_references_those_about_the_most_queries_are_shown(
+    call, classified, embedded, index_bundle, components, monkeypatch
+):
+    about = Counter(id for some in nearest_of_each(index_bundle, classified, embedded)
+                    for id in some)  # fmt: skip
+    monkeypatch.setattr(references, "MOST", 7)
+    shown = map_over(call, classified, embedded, index_bundle)["references"]["ids"]
+    assert sorted(about[id] for id in shown) == sorted(about.values())[-7:]
+
+
+@pytest.fixture
+def of_prototypes(tmp_path) -> tuple[Path, Path, list[str]]:
+    """A table and vectors of three queries: two are prototypes that ship, one has no vector."""
+    from barcodeembed.index.bundle import open_index
+    from barcodeembed.shipped import shipped_index
+
+    index = open_index(shipped_index())
+    chosen = [7, 40_000]
+    ids = [index.record_ids[number] for number in chosen]
+    made = [row(f"q{number}", rank="phylum", names=BEE[:2], nearest_id=id, similarity="1.0000")
+            for number, id in enumerate(ids)]  # fmt: skip
+    table = write(tmp_path / "P.tsv", [*made, ROWS[6]])
+    np.save(tmp_path / "P.npy", np.array([*3 * index.vectors[chosen], np.full(192, np.nan)]))
+    return table, tmp_path / "P.npy", ids
+
+
+def test_a_query_lies_on_the_reference_that_has_its_vector(call, of_prototypes):
+    from barcodeembed.shipped import shipped_index
+
+    table, vectors, ids = of_prototypes
+    drawn = map_over(call, table, vectors, shipped_index())
+    points = dict(zip(drawn["references"]["ids"], drawn["references"]["points"], strict=True))
+    assert drawn["points"] == [points[ids[0]], points[ids[1]], None]
+    assert points[ids[0]] != points[ids[1]]
+
+
+def test_references_of_other_queries_or_another_index_are_refused(
+    call, classified, embedded, index_bundle, tmp_path
+):
+    def refusal(table, vectors, index=index_bundle):
+        before = files_in(tmp_path)
+        result = call("report", table, "--to", "html", "--vectors", vectors, "-i", index,
+                      "-o", tmp_path / "page.html")  # fmt: skip
+        assert (result.code, result.err.count("\n")) == (1, 1), result.err
+        assert result.err.startswith("barcodeembed: error: ")
+        assert files_in(tmp_path) == before
+        return result.err
+
+    right = np.load(embedded)
+    np.save(tmp_path / "narrow.npy", right[:, :-1])
+    assert "63 dimensions; the index was made with a model of 64" in refusal(
+        classified, tmp_path / "narrow.npy"
+    )
+    np.save(tmp_path / "other.npy", np.random.default_rng(0).normal(size=right.shape))
+    assert "similarities to the references are not the table's" in refusal(
+        classified, tmp_path / "other.npy"
+    )
+    header, *lines = classified.read_text().splitlines()
+    cells = lines[1].split("\t")
+    cells[header.split("\t").index("nearest_id")] = "elsewhere"
+    strange = tmp_path / "strange.tsv"
+    strange.write_text("\n".join([header, lines[0], "\t".join(cells), *lines[2:], ""]))
+    assert f"the index has no elsewhere, the nearest reference of {cells[0]};" in refusal(
+        strange, embedded
+    )
+    assert "absent.bix" in refusal(classified, embedded, tmp_path / "absent.bix")
+
+
+def test_reads_that_embed_did_not_turn_are_told(call, classified, embedded, index_bundle,
+                                                components):  # fmt: skip
+    turned = sum(row["strand"] == "-" for row in rows_of(classified.read_text()))
+    assert turned
+    words = ["report", classified, "--to", "html", "--vectors", embedded]
+    assert f"warning: {turned} queries are of the other strand" in call(
+        *words, "-i", index_bundle
+    ).err
+    assert "strand" not in call(*words).err
+
+
+class Umap:
+    """In place of the package: two of the dimensions are the layout."""
+
+    settings: dict = {}
+
+    def UMAP(self, **settings):
+        self.settings = settings
+        return self
+
+    def fit_transform(self, vectors):
+        return vectors[:, :2]
+
+
+def test_queries_and_references_are_laid_out_together_and_spread_out(monkeypatch):
+    umap = Umap()
+    monkeypatch.setattr(projection, "_umap", lambda: umap)
+    vectors = np.random.default_rng(2).normal(size=(60, 5))
+    apart, together = project(vectors), project(vectors[:20], vectors[20:])
+    assert apart.method == together.method == "UMAP"
+    assert np.array_equal(apart.points, together.points)
+    assert umap.settings["min_dist"] > 0.1
+    project(vectors)
+    assert umap.settings.keys() == {"metric", "random_state"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        pytest.skip(f"none of {', '.join(names)} is installed")
+    return found
+
+
+def test_a_browser_draws_references_below_and_outlines_units(
+    browser, call, tmp_path, classified, embedded, index_bundle, components
+):
+    """Fourteen units of three queries: the twelve largest have an outline and a name."""
+    header, *lines = classified.read_text().splitlines()
+    at = {name: number for number, name in enumerate(header.split("\t"))}
+    rows = [line.split("\t") for line in lines]
+    for number, cells in enumerate(rows):
+        unit = "NA"
+        if number < 42 and cells[at["status"]] != "unclassifiable":
+            unit = f"novel_{number // 3:04}"
+            cells[at["status"]], cells[at["novel_rank"]] = "novel", "kingdom"
+            cells[at["rank"]] = cells[at["taxon"]] = "NA"
+        cells.append(unit)
+    table = write(tmp_path / "units.tsv", rows, [*header.split("\t"), "novel_unit"])
+    page = tmp_path / "page.html"
+    done = call("report", table, "--to", "html", "--vectors", embedded, "-i", index_bundle,
+                "-o", page)  # fmt: skip
+    assert done.code == 0, done.err
+    count = len(data_of(page.read_text())["map"]["references"]["ids"])
+    dom = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/own",
+         "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=True,
+    ).stdout  # fmt: skip
+    drawn = dom[dom.index('<svg id="map"') :].partition("</svg>")[0]
+    assert f"Map of 120 queries over {count} references by PCA; 12 units outlined." in drawn
+    assert "Map of the queries over the references" in dom
+    assert "Outlined: the 12 largest of 14 units" in dom
+    assert drawn.count('class="outline"') == 12
+    assert 1 <= drawn.count('class="unit-name"') <= 12
+    order = [drawn.index(f'class="{name}"') for name in ("reference", "ring", "outline")]
+    assert order == sorted(order)
+    (below,) = re.findall('class="reference" d="([^"]*)"', drawn)
+    assert below.count("M") == count

@@ -15,7 +15,7 @@ from barcodeembed.classify.evidence import Neighbours, weigh
 from barcodeembed.classify.identity import Identities, identities
 from barcodeembed.classify.quality import Quality, code_for
 from barcodeembed.classify.vote import NEIGHBOURS
-from barcodeembed.embedding import NO_VECTOR, VectorMaker, normalise
+from barcodeembed.embedding import NO_VECTOR, VectorMaker
 from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.search import nearest
@@ -132,10 +132,7 @@ class Classifier:
 
     def vectors(self, sequences: list[str]) -> np.ndarray:
         """Return the unit vectors, float32 (n, D), that the index is searched with."""
-        vectors = self.embedder.embed(sequences)
-        if self.index.whitening:
-            vectors = self.index.whitening.apply(vectors)
-        return normalise(vectors)
+        return self.index.as_searched(self.embedder.embed(sequences))
 
     def _identities(self, queries: list[_Query], rows: np.ndarray) -> Identities | None:
         """Align queries to their neighbours, or to the nearest alone where identity does not count.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,9 @@ from barcodeembed.cli import options
 from barcodeembed.cli.console import console
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from barcodeembed.report.references import References
     from barcodeembed.report.rows import Row
 
 FORMATS = ("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html")
@@ -49,7 +53,12 @@ def report(
         help="What a row of biom and table is: taxon or query.")] = None,
     vectors: Annotated[list[str] | None, typer.Option(
         "--vectors", metavar="FILE.npy",
-        help="For html: vectors of the queries, drawn as a map; once for each TSV.")] = None,
+        help="For html: vectors of the queries, drawn as a map; once for each TSV. By UMAP after "
+             "pip install 'barcodeembed[map]', else by PCA.")] = None,
+    index: Annotated[Path | None, typer.Option(
+        "-i", "--index", metavar="NAME.bix",
+        help="The index that classify had: with --vectors, its references that are nearest to the "
+             "queries are drawn beneath them.")] = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -59,6 +68,7 @@ def report(
     \b
     Examples:
       barcodeembed report names.tsv --to html -o names.html
+      barcodeembed report names.tsv --to html --vectors v.npy -i references.bix -o names.html
       barcodeembed report names.tsv --to krona | ktImportText - -o krona.html
       barcodeembed report S1.tsv S2.tsv S3.tsv --to table > taxa_by_sample.tsv
       barcodeembed report names.tsv --to biom --sample-pattern 'sample=([^;]+)' -o taxa.biom
@@ -80,9 +90,13 @@ def report(
         _only("--by", to, _TABLES)
     if vectors:
         _only("--vectors", to, ("html",))
+    if index:
+        _only("--index", to, ("html",))
+        if not vectors:
+            raise typer.BadParameter("needs --vectors, those of the queries", param_hint="--index")
     if tables.count("-") > 1:
         raise typer.BadParameter("- (standard input) can be read once", param_hint="TSV...")
-    options.refuse_overwriting([output], [*tables, *(vectors or [])])
+    options.refuse_overwriting([output], [*tables, *(vectors or []), index])
     from barcodeembed.files import open_output
     from barcodeembed.report.rows import read_table
     from barcodeembed.report.samples import found_by, sample_name, sample_names
@@ -105,7 +119,7 @@ def report(
                 console.warn(f"{path}: 0 records")
 
     with open_output(output) as stream:
-        for piece in _format(to, samples, by or "taxon", vectors)(rows()):
+        for piece in _format(to, samples, by or "taxon", vectors, index)(rows()):
             stream.write(piece)
     console.say(f"{count:,} records")
 
@@ -116,7 +130,7 @@ def _only(option: str, to: str, formats: Iterable[str]) -> None:
 
 
 def _format(
-    to: str, samples: list[str], by: str, vectors: list[str] | None
+    to: str, samples: list[str], by: str, vectors: list[str] | None, index: Path | None
 ) -> Callable[[Iterator[Row]], Iterable[str]]:
     """Return the function from rows to text; only what it needs is imported."""
     from importlib import import_module
@@ -130,15 +144,34 @@ def _format(
     if to == "multiqc":
         return partial(write, samples=samples)
     if to == "html":
-        return partial(_page, write, samples, vectors)
+        return partial(_page, write, samples, vectors, index)
     return write
 
 
-def _page(write, samples: list[str], vectors: list[str] | None, rows: Iterator[Row]):
+def _page(
+    write, samples: list[str], vectors: list[str] | None, index: Path | None, rows: Iterator[Row]
+):
+    if not vectors:
+        return write(rows, samples)
     from barcodeembed.report.projection import project, read_vectors
 
     kept = list(rows)
-    projection = None
-    if vectors:
-        projection = project(read_vectors(vectors, [row.query_id for row in kept]))
-    return write(kept, samples, projection)
+    queries = read_vectors(vectors, [row.query_id for row in kept])
+    if index is None:
+        return write(kept, samples, project(queries))
+    queries, references = _surround(queries, kept, index)
+    return write(kept, samples, project(queries, references.vectors), references)
+
+
+def _surround(queries: np.ndarray, rows: list[Row], index: Path) -> tuple[np.ndarray, References]:
+    """Find the references about the queries, and warn of queries that lie away from theirs."""
+    options.use_threads(None)
+    from barcodeembed.index.bundle import open_index
+    from barcodeembed.report.references import surround
+
+    found = surround(queries, rows, open_index(index))
+    turned = sum(row.strand == "-" for row in rows)
+    if turned:
+        console.warn(f"{turned:,} queries are of the other strand, on which `embed` leaves them; "
+                     "on the map they lie away from their references")  # fmt: skip
+    return found

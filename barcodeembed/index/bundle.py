@@ -26,6 +26,7 @@ import numpy as np
 
 from barcodeembed.classify.calibration import Calibration
 from barcodeembed.classify.vote import Members
+from barcodeembed.embedding import normalise
 from barcodeembed.errors import BundleError
 from barcodeembed.files import replace_directory
 from barcodeembed.index.prototypes import dequantise, quantise
@@ -77,6 +78,18 @@ class ReferenceIndex:
     @property
     def embedder_fingerprint(self) -> str:
         return self.settings["embedder"]
+
+    @property
+    def dimension(self) -> int:
+        """How wide the model's vectors are; those of the index are narrower if it is whitened."""
+        return len(self.whitening.mean) if self.whitening else self.vectors.shape[1]
+
+    def as_searched(self, vectors: np.ndarray) -> np.ndarray:
+        """Return what the index is searched with, float32 (n, D), for vectors of its model.
+
+        They are of unit length, or NaN where there is no vector.
+        """
+        return normalise(self.whitening.apply(vectors) if self.whitening else vectors)
 
 
 class FastaSequences(Sequence[str]):

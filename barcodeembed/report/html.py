@@ -12,22 +12,31 @@ from typing import TYPE_CHECKING, Any
 
 from barcodeembed import __version__
 from barcodeembed.report.rows import Row
-from barcodeembed.taxonomy.ranks import RANKS
+from barcodeembed.taxonomy.ranks import RANKS, Lineage
 
 if TYPE_CHECKING:
     from barcodeembed.report.projection import Projection
+    from barcodeembed.report.references import References
 
 # One script, in parts.
-_SCRIPTS = ("data", "sunburst", "charts", "table")
+_SCRIPTS = ("data", "sunburst", "charts", "map", "table")
 # JSON that cannot end the element it stands in, and that a JavaScript parser reads as JSON's does.
 _ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
+# Names shown of a reference on the map: family, genus and species, mostly.
+_LOWEST = 3
+
 
 def html(
-    rows: Iterable[Row], samples: Sequence[str] = (), projection: Projection | None = None
-) -> Iterator[str]:
-    """Yield the page; ``projection`` has a point for each row, in their order."""
-    text = json.dumps(page_data(list(rows), samples, projection), separators=(",", ":"))
+    rows: Iterable[Row], samples: Sequence[str] = (), projection: Projection | None = None,
+    references: References | None = None,
+) -> Iterator[str]:  # fmt: skip
+    """Yield the page.
+
+    ``projection`` has a point for each row, in their order, and then for each of ``references``.
+    """
+    data = page_data(list(rows), samples, projection, references)
+    text = json.dumps(data, separators=(",", ":"))
     folder = files(__package__)
     page = folder.joinpath("page.html").read_text(encoding="utf-8")
     for mark, part in (  # in the order of the page; a part is not itself looked through
@@ -43,8 +52,9 @@ def html(
 
 
 def page_data(
-    rows: Sequence[Row], samples: Sequence[str], projection: Projection | None
-) -> dict[str, Any]:
+    rows: Sequence[Row], samples: Sequence[str], projection: Projection | None,
+    references: References | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Return what the page's script reads: a list for each column, taxa and samples by number."""
     taxa: dict[tuple, int] = {}
     known = {sample: number for number, sample in enumerate(samples)}
@@ -72,11 +82,25 @@ def page_data(
             "length": [row.length for row in rows],
             "flags": [row.flags for row in rows],
         },
-        "map": projection and {
-            "method": projection.method,
-            "axes": projection.axes,
-            # NaN, of a query without a vector, is no JSON.
-            "points": [None if x != x else [round(x, 4), round(y, 4)]
-                       for x, y in projection.points.tolist()],
-        },
+        "map": projection and _map_data(projection, len(rows), references),
     }  # fmt: skip
+
+
+def _map_data(
+    projection: Projection, queries: int, references: References | None
+) -> dict[str, Any]:
+    # NaN, of a query without a vector, is no JSON.
+    points = [None if x != x else [round(x, 4), round(y, 4)] for x, y in projection.points.tolist()]
+    data = {"method": projection.method, "axes": projection.axes, "points": points[:queries]}
+    if references:
+        data["references"] = {
+            "points": points[queries:],
+            "ids": references.ids,
+            "names": [_lowest(lineage) for lineage in references.lineages],
+        }
+    return data
+
+
+def _lowest(lineage: Lineage) -> list[str]:
+    """Return the last names of a lineage, highest first: they tell what it is."""
+    return [name for name in lineage if name][-_LOWEST:]

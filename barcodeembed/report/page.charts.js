@@ -1,4 +1,4 @@
-// Bars of the ranks, histograms, and the map.
+// Bars of the ranks, and histograms.
 function drawRanks(rows) {
   const ranks = [...usedRanks].reverse().map((rank) => data.ranks[rank]);
   const counts = [...ranks, null].map((rank) => {
@@ -77,76 +77,4 @@ const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length
 function niceStep(most) {
   const rough = most / 4, power = 10 ** Math.floor(Math.log10(rough));
   return Math.max(1, [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough));
-}
-
-// Map. A point is a line of no length with a round end: one path draws thousands.
-const SIDE = 520, LEFT = 190, TOP = 20;
-const place = (row) => {
-  const point = data.map.points[row];
-  return point && [LEFT + SIDE * point[0], TOP + SIDE * (1 - point[1])];
-};
-
-function drawMap(rows) {
-  at("map-card").hidden = !data.map;
-  if (!data.map) return;
-  const { method, axes, points } = data.map;
-  const without = points.filter((point) => !point).length;
-  at("map-note").textContent = `The queries' vectors in two dimensions by ${method}: near points are ` +
-    "like barcodes. Colours are those of the statuses; novel queries are rings. " +
-    (without ? `${plural(without, "query has", "queries have")} no vector.` : "");
-  const dots = (some) => some.map(place).filter(Boolean)
-    .map(([x, y]) => `M${x.toFixed(1)} ${y.toFixed(1)}h0`).join("");
-  const of = (status) => rows.filter((row) => columns.status[row] === status);
-  const paths = [shape("path", { class: "faint", d: shown.clade === root && shown.sample < 0 ? ""
-    : dots(queries) })];
-  for (const status of ["unclassifiable", "assigned", "ambiguous"]) {
-    paths.push(shape("path", { color: `var(--${status})`, d: dots(of(status)) }));
-  }
-  const rings = dots(of("novel"));
-  paths.push(shape("path", { class: "ring", color: "var(--novel)", d: rings }),
-    shape("path", { class: "hole", d: rings }));
-  at("map").replaceChildren(
-    shape("rect", { class: "axis", x: LEFT - 12, y: TOP - 12, width: SIDE + 24, height: SIDE + 24,
-      fill: "none" }),
-    ...paths, ...unitNames(rows),
-    shape("text", { x: LEFT + SIDE / 2, y: TOP + SIDE + 30, "text-anchor": "middle" }, axes[0]),
-    shape("text", { "text-anchor": "middle",
-      transform: `translate(${LEFT - 20} ${TOP + SIDE / 2}) rotate(-90)` }, axes[1]));
-  at("map").setAttribute("aria-label", `Map of ${plural(rows.length, "query", "queries")} by ${method}.`);
-  at("map").onmousemove = (event) => findPoint(event, rows);
-  at("map").onmouseleave = hideTip;
-}
-
-function unitNames(rows) {
-  const units = new Map();
-  for (const row of rows) {
-    const node = nodeOf(row), point = place(row);
-    if (node.unit && point) units.set(node, [...(units.get(node) || []), point]);
-  }
-  const taken = [], names = [];
-  for (const [node, points] of [...units].sort((a, b) => b[1].length - a[1].length)) {
-    const mean = (axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length;
-    const x = mean(0), y = mean(1) - 9;
-    if (points.length < 2 || taken.some(([a, b]) => Math.abs(a - x) < 90 && Math.abs(b - y) < 14)) {
-      continue;
-    }
-    taken.push([x, y]);
-    names.push(shape("text", { class: "unit-name", x, y }, `${node.name} (${points.length})`));
-  }
-  return names;
-}
-
-function findPoint(event, rows) {
-  const at = new DOMPoint(event.clientX, event.clientY)
-    .matrixTransform(event.currentTarget.getScreenCTM().inverse());
-  let found = -1, nearest = 64;
-  for (const row of rows) {
-    const point = place(row);
-    const distance = point ? (point[0] - at.x) ** 2 + (point[1] - at.y) ** 2 : Infinity;
-    if (distance < nearest) [found, nearest] = [row, distance];
-  }
-  if (found < 0) return hideTip();
-  const node = nodeOf(found), novel = columns.novel_rank[found];
-  showTip(event, `${columns.query_id[found]}\n${columns.status[found]}` +
-    `${novel ? ` at ${novel}` : ""}\n${node === root ? "not placed" : node.name}`);
 }

@@ -1,4 +1,4 @@
-"""A map of the queries: their vectors in two dimensions, by UMAP where it is there, or by PCA."""
+"""A map: vectors in two dimensions, by UMAP where it is there, or by PCA."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from barcodeembed.errors import InputError
 
 #: UMAP looks at 15 neighbours of each; fewer points than that have no neighbourhoods to show.
 _FEWEST_FOR_UMAP = 32
+
+#: Each query brings its few references, and UMAP's defaults draw so small groups into one spot.
+_SPREAD_OUT = {"n_neighbors": 50, "min_dist": 0.9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,9 @@ def read_vectors(paths: Sequence[str | os.PathLike[str]], query_ids: Sequence[st
     return np.concatenate(parts).astype(np.float64)
 
 
-def project(vectors: np.ndarray) -> Projection:
-    """Lay vectors (N, dimensions) out in a plane; only their directions count."""
+def project(vectors: np.ndarray, *others: np.ndarray) -> Projection:
+    """Lay vectors (N, dimensions) out in a plane, ``others`` after them; only directions count."""
+    vectors = np.concatenate([vectors, *others], dtype=np.float64)
     points = np.full((len(vectors), 2), np.nan)
     lengths = np.linalg.norm(vectors, axis=1)
     usable = np.isfinite(lengths) & (lengths > 0)
@@ -59,7 +63,9 @@ def project(vectors: np.ndarray) -> Projection:
         return Projection("PCA", axes, _fitted(points))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a seed leaves it one thread
-        points[usable] = umap.UMAP(metric="cosine", random_state=0).fit_transform(directions)
+        settings = _SPREAD_OUT if others else {}
+        layout = umap.UMAP(metric="cosine", random_state=0, **settings)
+        points[usable] = layout.fit_transform(directions)
     return Projection("UMAP", ("UMAP 1", "UMAP 2"), _fitted(points))
 
 
