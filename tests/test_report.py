@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -193,6 +195,37 @@ def test_biom_is_read_back_by_its_own_package(call, names, tmp_path):
     read = biom.load_table(str(path))
     assert read.sum() == 13
     assert list(read.ids()) == ["S1"]
+
+
+@pytest.mark.skipif(not shutil.which("qiime"), reason="QIIME 2 is not installed")
+@pytest.mark.parametrize("to, kind, made_of", [
+    ("qiime2", "FeatureData[Taxonomy]", "TSVTaxonomyFormat"),
+    ("biom", "FeatureTable[Frequency]", "BIOMV100Format"),
+])  # fmt: skip
+def test_qiime_2_imports_what_is_for_it(call, names, tmp_path, to, kind, made_of):
+    made, artifact = tmp_path / f"{to}.tsv", tmp_path / "artifact.qza"
+    assert call("report", names, "--to", to, "-o", made).code == 0
+    qiime = ["qiime", "tools", "import", "--type", kind, "--input-format", made_of,
+             "--input-path", str(made), "--output-path", str(artifact)]  # fmt: skip
+    # It is a Python of its own, and may be an older one.
+    done = subprocess.run(qiime, text=True, capture_output=True, timeout=120,
+                          env={**os.environ, "PYTHONPATH": ""})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    if to == "qiime2":
+        with zipfile.ZipFile(artifact) as parts:
+            held = next(name for name in parts.namelist() if name.endswith("/data/taxonomy.tsv"))
+            rows = parts.read(held).decode().splitlines()[1:]
+        wanted = made.read_text().splitlines()[1:]
+        assert [row.split("\t")[:2] for row in rows] == [row.split("\t")[:2] for row in wanted]
+
+
+@pytest.mark.skipif(not shutil.which("ktImportText"), reason="Krona is not installed")
+def test_krona_reads_what_is_for_it(call, names, tmp_path):
+    text, page = tmp_path / "krona.txt", tmp_path / "krona.html"
+    assert call("report", names, "--to", "krona", "-o", text).code == 0
+    subprocess.run(["ktImportText", text, "-o", page], check=True, capture_output=True, timeout=60)
+    counts = re.findall(r"<magnitude><val>(\d+)</val>", page.read_text())
+    assert counts[0] == "13"  # the root: every read
 
 
 def test_multiqc_gets_a_bar_for_every_sample(call, names, tmp_path):
