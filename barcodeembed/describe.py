@@ -8,12 +8,16 @@ from typing import Any
 
 from barcodeembed.errors import BundleError
 from barcodeembed.index.tables import read_table
-from barcodeembed.manifest import open_bundle, outdated, read_json, read_manifest
+from barcodeembed.manifest import (
+    INDEX_FORMAT,
+    MODEL_FORMAT,
+    open_bundle,
+    outdated,
+    read_json,
+    read_manifest,
+)
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.taxonomy.ranks import RANKS
-
-#: The newest format of each kind, as the modules that read them wholly have it.
-_FORMATS = {"model": 1, "index": 2}
 
 
 def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any]:
@@ -23,17 +27,20 @@ def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any
     """
     bundle = Path(path)
     kind = read_manifest(bundle, "a model or index bundle").get("kind")
-    describers = {"model": _describe_model, "index": _describe_index}
+    describers = {
+        "model": (_describe_model, MODEL_FORMAT), "index": (_describe_index, INDEX_FORMAT),
+    }  # fmt: skip
     if kind not in describers:
         raise BundleError(f"{bundle}: is a bundle of kind {kind!r}, neither model nor index")
-    manifest = open_bundle(bundle, kind, _FORMATS[kind], verify=verify)
+    describer, newest = describers[kind]
+    manifest = open_bundle(bundle, kind, newest, verify=verify)
     size = sum(entry["bytes"] for entry in manifest["files"].values())
     return {
         "kind": kind,
         "made_by": manifest["made_by"],
         "format_version": manifest["format_version"],
         "megabytes": round(size / 1e6, 2),
-        **describers[kind](bundle, manifest),
+        **describer(bundle, manifest),
     }
 
 
@@ -51,7 +58,7 @@ def _describe_model(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     settings = read_json(bundle / "config.json")
-    if manifest["format_version"] < _FORMATS["index"]:
+    if manifest["format_version"] < INDEX_FORMAT:
         raise BundleError(outdated(bundle))
     ranks = read_json(bundle / "calibration.json")["ranks"]
     suffix = ".tsv.gz" if "prototypes" in settings else ".tsv"

@@ -12,6 +12,9 @@ from barcodeembed.errors import BundleError
 
 MANIFEST = "manifest.json"
 
+#: The formats in which models and indexes are written.
+MODEL_FORMAT, INDEX_FORMAT = 1, 3
+
 
 def canonical_json(values: Any) -> str:
     """Return JSON with sorted keys and no spare space, one text for one value."""

@@ -142,7 +142,7 @@ def edit(path: Path, **changes) -> None:
 @pytest.mark.parametrize("bundle", ["model", "index"])
 @pytest.mark.parametrize("changes, problem", [
     ({"format_version": 9, "made_by": "barcodeembed 9.1"},
-     r"format 9 is newer than this version reads \([12]\).*made by barcodeembed 9.1"),
+     r"format 9 is newer than this version reads \([13]\).*made by barcodeembed 9.1"),
     ({"format_version": None}, "format None"),
     ({"kind": "sonnet"}, "is a sonnet, not an? (model|index)"),
     ({"kind": None}, "not an? (model|index)"),

@@ -349,8 +349,9 @@ def test_a_smaller_share_of_errors_names_fewer(call, index_bundle, reads, tmp_pa
         assert told["max_error"] == share and "expected share" in told["bound"]
         least.append(told["least_confidence"])
     assert named[0] < named[1] <= named[2]
-    for rank in least[0]:
-        assert least[0][rank] >= least[1][rank] >= least[2][rank] >= 0.5
+    for rank in least[0]:  # null: no name is as sure as that
+        strict, middle, lax = (l[rank] if l[rank] is not None else 2 for l in least)
+        assert strict >= middle >= lax >= 0.5
 
 
 def test_what_a_run_was_is_written_as_json(call, index_bundle, tmp_path):

@@ -16,8 +16,7 @@ import pytest
 from conftest import SIMULATED, files_in, run_here
 
 from barcodeembed import shipped
-from barcodeembed.index.bundle import FORMAT_VERSION
-from barcodeembed.manifest import read_manifest, write_manifest
+from barcodeembed.manifest import INDEX_FORMAT, read_manifest, write_manifest
 from barcodeembed.model.bundle import load_model, save_model
 from barcodeembed.model.encoder import Encoder
 
@@ -29,7 +28,7 @@ def without_model(index: Path, path: Path, **settings) -> Path:
     shutil.copytree(index, path, ignore=shutil.ignore_patterns("model", "manifest.json"))
     values = json.loads((path / "config.json").read_text()) | settings
     (path / "config.json").write_text(json.dumps(values))
-    write_manifest(path, "index", FORMAT_VERSION, embedder=values["embedder"])
+    write_manifest(path, "index", INDEX_FORMAT, embedder=values["embedder"])
     return path
 
 

@@ -5,7 +5,8 @@ the reference, and the probability that the name that wins is right. Some refere
 name, so that even a certain match looks wrong now and then: the second model has that share as a
 parameter (the label-noise likelihood of Natarajan et al., NIPS 2013, for one kind of error), and
 tells the probability for a query whose reference is rightly named. What can only speak for a name
-has no weight below zero.
+has no weight below zero. The evidence of a short query weighs more or less than that of a full
+barcode, by a factor that is learnt too.
 
 A probability holds for a mixture of queries: here half have their species in the reference, of the
 others most are of a new species of a known genus, two fifths as many of a new genus, and so on up.
@@ -25,7 +26,7 @@ from barcodeembed.classify.examples import Examples
 #: Where fewer of one kind are found, mutated copies take their place.
 FEWEST_EXAMPLES = 20
 
-#: Shares of wrong names for which a report keeps the least confidence that is enough.
+#: Bounds on the share of wrong names for which a report keeps the least confidence that is enough.
 ERROR_SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 #: Shares of right names for which a report tells the coverage.
@@ -33,11 +34,14 @@ PRECISIONS = (0.9, 0.95, 0.99)
 
 _MARGIN, _SHARE = map(list(FEATURES).index, ("margin", "share"))
 
+#: Parts of the usual length at which it is learnt what the evidence of short queries weighs.
+_SHORT = (0.5, 0.25)
+
 #: How many queries are new at a rank for each that is new at the rank below alone.
 _RARER = 0.4
 
 #: More wrong names than this no reference is thought to bear: then the evidence is at fault.
-_MOST_NOISE = 0.01
+_MOST_NOISE = 0.02
 
 _RIDGE = 1e-3
 _STEPS = 200
@@ -48,16 +52,26 @@ _DECIMALS = 5
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """``P = 1 / (1 + exp(-(weights @ evidence + bias)))``; ``noise`` was fitted beside them."""
+    """``P = 1 / (1 + exp(-z))`` with ``z = (weights @ evidence - middle) * exp(growth @ short) +
+    shift @ short + bias``.
+
+    ``weights`` are those of all features but the last, length, which gives ``short``
+    (`_shortness`). ``noise`` was fitted beside them.
+    """
 
     weights: tuple[float, ...]
     bias: float
+    middle: float = 0.0
+    growth: tuple[float, ...] = (0.0,) * len(_SHORT)
+    shift: tuple[float, ...] = (0.0,) * len(_SHORT)
     noise: float = 0.0
 
     def probability(self, evidence: np.ndarray) -> np.ndarray:
         """Return probabilities (...) of evidence (..., F)."""
-        logits = evidence @ np.array(self.weights) + self.bias
-        return 1 / (1 + np.exp(-np.clip(logits, -500, 500)))
+        short = _shortness(evidence)
+        spoken = evidence[..., :-1] @ np.array(self.weights) - self.middle
+        logits = spoken * np.exp(short @ np.array(self.growth)) + short @ np.array(self.shift)
+        return 1 / (1 + np.exp(-np.clip(logits + self.bias, -500, 500)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +118,15 @@ class Calibration:
         return np.stack(columns, 1)
 
     def least_confidence(self, max_error: float) -> np.ndarray:
-        """Return, by rank (R,), how confident a name must be for so great a share to be wrong.
+        """Return, by rank (R,), how confident a name must be for no greater share to be wrong.
 
-        The expected share among the names given, as the reference's own examples have it
-        (Newton et al., Biostatistics 2004, eq. 5: the mean of one less the probability). Of the
-        shares that are tabulated the next lower one counts. Never is a name given that is likelier
-        wrong than right, however many sure ones stand beside it.
+        Infinity where the examples vouch for no name. Of the bounds that are tabulated (`trust`)
+        the next lower one counts. Never is a name given that is likelier wrong than right, however
+        many sure ones stand beside it.
         """
         share = max((s for s in ERROR_SHARES if s <= max_error), default=ERROR_SHARES[0])
         least = [m.report["least_confidence"][str(share)] for m in self.models.values()]
-        return np.maximum(least, 0.5)
+        return np.maximum([np.inf if value is None else value for value in least], 0.5)
 
     def to_json(self) -> dict:
         return {
@@ -128,7 +141,7 @@ class Calibration:
             raise ValueError(f"calibrated on other evidence: {', '.join(values['features'])}")
 
         def logistic(kept: dict) -> Logistic:
-            return Logistic(tuple(kept["weights"]), kept["bias"], kept["noise"])
+            return Logistic(**{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
 
         models = {
             rank: RankModel(**kept | {m: logistic(kept[m]) for m in ("known", "right")})
@@ -229,40 +242,60 @@ def fit_logistic(
     import torch
     from torch.nn.functional import softplus
 
-    middle, spread = evidence.mean(0), evidence.std(0)
+    features = evidence[:, :-1]
+    middle, spread = features.mean(0), features.std(0)
     scale = np.where(spread > 1e-9, spread, 1.0)
     varies = torch.from_numpy((spread > 1e-9).astype(float))
-    x = torch.from_numpy((evidence - middle) / scale)
+    x, short = torch.from_numpy((features - middle) / scale), torch.from_numpy(_shortness(evidence))
     y, w = torch.from_numpy(true.astype(float)), torch.from_numpy(weights / weights.sum())
-    speaks_for = torch.tensor(list(FEATURES.values()))
-    free, bias, doubt = (
-        torch.full(shape, value, dtype=torch.float64, requires_grad=True)
-        for shape, value in (((len(FEATURES),), 0.0), ((), 0.0), ((), 0.0))
+    speaks_for = torch.tensor(list(FEATURES.values())[:-1])
+    free, growth, shift, bias, doubt = (
+        torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+        for shape in (x.shape[1], len(_SHORT), len(_SHORT), (), ())
     )
     optimizer = torch.optim.LBFGS(
-        [free, bias, *([doubt] if noisy else [])], max_iter=_STEPS, line_search_fn="strong_wolfe"
-    )
+        [free, growth, shift, bias, *([doubt] if noisy else [])],
+        max_iter=_STEPS, line_search_fn="strong_wolfe",
+    )  # fmt: skip
 
     def slopes() -> torch.Tensor:
         return torch.where(speaks_for, softplus(free), free) * varies
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        p = torch.sigmoid(x @ slopes() + bias)
+        p = torch.sigmoid(x @ slopes() * torch.exp(short @ growth) + short @ shift + bias)
         if noisy:
             p = p * (1 - _MOST_NOISE * torch.sigmoid(doubt))
         p = p.clamp(1e-9, 1 - 1e-9)
-        cost = -(w * (y * p.log() + (1 - y) * (1 - p).log())).sum() + _RIDGE * (free**2).mean()
+        cost = -(w * (y * p.log() + (1 - y) * (1 - p).log())).sum()
+        cost = cost + _RIDGE * ((free**2).mean() + (growth**2).mean())
         cost.backward()
         return cost
 
     optimizer.step(loss)
     found = slopes().detach().numpy() / scale
+
+    def rounded(values: np.ndarray) -> tuple[float, ...]:
+        return tuple(np.round(values, _DECIMALS).tolist())
+
     noise = _MOST_NOISE * torch.sigmoid(doubt).item() if noisy else 0.0
     return Logistic(
-        tuple(np.round(found, _DECIMALS).tolist()),
-        round(bias.item() - float(found @ middle), _DECIMALS), round(noise, _DECIMALS),
+        rounded(found), round(bias.item(), _DECIMALS), round(float(found @ middle), _DECIMALS),
+        rounded(growth.detach().numpy()), rounded(shift.detach().numpy()),
+        round(noise, _DECIMALS),
     )  # fmt: skip
+
+
+def _shortness(evidence: np.ndarray) -> np.ndarray:
+    """Return how much of each length of `_SHORT` a query has, (..., 2), from evidence (..., F).
+
+    Nothing at the usual length; in between it is shared by the logarithm, below the last that has
+    all.
+    """
+    points = -np.log([1.0, *_SHORT])
+    return np.stack(
+        [np.interp(-evidence[..., -1], points, part) for part in np.eye(len(points))[1:]], -1
+    )
 
 
 def trust(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dict:
@@ -270,9 +303,15 @@ def trust(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dic
 
     ``curve`` are rows of (mean confidence, share right, share of the examples) in bins of equal
     width, ``calibration_error`` their mean gap; ``coverage`` the share of the examples that is
-    named at the greatest coverage with so great a share right, None where there is none;
-    ``least_confidence`` the confidence from which on so small a share is expected to be wrong. The
-    references' own names count as true, the wrong among them too.
+    named at the greatest coverage with so great a share right.
+
+    ``least_confidence`` has for each of ERROR_SHARES the confidence from which on names may be
+    given: where the wrong examples above it, and one more, weigh no more than that share of all
+    that are above it. That is the procedure of Benjamini and Hochberg on conformal p-values (Jin
+    and Candes, JMLR 24:244, 2023, Algorithm 1), with the examples in the place of the run's own
+    queries, so that no name depends on what else is in a file. None for what no confidence attains.
+
+    The references' own names count as true, the wrong among them too.
     """
     weights = weights / weights.sum()
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
@@ -281,16 +320,17 @@ def trust(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dic
         (weights, weights * confidence, weights * right)
     )  # fmt: skip
     order = np.argsort(-confidence, kind="stable")
-    covered = np.cumsum(weights[order])
-    precision = np.cumsum((weights * right)[order]) / covered
-    error = np.cumsum((weights * (1 - confidence))[order]) / covered
-    coverage, least = {}, {}
-    for wanted in PRECISIONS:
-        enough = np.flatnonzero(precision >= wanted)
-        coverage[str(wanted)] = round(float(covered[enough[-1]]), 4) if len(enough) else None
-    for share in ERROR_SHARES:
-        enough = np.flatnonzero(error <= share)
-        least[str(share)] = round(float(confidence[order[enough[-1]]]), 4) if len(enough) else 1.0
+    # A threshold lets all in that are as confident: only the last of equals is one.
+    last = np.flatnonzero(np.diff(confidence[order], append=-1.0))
+    covered = np.cumsum(weights[order])[last]
+    wrong = np.cumsum((weights * ~right)[order])[last]
+
+    def most(enough: np.ndarray, values: np.ndarray) -> float | None:
+        """The value at the greatest coverage that is good enough."""
+        places = np.flatnonzero(enough)
+        return round(float(values[places[-1]]), 4) if len(places) else None
+
+    least = confidence[order][last]
     filled = np.flatnonzero(size)
     return {
         "calibration_error": round(float(np.abs(told - was).sum()), 4),
@@ -298,8 +338,11 @@ def trust(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dic
             [round(float(v), 4) for v in (told[b] / size[b], was[b] / size[b], size[b])]
             for b in filled
         ],
-        "coverage": coverage,
-        "least_confidence": least,
+        "coverage": {str(p): most(wrong <= (1 - p) * covered, covered) for p in PRECISIONS},
+        "least_confidence": {
+            str(share): most(wrong + weights.max() <= share * covered, least)
+            for share in ERROR_SHARES
+        },
     }
 
 

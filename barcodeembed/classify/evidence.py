@@ -12,7 +12,8 @@ import numpy as np
 from barcodeembed.classify.identity import Identities
 from barcodeembed.classify.vote import Members, members_of, rescore, vote
 
-#: The features, and whether more of one can only speak for the name.
+#: The features, and whether more of one can only speak for the name. The last, length, speaks for
+#: none: it says how much the others say.
 FEATURES = {
     "similarity": True,  # of the nearest neighbour
     "identity": True,  # of the neighbour that counts first, aligned

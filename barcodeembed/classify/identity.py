@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,10 +30,14 @@ class Identities(NamedTuple):
 def identities(
     queries: Sequence[str], references: Sequence[str], rows_QK: np.ndarray
 ) -> Identities:
-    """Return the identity of each query and each of its references, (Q, K)."""
+    """Return the identity of each query and each of its references, (Q, K).
+
+    Of queries that are the same a pair is aligned once.
+    """
+    align = cache(lambda query, row: _identity(query, references[row]))
     pairs_QK2 = np.array([
-        [_identity(query, references[int(row)]) for row in rows]
-        for query, rows in zip(queries, rows_QK, strict=True)
+        [align(query, row) for row in rows]
+        for query, rows in zip(queries, rows_QK.tolist(), strict=True)
     ]).reshape(*rows_QK.shape, 2)  # fmt: skip
     return Identities(pairs_QK2[..., 0], pairs_QK2[..., 1].astype(np.int64))
 

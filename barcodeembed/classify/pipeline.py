@@ -24,8 +24,10 @@ from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.records import SequenceRecord
 
-#: A rank is named, unless told otherwise, where its name is about twice as likely right as wrong.
-MIN_CONFIDENCE = 0.65
+#: From which confidence on a rank is named unless told otherwise: chosen on barcodes that neither
+#: the model nor the reference had seen, so that 95% of the names at every rank are right. Where
+#: an index keeps no sequences no alignment bears a name out.
+MIN_CONFIDENCE, MIN_CONFIDENCE_UNALIGNED = 0.65, 0.75
 
 
 class Hit(NamedTuple):
@@ -79,20 +81,25 @@ class _Query:
     strand: str
 
 
+def default_confidence(index: ReferenceIndex) -> float:
+    """Return from which confidence on a rank is named unless told otherwise."""
+    return MIN_CONFIDENCE_UNALIGNED if index.sequences is None else MIN_CONFIDENCE
+
+
 class Classifier:
     """An index and the embedder that made it, ready for queries.
 
     ``neighbours`` vote, with the index's own ``temperature`` unless another is given. The index
     says too what their percent identity counts beside their similarity. A rank is named whose
-    confidence reaches ``min_confidence``, or, with ``max_error``, what the index says to be enough
-    for so small a share of wrong names. ``genetic_code`` is as in `Quality`; with
-    ``check_chimeras`` the halves of each query are looked up too. Raises IndexMismatch where the
-    embedder is another one.
+    confidence reaches ``min_confidence`` (None: `default_confidence`), or, with ``max_error``,
+    what the index says to be enough for so small a share of wrong names. ``genetic_code`` is as in
+    `Quality`; with ``check_chimeras`` the halves of each query are looked up too. Raises
+    IndexMismatch where the embedder is another one.
     """
 
     def __init__(
         self, index: ReferenceIndex, embedder: VectorMaker, *, neighbours: int = NEIGHBOURS,
-        temperature: float | None = None, min_confidence: float = MIN_CONFIDENCE,
+        temperature: float | None = None, min_confidence: float | None = None,
         max_error: float | None = None, genetic_code: int | str | None = GENETIC_CODE,
         check_chimeras: bool = False,
     ) -> None:  # fmt: skip
@@ -106,9 +113,10 @@ class Classifier:
         self.temperature = temperature or index.settings["temperature"]
         # Indexes that were built before identity counted have no weight for it.
         self.identity_weight = index.settings.get("identity_weight", 0.0)
-        ranks = len(index.taxa.ranks)
+        if min_confidence is None:
+            min_confidence = default_confidence(index)
         self.least_confidence = (
-            np.full(ranks, min_confidence) if max_error is None
+            np.full(len(index.taxa.ranks), min_confidence) if max_error is None
             else index.calibration.least_confidence(max_error)
         )  # fmt: skip
         self.members = index.members

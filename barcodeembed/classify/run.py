@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ SCHEMA_VERSION = 1
 
 #: What a bound on the share of wrong names takes for granted.
 _BOUND = (
-    "expected share of wrong names among those given at a rank; half of the queries of species in "
-    "the reference, the others of new species, genera, ... two fifths as many at each rank up; "
-    "queries like the reference's own barcodes and pieces of them; the reference's names right but "
-    "for the share of wrong ones that was fitted"
+    "expected share of wrong names among those given at a rank, by the procedure of Benjamini and "
+    "Hochberg on conformal p-values of the reference's own barcodes; assumes queries exchangeable "
+    "with these, whole and in pieces: half of species in the reference, the others of new species, "
+    "genera, ... two fifths as many at each rank up; wrong names in the reference count as errors"
 )
 
 
@@ -51,7 +52,8 @@ def describe_run(
     ``seconds`` are the times of its parts.
     """
     settings, ranks = classifier.index.settings, classifier.index.taxa.ranks
-    least = [round(float(value), 4) for value in classifier.least_confidence]
+    # Infinity, where nothing is sure enough, is no JSON.
+    least = [round(v, 4) if v < inf else None for v in classifier.least_confidence.tolist()]
     return {
         "schema_version": SCHEMA_VERSION,
         "barcodeembed": __version__,

@@ -43,9 +43,9 @@ def classify(
         "-o", "--output", metavar="FILE", help="TSV; .gz, .bz2 or .xz compresses.")] = "-",
     hits: Annotated[Path | None, typer.Option(
         "--hits", metavar="FILE", help="Also write every neighbour of every query.")] = None,
-    min_confidence: Annotated[float, typer.Option(
-        "--min-confidence", min=0, max=1, metavar="P",
-        help="A rank of less confidence is NA; 0 shows the best guess everywhere.")] = 0.65,
+    min_confidence: Annotated[float | None, typer.Option(
+        "--min-confidence", min=0, max=1, metavar="P", show_default=options.MIN_CONFIDENCE,
+        help="A rank of less confidence is NA; 0 shows the best guess everywhere.")] = None,
     max_error: Annotated[float | None, typer.Option(
         "--max-error", min=0, max=1, metavar="P",
         help="Name as many as may be with so small a share wrong at each rank, instead.")] = None,

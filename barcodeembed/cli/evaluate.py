@@ -53,8 +53,9 @@ def evaluate(
     sample: Annotated[int | None, typer.Option(
         "--sample", min=1, metavar="N",
         help="Take at most N queries of each category, or split.")] = None,
-    min_confidence: Annotated[float, typer.Option(
-        "--min-confidence", min=0, max=1, metavar="P", help="As in classify.")] = 0.65,
+    min_confidence: Annotated[float | None, typer.Option(
+        "--min-confidence", min=0, max=1, metavar="P", show_default=options.MIN_CONFIDENCE,
+        help="As in classify.")] = None,
     top_k: Annotated[int, typer.Option(
         "-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")] = 10,
     temperature: Annotated[float | None, typer.Option(

@@ -68,6 +68,7 @@ Encoding = Annotated[str, typer.Option(
     "--encoding", metavar="NAME", help="Text encoding of the input, as latin-1.",
     callback=_encoding)]
 SHIPPED_MODEL = "the COI model that ships with barcodeembed"
+MIN_CONFIDENCE = "0.65, or 0.75 for prototypes"
 Model = Annotated[Path | None, typer.Option(
     "-m", "--model", metavar="MODEL", show_default=SHIPPED_MODEL,
     help="Model bundle, made by `barcodeembed pretrain`.")]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.classify.pipeline import Classifier, default_confidence
 from barcodeembed.embedding import VectorMaker
 from barcodeembed.errors import InputError
 from barcodeembed.evaluation.aligners import PEERS
@@ -19,13 +19,14 @@ from barcodeembed.taxonomy.references import LabelledRecord
 
 def evaluate_open_world(
     index: ReferenceIndex, embedder: VectorMaker, labelled: Iterable[LabelledRecord], *,
-    peers: Sequence[str], threads: int, sample: int | None, min_confidence: float,
+    peers: Sequence[str], threads: int, sample: int | None, min_confidence: float | None,
     neighbours: int, temperature: float | None, batch_size: int, seed: int,
     say: Callable[[str], None], warn: Callable[[str], None],
 ) -> dict[str, Any]:  # fmt: skip
     """Name labelled queries by an index and by its peers; returns the report's keys.
 
-    Raises InputError where there is no query, a peer is not installed, or there are peers and an
+    ``min_confidence`` None is what `classify` takes for this index. Raises InputError where there
+    is no query, a peer is not installed, or there are peers and an
     index that keeps no sequences for them.
     """
     if peers and index.sequences is None:
@@ -35,6 +36,8 @@ def evaluate_open_world(
     if not set(chosen.categories) & set(CATEGORIES):
         warn("no query shares a genus or family with the reference: do their lineages "
              "name the same ranks in the same spelling?")
+    if min_confidence is None:
+        min_confidence = default_confidence(index)
     classifier = Classifier(
         index, embedder, neighbours=neighbours, temperature=temperature, min_confidence=0.0
     )

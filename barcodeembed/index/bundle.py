@@ -33,12 +33,18 @@ from barcodeembed.index.prototypes import dequantise, quantise
 from barcodeembed.index.sources import Sources
 from barcodeembed.index.tables import read_table, write_table
 from barcodeembed.index.whitening import Whitening
-from barcodeembed.manifest import open_bundle, outdated, read_json, write_json, write_manifest
+from barcodeembed.manifest import (
+    INDEX_FORMAT,
+    open_bundle,
+    outdated,
+    read_json,
+    write_json,
+    write_manifest,
+)
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.taxa import Taxa
 
 KIND = "index"
-FORMAT_VERSION = 2
 MODEL = "model"
 
 _NA = "NA"
@@ -132,14 +138,14 @@ def save_index(
         write_json(bundle / "config.json", index.settings)
         if model is not None:
             shutil.copytree(model, bundle / MODEL)
-        write_manifest(bundle, KIND, FORMAT_VERSION, embedder=index.embedder_fingerprint)
+        write_manifest(bundle, KIND, INDEX_FORMAT, embedder=index.embedder_fingerprint)
 
 
 def open_index(path: str | PathLike[str], *, verify: bool = True) -> ReferenceIndex:
     """Open an index bundle; the vectors of barcodes stay on disk, mapped. Raises BundleError."""
     bundle = Path(path)
-    manifest = open_bundle(bundle, KIND, FORMAT_VERSION, verify=verify)
-    if manifest["format_version"] < FORMAT_VERSION:
+    manifest = open_bundle(bundle, KIND, INDEX_FORMAT, verify=verify)
+    if manifest["format_version"] < INDEX_FORMAT:
         raise BundleError(outdated(bundle))
     try:
         return _read(bundle)

@@ -14,6 +14,7 @@ from torch import Tensor
 from barcodeembed.errors import BundleError, OutputError
 from barcodeembed.files import replace_directory
 from barcodeembed.manifest import (
+    MODEL_FORMAT,
     canonical_json,
     digest_file,
     open_bundle,
@@ -25,7 +26,6 @@ from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 
 KIND = "model"
-FORMAT_VERSION = 1
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -69,7 +69,7 @@ def save_model(
         write_json(bundle / CONFIG, values)
         save_tensors(tensors, bundle / WEIGHTS)
         identity = fingerprint(encoder.config, bundle / WEIGHTS)
-        write_manifest(bundle, KIND, FORMAT_VERSION, fingerprint=identity)
+        write_manifest(bundle, KIND, MODEL_FORMAT, fingerprint=identity)
 
 
 def load_model(path: str | PathLike[str], *, verify: bool = True) -> ModelBundle:
@@ -78,7 +78,7 @@ def load_model(path: str | PathLike[str], *, verify: bool = True) -> ModelBundle
     Raises BundleError where anything in it is not as its manifest says.
     """
     bundle = Path(path)
-    manifest = open_bundle(bundle, KIND, FORMAT_VERSION, verify=verify)
+    manifest = open_bundle(bundle, KIND, MODEL_FORMAT, verify=verify)
     values = read_json(bundle / CONFIG)
     if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
         raise BundleError(f"{bundle / CONFIG}: holds no model configuration")
