@@ -20,7 +20,12 @@ from barcodeembed.evaluation.predictions import (
     nearest_by_kmers,
 )
 from barcodeembed.evaluation.queries import LabelledQueries, sort_queries
-from barcodeembed.evaluation.report import evaluate_decisions, evaluate_method, markdown
+from barcodeembed.evaluation.report import (
+    evaluate_agreement,
+    evaluate_decisions,
+    evaluate_method,
+    markdown,
+)
 from barcodeembed.index.build import build_index
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN
@@ -108,6 +113,24 @@ def test_names_that_are_taken_counted_by_hand():
     assert ranks["family"]["precision"] == 1.0 and ranks["family"]["too_deep"] is None
 
 
+def test_names_that_two_methods_take_counted_by_hand():
+    truth = [named("F", "G", f"G {s}") for s in "abcd"] + [named("F", "G", "G e")]
+    queries = LabelledQueries([None] * 5, truth, ["seen"] * 4 + ["unseen species"])
+
+    def method(right: str, taken: str) -> Predictions:
+        guesses = [t if r == "+" else named("F", "G", "G x")
+                   for t, r in zip(truth, right, strict=True)]  # fmt: skip
+        each = np.repeat(np.array([t == "+" for t in taken])[:, None], len(RANKS), 1)
+        return Predictions("x", guesses, np.zeros(5), 1.0, taken=each, rule="some")
+
+    # By species: ours has a and b, theirs b, c and d. By genus all that is taken is right.
+    agreed = evaluate_agreement(method("++-++", "+++-+"), method("-++++", "+++++"), queries)
+    assert agreed["species"] == {"theirs": round(1 / 3, 4), "ours": 0.5}
+    assert agreed["genus"] == {"theirs": 0.75, "ours": 1.0}
+    none = evaluate_agreement(method("-----", "+++++"), method("+++++", "+++++"), queries)
+    assert "species" not in none and none["family"] == {"theirs": 1.0, "ours": 1.0}
+
+
 @pytest.fixture(scope="module")
 def simulated(request):
     data = request.config.rootpath / "data" / "simulated"
@@ -127,7 +150,7 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     np.testing.assert_allclose(nearest.similarity[named], baseline.similarity[named], atol=2e-6)
     report = {
         "references": len(index.vectors), "queries": {"seen": 1}, "threads": 1,
-        "min_confidence": 0.5,
+        "min_confidence": 0.5, "agreement": {},
         "methods": [evaluate_method(p, queries) for p in (nearest, best, baseline)],
         "decisions": evaluate_decisions(best, assignments, queries, 0.5),
     }  # fmt: skip

@@ -12,7 +12,11 @@ from barcodeembed.errors import InputError
 from barcodeembed.evaluation.aligners import PEERS
 from barcodeembed.evaluation.predictions import classify_queries, nearest_by_kmers
 from barcodeembed.evaluation.queries import CATEGORIES, sort_queries
-from barcodeembed.evaluation.report import evaluate_decisions, evaluate_method
+from barcodeembed.evaluation.report import (
+    evaluate_agreement,
+    evaluate_decisions,
+    evaluate_method,
+)
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.taxonomy.references import LabelledRecord
 
@@ -57,5 +61,9 @@ def evaluate_open_world(
         "threads": threads,
         "min_confidence": min_confidence,
         "methods": [evaluate_method(method, chosen) for method in methods],
+        "agreement": {
+            method.method: evaluate_agreement(best, method, chosen)
+            for method in methods if method.taken is not None and method is not best
+        },
         "decisions": evaluate_decisions(best, assignments, chosen, min_confidence),
     }

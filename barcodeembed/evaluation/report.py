@@ -96,6 +96,28 @@ def _taken(outcomes: pd.DataFrame) -> dict[str, dict[str, Any]]:
     return result
 
 
+def evaluate_agreement(
+    ours: Predictions, theirs: Predictions, queries: LabelledQueries
+) -> dict[str, dict[str, float | None]]:
+    """Return by rank what two methods both take rightly, of what either does, in seen queries.
+
+    ``theirs`` is the share of their right names that is also taken by ``ours``, and so the other.
+    """
+    seen = [
+        of[of["category"] == "seen"] for of in (_outcomes(p, queries) for p in (ours, theirs))
+    ]
+    right_ours, right_theirs = (of["taken"] & of["right"] for of in seen)
+    ranks = seen[0]["rank"]
+    return {
+        rank: {
+            "theirs": _rounded((right_ours & right_theirs)[at].sum() / right_theirs[at].sum()),
+            "ours": _rounded((right_ours & right_theirs)[at].sum() / right_ours[at].sum()),
+        }
+        for rank, at in ((rank, ranks == rank) for rank in ranks.unique())
+        if right_ours[at].any() and right_theirs[at].any()
+    }
+
+
 def evaluate_decisions(
     predictions: Predictions, assignments: Sequence[Assignment], queries: LabelledQueries,
     min_confidence: float,
@@ -212,6 +234,14 @@ def _open_world(report: dict[str, Any]) -> list[str]:
             for method in report["methods"] if "taken" in method
         ],
     )
+    if report["agreement"]:
+        lines += ["", "Of the right names taken by the one for seen queries, those that the other "
+                  "takes too: of the method's, of `classify`'s", ""]
+        lines += _table(["method", *shown], [
+            [method, *(f"{_cell(of.get('theirs'))}, {_cell(of.get('ours'))}" for of in
+                       (ranks.get(rank, {}) for rank in shown))]
+            for method, ranks in report["agreement"].items()
+        ])  # fmt: skip
     decisions = report["decisions"]
     lines += ["", f"`classify` at --min-confidence {report['min_confidence']:g}: "
               "share of queries named at each rank / share of those names that are right", ""]
