@@ -42,6 +42,10 @@ for index in reference coi; do
     for kind in 300bp 200bp 150bp errors1 errors3 reverse; do
         evaluate "$index.bix" coi.model "$out/damaged/$kind" "$index-$kind" --sample 2000
     done
+    # What a bound on wrong names comes to.
+    for bound in 0.02 0.05 0.1; do
+        evaluate "$index.bix" coi.model "$data" "$index-bound-$bound" --max-error "$bound"
+    done
 done
 
 # A model that never reads a name, for comparison; it does not ship.
@@ -59,4 +63,6 @@ evaluate label-free.bix label-free "$data" label-free-whole
 if command -v vsearch > /dev/null && command -v blastn > /dev/null; then
     against=vsearch,blastn
     evaluate reference.bix coi.model "$data" reference-peers --sample 150
+    barcodeembed evaluate "$out/reference.bix" -m "$out/coi.model" --sample 1000 --against blastn \
+        --queries "$data/val_seen.tsv.gz" --json "$out/seen-blastn.json" -o "$out/seen-blastn.md"
 fi

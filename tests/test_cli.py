@@ -46,10 +46,10 @@ FLAGS = {
         --hits --index --json --max-error --min-confidence --model --no-verify --output
         --temperature --top-k -i -k -m -o""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
-        --json --min-confidence --model --no-verify --offsets --output --protocol --queries
-         --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o""",
+        --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
+        --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o""",
     "report": """tables --by --debug --index --output --quiet --sample-pattern --to --vectors
-         --verbose -i -o -q -v""",
+        --verbose -i -o -q -v""",
     "info": "bundle --debug --json --no-verify",
     "convert": """source --debug --heads --k --max-length --output --pooling --quiet
         --special-tokens --verbose --weights -o -q -v""",

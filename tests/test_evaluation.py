@@ -143,20 +143,21 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     """With k-mer counts for an embedder the pipeline is the baseline."""
     index, queries = simulated
     classifier = Classifier(index, KmerCounter(5), min_confidence=0.0)
-    nearest, best, assignments = classify_queries(classifier, queries, 64, 0.5)
+    least, strict = (dict.fromkeys(index.taxa.ranks, c) for c in (0.5, 0.95))
+    nearest, best, assignments = classify_queries(classifier, queries, 64, least)
     baseline = nearest_by_kmers(index, queries)
     named = [i for i, a in enumerate(assignments) if a.status != "unclassifiable"]
     assert len(named) == 118 and {a.strand for a in assignments} == {"+", "-", None}
     np.testing.assert_allclose(nearest.similarity[named], baseline.similarity[named], atol=2e-6)
     report = {
         "references": len(index.vectors), "queries": {"seen": 1}, "threads": 1,
-        "min_confidence": 0.5, "agreement": {},
+        "max_error": None, "least_confidence": least, "agreement": {},
         "methods": [evaluate_method(p, queries) for p in (nearest, best, baseline)],
-        "decisions": evaluate_decisions(best, assignments, queries, 0.5),
+        "decisions": evaluate_decisions(best, assignments, queries, least),
     }  # fmt: skip
     seen = [method["accuracy"]["seen"]["species"] for method in report["methods"]]
     assert seen[0] > 0.85 and seen[1] > 0.85
-    strict = evaluate_decisions(best, assignments, queries, 0.95)["seen"]["called"]
+    strict = evaluate_decisions(best, assignments, queries, strict)["seen"]["called"]
     told = Classifier(index, KmerCounter(5), min_confidence=0.95).classify(queries.records)
     statuses = [a.status for a, c in zip(told, queries.categories, strict=True) if c == "seen"]
     for status in ("assigned", "ambiguous"):

@@ -361,7 +361,7 @@ def test_the_open_world_and_a_protocol_in_one_call(call, model_bundle, tmp_path)
     report, plain = (json.loads((tmp_path / f"{name}.json").read_text())
                      for name in ("both", "alone"))  # fmt: skip
     assert plain.keys() == {"schema_version", "references", "queries", "threads",
-                            "min_confidence", "methods", "agreement", "decisions"}
+                            "max_error", "least_confidence", "methods", "agreement", "decisions"}
     assert report.keys() == plain.keys() | {"audit", "deduplicate", "splits", "protocols"}
     assert report["decisions"] == plain["decisions"]
     assert {s["queries"] for s in report["protocols"]} == {9}

@@ -81,9 +81,19 @@ class _Query:
     strand: str
 
 
-def default_confidence(index: ReferenceIndex) -> float:
-    """Return from which confidence on a rank is named unless told otherwise."""
-    return MIN_CONFIDENCE_UNALIGNED if index.sequences is None else MIN_CONFIDENCE
+def least_confidences(
+    index: ReferenceIndex, min_confidence: float | None = None, max_error: float | None = None
+) -> np.ndarray:
+    """Return from which confidence on each rank is named, (R,): as told, or the index's usual.
+
+    With ``max_error`` it is what the index says to be enough for so small a share of wrong names.
+    """
+    if max_error is not None:
+        return index.calibration.least_confidence(max_error)
+    if min_confidence is None:
+        unaligned = index.sequences is None
+        min_confidence = MIN_CONFIDENCE_UNALIGNED if unaligned else MIN_CONFIDENCE
+    return np.full(len(index.taxa.ranks), min_confidence)
 
 
 class Classifier:
@@ -91,10 +101,9 @@ class Classifier:
 
     ``neighbours`` vote, with the index's own ``temperature`` unless another is given. The index
     says too what their percent identity counts beside their similarity. A rank is named whose
-    confidence reaches ``min_confidence`` (None: `default_confidence`), or, with ``max_error``,
-    what the index says to be enough for so small a share of wrong names. ``genetic_code`` is as in
-    `Quality`; with ``check_chimeras`` the halves of each query are looked up too. Raises
-    IndexMismatch where the embedder is another one.
+    confidence reaches that of `least_confidences`. ``genetic_code`` is as in `Quality`; with
+    ``check_chimeras`` the halves of each query are looked up too. Raises IndexMismatch where the
+    embedder is another one.
     """
 
     def __init__(
@@ -113,12 +122,7 @@ class Classifier:
         self.temperature = temperature or index.settings["temperature"]
         # Indexes that were built before identity counted have no weight for it.
         self.identity_weight = index.settings.get("identity_weight", 0.0)
-        if min_confidence is None:
-            min_confidence = default_confidence(index)
-        self.least_confidence = (
-            np.full(len(index.taxa.ranks), min_confidence) if max_error is None
-            else index.calibration.least_confidence(max_error)
-        )  # fmt: skip
+        self.least_confidence = least_confidences(index, min_confidence, max_error)
         self.members = index.members
         self._first_records = index.first_records
         self.quality = Quality(

@@ -56,6 +56,8 @@ def evaluate(
     min_confidence: Annotated[float | None, typer.Option(
         "--min-confidence", min=0, max=1, metavar="P", show_default=options.MIN_CONFIDENCE,
         help="As in classify.")] = None,
+    max_error: Annotated[float | None, typer.Option(
+        "--max-error", min=0, max=1, metavar="P", help="As in classify.")] = None,
     top_k: Annotated[int, typer.Option(
         "-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")] = 10,
     temperature: Annotated[float | None, typer.Option(
@@ -129,8 +131,9 @@ def evaluate(
 
             report |= evaluate_open_world(
                 index, embedder, read(queries), peers=peers, threads=used, sample=sample,
-                min_confidence=min_confidence, neighbours=top_k, temperature=temperature,
-                batch_size=batch_size, seed=seed, say=console.say, warn=console.warn,
+                min_confidence=min_confidence, max_error=max_error, neighbours=top_k,
+                temperature=temperature, batch_size=batch_size, seed=seed, say=console.say,
+                warn=console.warn,
             )  # fmt: skip
     if json:
         with open_output(json) as stream:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,12 +41,13 @@ class Predictions:
 
 
 def classify_queries(
-    classifier: Classifier, queries: LabelledQueries, batch_size: int, least: float
+    classifier: Classifier, queries: LabelledQueries, batch_size: int, least: Mapping[str, float]
 ) -> tuple[Predictions, Predictions, list[Assignment]]:
     """Return the nearest reference's names, the pipeline's best guesses, and its assignments.
 
     The classifier must show its best guess at every rank (``min_confidence=0``); of them those
-    are taken that have at least ``least`` confidence and stand above the novel rank.
+    are taken that have at least the confidence in ``least``, by rank, and stand above the novel
+    rank.
     """
     began = time.perf_counter()
     assignments = list(classifier.classify(queries.records, batch_size=batch_size))
@@ -57,6 +58,8 @@ def classify_queries(
     top_hits = [row for row, *_ in nearest_hits]
     similarity = np.array([value for _, value, *_ in nearest_hits])
     ranks = [RANKS.index(rank) for rank in classifier.index.taxa.ranks]
+    enough = np.array([least.get(rank, np.inf) for rank in RANKS])
+    told = sorted({f"{value:g}" for value in least.values()})
     confidences, known = (np.full((len(assignments), len(RANKS)), np.nan) for _ in range(2))
     above = np.ones(confidences.shape, bool)
     guesses = []
@@ -73,7 +76,7 @@ def classify_queries(
     return (
         Predictions("nearest reference", _named(classifier.index, top_hits), similarity, seconds),
         Predictions("classify", guesses, similarity, seconds, confidences, known,
-                    above & (confidences >= least), f"confidence {least:g}"),
+                    above & (confidences >= enough), f"confidence {', '.join(told)}"),
         assignments,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,20 +120,21 @@ def evaluate_agreement(
 
 def evaluate_decisions(
     predictions: Predictions, assignments: Sequence[Assignment], queries: LabelledQueries,
-    min_confidence: float,
+    least: Mapping[str, float],
 ) -> dict[str, Any]:  # fmt: skip
     """Return what a user of the table meets: how often names are given, and right, by category.
 
+    ``least`` is the confidence that is enough at each rank.
     ``called`` is the share of queries of each status and, among the novel, of each novel rank.
     """
     outcomes = _outcomes(predictions, queries)
-    outcomes["named"] = outcomes["confidence"] >= min_confidence
+    outcomes["named"] = outcomes["confidence"] >= outcomes["rank"].map(least)
     result = {}
     for category in CATEGORIES:
         chosen = [a for a, c in zip(assignments, queries.categories, strict=True) if c == category]
         if not chosen:
             continue
-        calls = pd.Series([_call(a, min_confidence) for a in chosen])
+        calls = pd.Series([_call(a, least) for a in chosen])
         named = outcomes[outcomes["category"] == category].groupby("rank", sort=False)
         result[category] = {
             "queries": len(chosen),
@@ -152,14 +153,15 @@ def evaluate_decisions(
     return result
 
 
-def _call(assignment: Assignment, min_confidence: float) -> str:
-    """Return the status that `classify` gives at that confidence, a novel one with its rank.
+def _call(assignment: Assignment, least: Mapping[str, float]) -> str:
+    """Return the status that `classify` gives at those confidences, a novel one with its rank.
 
     The assignment was made with none, where every query that is not novel is assigned.
     """
     if assignment.status == "novel":
         return f"novel {assignment.novel_rank}"
-    if assignment.status == "assigned" and (assignment.confidences[-1] or 0.0) < min_confidence:
+    enough = list(least.values())[-1]
+    if assignment.status == "assigned" and (assignment.confidences[-1] or 0.0) < enough:
         return "ambiguous"
     return assignment.status
 
@@ -243,7 +245,10 @@ def _open_world(report: dict[str, Any]) -> list[str]:
             for method, ranks in report["agreement"].items()
         ])  # fmt: skip
     decisions = report["decisions"]
-    lines += ["", f"`classify` at --min-confidence {report['min_confidence']:g}: "
+    bound = report["max_error"]
+    least = sorted({_cell(value) for value in report["least_confidence"].values()})
+    at = f"--max-error {bound:g}" if bound is not None else f"confidence {', '.join(least)}"
+    lines += ["", f"`classify` at {at}: "
               "share of queries named at each rank / share of those names that are right", ""]
     ranks = [rank for rank in RANKS if any(rank in d["ranks"] for d in decisions.values())]
     rows = []
