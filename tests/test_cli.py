@@ -343,6 +343,11 @@ def test_a_smaller_share_of_errors_names_fewer(call, index_bundle, reads, tmp_pa
     for share in (0.001, 0.05, 0.2):
         result = call("classify", SIMULATED / "reads.fasta", "-i", index_bundle,
                       "--max-error", share, "--json", tmp_path / "run.json", "-q")
+        named_nowhere = [rank for rank, least in
+                         json.loads((tmp_path / "run.json").read_text())["least_confidence"].items()
+                         if least is None]  # fmt: skip
+        assert (f"no name is sure enough at {', '.join(named_nowhere)}" in result.err) == bool(
+            named_nowhere)
         rows = rows_of(result.out)
         named.append(sum(row[rank] != "NA" for row in rows for rank in RANKS if rank in row))
         told = json.loads((tmp_path / "run.json").read_text())

@@ -132,6 +132,10 @@ def classify(
     if index is None:
         console.say(_coverage(opened.taxa))
     ranks = opened.taxa.ranks
+    unnamed = [rank for rank, least in zip(ranks, classifier.least_confidence, strict=True)
+               if least > 1]  # fmt: skip
+    if unnamed:
+        console.warn(f"--max-error {max_error:g}: no name is sure enough at {', '.join(unnamed)}")
     counts: Counter[str] = Counter()
     tally, ready = Tally(), perf_counter()
     units, held = NovelUnits(), []
