@@ -48,6 +48,13 @@ for index in reference coi; do
     done
 done
 
+# All references again, for reads of which one base in a hundred is wrong.
+[ -d "$out/misread.bix" ] ||
+    barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/misread.bix" \
+        --read-errors 0.01
+evaluate misread.bix coi.model "$data" misread-whole
+evaluate misread.bix coi.model "$out/damaged/errors1" misread-errors1 --sample 2000
+
 # A model that never reads a name, for comparison; it does not ship.
 [ -d "$out/label-free" ] ||
     barcodeembed pretrain "$data/reference.tsv.gz" "$data/pretrain_only.tsv.gz" \

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from barcodeembed.classify.examples import misread
 from barcodeembed.sequences.cleaning import reverse_complement
 
 BASES = "nucleotides"
@@ -27,19 +28,6 @@ def cut(bases: str, length: int, rng: np.random.Generator) -> str:
     """Return a random piece of so many bases, or all of a shorter barcode."""
     start = int(rng.integers(0, max(len(bases) - length, 0), endpoint=True))
     return bases[start : start + length]
-
-
-def misread(bases: str, rate: float, rng: np.random.Generator) -> str:
-    """Return the bases with errors at this rate."""
-    read = []
-    for base, draw in zip(bases, rng.random(len(bases)) / rate, strict=True):
-        if draw >= 1 or base not in "ACGT":
-            read.append(base)
-        elif draw < 0.1:  # put in
-            read.append(base + "ACGT"[rng.integers(4)])
-        elif draw >= 0.2:  # else left out
-            read.append("ACGT"[("ACGT".index(base) + rng.integers(1, 4)) % 4])
-    return "".join(read)
 
 
 def turn(bases: str, rng: np.random.Generator) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
+from dataclasses import replace
 
+import edlib
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +21,7 @@ from barcodeembed.classify.calibration import (
     trust,
 )
 from barcodeembed.classify.evidence import FEATURES, Neighbours, weigh
-from barcodeembed.classify.examples import Voting, look_up, piece
+from barcodeembed.classify.examples import Voting, look_up, misread, piece
 from barcodeembed.classify.identity import Identities
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.sample import Sample, draw_sample
@@ -30,6 +32,7 @@ from barcodeembed.evaluation.metrics import calibration_error
 from barcodeembed.index.build import build_index
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import RANKS
+from barcodeembed.taxonomy.references import read_labelled
 from barcodeembed.taxonomy.taxa import Taxa
 
 NAMES = list(FEATURES)
@@ -344,6 +347,32 @@ def test_pieces_are_of_their_barcode_and_of_many_lengths():
     assert 100 <= min(lengths) < 120 and 540 < max(lengths) <= 585
     assert np.median(lengths) < 300
     assert len(piece(bases[:90], 650.0, 100, rng)) <= 90
+
+
+def test_a_misread_copy_has_errors_at_the_rate_that_is_asked_for():
+    rng = np.random.default_rng(0)
+    bases = "".join(rng.choice(list("ACGT"), 50_000))
+    read = misread(bases, 0.02, rng)
+    assert abs(len(read) - len(bases)) < 100  # as many bases are put in as are left out
+    assert edlib.align(read, bases)["editDistance"] == pytest.approx(1_000, abs=100)
+    assert misread("N" * 100, 0.2, rng) == "N" * 100
+
+
+def test_an_index_for_misread_queries_does_not_take_errors_for_new_species(request):
+    """Against the same index that takes its queries to be as clean as its references."""
+    data = request.config.rootpath / "data" / "simulated"
+    references = list(read_labelled(data / "reference.fasta"))
+    rng = np.random.default_rng(1)
+    queries = [replace(record, sequence=misread(record.sequence, 0.02, rng))
+               for record, _ in references[::4]]  # fmt: skip
+    called = {}
+    for errors in (0.0, 0.02):
+        index, _ = build_index(references, KmerCounter(6), read_errors=errors)
+        assert index.settings["read_errors"] == errors
+        told = Classifier(index, KmerCounter(6)).classify(queries)
+        called[errors] = Counter(a.status for a in told)
+    assert called[0.0]["novel"] > 2 * called[0.02]["novel"]
+    assert called[0.02]["assigned"] > called[0.0]["assigned"]
 
 
 def test_a_sample_has_every_lineage_before_it_has_one_twice():

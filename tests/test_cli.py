@@ -32,8 +32,8 @@ FLAGS = {
         --offsets --output --precision -m -o""",
     "index": "",
     "index build": f"""references {SHARED} --allow-missing --coverage --min-length --model
-        --offsets --on-conflict --output --precision --prototypes --seed --taxdump --taxonomy
-        --whiten --without-model -m -o""",
+        --offsets --on-conflict --output --precision --prototypes --read-errors --seed --taxdump
+        --taxonomy --whiten --without-model -m -o""",
     "index add": f"""index references {SHARED} --allow-missing --coverage --model --no-verify
         --on-conflict --output --taxonomy -m -o""",
     "index merge": """indexes --coverage --debug --device --model --no-verify --on-conflict

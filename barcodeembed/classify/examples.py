@@ -125,6 +125,19 @@ def piece(bases: str, usual_length: float, least: int, rng: np.random.Generator)
     return bases[start : start + length]
 
 
+def misread(bases: str, rate: float, rng: np.random.Generator) -> str:
+    """Return the bases with errors at this rate: eight in ten substitutions, an indel each way."""
+    read = []
+    for base, draw in zip(bases, rng.random(len(bases)) / rate, strict=True):
+        if draw >= 1 or base not in "ACGT":
+            read.append(base)
+        elif draw < 0.1:  # put in
+            read.append(base + "ACGT"[rng.integers(4)])
+        elif draw >= 0.2:  # else left out
+            read.append("ACGT"[("ACGT".index(base) + rng.integers(1, 4)) % 4])
+    return "".join(read)
+
+
 def mutants(
     voting: Voting, sequences: Sequence[str], owners: np.ndarray, rank: int, *, known: bool,
     embed: Callable[[list[str]], np.ndarray], rng: np.random.Generator,

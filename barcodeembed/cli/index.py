@@ -58,6 +58,10 @@ def build(
     on_conflict: Annotated[str, typer.Option(
         "--on-conflict", metavar="NAME",
         help="Taxa with two parents: majority (follow most records) or fail.")] = "majority",
+    read_errors: Annotated[float, typer.Option(
+        "--read-errors", min=0, max=0.2, metavar="P",
+        help="Share of wrong bases in the reads that will be named, as 0.01: it learns how near is "
+             "near enough from barcodes with as many.")] = 0.0,
     min_length: options.MinBases = 100,
     offsets: options.Offsets = 1,
     precision: options.Precision = "fp32",
@@ -111,7 +115,7 @@ def build(
     with console.progress("embedding references") as told:
         index, report = build_index(
             labelled, embedder, whiten=whiten, min_bases=min_length, on_conflict=on_conflict,
-            prototypes=prototypes, seed=seed, progress=told,
+            prototypes=prototypes, read_errors=read_errors, seed=seed, progress=told,
         )
     if coverage:
         index.settings["coverage"] = coverage

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from barcodeembed.classify.calibration import Calibration, calibrate
-from barcodeembed.classify.examples import Examples, Voting, look_up, mutants, piece
+from barcodeembed.classify.examples import Examples, Voting, look_up, misread, mutants, piece
 from barcodeembed.classify.identity import identities
 from barcodeembed.classify.sample import SAMPLE, Sample, draw_sample
 from barcodeembed.classify.tuning import tune_vote
@@ -62,14 +62,15 @@ class _Held:
 def build_index(
     labelled: Iterable[LabelledRecord], embedder: VectorMaker, *, whiten: int = 0,
     min_bases: int = MIN_BASES, on_conflict: str = "majority", prototypes: str | None = None,
-    sample: int = SAMPLE, seed: int = 0,
+    read_errors: float = 0.0, sample: int = SAMPLE, seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[ReferenceIndex, BuildReport]:  # fmt: skip
     """Embed and calibrate references; the result does not depend on their order.
 
     Identical barcodes become one vector with all their records; with ``prototypes`` (one of
     PROTOTYPES) the barcodes of a taxon become one vector or a few, without records or sequences.
-    ``whiten`` is the number of principal directions kept, 0 for none. ``progress`` is told
+    ``whiten`` is the number of principal directions kept, 0 for none. It is calibrated for queries
+    of which so great a share of the bases, ``read_errors``, is wrong. ``progress`` is told
     (embedded, total). Raises ReferenceDataError where no record can be used, an id is met twice,
     taxa have conflicting parents and ``on_conflict`` is ``fail``, or no record has the BIN that
     prototypes are asked of.
@@ -86,7 +87,8 @@ def build_index(
     references = settle(references, on_conflict, report)
     index = make_index(
         references, embedder, report, whiten=whiten, min_bases=min_bases,
-        prototypes=prototypes, sample=sample, seed=seed, progress=progress,
+        prototypes=prototypes, read_errors=read_errors, sample=sample, seed=seed,
+        progress=progress,
     )  # fmt: skip
     return index, report
 
@@ -94,8 +96,9 @@ def build_index(
 def make_index(
     references: list[Reference], embedder: VectorMaker, report: BuildReport, *,
     known: Mapping[str, np.ndarray] | None = None, whiten: int | Whitening = 0,
-    min_bases: int = MIN_BASES, prototypes: str | None = None, sample: int = SAMPLE,
-    seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None,
+    min_bases: int = MIN_BASES, prototypes: str | None = None, read_errors: float = 0.0,
+    sample: int = SAMPLE, seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ReferenceIndex:  # fmt: skip
     """Make an index of settled references, as their sources have them, sorted by id.
 
@@ -143,7 +146,7 @@ def make_index(
         else lambda found: identities([barcodes[i] for i in rows], barcodes, found).percents,
     )  # fmt: skip
     calibration = _calibrate(
-        held, taxa, barcodes, members, rows, temperature, identity_weight, min_bases,
+        held, taxa, barcodes, members, rows, temperature, identity_weight, min_bases, read_errors,
         lambda copies: unit(embedder.embed(copies)), np.random.default_rng(seed),
     )  # fmt: skip
     settings = {
@@ -151,6 +154,7 @@ def make_index(
         "embedding": embedder.settings,
         "max_bases": embedder.max_bases,
         "min_bases": min_bases,
+        "read_errors": read_errors,
         "records": len(references),
         "vectors": len(held.vectors),
         "temperature": temperature,
@@ -169,7 +173,7 @@ def make_index(
 
 def _calibrate(
     held: _Held, taxa: Taxa, barcodes: list[str], members: Members, rows: np.ndarray,
-    temperature: float, identity_weight: float, min_bases: int,
+    temperature: float, identity_weight: float, min_bases: int, read_errors: float,
     unit_vectors: Callable[[list[str]], np.ndarray], rng: np.random.Generator,
 ) -> Calibration:  # fmt: skip
     """Learn from the sample, the ``rows`` of the barcodes, whole and in pieces."""
@@ -181,14 +185,22 @@ def _calibrate(
     )  # fmt: skip
     whole = [barcodes[i] for i in rows]
     pieces = [piece(bases, usual, min_bases, rng) for bases in whole]
-    made = unit_vectors(pieces) if pieces else held.sample.vectors
-    finite = np.isfinite(made).all(1)
-    in_pieces = replace(held.sample, vectors=np.where(finite[:, None], made, held.sample.vectors))
-    pieces = [p if f else w for p, f, w in zip(pieces, finite, whole, strict=True)]
+
+    def ask(copies: list[str]) -> Examples:
+        """Look copies of the sample up; what gets no vector stays as it is."""
+        if not copies or copies == whole:
+            return look_up(held.sample, whole, voting)
+        made = unit_vectors(copies)
+        finite = np.isfinite(made).all(1)
+        vectors = np.where(finite[:, None], made, held.sample.vectors)
+        asked = [c if f else w for c, f, w in zip(copies, finite, whole, strict=True)]
+        return look_up(replace(held.sample, vectors=vectors), asked, voting)
+
     owners = members.lineages[members.starts[:-1]]
     return calibrate(
         Examples.join([
-            look_up(held.sample, whole, voting), look_up(in_pieces, pieces, voting)
+            ask([misread(bases, read_errors, rng) for bases in copies] if read_errors else copies)
+            for copies in (whole, pieces)
         ]),
         taxa.ranks, usual,
         lambda rank, known: mutants(

@@ -54,9 +54,10 @@ def merge_indexes(
     indexes: Sequence[ReferenceIndex], embedder: VectorMaker, *, on_conflict: str = "majority",
     progress: Progress = lambda done, total: None,
 ) -> tuple[ReferenceIndex, BuildReport]:  # fmt: skip
-    """Return an index of the records of all; its seed is the first's, its least length the least.
+    """Return an index of the records of all; its least length is the least of theirs.
 
-    Raises what `add_records` raises.
+    Its seed, and the errors of reads that it is calibrated for, are the first's. Raises what
+    `add_records` raises.
     """
     for index in indexes:
         refuse_other_model(index, embedder)
@@ -76,7 +77,8 @@ def take_records(
     taken = [r for r, wanted in zip(_references(index), chosen, strict=True) if wanted]
     return make_index(
         taken, embedder, BuildReport(), known=_known([index]), whiten=index.whitening or 0,
-        min_bases=index.settings["min_bases"], seed=index.settings["seed"], progress=progress,
+        min_bases=index.settings["min_bases"], read_errors=index.settings["read_errors"],
+        seed=index.settings["seed"], progress=progress,
     )  # fmt: skip
 
 
@@ -148,7 +150,8 @@ def _grow(
     index = make_index(
         references, embedder, report, known=_known(indexes),
         min_bases=min(index.settings["min_bases"] for index in indexes),
-        seed=indexes[0].settings["seed"], progress=progress,
+        read_errors=indexes[0].settings["read_errors"], seed=indexes[0].settings["seed"],
+        progress=progress,
     )  # fmt: skip
     return index, report
 
