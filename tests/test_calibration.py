@@ -16,6 +16,7 @@ from barcodeembed.classify.calibration import (
     Calibration,
     Logistic,
     RankModel,
+    _agreed,
     _RankExamples,
     fit_logistic,
     trust,
@@ -245,12 +246,33 @@ def test_what_is_likely_below_is_likely_above():
     evidence = np.zeros((50, 2, len(FEATURES)))
     evidence[:, :, 0] = np.linspace(0, 6, 50)[:, None]
     evidence[:, :, NAMES.index("share")] = 4.0
+    evidence[:, :, NAMES.index("agreement")] = 1.0
     for values in (learnt.known(evidence), learnt.right(evidence, np.zeros((50, 2)))):
         assert (values[:, 0] >= values[:, 1]).all()
         assert (np.diff(values, axis=0) >= 0).all()
     nameless = learnt.right(evidence, np.stack([np.zeros(50), np.full(50, -1)], 1))
     assert (nameless[:, 1] == 0).all()
     np.testing.assert_allclose(nameless[:, 0], 1 / (1 + np.exp(1 - 0.2 * evidence[:, 0, 0])))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10_000))
+def test_ranks_that_contradict_each_other_are_averaged(seed):
+    """Against pooling of adjacent violators, step by step; what is not said has no say."""
+    rng = np.random.default_rng(seed)
+    values, said = rng.random((6, 7)), rng.random((6, 7)) < 0.8
+    said[:, 0] = True
+    agreed = _agreed(values, said)
+    assert (np.diff(agreed, axis=1) <= 1e-12).all()
+    for value, there, found in zip(values, said, agreed, strict=True):
+        pools: list[list[float]] = []
+        for v in value[there]:
+            pools.append([v])
+            while len(pools) > 1 and np.mean(pools[-2]) < np.mean(pools[-1]):
+                last = pools.pop()
+                pools[-1] += last
+        wanted = [np.mean(pool) for pool in pools for _ in pool]
+        np.testing.assert_allclose(found[there], wanted)
 
 
 def test_of_two_taxa_with_the_same_evidence_neither_is_likelier_than_the_other():

@@ -32,7 +32,7 @@ ERROR_SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 #: Shares of right names for which a report tells the coverage.
 PRECISIONS = (0.9, 0.95, 0.99)
 
-_MARGIN, _SHARE = map(list(FEATURES).index, ("margin", "share"))
+_MARGIN, _SHARE, _AGREEMENT = map(list(FEATURES).index, ("margin", "share", "agreement"))
 
 #: Parts of the usual length at which it is learnt what the evidence of short queries weighs.
 _SHORT = (0.5, 0.25)
@@ -96,9 +96,10 @@ class Calibration:
         """Return P(the query's taxon is in the reference), (Q, R), of evidence (Q, R, F).
 
         What is known at a rank is known at those above it, so no probability is below that of a
-        lower rank.
+        lower rank. Where the models of several ranks contradict this they are averaged
+        (`_agreed`): one of them alone may be at fault with what is like nothing it has learnt from.
         """
-        return _rising(self._probabilities("known", evidence))
+        return _agreed(self._probabilities("known", evidence), evidence[:, :, _AGREEMENT] > 0)
 
     def right(self, evidence: np.ndarray, winners: np.ndarray) -> np.ndarray:
         """Return P(the name that wins is the right one), (Q, R); 0 where none has won.
@@ -344,6 +345,28 @@ def trust(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dic
             for share in ERROR_SHARES
         },
     }
+
+
+def _agreed(values_QR: np.ndarray, said_QR: np.ndarray) -> np.ndarray:
+    """Return the nearest values, by least squares, that do not rise from rank to rank downwards.
+
+    Isotonic regression by the min-max formula (Ayer et al., Ann. Math. Stat. 1955). A value counts
+    where it was said, bool (Q, R): a rank that no neighbour has a name at is as those about it.
+    """
+    Q, R = values_QR.shape
+    sums, counts = (
+        np.concatenate([np.zeros((Q, 1)), np.cumsum(v, axis=1)], axis=1)
+        for v in (np.where(said_QR, values_QR, 0.0), said_QR)
+    )
+    means = np.full((Q, R, R), -np.inf)  # from one rank to another
+    for a in range(R):
+        n = counts[:, a + 1 :] - counts[:, [a]]
+        np.divide(sums[:, a + 1 :] - sums[:, [a]], n, out=means[:, a, a:], where=n > 0)
+    agreed = np.empty((Q, R))
+    for r in range(R):
+        greatest = means[:, : r + 1, r:].max(2)
+        agreed[:, r] = np.where(greatest > -np.inf, greatest, np.inf).min(1)
+    return np.where(agreed < np.inf, agreed, 0.0)
 
 
 def _rising(values_QR: np.ndarray) -> np.ndarray:
