@@ -14,16 +14,15 @@ from hypothesis import strategies as st
 
 from barcodeembed.classify.calibration import (
     Calibration,
-    Logistic,
     RankModel,
     _agreed,
     _RankExamples,
-    fit_logistic,
     trust,
 )
 from barcodeembed.classify.evidence import FEATURES, Neighbours, weigh
 from barcodeembed.classify.examples import Voting, look_up, misread, piece
 from barcodeembed.classify.identity import Identities
+from barcodeembed.classify.logistic import Logistic, fit_logistic
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.sample import Sample, draw_sample
 from barcodeembed.classify.vote import Members, vote
@@ -178,7 +177,7 @@ def test_evidence_of_lengths_between_those_that_are_learnt_lies_between():
 
 
 def test_wrong_names_of_the_reference_do_not_make_certainty_less_certain(monkeypatch):
-    monkeypatch.setattr("barcodeembed.classify.calibration._MOST_NOISE", 0.2)
+    monkeypatch.setattr("barcodeembed.classify.logistic._MOST_NOISE", 0.2)
     evidence, true, weights = planted(0, noise=0.08)
     certain = np.zeros(len(FEATURES))
     certain[0] = 5.0

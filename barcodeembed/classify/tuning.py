@@ -17,7 +17,7 @@ import numpy as np
 
 from barcodeembed.classify.sample import Sample
 from barcodeembed.classify.vote import TEMPERATURE, Members, rescore, vote
-from barcodeembed.index.search import DECIMALS, nearest
+from barcodeembed.index.search import DECIMALS, nearest_others
 from barcodeembed.taxonomy.taxa import Taxa
 
 _TEMPERATURES = (0.02, 0.05, 0.1, 0.2, 0.01, 0.005, 0.002, 0.001, 0.0005)
@@ -54,12 +54,12 @@ def _without_itself(
     vectors: np.ndarray, sample: Sample, neighbours: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return similarities and rows, (S, K) each, nearest first, of what each barcode finds."""
-    similarities, found = nearest(vectors, sample.vectors, neighbours + 1)
-    others = found != sample.own[:, None]
-    others[others.all(1), -1] = False  # its own is not among them: leave out the last instead
     similarities, found = (
-        np.concatenate([values[others].reshape(len(sample), -1), own[:, None]], 1)
-        for values, own in ((similarities, np.round(sample.left, DECIMALS)), (found, sample.own))
-    )
+        np.concatenate([values, own[:, None]], 1)
+        for values, own in zip(
+            nearest_others(vectors, sample.vectors, sample.own, neighbours),
+            (np.round(sample.left, DECIMALS), sample.own), strict=True,
+        )
+    )  # fmt: skip
     order = np.lexsort((found, -similarities))[:, :-1]
     return np.take_along_axis(similarities, order, 1), np.take_along_axis(found, order, 1)

@@ -35,10 +35,7 @@ def classify(
         "-i", "--index", metavar="NAME.bix",
         show_default="the COI prototypes that ship with barcodeembed",
         help="Index, made by `barcodeembed index build`.")] = None,
-    model: Annotated[Path | None, typer.Option(
-        "-m", "--model", metavar="MODEL",
-        show_default=f"the index's own, or {options.SHIPPED_MODEL}",
-        help="Model bundle; must be the one that made the index.")] = None,
+    model: options.IndexModel = None,
     output: Annotated[str, typer.Option(
         "-o", "--output", metavar="FILE", help="TSV; .gz, .bz2 or .xz compresses.")] = "-",
     hits: Annotated[Path | None, typer.Option(

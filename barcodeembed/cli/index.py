@@ -9,7 +9,7 @@ import typer
 
 from barcodeembed.cli import index_audit, index_edit, options
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed, tell_format
+from barcodeembed.cli.messages import lowest_taxa, tell_format, warn_of_build
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -30,8 +30,7 @@ def _index() -> None:
 
 @app.command("build")
 def build(
-    references: Annotated[str, typer.Argument(
-        metavar="REFERENCES", help="Table or FASTA of named barcodes, or - for stdin.")],
+    references: options.References,
     output: Annotated[Path, typer.Option(
         "-o", "--output", metavar="NAME.bix", help="Index bundle to write.")],
     model: options.Model = None,
@@ -50,14 +49,9 @@ def build(
         "--without-model",
         help="Leave the model out; classify then needs --model, unless it is the one that ships.",
     )] = False,
-    coverage: Annotated[str | None, typer.Option(
-        "--coverage", metavar="TEXT",
-        help="What the references are, and lack, to be told by info.")] = None,
-    allow_missing: Annotated[bool, typer.Option(
-        "--allow-missing", help="Leave out records without a lineage.")] = False,
-    on_conflict: Annotated[str, typer.Option(
-        "--on-conflict", metavar="NAME",
-        help="Taxa with two parents: majority (follow most records) or fail.")] = "majority",
+    coverage: options.Coverage = None,
+    allow_missing: options.AllowMissing = False,
+    on_conflict: options.OnConflict = "majority",
     read_errors: Annotated[float, typer.Option(
         "--read-errors", min=0, max=0.2, metavar="P",
         help="Share of wrong bases in the reads that will be named, as 0.01: it learns how near is "
@@ -90,7 +84,6 @@ def build(
     """
     options.refuse_overwriting([output], [references, taxonomy, taxdump, model])
     options.check_taxdump(taxdump, taxonomy)
-    options.check_choice("--on-conflict", on_conflict, ("majority", "fail"))
     if prototypes is not None:
         options.check_choice("--prototypes", prototypes, ("species", "bin"))
     from barcodeembed.embedding import load_embedder
@@ -109,8 +102,7 @@ def build(
         whiten = usual_width(embedder.model.config.pooling)
     labelled = read_labelled(
         references, taxonomy=taxonomy, taxdump=taxdump, encoding=encoding,
-        allow_missing=allow_missing,
-        recognised=tell_format,
+        allow_missing=allow_missing, recognised=tell_format,
     )
     with console.progress("embedding references") as told:
         index, report = build_index(
@@ -120,20 +112,12 @@ def build(
     if coverage:
         index.settings["coverage"] = coverage
     save_index(output, index, None if without_model else model)
-    if report.left_out:
-        console.warn(f"{references}: {report.left_out.total():,} of {report.records:,} records "
-                     f"left out: {listed(report.left_out)}")
-    if report.conflicts:
-        console.warn(f"{len(report.conflicts):,} taxa have conflicting parents, settled by "
-                     f"majority; the first: {report.conflicts[0]}; --verbose lists them")
-        for conflict in report.conflicts:
-            console.detail(f"  {conflict}")
+    warn_of_build(report, references)
     if report.turned:
         console.say(f"{report.turned:,} references were reverse complements and were turned")
-    lowest = index.taxa.ranks[-1]
     made = f", {len(index.vectors):,} prototypes" if prototypes else ""
     console.say(f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
-                f"{len(index.taxa.names[-1]):,} taxa at rank {lowest}{made}")
+                f"{lowest_taxa(index)}{made}")
 
 
 app.command("add")(index_edit.add)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,8 +13,7 @@ from barcodeembed.cli.messages import listed
 
 
 def audit(
-    index: Annotated[Path, typer.Argument(
-        metavar="NAME.bix", help="Index, made by `barcodeembed index build`.")],
+    index: options.Index,
     output: Annotated[str, typer.Option(
         "-o", "--output", metavar="FILE", help="TSV; .gz, .bz2 or .xz compresses.")] = "-",
     top_k: Annotated[int, typer.Option(

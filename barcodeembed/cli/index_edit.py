@@ -9,40 +9,28 @@ import typer
 
 from barcodeembed.cli import options
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed, tell_format
+from barcodeembed.cli.messages import lowest_taxa, tell_format, warn_of_build
 
 if TYPE_CHECKING:
     from barcodeembed.embedding import Embedder
     from barcodeembed.index.bundle import ReferenceIndex
     from barcodeembed.index.collect import BuildReport
 
-_INDEX = typer.Argument(metavar="NAME.bix", help="Index, made by `barcodeembed index build`.")
-_OUTPUT = typer.Option("-o", "--output", metavar="NEW.bix", help="Index bundle to write.")
-_MODEL = typer.Option(
-    "-m", "--model", metavar="MODEL", show_default=f"the index's own, or {options.SHIPPED_MODEL}",
-    help="Model bundle; must be the one that made the index.")  # fmt: skip
-_COVERAGE = typer.Option(
-    "--coverage", metavar="TEXT",
-    help="What the references are, and lack, to be told by info.")  # fmt: skip
-_ON_CONFLICT = typer.Option(
-    "--on-conflict", metavar="NAME",
-    help="Taxa with two parents: majority (follow most records) or fail.",
-    callback=options.one_of("majority", "fail"))  # fmt: skip
+_Output = Annotated[Path, typer.Option(
+    "-o", "--output", metavar="NEW.bix", help="Index bundle to write.")]
 
 
 def add(
-    index: Annotated[Path, _INDEX],
-    references: Annotated[str, typer.Argument(
-        metavar="REFERENCES", help="Table or FASTA of named barcodes, or - for stdin.")],
-    output: Annotated[Path, _OUTPUT],
+    index: options.Index,
+    references: options.References,
+    output: _Output,
     taxonomy: Annotated[Path | None, typer.Option(
         "--taxonomy", metavar="FILE",
         help="Lineages of a FASTA: TSV or CSV with rank columns, or id<TAB>k__..;p__...")] = None,
-    model: Annotated[Path | None, _MODEL] = None,
-    allow_missing: Annotated[bool, typer.Option(
-        "--allow-missing", help="Leave out records without a lineage.")] = False,
-    on_conflict: Annotated[str, _ON_CONFLICT] = "majority",
-    coverage: Annotated[str | None, _COVERAGE] = None,
+    model: options.IndexModel = None,
+    allow_missing: options.AllowMissing = False,
+    on_conflict: options.OnConflict = "majority",
+    coverage: options.Coverage = None,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     threads: options.Threads = None,
@@ -83,10 +71,10 @@ def add(
 def merge(
     indexes: Annotated[list[Path], typer.Argument(
         metavar="NAME.bix...", help="Indexes of one model, two or more.")],
-    output: Annotated[Path, _OUTPUT],
-    model: Annotated[Path | None, _MODEL] = None,
-    on_conflict: Annotated[str, _ON_CONFLICT] = "majority",
-    coverage: Annotated[str | None, _COVERAGE] = None,
+    output: _Output,
+    model: options.IndexModel = None,
+    on_conflict: options.OnConflict = "majority",
+    coverage: options.Coverage = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
@@ -120,8 +108,8 @@ def merge(
 
 
 def subset(
-    index: Annotated[Path, _INDEX],
-    output: Annotated[Path, _OUTPUT],
+    index: options.Index,
+    output: _Output,
     taxon: Annotated[list[str] | None, typer.Option(
         "--taxon", metavar="NAME", show_default=False,
         help="Keep the records of this taxon, at whatever rank; RANK:NAME where several have it. "
@@ -129,8 +117,8 @@ def subset(
     country: Annotated[list[str] | None, typer.Option(
         "--country", metavar="TEXT", show_default=False,
         help="Keep the records from this country or ocean. May be repeated.")] = None,
-    model: Annotated[Path | None, _MODEL] = None,
-    coverage: Annotated[str | None, _COVERAGE] = None,
+    model: options.IndexModel = None,
+    coverage: options.Coverage = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
@@ -174,7 +162,7 @@ def subset(
     _save(output, new, coverage, [index])
     what = "prototypes" if new.sequences is None else "references"
     console.say(f"{output}: {len(new.record_ids):,} of {len(old.record_ids):,} {what}, "
-                f"{_lowest(new)}")
+                f"{lowest_taxa(new)}")
 
 
 def _open(
@@ -219,17 +207,6 @@ def _save(output: Path, index: ReferenceIndex, coverage: str | None, paths: list
 
 
 def _tell(output: Path, index: ReferenceIndex, report: BuildReport) -> None:
-    if report.left_out:
-        console.warn(f"{report.left_out.total():,} of {report.records:,} records left out: "
-                     f"{listed(report.left_out)}")
-    if report.conflicts:
-        console.warn(f"{len(report.conflicts):,} taxa have conflicting parents, settled by "
-                     f"majority; the first: {report.conflicts[0]}; --verbose lists them")
-        for conflict in report.conflicts:
-            console.detail(f"  {conflict}")
+    warn_of_build(report)
     console.say(f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
-                f"{report.embedded:,} of them embedded now, {_lowest(index)}")
-
-
-def _lowest(index: ReferenceIndex) -> str:
-    return f"{len(index.taxa.names[-1]):,} taxa at rank {index.taxa.ranks[-1]}"
+                f"{report.embedded:,} of them embedded now, {lowest_taxa(index)}")

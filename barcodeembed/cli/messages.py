@@ -1,13 +1,18 @@
-"""What commands tell of their input: its format, and counts of what was mended or refused."""
+"""What commands tell of their input: its format, and what was mended, refused, made of it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from os import PathLike
+from typing import TYPE_CHECKING
 
 from barcodeembed.cli.console import console
 from barcodeembed.sequences.records import SequenceRecord
+
+if TYPE_CHECKING:
+    from barcodeembed.index.bundle import ReferenceIndex
+    from barcodeembed.index.collect import BuildReport
 
 #: Ids remembered to tell duplicates; beyond it memory would grow with the input.
 _REMEMBERED = 200_000
@@ -36,6 +41,23 @@ def warn_of_input(counts: Counter[str], source: str) -> None:
 def tell_format(path: str | PathLike[str], name: str) -> None:
     """Say in which format labelled records, or their lineages, were found to be."""
     console.say(f"{'standard input' if str(path) == '-' else path}: read as {name}")
+
+
+def warn_of_build(report: BuildReport, source: str | None = None) -> None:
+    """Warn of records that were left out of an index, and of taxa with conflicting parents."""
+    if report.left_out:
+        console.warn(f"{f'{source}: ' if source else ''}{report.left_out.total():,} of "
+                     f"{report.records:,} records left out: {listed(report.left_out)}")
+    if report.conflicts:
+        console.warn(f"{len(report.conflicts):,} taxa have conflicting parents, settled by "
+                     f"majority; the first: {report.conflicts[0]}; --verbose lists them")
+        for conflict in report.conflicts:
+            console.detail(f"  {conflict}")
+
+
+def lowest_taxa(index: ReferenceIndex) -> str:
+    """Write how many taxa an index has at its lowest rank."""
+    return f"{len(index.taxa.names[-1]):,} taxa at rank {index.taxa.ranks[-1]}"
 
 
 def listed(counts: Counter[str]) -> str:

@@ -74,6 +74,22 @@ Model = Annotated[Path | None, typer.Option(
     help="Model bundle, made by `barcodeembed pretrain`.")]
 NoVerify = Annotated[bool, typer.Option(
     "--no-verify", help="Skip the checksums when opening a bundle.")]
+IndexModel = Annotated[Path | None, typer.Option(
+    "-m", "--model", metavar="MODEL", show_default=f"the index's own, or {SHIPPED_MODEL}",
+    help="Model bundle; must be the one that made the index.")]
+Index = Annotated[Path, typer.Argument(
+    metavar="NAME.bix", help="Index, made by `barcodeembed index build`.")]
+References = Annotated[str, typer.Argument(
+    metavar="REFERENCES", help="Table or FASTA of named barcodes, or - for stdin.")]
+Coverage = Annotated[str | None, typer.Option(
+    "--coverage", metavar="TEXT",
+    help="What the references are, and lack, to be told by info.")]
+AllowMissing = Annotated[bool, typer.Option(
+    "--allow-missing", help="Leave out records without a lineage.")]
+OnConflict = Annotated[str, typer.Option(
+    "--on-conflict", metavar="NAME",
+    help="Taxa with two parents: majority (follow most records) or fail.",
+    callback=one_of("majority", "fail"))]
 Taxdump = Annotated[Path | None, typer.Option(
     "--taxdump", metavar="PATH",
     help="NCBI's taxdump.tar.gz, or the folder of its nodes.dmp and names.dmp, for a --taxonomy "

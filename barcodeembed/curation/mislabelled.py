@@ -15,7 +15,7 @@ import numpy as np
 
 from barcodeembed.curation.findings import Finding, nearest_of
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.index.search import nearest
+from barcodeembed.index.search import nearest_others
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.taxa import Taxa
 
@@ -79,11 +79,9 @@ def neighbourhoods(
     similarities_MK, rows_MK = np.empty((count, wanted)), np.empty((count, wanted), np.int64)
     for start in range(0, count, _BLOCK):
         block = slice(start, min(start + _BLOCK, count))
-        similarities, rows = nearest(vectors_MD, vectors_MD[block], wanted + 1)
-        others = rows != np.arange(block.start, block.stop)[:, None]
-        others[others.all(1), -1] = False  # itself is not among them: as many are as like it
-        similarities_MK[block] = similarities[others].reshape(len(rows), wanted)
-        rows_MK[block] = rows[others].reshape(len(rows), wanted)
+        similarities_MK[block], rows_MK[block] = nearest_others(
+            vectors_MD, vectors_MD[block], np.arange(block.start, block.stop), wanted
+        )
         progress(block.stop, count)
     return similarities_MK, rows_MK
 

@@ -14,7 +14,7 @@ from barcodeembed.classify.identity import identities
 from barcodeembed.classify.sample import SAMPLE, Sample, draw_sample
 from barcodeembed.classify.tuning import tune_vote
 from barcodeembed.classify.vote import NEIGHBOURS, Members
-from barcodeembed.embedding import VectorMaker, embed_all, normalise
+from barcodeembed.embedding import VectorMaker, embed_all
 from barcodeembed.errors import BundleError, ReferenceDataError
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.collect import (
@@ -29,7 +29,7 @@ from barcodeembed.index.collect import (
 )
 from barcodeembed.index.prototypes import make_prototypes, name_prototypes, prototypes_without
 from barcodeembed.index.sources import Sources
-from barcodeembed.index.whitening import Whitening
+from barcodeembed.index.whitening import Whitening, as_searched
 from barcodeembed.sequences.cleaning import MIN_BASES
 from barcodeembed.taxonomy.names import BIN_COLUMNS
 from barcodeembed.taxonomy.ranks import Lineage, lowest
@@ -116,7 +116,7 @@ def make_index(
     whitening = whiten if isinstance(whiten, Whitening) else _whiten(raw, whiten)
 
     def unit(vectors: np.ndarray) -> np.ndarray:
-        return normalise(whitening.apply(vectors) if whitening else vectors)
+        return as_searched(vectors, whitening)
 
     vectors = unit(raw)
     if known:

@@ -26,13 +26,12 @@ import numpy as np
 
 from barcodeembed.classify.calibration import Calibration
 from barcodeembed.classify.vote import Members
-from barcodeembed.embedding import normalise
 from barcodeembed.errors import BundleError
 from barcodeembed.files import replace_directory
 from barcodeembed.index.prototypes import dequantise, quantise
 from barcodeembed.index.sources import Sources
 from barcodeembed.index.tables import read_table, write_table
-from barcodeembed.index.whitening import Whitening
+from barcodeembed.index.whitening import Whitening, as_searched
 from barcodeembed.manifest import (
     INDEX_FORMAT,
     open_bundle,
@@ -95,7 +94,7 @@ class ReferenceIndex:
 
         They are of unit length, or NaN where there is no vector.
         """
-        return normalise(self.whitening.apply(vectors) if self.whitening else vectors)
+        return as_searched(vectors, self.whitening)
 
 
 class FastaSequences(Sequence[str]):

@@ -34,3 +34,13 @@ def nearest(vectors: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarra
     similarities = np.round(exact, DECIMALS)
     order = np.lexsort((rows, -similarities))[:, :count]
     return np.take_along_axis(similarities, order, 1), np.take_along_axis(rows, order, 1)
+
+
+def nearest_others(
+    vectors: np.ndarray, queries: np.ndarray, own_Q: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `nearest` does, without each query's own row; ``k`` is less than N."""
+    similarities, rows = nearest(vectors, queries, k + 1)
+    others = rows != own_Q[:, None]
+    others[others.all(1), -1] = False  # its own is not among them: leave out the last instead
+    return similarities[others].reshape(len(rows), -1), rows[others].reshape(len(rows), -1)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.embedding import normalise
+
 #: A direction of less than this share of the greatest variance is rounding error.
 _FLAT = 1e-10
 
@@ -21,6 +23,14 @@ def usual_width(pooling: str) -> int:
     Read out by place they lie in no cone, and whitening costs names.
     """
     return 0 if pooling == "place" else 64
+
+
+def as_searched(vectors: np.ndarray, whitening: Whitening | None) -> np.ndarray:
+    """Return vectors of a model as an index has them: whitened if it is, and of unit length.
+
+    NaN where there is no vector.
+    """
+    return normalise(whitening.apply(vectors) if whitening else vectors)
 
 
 @dataclass(frozen=True, slots=True)
