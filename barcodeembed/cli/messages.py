@@ -33,20 +33,20 @@ def watch(records: Iterable[SequenceRecord], counts: Counter[str]) -> Iterator[S
 def warn_of_input(counts: Counter[str], source: str) -> None:
     """Warn of an empty input and of ids that are not unique."""
     if not counts["records"]:
-        console.warn(f"{source}: 0 records")
+        console.warn(f"{_called(source)}: 0 records")
     if counts["duplicate ids"]:
-        console.warn(f"{source}: {counts['duplicate ids']:,} records repeat an earlier id")
+        console.warn(f"{_called(source)}: {counts['duplicate ids']:,} records repeat an earlier id")
 
 
 def tell_format(path: str | PathLike[str], name: str) -> None:
     """Say in which format labelled records, or their lineages, were found to be."""
-    console.say(f"{'standard input' if str(path) == '-' else path}: read as {name}")
+    console.say(f"{_called(path)}: read as {name}")
 
 
 def warn_of_build(report: BuildReport, source: str | None = None) -> None:
     """Warn of records that were left out of an index, and of taxa with conflicting parents."""
     if report.left_out:
-        console.warn(f"{f'{source}: ' if source else ''}{report.left_out.total():,} of "
+        console.warn(f"{f'{_called(source)}: ' if source else ''}{report.left_out.total():,} of "
                      f"{report.records:,} records left out: {listed(report.left_out)}")
     if report.conflicts:
         console.warn(f"{len(report.conflicts):,} taxa have conflicting parents, settled by "
@@ -58,6 +58,11 @@ def warn_of_build(report: BuildReport, source: str | None = None) -> None:
 def lowest_taxa(index: ReferenceIndex) -> str:
     """Write how many taxa an index has at its lowest rank."""
     return f"{len(index.taxa.names[-1]):,} taxa at rank {index.taxa.ranks[-1]}"
+
+
+def _called(path: str | PathLike[str]) -> str:
+    """Return what a user calls an input."""
+    return "standard input" if str(path) == "-" else str(path)
 
 
 def listed(counts: Counter[str]) -> str:
