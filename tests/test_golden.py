@@ -1,0 +1,190 @@
+"""Golden outputs: the bytes that one version of the shipped model gives, before and after a change.
+
+A change that is not meant to alter results leaves every file in ``tests/golden`` as it is. One that
+is meant to runs ``python tests/test_golden.py``, which writes them anew, and says in the changelog
+what moved.
+
+Sums in floating point differ in their last bits between processors and versions of torch. So bytes
+are compared where these are as they were when the files were written (``platform`` in
+``golden.json``); elsewhere the tables are compared cell by cell, numbers to within 0.005, and the
+checksums are skipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SIMULATED = REPOSITORY / "data" / "simulated"
+MINI = REPOSITORY.parent / "shared" / "data" / "coi" / "mini"
+GOLDEN = Path(__file__).parent / "golden"
+
+#: Tables that are kept whole; of everything else only the checksum is.
+TABLES = ("shipped.tsv", "simulated.tsv", "simulated-calibration.json")
+
+#: The files of an index bundle that must not change. pyfastx's own index is not among them.
+INDEX_FILES = (
+    "vectors.npy", "references.fasta", "records.tsv", "lineages.tsv", "calibration.json",
+    "orientation.npy",
+)  # fmt: skip
+
+
+def run(*words: object) -> None:
+    """Run the command line in a process of its own; the golden files do not depend on the API."""
+    command = [sys.executable, "-m", "barcodeembed", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def make_simulated(out: Path) -> None:
+    """Run every command whose results must not move on the data in the repository."""
+    reads = SIMULATED / "reads.fasta"
+    index = out / "simulated.bix"
+    run("classify", reads, "-o", out / "shipped.tsv", "--hits", out / "shipped-hits.tsv",
+        "--check-chimeras", "--cluster-novel")
+    run("embed", reads, "-o", out / "embedded.npy")
+    run("index", "build", SIMULATED / "reference.fasta", "-o", index)
+    run("classify", reads, "-i", index, "-o", out / "simulated.tsv", "--hits",
+        out / "simulated-hits.tsv", "--check-chimeras", "--cluster-novel")
+    run("classify", reads, "-i", index, "-o", out / "simulated-bound.tsv", "--max-error", "0.05")
+    run("index", "build", SIMULATED / "reference.fasta", "-o", out / "prototypes.bix",
+        "--prototypes", "species", "--read-errors", "0.01")
+    run("classify", reads, "-i", out / "prototypes.bix", "-o", out / "prototypes.tsv")
+    shutil.copy(index / "calibration.json", out / "simulated-calibration.json")
+    for objective in ("maelm", "mlm", "taxonomy+contrastive:0.1"):
+        run("pretrain", SIMULATED / "reference.fasta", "-o", out / f"{objective}.model",
+            "--preset", "tiny", "--steps", 20, "--objective", objective, "-t", 1)
+
+
+def make_mini(out: Path) -> None:
+    """Index real barcodes, a few thousand, and name the queries that come with them."""
+    index = out / "mini.bix"
+    run("index", "build", MINI / "reference.tsv.gz", "-o", index)
+    for kind in ("val_seen", "val_unseen_species", "val_unseen_genus"):
+        run("classify", MINI / f"{kind}.tsv.gz", "-i", index, "-o", out / f"mini-{kind}.tsv")
+        run("embed", MINI / f"{kind}.tsv.gz", "-o", out / f"mini-{kind}.npy")
+
+
+def checksums(out: Path) -> dict[str, str]:
+    """Return the SHA-256 of every golden file below ``out``, by its path."""
+    kept = [path for path in out.glob("*") if path.suffix in (".tsv", ".npy", ".json")]
+    for index in out.glob("*.bix"):
+        kept += [index / name for name in INDEX_FILES if (index / name).exists()]
+        kept += list(index.glob("prototypes.*"))
+    kept += out.glob("*.model/model.safetensors")
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(kept)
+    }
+
+
+def this_platform() -> dict[str, str]:
+    """Return what the last bits of a result may depend on."""
+    import numpy
+    import torch
+
+    return {
+        "machine": platform.machine(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__.partition("+")[0],
+        "numpy": numpy.__version__,
+    }
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict:
+    return json.loads((GOLDEN / "golden.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("simulated")
+    make_simulated(out)
+    return out
+
+
+def cells(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        yield from line.replace(",", "\t").split("\t")
+
+
+def is_close(one: str, other: str) -> bool:
+    try:
+        return abs(float(one) - float(other)) <= 0.005
+    except ValueError:
+        return one == other
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_are_the_golden_ones(name, golden, simulated):
+    found, expected = (simulated / name).read_text(), (GOLDEN / name).read_text()
+    if this_platform() == golden["platform"]:
+        assert found == expected
+    else:
+        pairs = list(zip(cells(found), cells(expected), strict=True))
+        assert sum(is_close(*pair) for pair in pairs) >= 0.99 * len(pairs)
+
+
+def test_checksums_of_simulated_data(golden, simulated):
+    skip_elsewhere(golden)
+    assert checksums(simulated) == golden["simulated"]
+
+
+def test_the_shipped_bundles_are_the_golden_ones(golden):
+    assert shipped_checksums() == golden["shipped"]
+
+
+@pytest.mark.slow
+def test_checksums_of_real_barcodes(golden, tmp_path):
+    skip_elsewhere(golden)
+    if not MINI.is_dir():
+        pytest.skip(f"the real COI barcodes are not at {MINI}")
+    make_mini(tmp_path)
+    assert checksums(tmp_path) == golden["mini"]
+
+
+def skip_elsewhere(golden: dict) -> None:
+    if this_platform() != golden["platform"]:
+        pytest.skip(f"the checksums are of {golden['platform']}, not of {this_platform()}")
+
+
+def shipped_checksums() -> dict[str, str]:
+    from barcodeembed.shipped import FOLDER
+
+    return {
+        str(path.relative_to(FOLDER)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(FOLDER.glob("coi.*/*"))
+    }
+
+
+def write_golden() -> None:
+    """Write the golden files anew."""
+    with tempfile.TemporaryDirectory() as folder:
+        simulated, mini = Path(folder, "simulated"), Path(folder, "mini")
+        simulated.mkdir()
+        mini.mkdir()
+        make_simulated(simulated)
+        make_mini(mini)
+        for name in TABLES:
+            shutil.copy(simulated / name, GOLDEN / name)
+        values = {
+            "platform": this_platform(),
+            "shipped": shipped_checksums(),
+            "simulated": checksums(simulated),
+            "mini": checksums(mini),
+        }
+    (GOLDEN / "golden.json").write_text(json.dumps(values, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    write_golden()
