@@ -15,13 +15,13 @@ __version__ = "0.1.0"
 
 _API = {
     "Classifier": "barcodeembed.classify.pipeline",
-    "Embedder": "barcodeembed.embedding",
+    "Embedder": "barcodeembed.embedding.embedder",
     "ModelConfig": "barcodeembed.model.config",
     "ReferenceIndex": "barcodeembed.index.bundle",
     "SequenceRecord": "barcodeembed.sequences.records",
     "build_index": "barcodeembed.index.build",
     "clean": "barcodeembed.sequences.cleaning",
-    "load_embedder": "barcodeembed.embedding",
+    "load_embedder": "barcodeembed.embedding.embedder",
     "read_records": "barcodeembed.sequences.reading",
 }
 

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from barcodeembed.corpus.corpus import encode_corpus, open_corpus
+from barcodeembed.corpus.marker_positions import anchor_of
 from barcodeembed.sequences.anchor import gather_bases
+from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.taxonomy.references import chain_labelled
-from barcodeembed.tokenizer import encode_bases
-from barcodeembed.training.corpus import encode_corpus, open_corpus
-from barcodeembed.training.places import anchor_of
 
 _LENGTHS = (300, 200, 150, 100)
 

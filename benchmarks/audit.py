@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from barcodeembed.curation.mislabelled import Suspect, find_suspects, neighbourhoods
-from barcodeembed.embedding import load_embedder
+from barcodeembed.embedding.embedder import load_embedder
 from barcodeembed.index.build import build_index
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.taxonomy.references import LabelledRecord, read_labelled

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from barcodeembed.classify.examples import misread
+from barcodeembed.calibration.examples import misread
 from barcodeembed.sequences.cleaning import reverse_complement
 
 BASES = "nucleotides"

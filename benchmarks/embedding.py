@@ -21,10 +21,10 @@ from itertools import islice
 import numpy as np
 import torch
 
-from barcodeembed.devices import set_threads
-from barcodeembed.embedding import Embedder
+from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.model.bundle import ModelBundle, load_model
 from barcodeembed.model.config import PRESETS
+from barcodeembed.model.devices import set_threads
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.sequences.cleaning import clean
 from barcodeembed.sequences.reading import read_records

@@ -20,8 +20,11 @@ import numpy as np
 
 from barcodeembed.classify.novel_units import Likeness, find_units, learn_likeness
 from barcodeembed.classify.pipeline import Assignment, Classifier
-from barcodeembed.embedding import load_embedder
-from barcodeembed.evaluation.clusters import adjusted_mutual_information, check_scikit_learn
+from barcodeembed.embedding.embedder import load_embedder
+from barcodeembed.evaluation.protocols.clusters import (
+    adjusted_mutual_information,
+    check_scikit_learn,
+)
 from barcodeembed.index.bundle import open_index
 from barcodeembed.index.model import model_of
 from barcodeembed.sequences.reading import read_records

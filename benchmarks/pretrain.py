@@ -24,11 +24,11 @@ from timing import in_turn, matrix_product
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from barcodeembed.corpus.corpus import encode_corpus, open_corpus
 from barcodeembed.model.config import PRESETS
 from barcodeembed.objectives.plan import Phase, parse_objective, resolve_settings
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import RANKS
-from barcodeembed.training.corpus import encode_corpus, open_corpus
 from barcodeembed.training.loop import Recipe, Trainer
 
 

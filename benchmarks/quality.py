@@ -21,13 +21,13 @@ import numpy as np
 
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.quality import FLAGS
-from barcodeembed.embedding import load_embedder
+from barcodeembed.embedding.embedder import load_embedder
 from barcodeembed.index.bundle import open_index
 from barcodeembed.index.model import model_of
+from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import reading_frames
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.sequences.records import SequenceRecord
-from barcodeembed.tokenizer import encode_bases
 
 BASES, FAMILY = "nucleotides", "family"
 

@@ -14,17 +14,18 @@ import json
 import time
 from pathlib import Path
 
-from barcodeembed.devices import set_threads
-from barcodeembed.embedding import embed_all, load_embedder, normalise
-from barcodeembed.evaluation.kmers import KmerCounter
-from barcodeembed.evaluation.predictions import Predictions
+from barcodeembed.embedding.embedder import embed_all, load_embedder
+from barcodeembed.evaluation.open_world.kmers import KmerCounter
+from barcodeembed.evaluation.open_world.predictions import Predictions
 from barcodeembed.evaluation.queries import sort_queries
 from barcodeembed.evaluation.report import evaluate_method
-from barcodeembed.index.search import nearest
-from barcodeembed.index.whitening import Whitening
+from barcodeembed.model.devices import set_threads
 from barcodeembed.sequences.cleaning import clean
 from barcodeembed.taxonomy.references import chain_labelled
 from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.vectors.normalise import normalise
+from barcodeembed.vectors.search import nearest
+from barcodeembed.vectors.whitening import Whitening
 
 
 def main() -> None:

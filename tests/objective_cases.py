@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from barcodeembed.corpus.batches import Batch, Batches
+from barcodeembed.corpus.corpus import LABELS, Corpus
 from barcodeembed.model.bundle import save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
 from barcodeembed.model.encoder import Encoder
+from barcodeembed.model.tokenizer import SPECIAL_TOKENS, UNKNOWN, KmerTokenizer
 from barcodeembed.objectives import objective_class
 from barcodeembed.objectives.base import Inputs, Objective
 from barcodeembed.objectives.plan import Phase, resolve_settings
-from barcodeembed.tokenizer import SPECIAL_TOKENS, UNKNOWN, KmerTokenizer
-from barcodeembed.training.batches import Batch, Batches
-from barcodeembed.training.corpus import LABELS, Corpus
 
 TINY = PRESETS["tiny"].model
 

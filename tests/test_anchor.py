@@ -17,21 +17,22 @@ from objective_cases import (
     to_torch,
 )
 
-from barcodeembed.embedding import Embedder, tokenize
+from barcodeembed.corpus.batches import Batches
+from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.corpus.marker_positions import anchor_of, located
+from barcodeembed.corpus.views import Views
+from barcodeembed.embedding.embedder import Embedder, tokenize
 from barcodeembed.errors import InputError, TrainingError
 from barcodeembed.model.bundle import ModelBundle, load_model, save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
 from barcodeembed.model.encoder import Encoder
+from barcodeembed.model.tokenizer import PAD, UNKNOWN, KmerTokenizer
 from barcodeembed.model.window import random_window, whole_window
 from barcodeembed.objectives import OBJECTIVES
 from barcodeembed.objectives.plan import parse_schedule, resolve_settings
 from barcodeembed.sequences.anchor import Anchor, Places, gather_bases, learn_anchor
-from barcodeembed.tokenizer import AMBIGUOUS, PAD, UNKNOWN, KmerTokenizer, encode_bases
-from barcodeembed.training.batches import Batches
-from barcodeembed.training.corpus import Corpus
+from barcodeembed.sequences.bases import AMBIGUOUS, encode_bases
 from barcodeembed.training.loop import Recipe, Trainer
-from barcodeembed.training.places import anchor_of, located
-from barcodeembed.training.views import Views
 
 LENGTH = 400
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from conftest import SIMULATED, files_in, run_here
 
+from barcodeembed.bundles.manifest import digest_file
 from barcodeembed.errors import BundleError
 from barcodeembed.index.bundle import open_index
-from barcodeembed.manifest import digest_file
 from barcodeembed.model.bundle import load_model
 
 MODEL_FILES = ["config.json", "manifest.json", "model.safetensors"]

@@ -12,28 +12,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barcodeembed.classify.calibration import (
+from barcodeembed.calibration.examples import Voting, look_up, misread, piece
+from barcodeembed.calibration.fit import (
     Calibration,
     RankModel,
     _agreed,
     _RankExamples,
     trust,
 )
-from barcodeembed.classify.evidence import FEATURES, Neighbours, weigh
-from barcodeembed.classify.examples import Voting, look_up, misread, piece
-from barcodeembed.classify.identity import Identities
-from barcodeembed.classify.logistic import Logistic, fit_logistic
+from barcodeembed.calibration.sample import Sample, draw_sample
 from barcodeembed.classify.pipeline import Classifier
-from barcodeembed.classify.sample import Sample, draw_sample
-from barcodeembed.classify.vote import Members, vote
-from barcodeembed.embedding import normalise
-from barcodeembed.evaluation.kmers import KmerCounter
 from barcodeembed.evaluation.metrics import calibration_error
+from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
+from barcodeembed.scoring.features import FEATURES, Neighbours, weigh
+from barcodeembed.scoring.identity import Identities
+from barcodeembed.scoring.logistic import Logistic, fit_logistic
+from barcodeembed.scoring.vote import Members, vote
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.references import read_labelled
 from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.vectors.normalise import normalise
 
 NAMES = list(FEATURES)
 
@@ -177,7 +177,7 @@ def test_evidence_of_lengths_between_those_that_are_learnt_lies_between():
 
 
 def test_wrong_names_of_the_reference_do_not_make_certainty_less_certain(monkeypatch):
-    monkeypatch.setattr("barcodeembed.classify.logistic._MOST_NOISE", 0.2)
+    monkeypatch.setattr("barcodeembed.scoring.logistic._MOST_NOISE", 0.2)
     evidence, true, weights = planted(0, noise=0.08)
     certain = np.zeros(len(FEATURES))
     certain[0] = 5.0

@@ -12,9 +12,9 @@ import typer
 from conftest import SIMULATED, command, files_in, rows_of
 
 from barcodeembed import __version__
-from barcodeembed.classify.decision import STATUSES
 from barcodeembed.classify.quality import FLAGS as FLAGGED
 from barcodeembed.cli import app
+from barcodeembed.scoring.decision import STATUSES
 from barcodeembed.taxonomy.ranks import RANKS
 
 # The frozen interface. A name that changes here changes the scripts of every user: edit this list

@@ -19,14 +19,14 @@ import torch
 from conftest import SIMULATED, files_in
 from safetensors.torch import load_file, save_file
 
+from barcodeembed.bundles.manifest import digest_file
 from barcodeembed.errors import BundleError, InputError
-from barcodeembed.manifest import digest_file
 from barcodeembed.model.bundle import load_model, save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
 from barcodeembed.model.convert import convert
 from barcodeembed.model.encoder import Encoder
+from barcodeembed.model.tokenizer import CLASS, PAD
 from barcodeembed.sequences.anchor import TABLE, Anchor
-from barcodeembed.tokenizer import CLASS, PAD
 
 LENGTHS = (3, 4, 5, 40, 119, 657)
 

@@ -16,7 +16,8 @@ import pytest
 from conftest import SIMULATED, files_in, run_here
 
 from barcodeembed import shipped
-from barcodeembed.manifest import INDEX_FORMAT, read_manifest, write_manifest
+from barcodeembed.bundles.manifest import read_manifest, write_manifest
+from barcodeembed.index.settings import INDEX_FORMAT
 from barcodeembed.model.bundle import load_model, save_model
 from barcodeembed.model.encoder import Encoder
 

@@ -21,11 +21,11 @@ from objective_cases import (
 
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import PRESETS
+from barcodeembed.model.tokenizer import CLASS, MASK, PAD, SPECIAL_TOKENS, UNKNOWN
 from barcodeembed.objectives import objective_class
 from barcodeembed.objectives.crts import Alternatives, cluster_kmers
 from barcodeembed.objectives.rtd import SHARING, sample
 from barcodeembed.objectives.substitution import detection_losses
-from barcodeembed.tokenizer import CLASS, MASK, PAD, SPECIAL_TOKENS, UNKNOWN
 
 NAMES = ("rtd", "rts", "crts", "slm")
 DETECTING = ("rtd", "rts", "crts")

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barcodeembed.classify.pipeline import Classifier
-from barcodeembed.evaluation.aligners import PEERS
-from barcodeembed.evaluation.kmers import KmerCounter
 from barcodeembed.evaluation.metrics import auroc, calibration_error
-from barcodeembed.evaluation.predictions import (
+from barcodeembed.evaluation.open_world.aligners import PEERS
+from barcodeembed.evaluation.open_world.kmers import KmerCounter
+from barcodeembed.evaluation.open_world.predictions import (
     Predictions,
     classify_queries,
     nearest_by_kmers,

@@ -23,11 +23,12 @@ from pathlib import Path
 import pytest
 from conftest import files_in
 
-from barcodeembed import files
+from barcodeembed.bundles import files
+from barcodeembed.bundles.directories import refuse_directory, replace_directory
+from barcodeembed.bundles.files import open_output, replace_file
+from barcodeembed.bundles.manifest import open_bundle, write_manifest
 from barcodeembed.errors import OutputError
-from barcodeembed.files import open_output, refuse_directory, replace_directory, replace_file
 from barcodeembed.index.bundle import open_index
-from barcodeembed.manifest import open_bundle, write_manifest
 
 ROWS = [f"row {number}" for number in range(3_000)]
 TEXT = "".join(f"{row}\n" for row in ROWS)
@@ -323,7 +324,7 @@ def test_a_device_is_written_to_and_stays(tmp_path):
 def test_dev_stdout_is_standard_output(target, tmp_path):
     """Redirected to a file, ``/dev/stdout`` looks like one, and must not be replaced in /dev."""
     script = (
-        "from barcodeembed.files import open_output\n"
+        "from barcodeembed.bundles.files import open_output\n"
         "with open_output('/dev/stdout') as stream: stream.write('rows\\n')"
     )
     before = os.readlink("/dev/stdout")

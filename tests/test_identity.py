@@ -11,14 +11,14 @@ from conftest import SIMULATED, rows_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barcodeembed.classify import identity
-from barcodeembed.classify.evidence import Neighbours
-from barcodeembed.classify.identity import Identities, identities, overlap, percent_identity
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.rows import HIT_COLUMNS, hit_rows
-from barcodeembed.embedding import load_embedder
+from barcodeembed.embedding.embedder import load_embedder
 from barcodeembed.index.bundle import open_index
 from barcodeembed.index.model import model_of
+from barcodeembed.scoring import identity
+from barcodeembed.scoring.features import Neighbours
+from barcodeembed.scoring.identity import Identities, identities, overlap, percent_identity
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.reading import read_records
 

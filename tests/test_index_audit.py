@@ -12,13 +12,13 @@ from conftest import SIMULATED, rows_of
 from barcodeembed.curation.discordance import find_bin_discordances, find_shared_barcodes
 from barcodeembed.curation.findings import COLUMNS
 from barcodeembed.curation.mislabelled import find_mislabelled, neighbourhoods, reaches
-from barcodeembed.embedding import normalise
-from barcodeembed.evaluation.kmers import KmerCounter
+from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
-from barcodeembed.index.search import nearest
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import RANKS, lineage
 from barcodeembed.taxonomy.references import read_labelled
+from barcodeembed.vectors.normalise import normalise
+from barcodeembed.vectors.search import nearest
 
 _PLANTED = 12
 

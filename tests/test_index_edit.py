@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import SIMULATED, files_in, run_here
 
-from barcodeembed.evaluation.kmers import KmerCounter
+from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
 from barcodeembed.index.bundle import open_index, save_index
 from barcodeembed.index.edit import add_records, merge_indexes

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barcodeembed.tokenizer import PAD, SPECIAL_TOKENS, UNKNOWN
-from barcodeembed.training.masking import choose_hidden, gather_rows, targets
+from barcodeembed.corpus.masking import choose_hidden, gather_rows, targets
+from barcodeembed.model.tokenizer import PAD, SPECIAL_TOKENS, UNKNOWN
 
 
 def padded(lengths: list[int]) -> np.ndarray:

@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 import torch
 
-from barcodeembed.devices import autocast, for_inference
-from barcodeembed.embedding import Embedder, normalise
+from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.errors import BundleError
 from barcodeembed.model.bundle import ModelBundle, load_model, save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
+from barcodeembed.model.devices import autocast, for_inference
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import Attention, rotary_angles
-from barcodeembed.tokenizer import PAD
+from barcodeembed.model.tokenizer import PAD
 from barcodeembed.training.loop import Recipe
+from barcodeembed.vectors.normalise import normalise
 
 TINY = PRESETS["tiny"].model
 VARIANTS = {
@@ -260,7 +261,7 @@ def test_the_fingerprint_follows_weights_and_configuration(tmp_path):
 
 
 def test_a_configuration_that_does_not_fit_the_weights_names_the_tensor(tmp_path):
-    from barcodeembed.manifest import write_manifest
+    from barcodeembed.bundles.manifest import write_manifest
 
     save_model(tmp_path / "model", make(TINY), {})
     path = tmp_path / "model" / "config.json"

@@ -22,21 +22,21 @@ from objective_cases import (
     with_tokens,
 )
 
-from barcodeembed.errors import TrainingError
-from barcodeembed.model.config import ModelConfig
-from barcodeembed.objectives import objective_class
-from barcodeembed.objectives.ngram import hide_units, segment
-from barcodeembed.tokenizer import MASK, PAD, SPECIAL_TOKENS, UNKNOWN, KmerTokenizer
-from barcodeembed.training import lexicon as lexicon_module
-from barcodeembed.training.corpus import Corpus
-from barcodeembed.training.lexicon import (
+from barcodeembed.corpus import lexicon as lexicon_module
+from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.corpus.lexicon import (
     Lexicon,
     mine_lexicon,
     number_grams,
     sample_tokens,
     score_grams,
 )
-from barcodeembed.training.masking import choose_hidden
+from barcodeembed.corpus.masking import choose_hidden
+from barcodeembed.errors import TrainingError
+from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.tokenizer import MASK, PAD, SPECIAL_TOKENS, UNKNOWN, KmerTokenizer
+from barcodeembed.objectives import objective_class
+from barcodeembed.objectives.ngram import hide_units, segment
 
 K = TINY.k
 PLANTED = "ACGTTTGCAAGC"

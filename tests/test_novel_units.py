@@ -11,12 +11,12 @@ from conftest import SIMULATED, rows_of, run_here
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barcodeembed.classify.identity import percent_identity
 from barcodeembed.classify.novel_units import Likeness, find_units, learn_likeness
-from barcodeembed.embedding import normalise
-from barcodeembed.evaluation.kmers import KmerCounter
+from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.bundle import open_index
+from barcodeembed.scoring.identity import percent_identity
 from barcodeembed.sequences.reading import read_records
+from barcodeembed.vectors.normalise import normalise
 
 ANCESTORS = [
     record.sequence[:200] for record in list(read_records(SIMULATED / "reference.fasta"))[::40]

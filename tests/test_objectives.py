@@ -22,6 +22,7 @@ from objective_cases import (
 )
 
 from barcodeembed.errors import TrainingError
+from barcodeembed.model.tokenizer import MASK, PAD, UNKNOWN
 from barcodeembed.objectives import OBJECTIVES, objective_class
 from barcodeembed.objectives.plan import (
     Phase,
@@ -32,7 +33,6 @@ from barcodeembed.objectives.plan import (
     resolve_settings,
 )
 from barcodeembed.objectives.pretraining import Pretraining
-from barcodeembed.tokenizer import MASK, PAD, UNKNOWN
 
 #: Objectives that predict k-mers at places of the batch.
 PREDICTING = ("maelm", "mlm", "clm", "meap")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.orientation import _numbers, learn_orientation, strand
 from barcodeembed.sequences.reading import read_records
-from barcodeembed.tokenizer import encode_bases
 
 
 def slow_numbers(bases: str) -> list[int]:

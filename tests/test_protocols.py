@@ -14,17 +14,17 @@ from conftest import SIMULATED, files_in
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barcodeembed.embedding import load_embedder, normalise
+from barcodeembed.embedding.embedder import load_embedder
 from barcodeembed.errors import InputError
-from barcodeembed.evaluation import clusters, neighbours
-from barcodeembed.evaluation.audit import (
+from barcodeembed.evaluation.protocols import clusters, neighbours
+from barcodeembed.evaluation.protocols.intervals import half_sample_interval, wilson
+from barcodeembed.evaluation.protocols.leakage import (
     count_overlaps,
     deduplicate,
     find_duplicates,
     find_parts,
 )
-from barcodeembed.evaluation.intervals import half_sample_interval, wilson
-from barcodeembed.evaluation.splits import (
+from barcodeembed.evaluation.protocols.splits import (
     PUBLISHED_BASES,
     Split,
     derive_splits,
@@ -32,6 +32,7 @@ from barcodeembed.evaluation.splits import (
     sample_queries,
 )
 from barcodeembed.taxonomy.references import read_labelled
+from barcodeembed.vectors.normalise import normalise
 
 HEADER = "processid,dna_bin,phylum,class,order,family,genus,species,split,dna_barcode"
 
@@ -216,7 +217,7 @@ def test_the_lowest_label_wins_a_tie():
 
 
 def test_a_probe_separates_what_is_separable_and_learns_no_noise():
-    from barcodeembed.evaluation.probe import fit_probe
+    from barcodeembed.evaluation.protocols.probe import fit_probe
 
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(20, 16)).astype(np.float32)
@@ -236,7 +237,7 @@ def test_a_probe_separates_what_is_separable_and_learns_no_noise():
 
 
 def test_finetuning_learns_and_leaves_the_model_as_it_was(model_bundle):
-    from barcodeembed.evaluation.finetune import finetune, predict
+    from barcodeembed.evaluation.protocols.finetune import finetune, predict
 
     embedder = load_embedder(model_bundle)
     encoder = embedder.model.encoder

@@ -12,15 +12,18 @@ from conftest import SIMULATED, files_in, rows_of, run_here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barcodeembed.classify.examples import Voting, look_up
+from barcodeembed.calibration.examples import Voting, look_up
+from barcodeembed.calibration.tuning import _without_itself
 from barcodeembed.classify.pipeline import least_confidences
-from barcodeembed.classify.tuning import _without_itself
-from barcodeembed.classify.vote import Members
-from barcodeembed.embedding import normalise
-from barcodeembed.evaluation.kmers import KmerCounter
+from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import _as_prototypes, build_index
 from barcodeembed.index.bundle import open_index, save_index
-from barcodeembed.index.prototypes import (
+from barcodeembed.scoring.vote import Members
+from barcodeembed.taxonomy.ranks import RANKS
+from barcodeembed.taxonomy.references import read_labelled
+from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.vectors.normalise import normalise
+from barcodeembed.vectors.prototypes import (
     at_rest,
     dequantise,
     divide,
@@ -29,9 +32,6 @@ from barcodeembed.index.prototypes import (
     prototypes_without,
     quantise,
 )
-from barcodeembed.taxonomy.ranks import RANKS
-from barcodeembed.taxonomy.references import read_labelled
-from barcodeembed.taxonomy.taxa import Taxa
 
 
 def scattered(seed: int, barcodes: int = 40, groups: int = 9, width: int = 6):

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.genetic_codes import code_of, parse_code
-from barcodeembed.classify.identity import overlap, percent_identity
 from barcodeembed.classify.quality import (
     FLAGS,
     Quality,
@@ -21,12 +20,13 @@ from barcodeembed.classify.quality import (
     count_shifts,
     mend,
 )
-from barcodeembed.classify.vote import Members
+from barcodeembed.scoring.identity import overlap, percent_identity
+from barcodeembed.scoring.vote import Members
 from barcodeembed.sequences.anchor import learn_anchor
+from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import stops_by_frame
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.taxonomy.taxa import Taxa
-from barcodeembed.tokenizer import encode_bases
 
 CODING = Quality(5, None)
 NAMES = ("Animalia", "Arthropoda", "Insecta")

@@ -21,9 +21,9 @@ from Bio.Seq import reverse_complement
 from conftest import REPOSITORY, SHARED, SIMULATED, Result, command, files_in, rows_of
 from odd_files import CASES, PLAIN, Case
 
-from barcodeembed.classify.decision import STATUSES
 from barcodeembed.classify.quality import FLAGS
 from barcodeembed.errors import InputError
+from barcodeembed.scoring.decision import STATUSES
 from barcodeembed.sequences.reading import read_records
 
 REASONS = {"empty", "short", "too_long", "low_information"}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barcodeembed.embedding import normalise
-from barcodeembed.index.search import DECIMALS, nearest
-from barcodeembed.index.whitening import Whitening
+from barcodeembed.vectors.normalise import normalise
+from barcodeembed.vectors.search import DECIMALS, nearest
+from barcodeembed.vectors.whitening import Whitening
 
 
 def unit(rng: np.random.Generator, rows: int, width: int) -> np.ndarray:

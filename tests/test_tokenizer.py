@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barcodeembed.tokenizer import PAD, SPECIAL_TOKENS, UNKNOWN, KmerTokenizer, encode_bases
+from barcodeembed.model.tokenizer import PAD, SPECIAL_TOKENS, UNKNOWN, KmerTokenizer
+from barcodeembed.sequences.bases import encode_bases
 
 sequences = st.text("ACGTNRY", max_size=80)
 

@@ -14,16 +14,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from barcodeembed.corpus.batches import Batches
+from barcodeembed.corpus.corpus import LABELS, Corpus, encode_corpus, open_corpus
 from barcodeembed.errors import BundleError, TrainingError
 from barcodeembed.model.config import PRESETS
+from barcodeembed.model.tokenizer import PAD
 from barcodeembed.objectives.plan import parse_schedule
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import UNKNOWN, Lineage
 from barcodeembed.taxonomy.references import LabelledRecord
-from barcodeembed.tokenizer import PAD
-from barcodeembed.training.batches import Batches
 from barcodeembed.training.checkpoint import latest_checkpoint
-from barcodeembed.training.corpus import LABELS, Corpus, encode_corpus, open_corpus
 from barcodeembed.training.loop import METRICS, Recipe, Trainer
 
 CPU = torch.device("cpu")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from barcodeembed.classify.sample import Sample
-from barcodeembed.classify.tuning import tune_vote
-from barcodeembed.classify.vote import TEMPERATURE, Members, rescore
-from barcodeembed.embedding import normalise
+from barcodeembed.calibration.sample import Sample
+from barcodeembed.calibration.tuning import tune_vote
+from barcodeembed.scoring.vote import TEMPERATURE, Members, rescore
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.vectors.normalise import normalise
 
 
 def reference(spread: float, sizes: list[int]):

@@ -19,12 +19,13 @@ from objective_cases import (
 )
 from torch.nn import functional as F
 
+from barcodeembed.corpus.corpus import LABELS
+from barcodeembed.corpus.views import Views, _shifted, _substituted, _synonymous
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.bundle import load_model
+from barcodeembed.model.tokenizer import MASK, PAD, UNKNOWN
+from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import reading_frames
-from barcodeembed.tokenizer import MASK, PAD, UNKNOWN, encode_bases
-from barcodeembed.training.corpus import LABELS
-from barcodeembed.training.views import Views, _shifted, _substituted, _synonymous
 
 PLAIN = {"errors": 0.0, "ambiguous": 0.0}
 ON_VIEWS = ("contrastive", "supcon", "taxonomy")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barcodeembed.classify.decision import decide
-from barcodeembed.classify.vote import Members, vote
+from barcodeembed.scoring.decision import decide
+from barcodeembed.scoring.vote import Members, vote
 
 
 def slow_vote(similarities, rows, groups, codes, temperature=0.02):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from barcodeembed.classify.vote import Members
-from barcodeembed.index.search import nearest
+from barcodeembed.scoring.vote import Members
 from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.vectors.search import nearest
 
 _RANK = "family"
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barcodeembed.classify.identity import percent_identity
 from barcodeembed.classify.pipeline import Assignment
 from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.scoring.identity import percent_identity
 
 #: Share of pairs of one species that are as alike as a unit's members must be.
 _SHARE = 5 / 6

@@ -10,19 +10,19 @@ from typing import NamedTuple
 import numpy as np
 
 from barcodeembed.classify.chimeras import find_chimeras
-from barcodeembed.classify.decision import decide
-from barcodeembed.classify.evidence import Neighbours, weigh
-from barcodeembed.classify.identity import Identities, identities
 from barcodeembed.classify.quality import Quality, code_for
-from barcodeembed.classify.vote import NEIGHBOURS
-from barcodeembed.embedding import NO_VECTOR, VectorMaker
+from barcodeembed.embedding.embedder import NO_VECTOR, VectorMaker
 from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.index.search import nearest
+from barcodeembed.scoring.decision import decide
+from barcodeembed.scoring.features import Neighbours, weigh
+from barcodeembed.scoring.identity import Identities, identities
+from barcodeembed.scoring.vote import NEIGHBOURS
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.vectors.search import nearest
 
 #: From which confidence on a rank is named unless told otherwise: chosen on barcodes that neither
 #: the model nor the reference had seen, so that 95% of the names at every rank are right. Where

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from barcodeembed.classify.genetic_codes import AUTO, code_of
-from barcodeembed.classify.identity import overlap
+from barcodeembed.scoring.identity import overlap
 from barcodeembed.sequences.anchor import Anchor
+from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import GENETIC_CODE, stops_by_frame
-from barcodeembed.tokenizer import encode_bases
 
 STOP_CODON, FRAMESHIFT, PSEUDOGENE = "stop_codon", "frameshift", "pseudogene"
 NON_TARGET, CHIMERA = "non_target", "chimera"

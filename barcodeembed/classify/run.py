@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from barcodeembed import __version__
+from barcodeembed.bundles.manifest import MANIFEST, digest_file
 from barcodeembed.classify.pipeline import Assignment, Classifier
-from barcodeembed.manifest import MANIFEST, digest_file
 
 SCHEMA_VERSION = 1
 

@@ -101,13 +101,13 @@ def classify(
     from json import dumps
     from time import perf_counter
 
+    from barcodeembed.bundles.files import open_output
     from barcodeembed.classify.genetic_codes import parse_code
     from barcodeembed.classify.novel_units import NovelUnits
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.rows import HIT_COLUMNS, NA, NOVEL_UNIT, columns, hit_rows, row
     from barcodeembed.classify.run import Tally, describe_run
-    from barcodeembed.embedding import load_embedder
-    from barcodeembed.files import open_output
+    from barcodeembed.embedding.embedder import load_embedder
     from barcodeembed.index.bundle import open_index
     from barcodeembed.index.model import model_of
     from barcodeembed.sequences.reading import read_records

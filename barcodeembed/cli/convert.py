@@ -60,8 +60,8 @@ def convert(
         raise typer.BadParameter(f"{output} is no name for a new bundle", param_hint="--output")
     options.refuse_overwriting([output], [source])
     options.use_threads(None)
-    from barcodeembed.files import refuse_directory
-    from barcodeembed.manifest import kind_of
+    from barcodeembed.bundles.directories import refuse_directory
+    from barcodeembed.bundles.manifest import kind_of
     from barcodeembed.model.bundle import KIND, save_model
     from barcodeembed.model.convert import convert as read_weights
 

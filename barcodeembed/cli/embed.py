@@ -45,9 +45,10 @@ def embed(
     The .npy has its ids, lengths and flags in FILE.ids.tsv.
     """
     options.refuse_overwriting([output], [reads, model])
-    from barcodeembed.embedding import embed_records, load_embedder
+    from barcodeembed.embedding.embedder import load_embedder
+    from barcodeembed.embedding.streaming import embed_records
+    from barcodeembed.embedding.vector_files import open_vectors
     from barcodeembed.sequences.reading import read_records
-    from barcodeembed.vectors import open_vectors
 
     options.use_threads(threads)
     embedder = load_embedder(

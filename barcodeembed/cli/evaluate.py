@@ -103,8 +103,8 @@ def evaluate(
     options.refuse_overwriting([output, json], [reference, *queries, taxonomy, taxdump, model])
     from json import dumps
 
+    from barcodeembed.bundles.files import open_output
     from barcodeembed.evaluation.report import SCHEMA_VERSION, markdown
-    from barcodeembed.files import open_output
     from barcodeembed.taxonomy.references import read_labelled
 
     def read(paths: Iterable[str | Path]) -> Iterator:
@@ -127,7 +127,7 @@ def evaluate(
             allow_missing=taxonomy is not None, whiten=whiten, offsets=offsets, device=device,
             encoding=encoding, seed=seed, threads=threads,
         ) as (index, embedder):  # fmt: skip
-            from barcodeembed.evaluation.open_world import evaluate_open_world
+            from barcodeembed.evaluation.open_world.run import evaluate_open_world
 
             report |= evaluate_open_world(
                 index, embedder, read(queries), peers=peers, threads=used, sample=sample,
@@ -162,9 +162,9 @@ def _papers(
     offsets: int, device: str, verify: bool, encoding: str, **settings,
 ) -> dict:  # fmt: skip
     """Run the papers' protocols on a table's own splits, or on references and queries."""
-    from barcodeembed.embedding import load_embedder
-    from barcodeembed.evaluation.protocols import Settings, evaluate_protocols
-    from barcodeembed.evaluation.splits import derive_splits, read_splits
+    from barcodeembed.embedding.embedder import load_embedder
+    from barcodeembed.evaluation.protocols.run import Settings, evaluate_protocols
+    from barcodeembed.evaluation.protocols.splits import derive_splits, read_splits
 
     embedder = load_embedder(model, device=device, verify=verify, offsets=offsets)
     if queries:
@@ -182,7 +182,7 @@ def _opened(
     reference: Path, model: Path | None, *, verify: bool, device: str, **settings
 ) -> Iterator[tuple]:
     """Give an index and its embedder; the index of references is built for this run alone."""
-    from barcodeembed.embedding import load_embedder
+    from barcodeembed.embedding.embedder import load_embedder
     from barcodeembed.index.bundle import open_index
     from barcodeembed.index.model import model_of
 

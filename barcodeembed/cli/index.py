@@ -86,13 +86,13 @@ def build(
     options.check_taxdump(taxdump, taxonomy)
     if prototypes is not None:
         options.check_choice("--prototypes", prototypes, ("species", "bin"))
-    from barcodeembed.embedding import load_embedder
-    from barcodeembed.files import refuse_directory
+    from barcodeembed.bundles.directories import refuse_directory
+    from barcodeembed.embedding.embedder import load_embedder
     from barcodeembed.index.build import build_index
     from barcodeembed.index.bundle import KIND, save_index
-    from barcodeembed.index.whitening import usual_width
     from barcodeembed.shipped import shipped_model
     from barcodeembed.taxonomy.references import read_labelled
+    from barcodeembed.vectors.whitening import usual_width
 
     refuse_directory(output, KIND)
     model = model or shipped_model()

@@ -43,11 +43,11 @@ def audit(
     """
     options.refuse_overwriting([output], [index])
     options.use_threads(threads)
+    from barcodeembed.bundles.files import open_output
     from barcodeembed.curation.discordance import find_bin_discordances, find_shared_barcodes
     from barcodeembed.curation.findings import COLUMNS
     from barcodeembed.curation.mislabelled import find_mislabelled
     from barcodeembed.errors import InputError
-    from barcodeembed.files import open_output
     from barcodeembed.index.bundle import open_index
 
     opened = open_index(index, verify=not no_verify)

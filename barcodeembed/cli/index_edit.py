@@ -12,7 +12,7 @@ from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import lowest_taxa, tell_format, warn_of_build
 
 if TYPE_CHECKING:
-    from barcodeembed.embedding import Embedder
+    from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.index.bundle import ReferenceIndex
     from barcodeembed.index.collect import BuildReport
 
@@ -140,8 +140,8 @@ def subset(
         raise typer.BadParameter("say what to keep: --taxon NAME, --country TEXT or both")
     options.refuse_overwriting([output], [index, model])
     from barcodeembed.errors import InputError
-    from barcodeembed.index.choose import homonyms, of_countries, of_taxa
     from barcodeembed.index.edit import take_prototypes, take_records
+    from barcodeembed.index.select import homonyms, of_countries, of_taxa
 
     (old,) = _open([index], output, threads, no_verify)
     chosen = of_taxa(old, taxon) if taxon else True
@@ -168,7 +168,7 @@ def subset(
 def _open(
     paths: list[Path], output: Path, threads: int | None, no_verify: bool
 ) -> list[ReferenceIndex]:
-    from barcodeembed.files import refuse_directory
+    from barcodeembed.bundles.directories import refuse_directory
     from barcodeembed.index.bundle import KIND, open_index
 
     refuse_directory(output, KIND)
@@ -180,7 +180,7 @@ def _embedder(
     paths: list[Path], index: ReferenceIndex, model: Path | None, device: str, no_verify: bool
 ) -> Embedder:
     """Open the model that made indexes; of several the first that holds a copy has it."""
-    from barcodeembed.embedding import load_embedder
+    from barcodeembed.embedding.embedder import load_embedder
     from barcodeembed.index.model import model_of
 
     return load_embedder(

@@ -26,7 +26,7 @@ def info(
       barcodeembed info model
       barcodeembed info references.bix --json
     """
-    from barcodeembed.describe import describe
+    from barcodeembed.index.describe import describe
     from barcodeembed.shipped import shipped_index, shipped_model
 
     bundles = [bundle] if bundle else [shipped_model(), shipped_index()]

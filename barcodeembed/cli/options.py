@@ -105,7 +105,7 @@ def use_threads(count: int | None) -> int:
     # The OpenMP of a library that is loaded later reads this.
     os.environ["OMP_NUM_THREADS"] = str(count)
     with signals_held():
-        from barcodeembed.devices import set_threads
+        from barcodeembed.model.devices import set_threads
 
         set_threads(count)
     return count

@@ -15,10 +15,10 @@ from barcodeembed.cli.console import console
 from barcodeembed.cli.stopping import train
 
 if TYPE_CHECKING:
+    from barcodeembed.corpus.corpus import Corpus
     from barcodeembed.model.config import ModelConfig
     from barcodeembed.model.encoder import Encoder
     from barcodeembed.objectives.plan import Plan, Settings
-    from barcodeembed.training.corpus import Corpus
     from barcodeembed.training.distributed import Processes
     from barcodeembed.training.loop import Recipe, Trainer
 
@@ -162,13 +162,13 @@ def pretrain(
     if not output.name:
         raise typer.BadParameter(f"{output} is no name for a new bundle", param_hint="--output")
     options.refuse_overwriting([output], [*corpus, init])
-    from barcodeembed.devices import choose_device, choose_precision
+    from barcodeembed.bundles.directories import refuse_directory
+    from barcodeembed.corpus.batches import check_split
+    from barcodeembed.corpus.corpus import open_corpus
     from barcodeembed.errors import TrainingError
-    from barcodeembed.files import refuse_directory
     from barcodeembed.model.bundle import KIND, load_model, save_model
     from barcodeembed.model.config import PRESETS
-    from barcodeembed.training.batches import check_split
-    from barcodeembed.training.corpus import open_corpus
+    from barcodeembed.model.devices import choose_device, choose_precision
     from barcodeembed.training.distributed import joined
     from barcodeembed.training.loop import Recipe, Trainer
 
@@ -281,7 +281,7 @@ def _need_compiler() -> None:
 
 def _kin(text: str | None) -> tuple[str, int] | None:
     """Read RANK:N."""
-    from barcodeembed.training.corpus import LABELS
+    from barcodeembed.corpus.corpus import LABELS
 
     if text is None:
         return None
@@ -322,8 +322,8 @@ def _prepare_directory(directory: Path, resume: bool, restart: bool) -> None:
 
 def _encode(corpus: list[str], directory: Path, encoding: str) -> None:
     """Encode the corpus, or see that the one encoded before is still that of these files."""
+    from barcodeembed.corpus.corpus import describe_sources, encode_corpus, encoded_from
     from barcodeembed.taxonomy.references import chain_labelled
-    from barcodeembed.training.corpus import describe_sources, encode_corpus, encoded_from
 
     sources = describe_sources(corpus)
     if encoded_from(directory / "corpus", sources):
@@ -338,8 +338,8 @@ def _anchored_encoder(config: ModelConfig, data: Corpus, seed: int) -> Encoder:
     """Learn where the barcodes lie in their marker; make an encoder that reads them there."""
     import torch
 
+    from barcodeembed.corpus.marker_positions import anchor_of
     from barcodeembed.model.encoder import Encoder
-    from barcodeembed.training.places import anchor_of
 
     learnt, agreement = anchor_of(data)
     console.say(f"the marker has {learnt.length:,} bases; the halves of {100 * agreement:.0f}% of "
@@ -357,7 +357,7 @@ def _anchored_encoder(config: ModelConfig, data: Corpus, seed: int) -> Encoder:
 
 def _locate(data: Corpus, encoder: Encoder, directory: Path, processes: Processes) -> Corpus:
     """Find the places of the corpus' barcodes: the first process does, the others read them."""
-    from barcodeembed.training.places import located
+    from barcodeembed.corpus.marker_positions import located
 
     with console.progress("locating the barcodes", len(data.lengths)) as told:
         if not processes.first:

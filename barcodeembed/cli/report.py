@@ -97,7 +97,7 @@ def report(
     if tables.count("-") > 1:
         raise typer.BadParameter("- (standard input) can be read once", param_hint="TSV...")
     options.refuse_overwriting([output], [*tables, *(vectors or []), index])
-    from barcodeembed.files import open_output
+    from barcodeembed.bundles.files import open_output
     from barcodeembed.report.rows import read_table
     from barcodeembed.report.samples import found_by, sample_name, sample_names
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barcodeembed.classify.identity import percent_identity
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.index.search import DECIMALS
+from barcodeembed.scoring.identity import percent_identity
+from barcodeembed.vectors.search import DECIMALS
 
 KINDS = ("mislabelled", "shared_barcode", "bin_discordance")
 

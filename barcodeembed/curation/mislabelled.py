@@ -15,9 +15,9 @@ import numpy as np
 
 from barcodeembed.curation.findings import Finding, nearest_of
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.index.search import nearest_others
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.vectors.search import nearest_others
 
 #: Neighbours that are looked at, the fewest that must be near, and how many of these must agree.
 NEIGHBOURS = 10

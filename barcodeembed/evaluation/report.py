@@ -11,7 +11,7 @@ import pandas as pd
 
 from barcodeembed.classify.pipeline import Assignment
 from barcodeembed.evaluation.metrics import auroc, calibration_error
-from barcodeembed.evaluation.predictions import Predictions
+from barcodeembed.evaluation.open_world.predictions import Predictions
 from barcodeembed.evaluation.queries import CATEGORIES, LabelledQueries
 from barcodeembed.taxonomy.ranks import RANKS
 

@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from barcodeembed.classify.calibration import Calibration, calibrate
-from barcodeembed.classify.examples import Examples, Voting, look_up, misread, mutants, piece
-from barcodeembed.classify.identity import identities
-from barcodeembed.classify.sample import SAMPLE, Sample, draw_sample
-from barcodeembed.classify.tuning import tune_vote
-from barcodeembed.classify.vote import NEIGHBOURS, Members
-from barcodeembed.embedding import VectorMaker, embed_all
+from barcodeembed.calibration.examples import Examples, Voting, look_up, misread, mutants, piece
+from barcodeembed.calibration.fit import Calibration, calibrate
+from barcodeembed.calibration.sample import SAMPLE, Sample, draw_sample
+from barcodeembed.calibration.tuning import tune_vote
+from barcodeembed.embedding.embedder import VectorMaker, embed_all
 from barcodeembed.errors import BundleError, ReferenceDataError
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.collect import (
@@ -27,14 +25,16 @@ from barcodeembed.index.collect import (
     settle,
     turn,
 )
-from barcodeembed.index.prototypes import make_prototypes, name_prototypes, prototypes_without
 from barcodeembed.index.sources import Sources
-from barcodeembed.index.whitening import Whitening, as_searched
+from barcodeembed.scoring.identity import identities
+from barcodeembed.scoring.vote import NEIGHBOURS, Members
 from barcodeembed.sequences.cleaning import MIN_BASES
-from barcodeembed.taxonomy.names import BIN_COLUMNS
+from barcodeembed.taxonomy.columns import BIN_COLUMNS
 from barcodeembed.taxonomy.ranks import Lineage, lowest
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.vectors.prototypes import make_prototypes, name_prototypes, prototypes_without
+from barcodeembed.vectors.whitening import Whitening, as_searched
 
 #: What a prototype may stand for: the barcodes of one lineage, or of one lineage and BIN.
 PROTOTYPES = ("species", "bin")

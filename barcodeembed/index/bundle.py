@@ -24,24 +24,18 @@ from typing import Any
 
 import numpy as np
 
-from barcodeembed.classify.calibration import Calibration
-from barcodeembed.classify.vote import Members
+from barcodeembed.bundles.directories import replace_directory
+from barcodeembed.bundles.manifest import open_bundle, read_json, write_json, write_manifest
+from barcodeembed.bundles.tables import read_table, write_table
+from barcodeembed.calibration.fit import Calibration
 from barcodeembed.errors import BundleError
-from barcodeembed.files import replace_directory
-from barcodeembed.index.prototypes import dequantise, quantise
+from barcodeembed.index.settings import INDEX_FORMAT, outdated
 from barcodeembed.index.sources import Sources
-from barcodeembed.index.tables import read_table, write_table
-from barcodeembed.index.whitening import Whitening, as_searched
-from barcodeembed.manifest import (
-    INDEX_FORMAT,
-    open_bundle,
-    outdated,
-    read_json,
-    write_json,
-    write_manifest,
-)
+from barcodeembed.scoring.vote import Members
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.vectors.prototypes import dequantise, quantise
+from barcodeembed.vectors.whitening import Whitening, as_searched
 
 KIND = "index"
 MODEL = "model"

@@ -12,8 +12,8 @@ from itertools import chain
 
 import numpy as np
 
-from barcodeembed.classify.calibration import Calibration
-from barcodeembed.embedding import VectorMaker
+from barcodeembed.calibration.fit import Calibration
+from barcodeembed.embedding.embedder import VectorMaker
 from barcodeembed.errors import IndexMismatch, InputError
 from barcodeembed.index.build import make_index
 from barcodeembed.index.bundle import ReferenceIndex

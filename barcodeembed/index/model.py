@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from barcodeembed.bundles.manifest import read_manifest
 from barcodeembed.errors import BundleError, IndexMismatch
 from barcodeembed.index.bundle import MODEL, ReferenceIndex
-from barcodeembed.manifest import read_manifest
 from barcodeembed.shipped import shipped_model
 
 

@@ -11,10 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from barcodeembed.errors import BundleError, OutputError
-from barcodeembed.files import replace_directory
-from barcodeembed.manifest import (
-    MODEL_FORMAT,
+from barcodeembed.bundles.directories import replace_directory
+from barcodeembed.bundles.manifest import (
     canonical_json,
     digest_file,
     open_bundle,
@@ -22,7 +20,8 @@ from barcodeembed.manifest import (
     write_json,
     write_manifest,
 )
-from barcodeembed.model.config import ModelConfig
+from barcodeembed.errors import BundleError, OutputError
+from barcodeembed.model.config import MODEL_FORMAT, ModelConfig
 from barcodeembed.model.encoder import Encoder
 
 KIND = "model"

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from barcodeembed.errors import BundleError
-from barcodeembed.tokenizer import KmerTokenizer
+from barcodeembed.model.tokenizer import KmerTokenizer
 
 _CHOICES = {
     "positions": ("learned", "rotary"),
@@ -25,6 +25,9 @@ _YOUNGER = {"norm_epsilon": _NORM_EPSILON, "anchored": False, "merge": 1, "vecto
 _LONGEST_ANCHORED = 20_000
 
 _COUNTS = ("k", "width", "layers", "heads", "feed_forward_width", "max_tokens", "merge")
+
+#: The format in which models are written.
+MODEL_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)

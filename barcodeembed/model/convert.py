@@ -19,12 +19,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from barcodeembed.bundles.manifest import digest_file
 from barcodeembed.errors import InputError
-from barcodeembed.manifest import digest_file
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.published import WORDS, Checkpoint, read_checkpoint
-from barcodeembed.tokenizer import CLASS, MASK, PAD, SPECIAL_TOKENS, UNKNOWN
+from barcodeembed.model.tokenizer import CLASS, MASK, PAD, SPECIAL_TOKENS, UNKNOWN
 
 _POSITIONS = "embeddings.position_embeddings.weight"
 _INNER = "encoder.layer.0.intermediate.dense.weight"

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.layers import Stack
+from barcodeembed.model.tokenizer import CLASS, PAD, SPECIAL_TOKENS, UNKNOWN
 from barcodeembed.sequences.anchor import TABLE, Anchor
-from barcodeembed.tokenizer import CLASS, PAD, SPECIAL_TOKENS, UNKNOWN
 
 
 class Encoder(nn.Module):

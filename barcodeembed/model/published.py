@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from barcodeembed.bundles.manifest import kind_of
 from barcodeembed.errors import BundleError, InputError
-from barcodeembed.manifest import kind_of
 from barcodeembed.model.bundle import KIND
 
 #: Names under which a directory of the Hugging Face layout keeps its weights, best first.

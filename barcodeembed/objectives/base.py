@@ -14,12 +14,12 @@ import numpy as np
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import initialise
-from barcodeembed.tokenizer import PAD, SPECIAL_TOKENS
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import Corpus
+from barcodeembed.model.tokenizer import PAD, SPECIAL_TOKENS
 
 #: What ``prepare`` hands to ``forward``: arrays that become tensors, and plain facts.
 Inputs = dict[str, Any]

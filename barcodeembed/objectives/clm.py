@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.corpus.masking import targets
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.tokenizer import PAD
 from barcodeembed.objectives.base import Inputs, KmerPrediction, padded
-from barcodeembed.tokenizer import PAD
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import Corpus
-from barcodeembed.training.masking import targets
 
 
 class CausalLanguageModel(KmerPrediction):

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.views import Views
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.objectives.base import Inputs, Objective
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.views import Views
 
 
 class Contrast(Objective):

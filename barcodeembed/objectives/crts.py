@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.tokenizer import SPECIAL_TOKENS
 from barcodeembed.objectives.rts import RandomSubstitution
 from barcodeembed.objectives.substitution import Substitution
-from barcodeembed.tokenizer import SPECIAL_TOKENS
-from barcodeembed.training.corpus import Corpus
 
 _BARCODES = 20_000
 _PROJECTED = 128

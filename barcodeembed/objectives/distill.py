@@ -16,17 +16,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.bundle import load_model
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import initialise
+from barcodeembed.model.tokenizer import PAD
 from barcodeembed.model.window import whole_window
 from barcodeembed.objectives.base import Inputs, padded, token_losses
 from barcodeembed.objectives.maelm import MaskedAutoencoder, visible_positions
-from barcodeembed.tokenizer import PAD
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import Corpus
 
 
 class Distillation(MaskedAutoencoder):

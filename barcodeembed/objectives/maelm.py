@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.corpus.masking import Masking, gather_rows, targets
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.decoder import MaskedDecoder
 from barcodeembed.model.encoder import Encoder
+from barcodeembed.model.tokenizer import PAD
 from barcodeembed.objectives.base import Inputs, Objective, kmer_head, padded, token_losses
-from barcodeembed.tokenizer import PAD
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import Corpus
-from barcodeembed.training.masking import Masking, gather_rows, targets
 
 
 class MaskedAutoencoder(Objective):

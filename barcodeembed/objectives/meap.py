@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.masking import choose_hidden
+from barcodeembed.model.tokenizer import MASK
 from barcodeembed.objectives.base import Inputs
 from barcodeembed.objectives.clm import CausalLanguageModel
-from barcodeembed.tokenizer import MASK
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.masking import choose_hidden
 
 
 class MaskedCausalModel(CausalLanguageModel):

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.masking import Masking, targets
+from barcodeembed.model.tokenizer import MASK
 from barcodeembed.objectives.base import Inputs, KmerPrediction, padded
-from barcodeembed.tokenizer import MASK
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.masking import Masking, targets
 
 
 class MaskedLanguageModel(KmerPrediction):

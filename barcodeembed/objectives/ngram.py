@@ -14,10 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.corpus.lexicon import mine_lexicon
+from barcodeembed.corpus.masking import gather_rows, targets
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import initialise
+from barcodeembed.model.tokenizer import MASK, PAD
 from barcodeembed.objectives.base import (
     Inputs,
     Objective,
@@ -26,11 +31,6 @@ from barcodeembed.objectives.base import (
     token_features,
     token_losses,
 )
-from barcodeembed.tokenizer import MASK, PAD
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import Corpus
-from barcodeembed.training.lexicon import mine_lexicon
-from barcodeembed.training.masking import gather_rows, targets
 
 
 class NgramLanguageModel(Objective):

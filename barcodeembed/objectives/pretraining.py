@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor, nn
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.objectives import objective_class
 from barcodeembed.objectives.base import Inputs
 from barcodeembed.objectives.plan import Plan, Settings
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import Corpus
 
 
 class Pretraining(nn.Module):

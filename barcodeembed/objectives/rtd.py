@@ -25,11 +25,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.corpus.masking import targets
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.decoder import decoder_config
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import Stack, initialise
+from barcodeembed.model.tokenizer import MASK, PAD, SPECIAL_TOKENS
 from barcodeembed.objectives.base import (
     Inputs,
     Objective,
@@ -44,10 +48,6 @@ from barcodeembed.objectives.substitution import (
     detection_losses,
     known_places,
 )
-from barcodeembed.tokenizer import MASK, PAD, SPECIAL_TOKENS
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import Corpus
-from barcodeembed.training.masking import targets
 
 SHARING = ("none", "tied", "gdes")
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.corpus.masking import targets
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.objectives.base import Inputs, Objective, padded, token_features
@@ -23,9 +26,6 @@ from barcodeembed.objectives.substitution import (
     random_others,
     replace,
 )
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import Corpus
-from barcodeembed.training.masking import targets
 
 
 class RandomSubstitution(Objective):

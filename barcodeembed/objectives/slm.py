@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.masking import targets
 from barcodeembed.objectives.base import Inputs, KmerPrediction, padded
 from barcodeembed.objectives.substitution import Substitution, random_others, replace
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.masking import targets
 
 
 class SwappedLanguageModel(KmerPrediction):

@@ -11,11 +11,11 @@ import numpy as np
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from barcodeembed.corpus.masking import choose_hidden
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.layers import initialise
-from barcodeembed.tokenizer import SPECIAL_TOKENS
-from barcodeembed.training.masking import choose_hidden
+from barcodeembed.model.tokenizer import SPECIAL_TOKENS
 
 
 @dataclass(frozen=True, slots=True)

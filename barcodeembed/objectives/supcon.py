@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import LABELS
+from barcodeembed.corpus.views import Views
 from barcodeembed.objectives.base import Inputs
 from barcodeembed.objectives.contrastive import Contrast
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import LABELS
-from barcodeembed.training.views import Views
 
 
 class SupervisedContrast(Contrast):

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import LABELS, Corpus
+from barcodeembed.corpus.views import Views
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.objectives.base import Inputs, Objective
 from barcodeembed.objectives.contrastive import view_vectors
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import LABELS, Corpus
-from barcodeembed.training.views import Views
 
 
 class Taxonomy(Objective):

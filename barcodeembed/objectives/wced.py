@@ -15,16 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor, nn
 
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.corpus.masking import choose_hidden, gather_rows, targets
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.decoder import decoder_config
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import FeedForward, initialise
+from barcodeembed.model.tokenizer import PAD
 from barcodeembed.objectives.base import Inputs, Objective, kmer_head, padded, token_losses
-from barcodeembed.tokenizer import PAD
-from barcodeembed.training.batches import Batch
-from barcodeembed.training.corpus import Corpus
-from barcodeembed.training.masking import choose_hidden, gather_rows, targets
 
 
 class WholeBarcodeDecoder(Objective):

@@ -14,9 +14,9 @@ import numpy as np
 
 from barcodeembed.errors import InputError
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.index.search import nearest
 from barcodeembed.report.rows import Row
 from barcodeembed.taxonomy.ranks import Lineage
+from barcodeembed.vectors.search import nearest
 
 #: References shown of each query, beside the one that its row names, and of all queries together.
 OF_EACH = 3

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from barcodeembed.tokenizer import AMBIGUOUS, overlapping_kmers
+from barcodeembed.sequences.bases import AMBIGUOUS, overlapping_kmers
 
 _K = 5
 _KMERS = 4**_K

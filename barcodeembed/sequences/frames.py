@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from barcodeembed.tokenizer import encode_bases, overlapping_kmers
+from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 
 #: The invertebrate mitochondrial code, NCBI's table 5; COI of most animals reads by it.
 GENETIC_CODE = 5

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from barcodeembed.tokenizer import AMBIGUOUS, encode_bases
+from barcodeembed.sequences.bases import AMBIGUOUS, encode_bases
 
 _K = 6
 _POWERS = 4 ** np.arange(_K - 1, -1, -1)

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import re
 
-#: Columns that hold BOLD's barcode index number, its cluster of like barcodes.
-BIN_COLUMNS = ("dna_bin", "bin_uri", "bin")
-
-#: Columns in which BOLD's tables name the marker of a record.
-MARKER_COLUMNS = ("marker_code", "markercode")
-
 #: The rank before a name, in lists and sometimes in columns: ``k__Animalia``.
 PREFIX = re.compile(r"^(?:(sf|[dkpcofgs])__|D_(\d)__)", re.IGNORECASE)
-
-#: Columns that hold the country, or the ocean, that a specimen is from.
-COUNTRY_COLUMNS = ("country", "country/ocean", "country_ocean")
 
 _PLACEHOLDER = re.compile(
     r"""^(?: | na | n/a | nan | none | null | \* | - | \?
@@ -48,35 +39,3 @@ def tidy_name(name: str, rank: str) -> str | None:
     if rank == "species" and _INTERIM_SPECIES.search(name):
         return None
     return name
-
-
-def bin_of(columns: dict[str, str]) -> str | None:
-    """Return the BIN that a table's row names, None where it names none.
-
-    >>> bin_of({"bin_uri": "BOLD:AAA0001"})
-    'BOLD:AAA0001'
-    """
-    return _first_named(columns, BIN_COLUMNS)
-
-
-def marker_of(columns: dict[str, str]) -> str | None:
-    """Return the marker that a table's row names, None where it names none.
-
-    >>> marker_of({"marker_code": "COI-5P"})
-    'COI-5P'
-    """
-    return _first_named(columns, MARKER_COLUMNS)
-
-
-def country_of(columns: dict[str, str]) -> str | None:
-    """Return the country or ocean that a table's row names, None where it names none.
-
-    >>> country_of({"country/ocean": "Costa Rica"})
-    'Costa Rica'
-    """
-    return _first_named(columns, COUNTRY_COLUMNS)
-
-
-def _first_named(columns: dict[str, str], candidates: tuple[str, ...]) -> str | None:
-    found = next((columns[name] for name in candidates if name in columns), "")
-    return tidy_name(found, "bin")

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from barcodeembed.bundles.directories import replace_directory
+from barcodeembed.bundles.manifest import open_bundle, read_json, write_json, write_manifest
 from barcodeembed.errors import BundleError
-from barcodeembed.files import replace_directory
-from barcodeembed.manifest import open_bundle, read_json, write_json, write_manifest
 from barcodeembed.model.bundle import load_weights, save_tensors
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.objectives.pretraining import Pretraining

@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
-from barcodeembed.devices import autocast
+from barcodeembed.corpus.batches import Batches
+from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.devices import autocast
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import Stack
 from barcodeembed.objectives.base import Inputs
 from barcodeembed.objectives.plan import Plan, Settings, phase_at
 from barcodeembed.objectives.pretraining import Pretraining
-from barcodeembed.training.batches import Batches
 from barcodeembed.training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
-from barcodeembed.training.corpus import Corpus
 from barcodeembed.training.distributed import Processes
 from barcodeembed.training.rates import rate_at
 

@@ -1,0 +1,1 @@
+"""What an index learns from its own references."""

@@ -1,0 +1,1 @@
+"""Training data: barcodes, batches, masks and views of them."""

@@ -1,0 +1,157 @@
+"""Another look at the same barcode: trimmed, shifted, misread, as sequencers and primers make it.
+
+Shapes: B barcodes, L bases, T tokens, V visible tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.masking import choose_hidden, gather_rows
+from barcodeembed.errors import TrainingError
+from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.tokenizer import PAD
+from barcodeembed.model.window import random_window
+from barcodeembed.sequences.bases import AMBIGUOUS, overlapping_kmers
+from barcodeembed.sequences.frames import amino_acids, reading_frames
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How a view differs from its barcode: the settings that objectives on views share.
+
+    A view is a random stretch of ``shortest`` to all of the barcode, one length for a batch, so
+    that views need no padding. ``errors``, ``indels``, ``ambiguous`` (N) and ``synonymous`` (a
+    third codon position changed, the protein kept) are the highest rates, per base or codon; each
+    barcode draws its own below. ``reverse`` turns half of the views to the other strand.
+    ``keep`` is the share of its tokens that the encoder reads, the rest being left out.
+    """
+
+    shortest: float = 0.5
+    errors: float = 0.02
+    indels: float = 0.0
+    ambiguous: float = 0.01
+    synonymous: float = 0.0
+    reverse: bool = False
+    keep: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("shortest", "errors", "indels", "ambiguous", "synonymous", "keep"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise TrainingError(f"{name} is {getattr(self, name)}, not a share")
+        if not self.shortest * self.keep:
+            raise TrainingError("shortest and keep leave the encoder nothing to read")
+
+    def draw(self, batch: Batch, config: ModelConfig, rng: np.random.Generator) -> dict[str, Any]:
+        """Return one view of each barcode: ``tokens``, their k-mers, and ``positions``, int64.
+
+        ``padded`` says whether some token is padding, which only very short barcodes need.
+        """
+        bases_BL, lengths_B, places_BL = batch.bases(), batch.lengths_B, batch.places()
+        if self.reverse:
+            if config.anchored:
+                raise TrainingError("an anchored model reads one strand; leave out reverse=yes")
+            turned_B = rng.random(len(lengths_B)) < 0.5
+            bases_BL = np.where(turned_B[:, None], _reversed(bases_BL, lengths_B), bases_BL)
+        if self.synonymous:
+            bases_BL = _synonymous(bases_BL, _rates(self.synonymous, lengths_B, rng), rng)
+        if self.errors:
+            bases_BL = _substituted(bases_BL, _rates(self.errors, lengths_B, rng), rng)
+        if self.indels:
+            bases_BL, lengths_B, found_BL = _shifted(
+                bases_BL, lengths_B, _rates(self.indels, lengths_B, rng), rng
+            )
+            if places_BL is not None:
+                places_BL = np.take_along_axis(places_BL, found_BL, 1)
+        if self.ambiguous:
+            unread_BL = rng.random(bases_BL.shape) < _rates(self.ambiguous, lengths_B, rng)
+            bases_BL = np.where(unread_BL, AMBIGUOUS, bases_BL)
+        window = random_window(
+            lengths_B, places_BL, config.k, config.merge, config.max_tokens, rng,
+            rng.uniform(self.shortest, 1),
+        )  # fmt: skip
+        tokens_BT = config.tokenizer.encode_at(
+            bases_BL.reshape(-1), np.arange(len(bases_BL)) * bases_BL.shape[1],
+            window.starts_BTM, window.counts_B,
+        )  # fmt: skip
+        return self._left(tokens_BT, window.positions_BT, config.merge, rng)
+
+    def _left(
+        self, tokens_BT: np.ndarray, positions_BT: np.ndarray, merge: int,
+        rng: np.random.Generator,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Leave tokens out of a view; those that stay keep their places."""
+        if self.keep < 1:
+            first_BT = tokens_BT[:, ::merge]
+            left_BT = (first_BT != PAD) & ~choose_hidden(first_BT, 1 - self.keep, rng)
+            positions_BT = gather_rows(positions_BT, left_BT, 0)
+            tokens_BT = gather_rows(tokens_BT, left_BT.repeat(merge, 1), PAD)
+        return {
+            "tokens": tokens_BT, "positions": positions_BT,
+            "padded": bool((tokens_BT == PAD).any()),
+        }  # fmt: skip
+
+
+def _rates(highest: float, lengths_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(0, highest, (len(lengths_B), 1))
+
+
+def _reversed(bases_BL: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:
+    """Return the reverse complements, each at the front of its row."""
+    places_BL = lengths_B[:, None] - 1 - np.arange(bases_BL.shape[1])
+    bases_BL = np.take_along_axis(bases_BL, np.maximum(places_BL, 0), 1)
+    return np.where((places_BL < 0) | (bases_BL == AMBIGUOUS), AMBIGUOUS, 3 - bases_BL)
+
+
+def _substituted(
+    bases_BL: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Misread bases as one of the three others."""
+    wrong_BL = (rng.random(bases_BL.shape) < rates_B) & (bases_BL != AMBIGUOUS)
+    others_BL = (bases_BL + rng.integers(1, 4, bases_BL.shape)) % 4
+    return np.where(wrong_BL, others_BL, bases_BL)
+
+
+def _shifted(
+    bases_BL: np.ndarray, lengths_B: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Leave bases out and read others twice, equally often.
+
+    Returns the bases, the new lengths, and which base each was.
+    """
+    draws_BL = rng.random(bases_BL.shape)
+    steps_BL = 1 + (draws_BL < rates_B / 2) - (draws_BL > 1 - rates_B / 2)
+    places_BL = np.maximum(steps_BL.cumsum(1) - 1, 0)
+    inside_BL = places_BL < lengths_B[:, None]
+    places_BL = np.minimum(places_BL, bases_BL.shape[1] - 1)
+    found_BL = np.take_along_axis(bases_BL, places_BL, 1)
+    return np.where(inside_BL, found_BL, AMBIGUOUS), inside_BL.sum(1), places_BL
+
+
+def _synonymous(bases_BL: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Change third codon positions where the amino acid stays, in the frame that reads best."""
+    codons_BL = overlapping_kmers(bases_BL, 3)
+    in_frame_BL = np.arange(codons_BL.shape[1]) % 3 == reading_frames(bases_BL)[:, None]
+    chosen_BL = in_frame_BL & (rng.random(codons_BL.shape) < rates_B) & (codons_BL < 64)
+    thirds = _synonyms()[np.minimum(codons_BL, 63), rng.integers(0, 12, codons_BL.shape)]
+    changed_BL = bases_BL.copy()
+    changed_BL[:, 2:] = np.where(chosen_BL, thirds, bases_BL[:, 2:])
+    return changed_BL
+
+
+@lru_cache
+def _synonyms() -> np.ndarray:
+    """Return, for each codon, its synonymous other third bases, repeated to twelve; (64, 12)."""
+    acids = amino_acids()
+    table = np.empty((64, 12), np.uint8)
+    for codon in range(64):
+        block = codon // 4 * 4
+        others = [t for t in range(4) if block + t != codon and acids[block + t] == acids[codon]]
+        others = others or [codon % 4]
+        table[codon] = np.tile(others, 12 // len(others))
+    return table

@@ -1,0 +1,50 @@
+"""A stream of records, cleaned and embedded in batches, one result for each, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from barcodeembed.embedding.embedder import NO_VECTOR, VectorMaker
+from barcodeembed.sequences.cleaning import MIN_BASES, clean
+from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.vectors.normalise import normalise
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedBatch:
+    """Records with their vectors, float32 (n, D); NaN where ``refused`` gives the reason."""
+
+    ids: list[str]
+    lengths: list[int]
+    flags: list[tuple[str, ...]]
+    refused: list[str | None]
+    vectors: np.ndarray
+
+
+def embed_records(
+    records: Iterable[SequenceRecord], embedder: VectorMaker, *, batch_size: int = 2_048,
+    min_bases: int = MIN_BASES, normalize: bool = False,
+) -> Iterator[EmbeddedBatch]:  # fmt: skip
+    """Clean and embed a stream of records, ``batch_size`` at a time, in order."""
+    records = iter(records)
+    while batch := list(islice(records, batch_size)):
+        barcodes = [
+            clean(record, min_bases=min_bases, max_bases=embedder.max_bases) for record in batch
+        ]
+        usable = [i for i, barcode in enumerate(barcodes) if barcode.unclassifiable is None]
+        vectors = np.full((len(batch), embedder.dimension), np.nan, np.float32)
+        made = embedder.embed([barcodes[i].bases for i in usable])
+        vectors[usable] = normalise(made) if normalize else made
+        flags = [barcode.flags for barcode in barcodes]
+        refused = [barcode.unclassifiable for barcode in barcodes]
+        for i in np.flatnonzero(~np.isfinite(vectors).all(1)):
+            if refused[i] is None:
+                refused[i], flags[i] = NO_VECTOR, (*flags[i], NO_VECTOR)
+        yield EmbeddedBatch(
+            [record.id for record in batch],
+            [len(barcode.bases) for barcode in barcodes], flags, refused, vectors,
+        )

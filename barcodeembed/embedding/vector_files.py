@@ -1,0 +1,122 @@
+"""Vectors at rest: TSV, NumPy's .npy and .npz, Parquet; written as a stream, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from barcodeembed.bundles.files import open_output, replace_file
+from barcodeembed.embedding.streaming import EmbeddedBatch
+from barcodeembed.errors import OutputError
+
+Writer = Callable[[EmbeddedBatch], None]
+
+_TSV_SUFFIXES = ("", ".tsv", ".gz", ".bz2", ".xz")
+
+
+def open_vectors(path: str | PathLike[str], dimension: int):
+    """Give a function that writes batches to ``path`` in the format of its suffix.
+
+    ``-`` is TSV on standard output. Raises OutputError for a suffix that names no format.
+    """
+    suffix = Path(path).suffix
+    writers = {".npy": _npy, ".npz": _npz, ".parquet": _parquet} | dict.fromkeys(
+        _TSV_SUFFIXES, _tsv
+    )
+    if suffix not in writers:
+        raise OutputError(f"{path}: no format has the suffix {suffix}; "
+                          "there are .npy, .npz, .parquet and .tsv")
+    return writers[suffix](path, dimension)
+
+
+@contextmanager
+def _tsv(path, dimension: int) -> Iterator[Writer]:
+    with open_output(path) as stream:
+        names = (f"d{i}" for i in range(1, dimension + 1))
+        print("record_id", "length", "flags", *names, sep="\t", file=stream)
+
+        def write(batch: EmbeddedBatch) -> None:
+            for cells, vector in zip(_labels(batch), batch.vectors, strict=True):
+                values = ("NA" if np.isnan(v) else f"{v:.6f}" for v in vector.tolist())
+                print(*cells, *values, sep="\t", file=stream)
+
+        yield write
+
+
+@contextmanager
+def _npy(path, dimension: int) -> Iterator[Writer]:
+    """Write ``path`` and ``path.ids.tsv``; the header, padded for growth, is set right last."""
+    count = 0
+
+    def header(rows: int) -> dict:
+        return {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
+
+    with ExitStack() as stack:
+        ids = stack.enter_context(open_output(f"{path}.ids.tsv"))
+        stream = stack.enter_context(replace_file(path))
+        np.lib.format.write_array_header_1_0(stream, header(0))
+        print("record_id", "length", "flags", sep="\t", file=ids)
+
+        def write(batch: EmbeddedBatch) -> None:
+            nonlocal count
+            count += len(batch.ids)
+            stream.write(batch.vectors.astype("<f4").tobytes())
+            for cells in _labels(batch):
+                print(*cells, sep="\t", file=ids)
+
+        yield write
+        stream.seek(0)
+        np.lib.format.write_array_header_1_0(stream, header(count))
+
+
+@contextmanager
+def _npz(path, dimension: int) -> Iterator[Writer]:
+    """Gather all batches: a .npz member's size stands before its data."""
+    batches: list[EmbeddedBatch] = []
+    with replace_file(path) as stream:
+        yield batches.append
+        labels = [cells for batch in batches for cells in _labels(batch)]
+        ids, lengths, flags = zip(*labels, strict=True) if labels else ((), (), ())
+        np.savez(
+            stream,
+            record_ids=np.array(ids, np.str_),
+            lengths=np.array(lengths, np.int64),
+            flags=np.array(flags, np.str_),
+            vectors=np.concatenate(
+                [np.empty((0, dimension), np.float32), *(batch.vectors for batch in batches)]
+            ),
+        )
+
+
+@contextmanager
+def _parquet(path, dimension: int) -> Iterator[Writer]:
+    """Write a row group per batch; ``vector`` is a fixed-size list, null where there is none."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    vector_type = pa.list_(pa.float32(), dimension)
+    schema = pa.schema([
+        ("record_id", pa.string()), ("length", pa.int64()), ("flags", pa.string()),
+        ("vector", vector_type),
+    ])  # fmt: skip
+    with replace_file(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
+
+        def write(batch: EmbeddedBatch) -> None:
+            ids, lengths, flags = zip(*_labels(batch), strict=True)
+            refused = pa.array([reason is not None for reason in batch.refused])
+            vectors = pa.FixedSizeListArray.from_arrays(
+                pa.array(batch.vectors.reshape(-1)), type=vector_type, mask=refused
+            )
+            columns = [pa.array(ids), pa.array(lengths), pa.array(flags), vectors]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+
+        yield write
+
+
+def _labels(batch: EmbeddedBatch) -> Iterator[tuple[str, int, str]]:
+    for identifier, length, flags in zip(batch.ids, batch.lengths, batch.flags, strict=True):
+        yield identifier, length, ";".join(flags) or "NA"

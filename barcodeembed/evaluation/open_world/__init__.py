@@ -1,0 +1,1 @@
+"""Labelled queries against an index, and its peers beside it."""

@@ -1,0 +1,162 @@
+"""VSEARCH and BLAST on the same references, queries and threads, where they are installed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from barcodeembed.calibration.examples import CUSTOMARY_DIVERGENCE
+from barcodeembed.errors import InputError
+from barcodeembed.evaluation.open_world.predictions import (
+    NO_HIT,
+    Predictions,
+    clean_bases,
+    reference_lineages,
+)
+from barcodeembed.evaluation.queries import LabelledQueries
+from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.taxonomy.ranks import RANK_LETTERS, RANKS, UNKNOWN, Lineage
+
+#: The cutoff that SINTAX's author and most of its users take.
+_SINTAX_CUTOFF = 0.8
+
+_LETTER = {rank: letter for letter, rank in RANK_LETTERS.items()}
+_SINTAX_ITEM = re.compile(r"([a-z]):(.*)\(([\d.]+)\)$")
+
+
+def run_vsearch(index: ReferenceIndex, queries: LabelledQueries, threads: int) -> list[Predictions]:
+    """Name queries by VSEARCH's top hit (``--usearch_global --id 0.7``) and by ``--sintax``."""
+    return _beside_files(index, queries, "vsearch", lambda folder: [
+        _vsearch_global(folder, index, queries, threads),
+        _vsearch_sintax(folder, queries, threads),
+    ])  # fmt: skip
+
+
+def run_blastn(index: ReferenceIndex, queries: LabelledQueries, threads: int) -> list[Predictions]:
+    """Name queries by the top hit of blastn (megablast, its default task)."""
+    return _beside_files(index, queries, "blastn", lambda folder: [
+        _blastn(folder, index, queries, threads),
+    ])  # fmt: skip
+
+
+PEERS: dict[str, Callable[..., list[Predictions]]] = {
+    "vsearch": run_vsearch,
+    "blastn": run_blastn,
+}
+
+
+def _beside_files(
+    index: ReferenceIndex, queries: LabelledQueries, program: str,
+    run: Callable[[Path], list[Predictions]],
+) -> list[Predictions]:  # fmt: skip
+    if shutil.which(program) is None:
+        raise InputError(f"--against {program}: it is not on the PATH")
+    with tempfile.TemporaryDirectory(prefix="barcodeembed-") as name:
+        folder = Path(name)
+        # Numbers for ids: what users put into theirs is no concern of the aligner's.
+        _write_fasta(folder / "references.fasta", (
+            (f"{i};tax={_sintax(lineage)};", bases) for i, (lineage, bases) in
+            enumerate(zip(reference_lineages(index), index.sequences, strict=True))
+        ))  # fmt: skip
+        _write_fasta(folder / "queries.fasta", enumerate(clean_bases(index, queries)))
+        return run(folder)
+
+
+def _vsearch_global(
+    folder: Path, index: ReferenceIndex, queries: LabelledQueries, threads: int
+) -> Predictions:
+    seconds = _run(
+        "vsearch", "--usearch_global", folder / "queries.fasta", "--db",
+        folder / "references.fasta", "--id", "0.7", "--userout", folder / "hits.tsv",
+        "--userfields", "query+target+id", "--threads", threads,
+    )  # fmt: skip
+    return _top_hits("VSEARCH --usearch_global", folder, index, queries, seconds)
+
+
+def _vsearch_sintax(folder: Path, queries: LabelledQueries, threads: int) -> Predictions:
+    seconds = _run(
+        "vsearch", "--sintax", folder / "queries.fasta", "--db", folder / "references.fasta",
+        "--tabbedout", folder / "sintax.tsv", "--randseed", "1", "--threads", threads,
+    )  # fmt: skip
+    names = [UNKNOWN] * len(queries)
+    confidences = np.full((len(queries), len(RANKS)), np.nan)
+    for line in (folder / "sintax.tsv").read_text().splitlines():
+        query, ranked = (line.split("\t") + [""])[:2]
+        guess: list[str | None] = [None] * len(RANKS)
+        for letter, name, confidence in filter(None, map(_sintax_item, ranked.split(","))):
+            r = RANKS.index(RANK_LETTERS[letter])
+            guess[r], confidences[int(query), r] = name.replace("_", " "), float(confidence)
+        names[int(query)] = tuple(guess)
+    none = np.full(len(queries), np.nan)
+    return Predictions(
+        "VSEARCH --sintax", names, none, seconds, confidences,
+        taken=confidences >= _SINTAX_CUTOFF, rule=f"confidence {_SINTAX_CUTOFF}",
+    )  # fmt: skip
+
+
+def _blastn(
+    folder: Path, index: ReferenceIndex, queries: LabelledQueries, threads: int
+) -> Predictions:
+    _run("makeblastdb", "-in", folder / "references.fasta", "-dbtype", "nucl",
+         "-out", folder / "db")
+    # More targets than one are asked for: with one, BLAST may stop before the best.
+    seconds = _run(
+        "blastn", "-query", folder / "queries.fasta", "-db", folder / "db",
+        "-outfmt", "6 qseqid sseqid pident", "-max_target_seqs", "10", "-max_hsps", "1",
+        "-num_threads", threads, "-out", folder / "hits.tsv",
+    )  # fmt: skip
+    return _top_hits("blastn (megablast)", folder, index, queries, seconds)
+
+
+def _top_hits(
+    method: str, folder: Path, index: ReferenceIndex, queries: LabelledQueries, seconds: float
+) -> Predictions:
+    lineages = reference_lineages(index)
+    names: list[Lineage] = [UNKNOWN] * len(queries)
+    similarity = np.full(len(queries), NO_HIT)
+    for line in (folder / "hits.tsv").read_text().splitlines():
+        query, target, identity = line.split("\t")
+        if similarity[int(query)] == NO_HIT:  # hits come best first
+            names[int(query)] = lineages[int(target.partition(";")[0])]
+            similarity[int(query)] = float(identity)
+    limits = np.array([100 * (1 - CUSTOMARY_DIVERGENCE[rank]) for rank in RANKS])
+    return Predictions(
+        method, names, similarity, seconds, taken=similarity[:, None] >= limits,
+        rule="identity 97, 95, 90, 85 %",
+    )
+
+
+def _sintax(lineage: Lineage) -> str:
+    """Write a lineage as SINTAX does; it has no letter for subfamily, nor these signs in names."""
+    return ",".join(
+        f"{_LETTER[rank]}:{re.sub('[ ,;()]', '_', name)}"
+        for rank, name in zip(RANKS, lineage, strict=True) if name and rank in _LETTER
+    )  # fmt: skip
+
+
+def _sintax_item(item: str) -> tuple[str, ...] | None:
+    found = _SINTAX_ITEM.match(item)
+    return found.groups() if found else None
+
+
+def _write_fasta(path: Path, records) -> None:
+    with open(path, "w", encoding="ascii") as stream:
+        for name, bases in records:
+            stream.write(f">{name}\n{bases}\n")
+
+
+def _run(*command) -> float:
+    """Run a program and return the seconds it took; raises InputError with its last words."""
+    began = time.perf_counter()
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    if done.returncode:
+        words: Sequence[str] = done.stderr.strip().splitlines() or ["no message"]
+        raise InputError(f"{command[0]} failed ({done.returncode}): {words[-1]}")
+    return time.perf_counter() - began

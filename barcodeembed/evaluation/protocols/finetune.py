@@ -1,0 +1,141 @@
+"""Fine-tuning: the encoder and a linear head on it, trained end to end. Imports torch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from barcodeembed.embedding.embedder import pad, tokenize
+from barcodeembed.model.devices import autocast, choose_precision
+from barcodeembed.model.encoder import Encoder
+
+#: BarcodeBERT's and BarcodeMAE+'s number of epochs.
+EPOCHS = 35
+
+#: BarcodeBERT's AdamW on its width of 768; a narrower encoder bears, and needs, a higher rate.
+_RATE = 1e-4
+_WIDTH = 768
+_DECAY = 1e-5
+_BATCH = 64
+
+#: The head begins at nothing, the encoder does not: its rate is as many times higher.
+_HEAD_RATE = 10
+
+_CLIP = 1.0
+_SORTED = 1_024
+_BUCKET = 16
+
+
+class Classifier(nn.Module):
+    """An encoder with a linear layer on its pooled vector.
+
+    The vector is first standardised by what ``vectors_ND``, those of the encoder as given, vary
+    by: barcodes share most of it, and a layer on it as it is would learn for long to tell them
+    apart. These numbers are fixed, so that the head is linear.
+    """
+
+    def __init__(
+        self, encoder: Encoder, vectors_ND: np.ndarray, classes: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.encoder = copy.deepcopy(encoder).float()
+        self.register_buffer("mean_D", torch.from_numpy(vectors_ND.mean(0)))
+        self.register_buffer("scale_D", torch.from_numpy(vectors_ND.std(0).clip(min=1e-6)))
+        self.head = nn.Linear(encoder.config.dimension, classes)
+        generator = torch.Generator().manual_seed(seed)
+        nn.init.normal_(self.head.weight, std=0.02, generator=generator)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, tokens_BT: torch.Tensor, positions_BT: torch.Tensor) -> torch.Tensor:
+        """Return logits (B, classes)."""
+        vectors_BD = self.encoder.embed(tokens_BT, positions_BT)
+        return self.head((vectors_BD - self.mean_D) / self.scale_D)
+
+
+def finetune(
+    encoder: Encoder, barcodes: Sequence[str], vectors_ND: np.ndarray, labels_N: np.ndarray,
+    classes: int, *, epochs: int = EPOCHS, device: torch.device | str = "cpu",
+    seed: int = 0,
+    report: Callable[[int, int, float], None] = lambda epoch, epochs, loss: None,
+) -> Classifier:  # fmt: skip
+    """Train a copy of an encoder, and a head on it, to tell the classes of barcodes.
+
+    ``vectors_ND`` are the encoder's own, float32, of the barcodes; ``labels_N`` their classes.
+    AdamW with one warm-up and cosine cycle (OneCycleLR) over all epochs. Each barcode is cut into
+    k-mers from a random offset below k (BarcodeBERT's augmentation, as in pretraining). The last
+    epoch's weights are returned, as the papers' code tests them. ``report`` is told each epoch,
+    of how many, and the mean loss. The encoder given is left as it is.
+    """
+    device = torch.device(device)
+    model = Classifier(encoder, vectors_ND, classes, seed).to(device).train()
+    rate = _RATE * _WIDTH / encoder.config.width
+    optimizer = torch.optim.AdamW(
+        [{"params": model.encoder.parameters()}, {"params": model.head.parameters()}],
+        lr=rate, weight_decay=_DECAY,
+    )  # fmt: skip
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, [rate, rate * _HEAD_RATE], total_steps=epochs * -(-len(barcodes) // _BATCH)
+    )
+    precision = choose_precision("auto", device)
+    targets = torch.from_numpy(labels_N)
+    torch.manual_seed(seed)  # of dropout
+    for epoch in range(epochs):
+        total = 0.0
+        rng = np.random.default_rng((seed, epoch))
+        for rows, tokens, positions in _batches(model, barcodes, rng):
+            optimizer.zero_grad(set_to_none=True)
+            with autocast(device, precision):
+                logits = model(tokens.to(device), positions.to(device))
+            loss = F.cross_entropy(logits.float(), targets[rows].to(device))
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
+            optimizer.step()
+            schedule.step()
+            total += float(loss.detach()) * len(rows)
+        report(epoch + 1, epochs, total / len(barcodes))
+    return model.eval()
+
+
+@torch.no_grad()
+def predict(model: Classifier, barcodes: Sequence[str]) -> np.ndarray:
+    """Return class numbers, int64 (N,), of barcodes cut from their first base."""
+    device = next(model.parameters()).device
+    found = np.empty(len(barcodes), np.int64)
+    for rows, tokens, positions in _batches(model, barcodes, None):
+        found[rows] = model(tokens.to(device), positions.to(device)).argmax(1).cpu().numpy()
+    return found
+
+
+def _batches(
+    model: Classifier, barcodes: Sequence[str], rng: np.random.Generator | None
+) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
+    """Yield rows, padded tokens and their positions, int64 (B, T): shuffled with a generator.
+
+    Barcodes of like length stand together, which leaves less padding to compute.
+    """
+    encoder = model.encoder
+    order = np.arange(len(barcodes)) if rng is None else rng.permutation(len(barcodes))
+    lengths = np.array([len(bases) for bases in barcodes])
+    batches = []
+    for start in range(0, len(order), _SORTED):
+        part = order[start : start + _SORTED]
+        part = part[np.argsort(lengths[part], kind="stable")]
+        batches += [part[i : i + _BATCH] for i in range(0, len(part), _BATCH)]
+    for i in range(len(batches)) if rng is None else rng.permutation(len(batches)):
+        rows = batches[i]
+        # An anchored encoder reads every barcode at its own place.
+        highest = 1 if rng is None or encoder.anchor else encoder.config.k
+        offsets = np.zeros(len(rows), int) if rng is None else rng.integers(0, highest, len(rows))
+        tokens, places = tokenize(
+            [barcodes[row][offset:] for row, offset in zip(rows, offsets, strict=True)],
+            encoder.config, encoder.anchor,
+        )  # fmt: skip
+        longest = max(map(len, tokens)) // encoder.config.merge
+        width = -(-longest // _BUCKET) * _BUCKET  # few shapes: kernels are reused
+        batch, positions = pad(tokens, places, (len(rows), width), encoder.config.merge)
+        yield rows, torch.from_numpy(batch), torch.from_numpy(positions)

@@ -1,0 +1,93 @@
+"""What a bundle of either kind says of itself. Needs neither torch nor faiss."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from barcodeembed.bundles.manifest import open_bundle, read_json, read_manifest
+from barcodeembed.bundles.tables import read_table
+from barcodeembed.errors import BundleError
+from barcodeembed.index.settings import INDEX_FORMAT, outdated
+from barcodeembed.model.config import MODEL_FORMAT, ModelConfig
+from barcodeembed.taxonomy.ranks import RANKS
+
+
+def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any]:
+    """Return what a model or index bundle is, as names and values fit to print.
+
+    Raises BundleError where it is neither, or not whole.
+    """
+    bundle = Path(path)
+    kind = read_manifest(bundle, "a model or index bundle").get("kind")
+    describers = {
+        "model": (_describe_model, MODEL_FORMAT), "index": (_describe_index, INDEX_FORMAT),
+    }  # fmt: skip
+    if kind not in describers:
+        raise BundleError(f"{bundle}: is a bundle of kind {kind!r}, neither model nor index")
+    describer, newest = describers[kind]
+    manifest = open_bundle(bundle, kind, newest, verify=verify)
+    size = sum(entry["bytes"] for entry in manifest["files"].values())
+    return {
+        "kind": kind,
+        "made_by": manifest["made_by"],
+        "format_version": manifest["format_version"],
+        "megabytes": round(size / 1e6, 2),
+        **describer(bundle, manifest),
+    }
+
+
+def _describe_model(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    values = read_json(bundle / "config.json")
+    config = ModelConfig.from_json(values["model"])
+    return {
+        "fingerprint": manifest["fingerprint"],
+        "max_bases": config.max_bases,
+        "weights": values.get("weights", "fp32"),
+        "model": config.to_json(),
+        "training": values.get("training", {}),
+    }
+
+
+def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    settings = read_json(bundle / "config.json")
+    if manifest["format_version"] < INDEX_FORMAT:
+        raise BundleError(outdated(bundle))
+    ranks = read_json(bundle / "calibration.json")["ranks"]
+    suffix = ".tsv.gz" if "prototypes" in settings else ".tsv"
+    lineages = _read_lineages(bundle / f"lineages{suffix}")
+    taxa = _count_taxa(lineages)
+    return {
+        **settings,
+        "taxa": taxa,
+        "calibration error, by rank": {
+            rank: ranks[rank]["report"]["calibration_error"] for rank in taxa
+        },
+        "share named with 95 % right, by rank": {
+            rank: ranks[rank]["report"]["coverage"]["0.95"] for rank in taxa
+        },
+        "species, by order": _count_species(lineages),
+    }
+
+
+def _read_lineages(path: Path) -> list[dict[str, str]]:
+    """Return the names of every lineage by rank, without those that it has not."""
+    header, rows = read_table(path)
+    named = (zip(header, row, strict=True) for row in rows)
+    return [{rank: name for rank, name in taxa if name != "NA"} for taxa in named]
+
+
+def _count_taxa(lineages: list[dict[str, str]]) -> dict[str, int]:
+    counts = {rank: len({taxa[rank] for taxa in lineages if rank in taxa}) for rank in RANKS}
+    return {rank: count for rank, count in counts.items() if count}
+
+
+def _count_species(lineages: list[dict[str, str]]) -> dict[str, int]:
+    """Count the species of each order that is named, the richest first."""
+    orders: dict[str, set[str]] = {}
+    for taxa in lineages:
+        if "order" in taxa:
+            orders.setdefault(taxa["order"], set()).update({taxa.get("species", "")} - {""})
+    counts = {order: len(species) for order, species in orders.items()}
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

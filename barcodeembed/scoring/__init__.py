@@ -1,0 +1,1 @@
+"""From neighbours to a decision: functions on arrays."""

@@ -1,0 +1,1 @@
+"""Vectors as arrays: unit length, exact search, whitening, prototypes."""

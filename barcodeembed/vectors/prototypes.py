@@ -1,0 +1,170 @@
+"""Prototypes: one mean vector, or a few, for all barcodes of a taxon. Pure functions on arrays.
+
+A prototype is the normalised mean of unit vectors. The length of that mean, before it is
+normalised, is the mean similarity of the barcodes to it: their cohesion. Where barcodes lie far
+apart their mean is near none of them, so the groups of least cohesion are divided in two, and
+these again, by spherical 2-means.
+Shapes: N barcodes, D dimensions, M members (barcode, group), P prototypes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from barcodeembed.vectors.normalise import normalise
+
+#: Groups that are divided: this share of those of several barcodes, the least cohesive. The more
+#: are, the more names are right; this many make an index by a quarter larger than undivided.
+_DIVIDED = 0.3
+
+_MOST_PER_GROUP = 3
+_ROUNDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Prototypes:
+    """``vectors`` float32 (P, D), of unit length, in the order of their groups.
+
+    ``groups`` int (P,) is the group of each, and ``of_members`` int (M,) each member's prototype.
+    """
+
+    vectors: np.ndarray
+    groups: np.ndarray
+    of_members: np.ndarray
+
+
+def make_prototypes(
+    vectors_ND: np.ndarray, rows_M: np.ndarray, groups_M: np.ndarray
+) -> Prototypes:
+    """Make the prototypes of groups of barcodes.
+
+    ``vectors_ND`` float32, of unit length; member m is barcode ``rows_M[m]`` of group
+    ``groups_M[m]``, each pair once and no number of a group left out.
+    """
+    groups = _numbers_of(groups_M)
+    means = [_mean(vectors_ND[rows_M[members]]) for members in groups]
+    several = [len(members) > 1 for members in groups]
+    cohesion = np.linalg.norm(np.array(means), axis=1)
+    least = np.quantile(cohesion[several], _DIVIDED) if any(several) else 0.0
+    of_members = np.empty(len(rows_M), np.int64)
+    made: list[np.ndarray] = []
+    group_of: list[int] = []
+    for group, (members, mean) in enumerate(zip(groups, means, strict=True)):
+        parts = [np.arange(len(members))]
+        if cohesion[group] < least:
+            parts = divide(vectors_ND[rows_M[members]], least)
+        for part in parts:
+            of_members[members[part]] = len(made)
+            made.append(mean if len(parts) == 1 else _mean(vectors_ND[rows_M[members[part]]]))
+            group_of.append(group)
+    return Prototypes(at_rest(normalise(np.array(made))), np.array(group_of), of_members)
+
+
+def divide(vectors: np.ndarray, least: float, most: int = _MOST_PER_GROUP) -> list[np.ndarray]:
+    """Divide unit vectors (n, D) until every part is as cohesive as ``least``, or into ``most``.
+
+    Returns the rows of each part, the greatest part first.
+    """
+    parts = [np.arange(len(vectors))]
+    while len(parts) < most:
+        cohesion = [np.linalg.norm(_mean(vectors[part])) for part in parts]
+        loosest = int(np.argmin(cohesion))
+        if cohesion[loosest] >= least:
+            break
+        part = parts.pop(loosest)
+        other = _two_means(vectors[part])
+        if other.all() or not other.any():  # all are alike but for rounding
+            parts.append(part)
+            break
+        parts += [part[~other], part[other]]
+    return sorted(parts, key=lambda part: (-len(part), part[0]))
+
+
+def prototypes_without(
+    vectors_ND: np.ndarray, rows_M: np.ndarray, of_members: np.ndarray, left_out: np.ndarray
+) -> np.ndarray:
+    """Return what the prototypes of members would be without them.
+
+    ``left_out`` are numbers of members; unit vectors, float32 (of that length, D), NaN where
+    nothing is left.
+    """
+    prototypes = _numbers_of(of_members)
+    rest = np.full((len(left_out), vectors_ND.shape[1]), np.nan, np.float32)
+    for i, member in enumerate(left_out):
+        mates = prototypes[of_members[member]]
+        mates = mates[mates != member]
+        if len(mates):
+            rest[i] = at_rest(normalise(_mean(vectors_ND[rows_M[mates]])[None]))[0]
+    return rest
+
+
+def quantise(vectors: np.ndarray) -> np.ndarray:
+    """Return vectors as int8, each scaled so that its greatest entry is 127; cosine has no scale.
+
+    >>> quantise(np.array([[0.6, -0.8]])).tolist()
+    [[95, -127]]
+    """
+    greatest = np.abs(vectors).max(1, keepdims=True)
+    return np.round(vectors / np.where(greatest > 0, greatest, 1) * 127).astype(np.int8)
+
+
+def dequantise(quantised: np.ndarray) -> np.ndarray:
+    """Return the unit vectors, float32, that int8 vectors stand for."""
+    return normalise(quantised.astype(np.float32))
+
+
+def at_rest(vectors: np.ndarray) -> np.ndarray:
+    """Return unit vectors as they are after being written and opened."""
+    return dequantise(quantise(vectors))
+
+
+def name_prototypes(names: Sequence[str]) -> list[str]:
+    """Return ids, each once: the name with underscores, and a number where it comes again.
+
+    >>> name_prototypes(["Apis mellifera", "Apis", "Apis mellifera"])
+    ['Apis_mellifera', 'Apis', 'Apis_mellifera.2']
+    """
+    used: dict[str, int] = {}
+    ids = []
+    for name in names:
+        first = candidate = name.replace(" ", "_")
+        while candidate in used:
+            used[first] += 1
+            candidate = f"{first}.{used[first]}"
+        used[candidate] = 1
+        ids.append(candidate)
+    return ids
+
+
+def _numbers_of(groups: np.ndarray) -> list[np.ndarray]:
+    """Return the places of 0, of 1, ... in an array that holds all of these numbers."""
+    order = np.argsort(groups, kind="stable")
+    return np.split(order, np.searchsorted(groups[order], np.arange(1, groups.max() + 1)))
+
+
+def _mean(vectors: np.ndarray) -> np.ndarray:
+    """Return the mean (D,) in double precision; of vectors that cancel out, the first of them."""
+    mean = vectors.mean(0, dtype=np.float64)
+    return mean if mean.any() else vectors[0] * 1e-9
+
+
+def _two_means(vectors: np.ndarray) -> np.ndarray:
+    """Part unit vectors (n, D) by spherical 2-means; bool (n,), True in the second part.
+
+    It begins with the vector that is farthest from the mean and the one farthest from that.
+    """
+    vectors = vectors.astype(np.float64)
+    second = vectors[np.argmin(vectors @ vectors.mean(0))]
+    first = vectors[np.argmin(vectors @ second)]
+    other = vectors @ second > vectors @ first
+    for _ in range(_ROUNDS):
+        if other.all() or not other.any():
+            break
+        means = normalise(np.stack([vectors[~other].mean(0), vectors[other].mean(0)]))
+        before, other = other, np.subtract(*(vectors @ means.T).T) < 0
+        if (before == other).all():
+            break
+    return other
