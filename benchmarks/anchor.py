@@ -38,8 +38,10 @@ def main() -> None:
     began = time.perf_counter()
     whole = anchor.locate(gather_bases(everything, starts, lengths), lengths)
     taken = (time.perf_counter() - began) / len(codes)
-    print(f"marker of {anchor.length} bases; halves of {agreement:.1%} of the held-out barcodes "
-          f"agree; {taken * 1e6:.0f} microseconds a barcode; {len(codes):,} queries\n")
+    print(
+        f"marker of {anchor.length} bases; halves of {agreement:.1%} of the held-out barcodes "
+        f"agree; {taken * 1e6:.0f} microseconds a barcode; {len(codes):,} queries\n"
+    )
     print("| piece, bases | pieces | located rightly |\n| --- | --- | --- |")
     rng = np.random.default_rng(0)
     for length in _LENGTHS:

@@ -91,11 +91,15 @@ def main() -> None:
     ranks = index.taxa.ranks
     before = audit.suspects(lineages)
     told = {r: sum(s.rank == i for s in before.values()) for i, r in enumerate(ranks)}
-    print(f"{len(lineages):,} records; without planting {len(before):,} mislabelled "
-          f"({len(before) / len(lineages):.2%}): "
-          + ", ".join(f"{n} {rank}" for rank, n in told.items() if n))
-    print("\n| swapped between | planted | found | right name | precision | without those found "
-          "before planting |\n| --- | --- | --- | --- | --- | --- |")
+    print(
+        f"{len(lineages):,} records; without planting {len(before):,} mislabelled "
+        f"({len(before) / len(lineages):.2%}): "
+        + ", ".join(f"{n} {rank}" for rank, n in told.items() if n)
+    )
+    print(
+        "\n| swapped between | planted | found | right name | precision | without those found "
+        "before planting |\n| --- | --- | --- | --- | --- | --- |"
+    )
     codes = index.taxa.codes[lineages]
     low = [ranks.index(rank) for rank in RANKS]
     for at, rank in enumerate(RANKS):
@@ -112,8 +116,10 @@ def main() -> None:
             named += sum(codes[s.member, s.rank] == s.taxon for s in hits)
             false += len(wrong)
             new += len(wrong - before.keys())
-        print(f"| {rank} | {planted:,} | {found / planted:.3f} | {named / max(found, 1):.3f} | "
-              f"{found / max(found + false, 1):.3f} | {found / max(found + new, 1):.3f} |")
+        print(
+            f"| {rank} | {planted:,} | {found / planted:.3f} | {named / max(found, 1):.3f} | "
+            f"{found / max(found + false, 1):.3f} | {found / max(found + new, 1):.3f} |"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make short, misread and reversed copies of queries, to measure what becomes of their names.
+"""Make short, add_sequencing_errors and reversed copies of queries, to measure what becomes of their names.
 
     python benchmarks/damage.py QUERIES... --to FOLDER [--seed 0]
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from barcodeembed.calibration.examples import misread
+from barcodeembed.calibration.examples import add_sequencing_errors
 from barcodeembed.sequences.cleaning import reverse_complement
 
 BASES = "nucleotides"
@@ -36,9 +36,9 @@ def turn(bases: str, rng: np.random.Generator) -> str:
 
 KINDS: dict[str, Callable[[str, np.random.Generator], str]] = {
     **{f"{length}bp": partial(cut, length=length) for length in (300, 200, 150)},
-    **{f"errors{percent}": partial(misread, rate=percent / 100) for percent in (1, 3)},
+    **{f"errors{percent}": partial(add_sequencing_errors, rate=percent / 100) for percent in (1, 3)},
     "reverse": turn,
-}  # fmt: skip
+}
 
 
 def main() -> None:

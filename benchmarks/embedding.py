@@ -72,11 +72,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="budget of each figure")
     arguments = parser.parse_args()
     set_threads(arguments.threads)
-    print(f"torch {torch.__version__}, {arguments.threads} threads, "
-          f"{torch.backends.cpu.get_cpu_capability()}, "
-          f"{arguments.barcodes or f'{_LENGTH} random bases'}\n")
-    print("| preset | precision | barcodes/s | G multiply-adds/s | matrix product, G/s "
-          "| barcodes/s it allows | ratio |")
+    print(
+        f"torch {torch.__version__}, {arguments.threads} threads, "
+        f"{torch.backends.cpu.get_cpu_capability()}, "
+        f"{arguments.barcodes or f'{_LENGTH} random bases'}\n"
+    )
+    print(
+        "| preset | precision | barcodes/s | G multiply-adds/s | matrix product, G/s "
+        "| barcodes/s it allows | ratio |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     real = arguments.barcodes and [
         clean(record, max_bases=20_000).bases
@@ -85,9 +89,10 @@ def main() -> None:
     for name in ["shipped"] if real else arguments.presets.split(","):
         torch.manual_seed(0)
         model = (
-            load_model(shipped_model()) if real
+            load_model(shipped_model())
+            if real
             else ModelBundle(Encoder(PRESETS[name].model), name, {})
-        )  # fmt: skip
+        )
         config = model.config
         work = config.multiply_adds(_LENGTH // config.token_bases)
         for precision in _TYPES:
@@ -99,9 +104,11 @@ def main() -> None:
                 [lambda e=embedder, s=sequences: e.embed(s), product], arguments.seconds
             )
             speed, rate = len(sequences) / taken, multiply_adds / taken_by_product
-            print(f"| {name} | {precision} | {speed:,.0f} | {speed * work / 1e9:,.1f} "
-                  f"| {rate / 1e9:,.1f} | {rate / work:,.0f} | {speed * work / rate:.2f} |",
-                  flush=True)
+            print(
+                f"| {name} | {precision} | {speed:,.0f} | {speed * work / 1e9:,.1f} "
+                f"| {rate / 1e9:,.1f} | {rate / work:,.0f} | {speed * work / rate:.2f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

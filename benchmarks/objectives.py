@@ -31,8 +31,22 @@ CORPUS = ("reference", "pretrain_only", "supplement")
 QUERIES = ("val_seen", "val_unseen_species", "val_unseen_genus")
 
 #: 2,400 steps of 64 barcodes: 153,600 barcodes of about 160 tokens, 25 million tokens.
-BUDGET = ["--preset", "tiny", "--steps", "2400", "--batch-size", "64", "--precision", "fp32",
-          "--report-every", "100", "--evaluate-every", "600", "--checkpoint-every", "200"]
+BUDGET = [
+    "--preset",
+    "tiny",
+    "--steps",
+    "2400",
+    "--batch-size",
+    "64",
+    "--precision",
+    "fp32",
+    "--report-every",
+    "100",
+    "--evaluate-every",
+    "600",
+    "--checkpoint-every",
+    "200",
+]
 
 #: Name of a run -> its flags. The first group never reads a name; the second does.
 LABEL_FREE = {
@@ -61,7 +75,7 @@ LABEL_FREE = {
 LABELLED = {
     "taxonomy": ["--objective", "taxonomy"],
     "maelm+taxonomy": ["--objective", "maelm+taxonomy"],
-    "supcon": ["--objective", "supcon", "--kin", "genus:4"],
+    "supcon": ["--objective", "supcon", "--group-by", "genus:4"],
     "distill": ["--objective", "distill", "--set", "teacher={teacher}"],
 }
 UNANCHORED = {f"{name}, unanchored": LABEL_FREE[name] for name in ("maelm", "mlm", "clm")}
@@ -97,9 +111,19 @@ def encode(asked: argparse.Namespace) -> None:
     """Encode the corpus once; every run links to it."""
     if not (asked.out / "encoded.training" / "corpus").exists():
         corpus = [str(asked.data / f"{part}.tsv.gz") for part in CORPUS]
-        command = [sys.executable, "-m", "barcodeembed", "pretrain", *corpus, "-o",
-                   str(asked.out / "encoded"), *BUDGET, "--anchor",
-                   "--max-minutes", "0"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "barcodeembed",
+            "pretrain",
+            *corpus,
+            "-o",
+            str(asked.out / "encoded"),
+            *BUDGET,
+            "--anchor",
+            "--max-minutes",
+            "0",
+        ]
         subprocess.run(command, check=True)
 
 
@@ -121,12 +145,34 @@ def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> Non
     began = time.time()
     with open(model.with_suffix(".log"), "a") as log:
         for command in (
-            [sys.executable, "-m", "barcodeembed", "pretrain", *corpus, "-o", str(model), *BUDGET,
-             *flags, "--seed", str(seed), "--threads", str(asked.threads), "--resume"],
-            [sys.executable, __file__.replace("objectives.py", "score.py"), str(model),
-             str(reference), *(str(asked.data / f"{part}.tsv.gz") for part in QUERIES),
-             "--threads", str(asked.threads), "--json", str(model.with_suffix(".json"))],
-        ):  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "barcodeembed",
+                "pretrain",
+                *corpus,
+                "-o",
+                str(model),
+                *BUDGET,
+                *flags,
+                "--seed",
+                str(seed),
+                "--threads",
+                str(asked.threads),
+                "--resume",
+            ],
+            [
+                sys.executable,
+                __file__.replace("objectives.py", "score.py"),
+                str(model),
+                str(reference),
+                *(str(asked.data / f"{part}.tsv.gz") for part in QUERIES),
+                "--threads",
+                str(asked.threads),
+                "--json",
+                str(model.with_suffix(".json")),
+            ],
+        ):
             subprocess.run(command, stdout=log, stderr=log, env=environment, check=True)
     metrics = [json.loads(line) for line in (training / "metrics.jsonl").open()]
     # The median, so that a pause of the machine counts for nothing.
@@ -134,13 +180,17 @@ def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> Non
     RESULTS.mkdir(parents=True, exist_ok=True)
     scores = json.loads(model.with_suffix(".json").read_text())
     made = {
-        "run": name, "seed": seed, "flags": RUNS[name], "budget": BUDGET,
-        "threads": asked.threads, "jobs": asked.jobs,
+        "run": name,
+        "seed": seed,
+        "flags": RUNS[name],
+        "budget": BUDGET,
+        "threads": asked.threads,
+        "jobs": asked.jobs,
         "training_seconds": round(metrics[-1]["step"] * 64 / speed),
         "sequences_per_second": round(speed, 1),
         "loss": {row["step"]: {key: row[key] for key in row if "loss" in key} for row in metrics},
         **scores,
-    }  # fmt: skip
+    }
     result.write_text(json.dumps(made, indent=1) + "\n")
     print(f"{name} seed {seed}: {time.time() - began:.0f} s", flush=True)
 
@@ -168,10 +218,14 @@ def table() -> str:
         found.setdefault(result["run"], []).append(result)
     columns = [("seen", "species"), ("unseen species", "genus"), ("unseen genus", "family")]
     lines = []
-    for title, group in (("label-free", LABEL_FREE), ("unanchored", UNANCHORED),
-                         ("with labels", LABELLED)):  # fmt: skip
+    for title, group in (
+        ("label-free", LABEL_FREE),
+        ("unanchored", UNANCHORED),
+        ("with labels", LABELLED),
+    ):
         lines += [
-            f"| {title} | vectors | seeds | " + " | ".join(f"{c}: {r}" for c, r in columns)
+            f"| {title} | vectors | seeds | "
+            + " | ".join(f"{c}: {r}" for c, r in columns)
             + " | AUROC, novel species | AUROC, novel genus | core-minutes |",
             "| --- " * (len(columns) + 6) + "|",
         ]
@@ -184,8 +238,11 @@ def table() -> str:
 
 
 def _row(name: str, kind: str, runs: list[dict], columns: list[tuple[str, str]]) -> str:
-    scores = [[run[kind]["accuracy"][c][r] for c, r in columns]
-              + [run[kind]["novelty_auroc"][r] for r in ("species", "genus")] for run in runs]
+    scores = [
+        [run[kind]["accuracy"][c][r] for c, r in columns]
+        + [run[kind]["novelty_auroc"][r] for r in ("species", "genus")]
+        for run in runs
+    ]
     cells = [_spread(values) for values in zip(*scores, strict=True)]
     minutes = mean(run["training_seconds"] * run["threads"] for run in runs) / 60
     return "| " + " | ".join([name, kind, str(len(runs)), *cells, f"{minutes:.0f}"]) + " |"

@@ -43,10 +43,14 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=20, help="budget of each row")
     asked = parser.parse_args()
-    print(f"torch {torch.__version__}, {asked.device}, {asked.threads} threads, "
-          f"batches of {asked.batch_size}\n")
-    print("| preset | objective | precision | barcodes/s | tokens/s | G multiply-adds/s "
-          "| matrix product, G/s | ratio | peak memory, GB | pipeline alone, barcodes/s |")
+    print(
+        f"torch {torch.__version__}, {asked.device}, {asked.threads} threads, "
+        f"batches of {asked.batch_size}\n"
+    )
+    print(
+        "| preset | objective | precision | barcodes/s | tokens/s | G multiply-adds/s "
+        "| matrix product, G/s | ratio | peak memory, GB | pipeline alone, barcodes/s |"
+    )
     print("| --- " * 10 + "|")
     with tempfile.TemporaryDirectory(prefix="barcodeembed-") as folder:
         encode_corpus(barcodes(4_096), Path(folder) / "corpus")
@@ -67,10 +71,14 @@ def measure(
     defaults = PRESETS[preset]
     plan = (Phase(1.0, parse_objective(objective)),)
     recipe = Recipe(
-        model=defaults.model, plan=plan, settings=resolve_settings(plan, defaults.settings),
-        steps=1_000, batch_size=asked.batch_size, precision=precision,
+        model=defaults.model,
+        plan=plan,
+        settings=resolve_settings(plan, defaults.settings),
+        steps=1_000,
+        batch_size=asked.batch_size,
+        precision=precision,
         compile=asked.compile,
-    )  # fmt: skip
+    )
     trainer = Trainer(recipe, open_corpus(folder / "corpus"), folder, torch.device(asked.device))
     trainer.pretraining.train()
     batch = trainer.prepare(0)
@@ -83,17 +91,22 @@ def measure(
     product, multiply_adds = matrix_product(precision, asked.device)
     taken, taken_by_product, prepared = in_turn(
         [lambda: trainer.learn(trainer.pretraining, batch), product, lambda: trainer.prepare(1)],
-        asked.seconds, rounds=3,
-    )  # fmt: skip
+        asked.seconds,
+        rounds=3,
+    )
     rate = multiply_adds / taken_by_product
     memory = (
-        torch.cuda.max_memory_allocated() if asked.device == "cuda"
+        torch.cuda.max_memory_allocated()
+        if asked.device == "cuda"
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    )  # fmt: skip
-    print(f"| {preset} | {objective} | {precision} | {asked.batch_size / taken:,.0f} "
-          f"| {tokens / taken:,.0f} | {work / taken / 1e9:,.1f} | {rate / 1e9:,.1f} "
-          f"| {work / taken / rate:.2f} | {memory / 1e9:.1f} "
-          f"| {asked.batch_size / prepared:,.0f} |", flush=True)
+    )
+    print(
+        f"| {preset} | {objective} | {precision} | {asked.batch_size / taken:,.0f} "
+        f"| {tokens / taken:,.0f} | {work / taken / 1e9:,.1f} | {rate / 1e9:,.1f} "
+        f"| {work / taken / rate:.2f} | {memory / 1e9:.1f} "
+        f"| {asked.batch_size / prepared:,.0f} |",
+        flush=True,
+    )
 
 
 def barcodes(count: int):
@@ -101,8 +114,12 @@ def barcodes(count: int):
     rng = np.random.default_rng(0)
     for number in range(count):
         bases = "".join(rng.choice(list("ACGT"), rng.integers(600, 700)))
-        names = {"order": number // 64, "family": number // 32, "genus": number // 8,
-                 "species": number // 4}  # fmt: skip
+        names = {
+            "order": number // 64,
+            "family": number // 32,
+            "genus": number // 8,
+            "species": number // 4,
+        }
         lineage = tuple(f"{rank}{names[rank]}" if rank in names else None for rank in RANKS)
         yield SequenceRecord(str(number), "", bases, number, len(bases)), lineage
 

@@ -95,9 +95,11 @@ KINDS: dict[str, Callable[[str, np.random.Generator], str]] = {
 
 
 def chimeras(
-    queries: list[tuple[str, str]], count: int, breaks: tuple[float, float],
+    queries: list[tuple[str, str]],
+    count: int,
+    breaks: tuple[float, float],
     rng: np.random.Generator,
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """Join the beginning of one barcode to the end of another, of another family."""
     made: list[str] = []
     while len(made) < count:
@@ -146,8 +148,14 @@ def main() -> None:
     tell("the same, joined at 30 to 70 %", chimeras(queries, asked.sample, (0.3, 0.7), rng))
     if asked.others:
         whole = [record.sequence for record in read_records(str(asked.others))]
-        tell("other genes", [gene[i : i + _WINDOW] for gene in whole
-                             for i in range(0, max(len(gene) - _WINDOW, 1), _STEP)])  # fmt: skip
+        tell(
+            "other genes",
+            [
+                gene[i : i + _WINDOW]
+                for gene in whole
+                for i in range(0, max(len(gene) - _WINDOW, 1), _STEP)
+            ],
+        )
 
 
 def _read(path: Path) -> list[tuple[str, str]]:

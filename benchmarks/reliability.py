@@ -39,8 +39,8 @@ def draw(models: dict[str, dict]) -> str:
     width = _GAP + len(models) * (_SIDE + _GAP)
     height = _TOP + _SIDE + 44
     panels = "".join(
-        panel(rank, model, _GAP + i * (_SIDE + _GAP)) for i, (rank, model) in
-        enumerate(models.items())
+        panel(rank, model, _GAP + i * (_SIDE + _GAP))
+        for i, (rank, model) in enumerate(models.items())
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '

@@ -209,7 +209,7 @@ def make_reads(
             reads.append(Record(one, haplotype, kind))
 
     for read in rng.sample(reads, ERRONEOUS):
-        read.nucleotides = "".join(misread(base, rng) for base in read.nucleotides)
+        read.nucleotides = "".join(add_sequencing_errors(base, rng) for base in read.nucleotides)
     for read in rng.sample(reads, CUT):
         length = rng.randint(*CUT_LENGTHS)
         start = rng.randint(0, len(read.nucleotides) - length)
@@ -225,7 +225,7 @@ def make_reads(
     return rng.sample(reads, len(reads))
 
 
-def misread(base: str, rng: Random) -> str:
+def add_sequencing_errors(base: str, rng: Random) -> str:
     """The base as sequenced: at ERROR_RATE substituted, deleted or followed by another."""
     other = rng.choice("ACGT".replace(base, ""))
     return rng.choice([other, "", base + other]) if rng.random() < ERROR_RATE else base

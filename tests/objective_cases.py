@@ -27,8 +27,18 @@ TINY = PRESETS["tiny"].model
 
 #: Objectives that read a batch's tokens where they stand; the others draw views.
 PREDICTING_AT_PLACES = (
-    "maelm", "mlm", "clm", "meap", "rtd", "rts", "crts", "slm", "ngram", "wced", "distill",
-)  # fmt: skip
+    "maelm",
+    "mlm",
+    "clm",
+    "meap",
+    "rtd",
+    "rts",
+    "crts",
+    "slm",
+    "ngram",
+    "wced",
+    "distill",
+)
 
 
 def make_corpus(rows: int = 24, shortest: int = 90, longest: int = 170, seed: int = 0) -> Corpus:
@@ -43,8 +53,14 @@ def make_corpus(rows: int = 24, shortest: int = 90, longest: int = 170, seed: in
         labels[:, LABELS.index(label)] = of // size
     labels[of % 3 == 0, LABELS.index("species")] = -1
     return Corpus(
-        codes, np.cumsum(lengths) - lengths, lengths, labels,
-        held_out=of[-2:], train=of[:-2], fingerprint="random", summary={},
+        codes,
+        np.cumsum(lengths) - lengths,
+        lengths,
+        labels,
+        held_out=of[-2:],
+        train=of[:-2],
+        fingerprint="random",
+        summary={},
     )
 
 

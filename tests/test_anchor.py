@@ -1,4 +1,4 @@
-"""Places in the marker: found from votes, the same for a fragment as for the whole, and used."""
+"""MarkerPositions in the marker: found from votes, the same for a fragment as for the whole, and used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from barcodeembed.model.tokenizer import PAD, UNKNOWN, KmerTokenizer
 from barcodeembed.model.window import random_window, whole_window
 from barcodeembed.objectives import OBJECTIVES
 from barcodeembed.objectives.plan import parse_schedule, resolve_settings
-from barcodeembed.sequences.anchor import Anchor, Places, gather_bases, learn_anchor
+from barcodeembed.sequences.anchor import Anchor, MarkerPositions, gather_bases, learn_anchor
 from barcodeembed.sequences.bases import AMBIGUOUS, encode_bases
 from barcodeembed.training.loop import Recipe, Trainer
 
@@ -45,8 +45,9 @@ def make_marker(count: int = 600, seed: int = 0) -> tuple[list[str], np.ndarray]
     """
     rng = np.random.default_rng(seed)
     root = rng.integers(0, 4, LENGTH)
-    kinds = [np.where(rng.random(LENGTH) < 0.2, rng.integers(0, 4, LENGTH), root)
-             for _ in range(12)]  # fmt: skip
+    kinds = [
+        np.where(rng.random(LENGTH) < 0.2, rng.integers(0, 4, LENGTH), root) for _ in range(12)
+    ]
     places = np.where(rng.random(count) < 0.67, 0, rng.integers(0, 60, count))
     barcodes = []
     for place in places:
@@ -63,9 +64,15 @@ def to_corpus(barcodes: list[str]) -> Corpus:
     lengths = np.array([len(c) for c in codes])
     of = np.arange(len(codes))
     return Corpus(
-        np.concatenate(codes), np.cumsum(lengths) - lengths, lengths,
-        np.full((len(codes), 9), -1, np.int32), of[-20:], of[:-20], "marker", {},
-    )  # fmt: skip
+        np.concatenate(codes),
+        np.cumsum(lengths) - lengths,
+        lengths,
+        np.full((len(codes), 9), -1, np.int32),
+        of[-20:],
+        of[:-20],
+        "marker",
+        {},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +88,7 @@ def locate(anchor: Anchor, barcodes: list[str]) -> np.ndarray:
     return anchor.locate(gather_bases(codes, np.cumsum(lengths) - lengths, lengths), lengths)
 
 
-def align(anchor: Anchor, barcodes: list[str]) -> Places:
+def align(anchor: Anchor, barcodes: list[str]) -> MarkerPositions:
     lengths = np.array([len(b) for b in barcodes])
     codes = np.concatenate([encode_bases(b) for b in barcodes])
     return anchor.align(gather_bases(codes, np.cumsum(lengths) - lengths, lengths), lengths)
@@ -113,7 +120,7 @@ def test_votes_are_counted_as_written_out(marker):
         tally: dict[int, float] = {}
         for i in range(len(codes) - 4):
             number = int("".join(map(str, codes[i : i + 5])), 4)
-            for place, weight in zip(anchor.places[number], anchor.weights[number], strict=True):
+            for place, weight in zip(anchor.positions[number], anchor.weights[number], strict=True):
                 tally[int(place) - i] = tally.get(int(place) - i, 0.0) + float(weight)
         within = min(len(bases), anchor.length) // 2
         allowed = range(within - len(bases), anchor.length - within + 1)
@@ -144,7 +151,7 @@ def test_halves_agree_where_there_are_places_and_not_elsewhere(marker):
 def test_learning_is_the_same_for_the_same_corpus(marker):
     _, _, corpus, anchor = marker
     again = learn_anchor(corpus.codes, corpus.starts, corpus.lengths)
-    np.testing.assert_array_equal(again.places, anchor.places)
+    np.testing.assert_array_equal(again.places, anchor.positions)
     np.testing.assert_array_equal(again.weights, anchor.weights)
 
 
@@ -175,16 +182,16 @@ def test_most_barcodes_have_no_change_and_a_change_stays(marker):
 
 
 def test_places_are_taken_and_expanded():
-    places = Places(
+    places = MarkerPositions(
         np.array([5, -3, 0]), np.array([0, 2, 1]), np.array([2, 4, 1]), np.array([3, -1, 2])
     )
     expected = [[5, 6, 7, 8, 9], [-3, -2, 2, 3, 3], [0, 3, 4, 5, 6]]
     assert places.expand(5).tolist() == expected
     order = np.array([2, 1, 1, 0])
     assert places.take(order).expand(5).tolist() == [expected[i] for i in order]
-    joined = Places.join([places.take(np.array([0])), places.take(np.array([1, 2]))])
+    joined = MarkerPositions.join([places.take(np.array([0])), places.take(np.array([1, 2]))])
     assert joined.expand(3).tolist() == [row[:3] for row in expected]
-    assert len(Places.join([])) == 0
+    assert len(MarkerPositions.join([])) == 0
 
 
 @pytest.mark.parametrize("place", [-7, -1, 0, 1, 5, 12, 300])
@@ -205,8 +212,11 @@ def test_a_token_with_an_insertion_or_deletion_is_not_read():
     starts = window.starts_BTM[0, : window.counts_B[0], 0].tolist()
     # Place 8 is 9 bases on: token 2 holds the insertion, token 4 the deletion.
     assert list(zip(starts, window.positions_BT[0].tolist(), strict=False)) == [
-        (0, 0), (3, 1), (10, 3), (15, 5)
-    ]  # fmt: skip
+        (0, 0),
+        (3, 1),
+        (10, 3),
+        (15, 5),
+    ]
 
 
 def test_a_merged_token_is_read_as_far_as_there_is_of_it():
@@ -253,14 +263,29 @@ def test_random_windows_are_stretches_of_the_whole_one():
 def anchored(marker) -> tuple[Encoder, Corpus]:
     _, _, corpus, anchor = marker
     values = PRESETS["tiny"].model.to_json() | {
-        "anchored": True, "max_tokens": anchor.length // 4, "positions": "learned",
-    }  # fmt: skip
+        "anchored": True,
+        "max_tokens": anchor.length // 4,
+        "positions": "learned",
+    }
     encoder = make_encoder(ModelConfig(**values))
     encoder.set_anchor(anchor)
     places = align(anchor, marker[0])
-    return encoder, Corpus(*(getattr(corpus, f) for f in (
-        "codes", "starts", "lengths", "labels", "held_out", "train", "fingerprint", "summary",
-    )), places)  # fmt: skip
+    return encoder, Corpus(
+        *(
+            getattr(corpus, f)
+            for f in (
+                "codes",
+                "starts",
+                "lengths",
+                "labels",
+                "held_out",
+                "train",
+                "fingerprint",
+                "summary",
+            )
+        ),
+        places,
+    )
 
 
 def test_training_and_inference_cut_the_same_tokens(anchored, marker):
@@ -310,9 +335,11 @@ def test_the_anchor_is_saved_with_the_model_and_is_part_of_its_fingerprint(
     encoder, _ = anchored
     save_model(tmp_path / "a", encoder, {})
     loaded = load_model(tmp_path / "a")
-    np.testing.assert_array_equal(loaded.encoder.anchor.places, encoder.anchor.places)
-    made = [Embedder(m, device="cpu").embed(marker[0][:5])
-            for m in (loaded, ModelBundle(encoder.eval(), "x", {}))]  # fmt: skip
+    np.testing.assert_array_equal(loaded.encoder.anchor.positions, encoder.anchor.positions)
+    made = [
+        Embedder(m, device="cpu").embed(marker[0][:5])
+        for m in (loaded, ModelBundle(encoder.eval(), "x", {}))
+    ]
     np.testing.assert_array_equal(*made)
     other = encoder.anchor
     encoder.set_anchor(Anchor(other.places, other.weights * 2, other.length))
@@ -348,7 +375,7 @@ def test_objectives_tell_the_encoder_the_positions(name, anchored, tmp_path):
     encoder, corpus = anchored
     config = encoder.config
     batches = Batches(corpus, config.tokenizer, size=4, parts=1, max_tokens=20, seed=0)
-    further = corpus.places.take(np.arange(4)).expand(LENGTH) + 160
+    further = corpus.marker_positions.take(np.arange(4)).expand(LENGTH) + 160
     batch = batches._cut(
         np.arange(4),
         random_window(corpus.lengths[:4], further, 4, 1, 60, np.random.default_rng(0)),
@@ -415,8 +442,7 @@ def test_a_merging_model_embeds_alone_as_in_company_and_learns(anchored, marker,
     np.testing.assert_array_equal(together, alone)
     plan = parse_schedule("contrastive:1")
     settings = resolve_settings(plan, {}, ["errors=0.3", "shortest=0.2"])
-    recipe = Recipe(encoder.config, plan, settings, steps=40, batch_size=64,
-                    learning_rate=3e-3)  # fmt: skip
+    recipe = Recipe(encoder.config, plan, settings, steps=40, batch_size=64, learning_rate=3e-3)
     trainer = Trainer(recipe, corpus, tmp_path, torch.device("cpu"), encoder=encoder)
     losses = []
     trainer.run(report=lambda progress: losses.append(progress.metrics["loss"]), report_every=10)
@@ -424,8 +450,13 @@ def test_a_merging_model_embeds_alone_as_in_company_and_learns(anchored, marker,
     with pytest.raises(TrainingError, match="maelm predicts single k-mers"):
         plan = parse_schedule("maelm:1")
         settings = resolve_settings(plan, {})
-        Trainer(Recipe(encoder.config, plan, settings, steps=1), corpus, tmp_path,
-                torch.device("cpu"), encoder=encoder)  # fmt: skip
+        Trainer(
+            Recipe(encoder.config, plan, settings, steps=1),
+            corpus,
+            tmp_path,
+            torch.device("cpu"),
+            encoder=encoder,
+        )
 
 
 def test_places_are_kept_beside_the_run(marker, tmp_path):
@@ -437,8 +468,9 @@ def test_places_are_kept_beside_the_run(marker, tmp_path):
     assert told[-1] != 0
     np.testing.assert_array_equal(found.places.first_B, again.places.first_B)
     np.testing.assert_array_equal(found.places.bases_N, again.places.bases_N)
-    other = located(corpus, Anchor(anchor.places + 7, anchor.weights, anchor.length),
-                    tmp_path / "places")  # fmt: skip
+    other = located(
+        corpus, Anchor(anchor.positions + 7, anchor.weights, anchor.length), tmp_path / "places"
+    )
     assert not np.array_equal(other.places.first_B, found.places.first_B)
 
 
@@ -451,9 +483,24 @@ def fasta(marker, tmp_path_factory) -> Path:
 
 def test_an_anchored_run_resumes_to_the_same_weights(fasta, call, tmp_path):
     def train(name: str, *more: str):
-        return call("pretrain", fasta, "-o", tmp_path / name, "--preset", "tiny", "--steps", "6",
-                    "--batch-size", "8", "--precision", "fp32", "--device", "cpu", "--anchor",
-                    *more)  # fmt: skip
+        return call(
+            "pretrain",
+            fasta,
+            "-o",
+            tmp_path / name,
+            "--preset",
+            "tiny",
+            "--steps",
+            "6",
+            "--batch-size",
+            "8",
+            "--precision",
+            "fp32",
+            "--device",
+            "cpu",
+            "--anchor",
+            *more,
+        )
 
     done = train("a")
     assert done.code == 0, done.err
@@ -464,20 +511,45 @@ def test_an_anchored_run_resumes_to_the_same_weights(fasta, call, tmp_path):
     assert a == b
     made = json.loads((tmp_path / "a" / "config.json").read_text())["model"]
     assert made["anchored"] is True and made["max_tokens"] * 4 <= LENGTH + 60
-    goes_on = call("pretrain", fasta, "-o", tmp_path / "c", "--init", tmp_path / "a", "--steps",
-                   "1", "--batch-size", "8", "--device", "cpu")  # fmt: skip
+    goes_on = call(
+        "pretrain",
+        fasta,
+        "-o",
+        tmp_path / "c",
+        "--init",
+        tmp_path / "a",
+        "--steps",
+        "1",
+        "--batch-size",
+        "8",
+        "--device",
+        "cpu",
+    )
     assert goes_on.code == 0, goes_on.err
-    kept = [load_model(tmp_path / n).encoder.anchor.places for n in "ac"]
+    kept = [load_model(tmp_path / n).encoder.anchor.positions for n in "ac"]
     np.testing.assert_array_equal(*kept)
 
 
 def test_barcodes_of_no_marker_are_warned_of(call, tmp_path):
     rng = np.random.default_rng(0)
-    (tmp_path / "x.fasta").write_text("".join(
-        f">r{i}\n{''.join(rng.choice(list('ACGT'), 300))}\n" for i in range(80)
-    ))  # fmt: skip
-    done = call("pretrain", tmp_path / "x.fasta", "-o", tmp_path / "m", "--preset", "tiny",
-                "--steps", "1", "--batch-size", "8", "--device", "cpu", "--anchor")  # fmt: skip
+    (tmp_path / "x.fasta").write_text(
+        "".join(f">r{i}\n{''.join(rng.choice(list('ACGT'), 300))}\n" for i in range(80))
+    )
+    done = call(
+        "pretrain",
+        tmp_path / "x.fasta",
+        "-o",
+        tmp_path / "m",
+        "--preset",
+        "tiny",
+        "--steps",
+        "1",
+        "--batch-size",
+        "8",
+        "--device",
+        "cpu",
+        "--anchor",
+    )
     assert done.code == 0 and "without fixed places" in done.err
 
 

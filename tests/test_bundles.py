@@ -18,10 +18,18 @@ from barcodeembed.model.bundle import load_model
 
 MODEL_FILES = ["config.json", "manifest.json", "model.safetensors"]
 INDEX_FILES = [
-    "calibration.json", "config.json", "lineages.tsv", "manifest.json", "orientation.npy",
-    "records.tsv", "references.fasta", "references.fasta.fxi", "vectors.npy", "whitening.npz",
+    "calibration.json",
+    "config.json",
+    "lineages.tsv",
+    "manifest.json",
+    "orientation.npy",
+    "records.tsv",
+    "references.fasta",
+    "references.fasta.fxi",
+    "vectors.npy",
+    "whitening.npz",
     *(f"model/{name}" for name in MODEL_FILES),
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -78,9 +86,7 @@ def refused(result, path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", INDEX_FILES)
-def test_a_changed_byte_of_an_index_is_refused_or_means_the_same(
-    name, index, read, expected, call
-):
+def test_a_changed_byte_of_an_index_is_refused_or_means_the_same(name, index, read, expected, call):
     content = (index / name).read_bytes()
     count = 60 if name.endswith("manifest.json") else 12
     for mutant in mutations(content, count, name):
@@ -109,22 +115,29 @@ def test_a_changed_byte_of_a_model_is_refused_or_means_the_same(name, model, mod
 
 
 @pytest.mark.parametrize("name", INDEX_FILES)
-@pytest.mark.parametrize("damage, problem", [
-    ("missing", "missing; the bundle is not whole|has no manifest.json"),
-    ("empty", "damaged|cannot be read as JSON"),
-    ("truncated", "damaged|cannot be read as JSON"),
-    ("longer", "damaged|cannot be read as JSON"),
-    ("replaced", "damaged|cannot be read as JSON"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage, problem",
+    [
+        ("missing", "missing; the bundle is not whole|has no manifest.json"),
+        ("empty", "damaged|cannot be read as JSON"),
+        ("truncated", "damaged|cannot be read as JSON"),
+        ("longer", "damaged|cannot be read as JSON"),
+        ("replaced", "damaged|cannot be read as JSON"),
+    ],
+)
 def test_a_damaged_file_is_named(name, damage, problem, index, read, call):
     path = index / name
     content = path.read_bytes()
     path.unlink()
     if damage != "missing":
-        path.write_bytes({
-            "empty": b"", "truncated": content[: len(content) // 2], "longer": content + b"0000",
-            "replaced": b"<!DOCTYPE html><html>404 Not Found</html>\n",
-        }[damage])  # fmt: skip
+        path.write_bytes(
+            {
+                "empty": b"",
+                "truncated": content[: len(content) // 2],
+                "longer": content + b"0000",
+                "replaced": b"<!DOCTYPE html><html>404 Not Found</html>\n",
+            }[damage]
+        )
     result = call("classify", read, "-i", index)
     refused(result, path)
     assert re.search(problem, result.err)
@@ -140,17 +153,22 @@ def edit(path: Path, **changes) -> None:
 
 
 @pytest.mark.parametrize("bundle", ["model", "index"])
-@pytest.mark.parametrize("changes, problem", [
-    ({"format_version": 9, "made_by": "barcodeembed 9.1"},
-     r"format 9 is newer than this version reads \([13]\).*made by barcodeembed 9.1"),
-    ({"format_version": None}, "format None"),
-    ({"kind": "sonnet"}, "is a sonnet, not an? (model|index)"),
-    ({"kind": None}, "not an? (model|index)"),
-    ({"files": None}, "no manifest"),
-    ({"files": []}, "no manifest"),
-    ({"files": {"absent": {"bytes": 1, "sha256": "0"}}}, "absent: missing"),
-    ({"files": {"config.json": 3}}, "config.json: the manifest gives no size"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes, problem",
+    [
+        (
+            {"format_version": 9, "made_by": "barcodeembed 9.1"},
+            r"format 9 is newer than this version reads \([13]\).*made by barcodeembed 9.1",
+        ),
+        ({"format_version": None}, "format None"),
+        ({"kind": "sonnet"}, "is a sonnet, not an? (model|index)"),
+        ({"kind": None}, "not an? (model|index)"),
+        ({"files": None}, "no manifest"),
+        ({"files": []}, "no manifest"),
+        ({"files": {"absent": {"bytes": 1, "sha256": "0"}}}, "absent: missing"),
+        ({"files": {"config.json": 3}}, "config.json: the manifest gives no size"),
+    ],
+)
 def test_a_manifest_of_another_mind_is_refused(bundle, changes, problem, request, call):
     path = request.getfixturevalue(bundle)
     edit(path / "manifest.json", **changes)
@@ -225,7 +243,18 @@ def test_a_bundle_may_be_moved_and_copied(index, read, expected, call, tmp_path)
 
 
 def test_the_same_references_give_the_same_bundle(index_bundle, model_bundle, tmp_path):
-    assert run_here("index", "build", SIMULATED / "reference.fasta", "-m", model_bundle,
-                    "-o", tmp_path / "again.bix", "-q") == 0
+    assert (
+        run_here(
+            "index",
+            "build",
+            SIMULATED / "reference.fasta",
+            "-m",
+            model_bundle,
+            "-o",
+            tmp_path / "again.bix",
+            "-q",
+        )
+        == 0
+    )
     for name in INDEX_FILES:
         assert (tmp_path / "again.bix" / name).read_bytes() == (index_bundle / name).read_bytes()

@@ -1,4 +1,4 @@
-"""Probabilities learnt from the reference itself: evidence, hiding, fitting, small references."""
+"""Probabilities learnt from the reference itself: features, hiding, fitting, small references."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barcodeembed.calibration.examples import Voting, look_up, misread, piece
+from barcodeembed.calibration.examples import (
+    Voting,
+    add_sequencing_errors,
+    make_examples,
+    random_fragment,
+)
 from barcodeembed.calibration.fit import (
     Calibration,
     RankModel,
@@ -46,8 +51,10 @@ def lineage(family: str | None, genus: str | None, species: str | None):
 
 LINEAGES = [
     lineage(f"F{f}", None if g == 2 else f"G{f}{g}", None if g == 2 else f"S{f}{g}{s}")
-    for f in range(2) for g in range(3) for s in range(2 if g < 2 else 1)
-]  # fmt: skip
+    for f in range(2)
+    for g in range(3)
+    for s in range(2 if g < 2 else 1)
+]
 
 
 def scattered(seed: int, count: int = 30):
@@ -68,7 +75,7 @@ def test_hiding_is_a_search_without_the_hidden(seed):
     ranks = voting.taxa.ranks
     rows = np.arange(len(of))
     sample = Sample.of_barcodes(vectors, members, rows)
-    found = look_up(sample, ["A" * 650] * len(rows), voting)
+    found = make_examples(sample, ["A" * 650] * len(rows), voting)
     similarity = np.round((vectors.astype(float) @ vectors.T.astype(float)), 6)
     wanted = []
     for row in rows:
@@ -84,9 +91,10 @@ def test_hiding_is_a_search_without_the_hidden(seed):
         for rank, parent in zip(named[::-1], [*named[-2::-1], None], strict=True):
             beside = [j for j in rows if parent is None or at(j, parent) == at(row, parent)]
             visible = [
-                j for j in visible
+                j
+                for j in visible
                 if at(j, rank) != at(row, rank) and not (at(j, rank) is None and j in beside)
-            ]  # fmt: skip
+            ]
             if set(visible) & set(beside):
                 wanted.append((row, ranks.index(rank), visible))
     wanted = [(*example[:2], visible) for *example, visible in wanted if len(visible) >= 3]
@@ -101,7 +109,7 @@ def test_hiding_is_a_search_without_the_hidden(seed):
         below = np.arange(len(ranks)) >= hidden if hidden >= 0 else np.zeros(len(ranks), bool)
         np.testing.assert_array_equal(found.known[i], (own >= 0) & ~below)
         wanted_nearness = -np.log(1.003 - values[0, 0])
-        np.testing.assert_allclose(found.evidence[i, :, 0], wanted_nearness, atol=1e-3)
+        np.testing.assert_allclose(found.features[i, :, 0], wanted_nearness, atol=1e-3)
     assert not (found.right & ~found.known).any()
 
 
@@ -121,13 +129,15 @@ def test_evidence_is_what_a_loop_over_neighbours_finds(seed):
     lengths = np.array([650, 900, 325, 100])
     aligned = Identities(percents, np.full(percents.shape, 650))
     ranked = Neighbours.ranked(similarities, rows, aligned, 2.0)
-    winners, evidence = weigh(ranked, members, taxa.codes, 0.1, lengths, 650.0)
+    winners, features = weigh(ranked, members, taxa.codes, 0.1, lengths, 650.0)
     for q in range(4):
-        order = sorted(range(5), key=lambda k: (
-            -round(similarities[q, k] + 2 * percents[q, k] / 100, 6), rows[q, k]))  # fmt: skip
+        order = sorted(
+            range(5),
+            key=lambda k: (-round(similarities[q, k] + 2 * percents[q, k] / 100, 6), rows[q, k]),
+        )
         scores = [round(similarities[q, k] + 2 * percents[q, k] / 100, 6) for k in order]
         for r in range(len(taxa.ranks)):
-            told = dict(zip(NAMES, evidence[q, r], strict=True))
+            told = dict(zip(NAMES, features[q, r], strict=True))
             codes = [{int(taxa.codes[n, r]) for n in of[rows[q, k]]} - {-1} for k in order]
             won = int(winners[q, r])
             with_it = [s for s, c in zip(scores, codes, strict=True) if won in c]
@@ -138,26 +148,28 @@ def test_evidence_is_what_a_loop_over_neighbours_finds(seed):
             assert told["spread"] == pytest.approx(scores[0] - scores[-1], abs=1e-9)
             assert told["similarity"] == pytest.approx(-np.log(1.003 - similarities[q].max()))
             assert told["identity"] == pytest.approx(
-                -np.log(1.006 - percents[q, order[0]] / 100), abs=1e-9)  # fmt: skip
+                -np.log(1.006 - percents[q, order[0]] / 100), abs=1e-9
+            )
             assert told["highest_identity"] == pytest.approx(
-                -np.log(1.006 - percents[q].max() / 100), abs=1e-9)  # fmt: skip
+                -np.log(1.006 - percents[q].max() / 100), abs=1e-9
+            )
             assert told["length"] == pytest.approx(np.log(min(lengths[q] / 650, 1)))
 
 
 def planted(seed: int, count: int = 20_000, noise: float = 0.0):
     """Evidence with known weights behind it; every second query is short, and its weigh half."""
     rng = np.random.default_rng(seed)
-    evidence = rng.standard_normal((count, len(FEATURES)))
-    evidence[:, -1] = np.log(np.where(np.arange(count) % 2, 1.0, 0.25))
+    features = rng.standard_normal((count, len(FEATURES)))
+    features[:, -1] = np.log(np.where(np.arange(count) % 2, 1.0, 0.25))
     weights = np.array([1.5, 0.5, 0.0, 1.0, 0.8, 0.3, -0.7])
-    logits = evidence[:, :-1] @ weights * np.where(np.arange(count) % 2, 1.0, 0.5) - 0.6
+    logits = features[:, :-1] @ weights * np.where(np.arange(count) % 2, 1.0, 0.5) - 0.6
     true = rng.random(count) < 1 / (1 + np.exp(-logits))
-    return evidence, true & (rng.random(count) >= noise), weights
+    return features, true & (rng.random(count) >= noise), weights
 
 
 def test_the_fit_finds_the_weights_that_were_planted():
-    evidence, true, weights = planted(0)
-    found = fit_logistic(evidence, true, np.ones(len(true)))
+    features, true, weights = planted(0)
+    found = fit_logistic(features, true, np.ones(len(true)))
     np.testing.assert_allclose(found.weights, weights, atol=0.1)
     assert found.bias - found.middle == pytest.approx(-0.6, abs=0.08)
     assert np.exp(found.growth[1]) == pytest.approx(0.5, abs=0.05)
@@ -167,22 +179,23 @@ def test_the_fit_finds_the_weights_that_were_planted():
 
 def test_evidence_of_lengths_between_those_that_are_learnt_lies_between():
     logistic = Logistic((1.0, *[0.0] * (len(FEATURES) - 2)), 0.5, 2.0, (-0.3, -0.9), (0.1, -0.2))
-    evidence = np.zeros((6, len(FEATURES)))
-    evidence[:, 0] = 4.0
-    evidence[:, -1] = np.log([1.0, 0.5**0.5, 0.5, 0.5**1.5, 0.25, 0.01])
-    logits = [2 * np.exp(g) + s + 0.5
-              for g, s in ((0, 0), (-0.15, 0.05), (-0.3, 0.1), (-0.6, -0.05), (-0.9, -0.2),
-                           (-0.9, -0.2))]  # fmt: skip
-    np.testing.assert_allclose(logistic.probability(evidence), 1 / (1 + np.exp(-np.array(logits))))
+    features = np.zeros((6, len(FEATURES)))
+    features[:, 0] = 4.0
+    features[:, -1] = np.log([1.0, 0.5**0.5, 0.5, 0.5**1.5, 0.25, 0.01])
+    logits = [
+        2 * np.exp(g) + s + 0.5
+        for g, s in ((0, 0), (-0.15, 0.05), (-0.3, 0.1), (-0.6, -0.05), (-0.9, -0.2), (-0.9, -0.2))
+    ]
+    np.testing.assert_allclose(logistic.probability(features), 1 / (1 + np.exp(-np.array(logits))))
 
 
 def test_wrong_names_of_the_reference_do_not_make_certainty_less_certain(monkeypatch):
-    monkeypatch.setattr("barcodeembed.scoring.logistic._MOST_NOISE", 0.2)
-    evidence, true, weights = planted(0, noise=0.08)
+    monkeypatch.setattr("barcodeembed.scoring.logistic._MAX_NOISE", 0.2)
+    features, true, weights = planted(0, noise=0.08)
     certain = np.zeros(len(FEATURES))
     certain[0] = 5.0
-    noisy = fit_logistic(evidence, true, np.ones(len(true)), noisy=True)
-    plain = fit_logistic(evidence, true, np.ones(len(true)))
+    noisy = fit_logistic(features, true, np.ones(len(true)), noisy=True)
+    plain = fit_logistic(features, true, np.ones(len(true)))
     assert noisy.noise == pytest.approx(0.08, abs=0.03)
     np.testing.assert_allclose(noisy.weights, weights, atol=0.25)
     assert noisy.probability(certain) > 0.995
@@ -192,38 +205,39 @@ def test_wrong_names_of_the_reference_do_not_make_certainty_less_certain(monkeyp
 
 def test_a_reference_is_not_thought_to_be_mostly_wrong():
     """Evidence that is wrong a tenth of the time is told as such, not as wrong names."""
-    evidence, true, _ = planted(0, noise=0.1)
-    found = fit_logistic(evidence, true, np.ones(len(true)), noisy=True)
+    features, true, _ = planted(0, noise=0.1)
+    found = fit_logistic(features, true, np.ones(len(true)), noisy=True)
     assert 0.018 < found.noise <= 0.02
 
 
 def test_what_can_only_speak_for_a_name_never_speaks_against_it():
-    evidence, true, _ = planted(1, 2_000)
-    found = fit_logistic(evidence, ~true, np.ones(len(true)))
+    features, true, _ = planted(1, 2_000)
+    found = fit_logistic(features, ~true, np.ones(len(true)))
     for name, weight in zip(NAMES[:-1], found.weights, strict=True):
         assert weight >= 0 or not FEATURES[name]
     assert found.weights[NAMES.index("spread")] > 0.3  # free of sign: it follows the data
 
 
 def test_a_feature_that_tells_nothing_has_no_weight():
-    evidence, true, _ = planted(2, 500)
-    evidence[:, 1] = 3.25
-    found = fit_logistic(evidence, true, np.ones(len(true)))
+    features, true, _ = planted(2, 500)
+    features[:, 1] = 3.25
+    found = fit_logistic(features, true, np.ones(len(true)))
     assert found.weights[1] == 0 and np.isfinite(found.bias)
 
 
 def test_examples_that_do_not_overlap_have_finite_weights():
-    evidence = np.zeros((40, len(FEATURES)))
-    evidence[:20, 0] = 1
-    found = fit_logistic(evidence, np.arange(40) < 20, np.ones(40))
+    features = np.zeros((40, len(FEATURES)))
+    features[:20, 0] = 1
+    found = fit_logistic(features, np.arange(40) < 20, np.ones(40))
     assert np.isfinite(found.weights).all()
-    assert found.probability(evidence[0]) > 0.95 and found.probability(evidence[-1]) < 0.05
+    assert found.probability(features[0]) > 0.95 and found.probability(features[-1]) < 0.05
 
 
 def test_each_rank_up_weighs_two_fifths_as_much():
     hidden = np.array([-1, -1, -1, -1, 6, 6, 5, 3, 3, 3])
-    examples = _RankExamples(np.zeros((10, 1)), *(np.zeros(10, bool) for _ in range(2)), hidden,
-                             np.arange(10))  # fmt: skip
+    examples = _RankExamples(
+        np.zeros((10, 1)), *(np.zeros(10, bool) for _ in range(2)), hidden, np.arange(10)
+    )
     weights = examples.weights()
     sums = [weights[hidden == h].sum() for h in (-1, 6, 5, 3)]
     np.testing.assert_allclose(sums, [0.5, 0.3, 0.12, 0.048])
@@ -232,26 +246,27 @@ def test_each_rank_up_weighs_two_fifths_as_much():
 
 def calibration(**weights: float) -> Calibration:
     """A calibration that looks at similarity alone."""
+
     def model(weight: float) -> RankModel:
         logistic = Logistic((weight, *[0.0] * (len(FEATURES) - 2)), -1.0)
         least = {str(s): 1 - s for s in (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)}
-        return RankModel(logistic, logistic, "", "", {"least_confidence": least})
+        return RankModel(logistic, logistic, "", "", {"confidence_threshold": least})
 
     return Calibration({rank: model(weight) for rank, weight in weights.items()}, 650.0)
 
 
 def test_what_is_likely_below_is_likely_above():
     learnt = calibration(genus=0.2, species=0.9)  # the species' fitted higher, by chance
-    evidence = np.zeros((50, 2, len(FEATURES)))
-    evidence[:, :, 0] = np.linspace(0, 6, 50)[:, None]
-    evidence[:, :, NAMES.index("share")] = 4.0
-    evidence[:, :, NAMES.index("agreement")] = 1.0
-    for values in (learnt.known(evidence), learnt.right(evidence, np.zeros((50, 2)))):
+    features = np.zeros((50, 2, len(FEATURES)))
+    features[:, :, 0] = np.linspace(0, 6, 50)[:, None]
+    features[:, :, NAMES.index("share")] = 4.0
+    features[:, :, NAMES.index("agreement")] = 1.0
+    for values in (learnt.known(features), learnt.right(features, np.zeros((50, 2)))):
         assert (values[:, 0] >= values[:, 1]).all()
         assert (np.diff(values, axis=0) >= 0).all()
-    nameless = learnt.right(evidence, np.stack([np.zeros(50), np.full(50, -1)], 1))
+    nameless = learnt.right(features, np.stack([np.zeros(50), np.full(50, -1)], 1))
     assert (nameless[:, 1] == 0).all()
-    np.testing.assert_allclose(nameless[:, 0], 1 / (1 + np.exp(1 - 0.2 * evidence[:, 0, 0])))
+    np.testing.assert_allclose(nameless[:, 0], 1 / (1 + np.exp(1 - 0.2 * features[:, 0, 0])))
 
 
 @settings(deadline=None, max_examples=60)
@@ -276,22 +291,22 @@ def test_ranks_that_contradict_each_other_are_averaged(seed):
 
 def test_of_two_taxa_with_the_same_evidence_neither_is_likelier_than_the_other():
     learnt = calibration(genus=2, species=2)
-    evidence = np.zeros((1, 2, len(FEATURES)))
-    evidence[:, :, 0] = 5.0
-    evidence[:, 0, NAMES.index("share")] = 4.0  # both are of one genus
-    genus, species = learnt.right(evidence, np.zeros((1, 2)))[0]
+    features = np.zeros((1, 2, len(FEATURES)))
+    features[:, :, 0] = 5.0
+    features[:, 0, NAMES.index("share")] = 4.0  # both are of one genus
+    genus, species = learnt.right(features, np.zeros((1, 2)))[0]
     assert genus > 0.99 and species == 0.5
 
 
 def test_a_share_of_errors_between_two_that_are_tabulated_takes_the_lower():
     learnt = calibration(genus=1, species=1)
-    assert learnt.least_confidence(0.05).tolist() == [0.95, 0.95]
-    assert learnt.least_confidence(0.07).tolist() == [0.95, 0.95]
-    assert learnt.least_confidence(0.0).tolist() == [0.999, 0.999]
-    learnt.models["genus"].report["least_confidence"]["0.05"] = 0.02
-    assert learnt.least_confidence(0.05).tolist() == [0.5, 0.95]
-    learnt.models["species"].report["least_confidence"]["0.05"] = None
-    assert learnt.least_confidence(0.05).tolist() == [0.5, np.inf]
+    assert learnt.confidence_threshold(0.05).tolist() == [0.95, 0.95]
+    assert learnt.confidence_threshold(0.07).tolist() == [0.95, 0.95]
+    assert learnt.confidence_threshold(0.0).tolist() == [0.999, 0.999]
+    learnt.models["genus"].report["confidence_threshold"]["0.05"] = 0.02
+    assert learnt.confidence_threshold(0.05).tolist() == [0.5, 0.95]
+    learnt.models["species"].report["confidence_threshold"]["0.05"] = None
+    assert learnt.confidence_threshold(0.05).tolist() == [0.5, np.inf]
 
 
 def test_a_calibration_is_read_as_it_was_written():
@@ -309,16 +324,17 @@ def test_trust_in_confidences_that_are_right_as_often_as_they_say():
     told = trust(confidence, right, np.ones(40_000))
     assert told["calibration_error"] < 0.02
     assert told["calibration_error"] == pytest.approx(
-        calibration_error(confidence, right, bins=10), abs=1e-4)  # fmt: skip
+        calibration_error(confidence, right, bins=10), abs=1e-4
+    )
     # Of uniform confidences above t the share right is (1 + t) / 2.
     assert told["coverage"]["0.9"] == pytest.approx(0.2, abs=0.02)
-    assert told["least_confidence"]["0.1"] == pytest.approx(0.8, abs=0.02)
-    shares = [told["least_confidence"][s] for s in ("0.01", "0.05", "0.2")]
+    assert told["confidence_threshold"]["0.1"] == pytest.approx(0.8, abs=0.02)
+    shares = [told["confidence_threshold"][s] for s in ("0.01", "0.05", "0.2")]
     assert shares == sorted(shares, reverse=True)
     for mean, share, _ in told["curve"]:
         assert mean == pytest.approx(share, abs=0.03)
     hopeless = trust(np.full(10, 0.3), np.zeros(10, bool), np.ones(10))
-    assert hopeless["coverage"]["0.9"] is None and hopeless["least_confidence"]["0.1"] is None
+    assert hopeless["coverage"]["0.9"] is None and hopeless["confidence_threshold"]["0.1"] is None
 
 
 @settings(deadline=None, max_examples=60)
@@ -333,10 +349,13 @@ def test_a_threshold_is_that_of_benjamini_and_hochberg(seed):
         p = np.array([(1 + (~right & (confidence >= c)).sum()) / 200 for c in confidence])
         by_p = np.sort(p)
         # Equal p-values of unequal confidences are one step; the last of them decides.
-        rejected = [c for c, own in zip(confidence, p, strict=True)
-                    if any(own <= by_p[k] <= share * (k + 1) / 200 for k in range(200))]
+        rejected = [
+            c
+            for c, own in zip(confidence, p, strict=True)
+            if any(own <= by_p[k] <= share * (k + 1) / 200 for k in range(200))
+        ]
         wanted = min(rejected, default=None)
-        found = told["least_confidence"][str(share)]
+        found = told["confidence_threshold"][str(share)]
         assert (found is None) == (wanted is None)
         if found is not None:
             # Below the least example that is named no other lies, whatever the threshold says.
@@ -350,7 +369,7 @@ def test_the_bound_holds_for_queries_that_the_examples_are_like():
         rng = np.random.default_rng(seed)
         confidence = rng.random(300) ** 0.4
         right = rng.random(300) < confidence**2  # told too high: the bound needs no calibration
-        least = trust(confidence, right, np.ones(300))["least_confidence"]["0.1"]
+        least = trust(confidence, right, np.ones(300))["confidence_threshold"]["0.1"]
         queries = rng.random(3_000) ** 0.4
         wrong = rng.random(3_000) >= queries**2
         given_ = queries >= (np.inf if least is None else least)
@@ -362,21 +381,21 @@ def test_the_bound_holds_for_queries_that_the_examples_are_like():
 def test_pieces_are_of_their_barcode_and_of_many_lengths():
     rng = np.random.default_rng(0)
     bases = "".join(rng.choice(list("ACGT"), 650))
-    pieces = [piece(bases, 650.0, 100, rng) for _ in range(300)]
+    pieces = [random_fragment(bases, 650.0, 100, rng) for _ in range(300)]
     assert all(p in bases for p in pieces)
     lengths = [len(p) for p in pieces]
     assert 100 <= min(lengths) < 120 and 540 < max(lengths) <= 585
     assert np.median(lengths) < 300
-    assert len(piece(bases[:90], 650.0, 100, rng)) <= 90
+    assert len(random_fragment(bases[:90], 650.0, 100, rng)) <= 90
 
 
 def test_a_misread_copy_has_errors_at_the_rate_that_is_asked_for():
     rng = np.random.default_rng(0)
     bases = "".join(rng.choice(list("ACGT"), 50_000))
-    read = misread(bases, 0.02, rng)
+    read = add_sequencing_errors(bases, 0.02, rng)
     assert abs(len(read) - len(bases)) < 100  # as many bases are put in as are left out
     assert edlib.align(read, bases)["editDistance"] == pytest.approx(1_000, abs=100)
-    assert misread("N" * 100, 0.2, rng) == "N" * 100
+    assert add_sequencing_errors("N" * 100, 0.2, rng) == "N" * 100
 
 
 def test_an_index_for_misread_queries_does_not_take_errors_for_new_species(request):
@@ -384,8 +403,10 @@ def test_an_index_for_misread_queries_does_not_take_errors_for_new_species(reque
     data = request.config.rootpath / "data" / "simulated"
     references = list(read_labelled(data / "reference.fasta"))
     rng = np.random.default_rng(1)
-    queries = [replace(record, sequence=misread(record.sequence, 0.02, rng))
-               for record, _ in references[::4]]  # fmt: skip
+    queries = [
+        replace(record, sequence=add_sequencing_errors(record.sequence, 0.02, rng))
+        for record, _ in references[::4]
+    ]
     called = {}
     for errors in (0.0, 0.02):
         index, _ = build_index(references, KmerCounter(6), read_errors=errors)

@@ -40,33 +40,37 @@ def test_case_u_and_gaps_say_nothing(letters, lower, rna, data):
 
 
 def test_inosine_pairs_with_any_base():
-    assert cleaned(BARCODE[:300] + "iI" + BARCODE[302:]).bases[299:303] == BARCODE[299] + "NN" + (
-        BARCODE[302]
+    assert (
+        cleaned(BARCODE[:300] + "iI" + BARCODE[302:]).bases[299:303]
+        == BARCODE[299] + "NN" + (BARCODE[302])
     )
 
 
-@pytest.mark.parametrize("letters, flags, reason", [
-    ("", ("empty",), "empty"),
-    ("--..--", ("empty",), "empty"),
-    ("A", ("short",), "short"),
-    (BARCODE[:99], ("short",), "short"),
-    (BARCODE[:100], (), None),
-    (BARCODE[:99] + "-", ("short",), "short"),
-    (BARCODE[:99] + "N", ("short",), "short"),
-    (BARCODE[:100] + "N" * 5, (), None),
-    (BARCODE[:100] + "N" * 6, ("ambiguous_bases",), None),
-    (BARCODE[:100] + "N" * 100, ("ambiguous_bases",), None),
-    (BARCODE[:100] + "N" * 101, ("ambiguous_bases", "low_information"), "low_information"),
-    ("N" * 658, ("ambiguous_bases", "low_information"), "low_information"),
-    ("N" * 50, ("ambiguous_bases", "short"), "short"),
-    ("R" * 658, ("ambiguous_bases", "low_information"), "low_information"),
-    ("A" * 658, ("low_information",), "low_information"),
-    ("ACGTTG" * 110, ("low_information",), "low_information"),
-    (BARCODE * 3, (), None),
-    (BARCODE * 3 + "A" * 26, (), None),
-    (BARCODE * 3 + "A" * 27, ("too_long",), "too_long"),
-    (BARCODE * 3 + "-" * 90, (), None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "letters, flags, reason",
+    [
+        ("", ("empty",), "empty"),
+        ("--..--", ("empty",), "empty"),
+        ("A", ("short",), "short"),
+        (BARCODE[:99], ("short",), "short"),
+        (BARCODE[:100], (), None),
+        (BARCODE[:99] + "-", ("short",), "short"),
+        (BARCODE[:99] + "N", ("short",), "short"),
+        (BARCODE[:100] + "N" * 5, (), None),
+        (BARCODE[:100] + "N" * 6, ("ambiguous_bases",), None),
+        (BARCODE[:100] + "N" * 100, ("ambiguous_bases",), None),
+        (BARCODE[:100] + "N" * 101, ("ambiguous_bases", "low_information"), "low_information"),
+        ("N" * 658, ("ambiguous_bases", "low_information"), "low_information"),
+        ("N" * 50, ("ambiguous_bases", "short"), "short"),
+        ("R" * 658, ("ambiguous_bases", "low_information"), "low_information"),
+        ("A" * 658, ("low_information",), "low_information"),
+        ("ACGTTG" * 110, ("low_information",), "low_information"),
+        (BARCODE * 3, (), None),
+        (BARCODE * 3 + "A" * 26, (), None),
+        (BARCODE * 3 + "A" * 27, ("too_long",), "too_long"),
+        (BARCODE * 3 + "-" * 90, (), None),
+    ],
+)
 def test_what_carries_too_little_is_told_with_the_reason(letters, flags, reason):
     found = cleaned(letters)
     assert (found.flags, found.unclassifiable) == (flags, reason)

@@ -24,7 +24,7 @@ SHARED = "--debug --device --encoding --quiet --threads --verbose -q -t -v"
 FLAGS = {
     "": "-V --version",
     "pretrain": f"""corpus {SHARED} --accumulate --anchor --average --batch-size
-        --checkpoint-every --compile --decay --epochs --evaluate-every --init --k --kin
+        --checkpoint-every --compile --decay --epochs --evaluate-every --init --k --group-by
         --learning-rate --list-objectives --max-length --max-minutes --merge --objective --output
         --pooling --precision --preset --rates --report-every --restart --resume --schedule
         --seed --set --steps --warmup --weight-decay -o""",
@@ -84,8 +84,9 @@ def test_the_flags_are_the_frozen_ones():
 
 
 def test_no_flag_has_a_hidden_opposite():
-    assert not [p.secondary_opts for one in commands().values() for p in one.params
-                if p.secondary_opts]  # fmt: skip
+    assert not [
+        p.secondary_opts for one in commands().values() for p in one.params if p.secondary_opts
+    ]
 
 
 def test_a_flag_means_the_same_everywhere():
@@ -96,9 +97,14 @@ def test_a_flag_means_the_same_everywhere():
             for letter in (name for name in parameter.opts if re.fullmatch("-[a-z]", name)):
                 letters.setdefault(letter, set()).update(set(parameter.opts) - {letter})
     assert letters == {
-        "-i": {"--index"}, "-k": {"--top-k"}, "-m": {"--model"}, "-o": {"--output"},
-        "-q": {"--quiet"}, "-t": {"--threads"}, "-v": {"--verbose"},
-    }  # fmt: skip
+        "-i": {"--index"},
+        "-k": {"--top-k"},
+        "-m": {"--model"},
+        "-o": {"--output"},
+        "-q": {"--quiet"},
+        "-t": {"--threads"},
+        "-v": {"--verbose"},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -177,13 +183,26 @@ def test_help_and_version_load_nothing_heavy():
         "    except SystemExit as ended: assert not ended.code, words\n"
         "assert not {heavy} & {{name.split('.')[0] for name in sys.modules}}\n"
     )
-    heavy = {"torch", "faiss", "pandas", "numpy", "pyarrow", "pyfastx", "edlib", "Bio", "scipy",
-             "safetensors", "sklearn", "rich"}  # fmt: skip
+    heavy = {
+        "torch",
+        "faiss",
+        "pandas",
+        "numpy",
+        "pyarrow",
+        "pyfastx",
+        "edlib",
+        "Bio",
+        "scipy",
+        "safetensors",
+        "sklearn",
+        "rich",
+    }
     calls = [[*words.split(), "--help"] for words in FLAGS] + [["--version"], ["-V"]]
     done = subprocess.run(
         [sys.executable, "-c", script.format(heavy=heavy, calls=calls)],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(f"barcodeembed {__version__}\n" * 2)
 
@@ -200,49 +219,74 @@ def test_the_api_is_imported_on_first_use():
 # Exit codes.
 
 
-@pytest.mark.parametrize("arguments, problem", [
-    ([], "Usage: barcodeembed"),
-    (["clasify"], "No such command 'clasify'"),
-    (["classify"], "Missing argument"),
-    (["classify", "{reads}", "-i", "{index}", "--treads", "2"], "No such option: --treads"),
-    (["classify", "{reads}", "-i", "{index}", "-t", "0"], "Invalid value for '-t'"),
-    (["classify", "{reads}", "-i", "{index}", "-t", "two"], "Invalid value for '-t'"),
-    (["classify", "{reads}", "-i", "{index}", "--batch-size", "0"], "'--batch-size'"),
-    (["classify", "{reads}", "-i", "{index}", "--min-confidence", "1.1"], "'--min-confidence'"),
-    (["classify", "{reads}", "-i", "{index}", "-k", "0"], "Invalid value for '-k'"),
-    (["classify", "{reads}", "-i", "{index}", "--genetic-code", "7"], "is not one of auto, none"),
-    (["classify", "{reads}", "-i", "{index}", "--device", "tpu"], "'tpu' is not one of auto, cpu"),
-    (["classify", "{reads}", "-i", "{index}", "--encoding", "klingon"], "unknown encoding"),
-    (["classify", "{reads}", "-i", "{index}", "--encoding", "hex"], "not a text encoding"),
-    (["classify", "{reads}", "-i", "{index}", "-o", "{reads}"], "is also an input"),
-    (["classify", "{reads}", "-i", "{index}", "-o", "{index}"], "is also an input"),
-    (["classify", "{reads}", "-i", "{index}", "-o", "{link}"], "is also an input"),
-    (["classify", "{reads}", "-i", "{index}", "-o", "{new}", "--hits", "{new}"], "two outputs"),
-    (["classify", "{reads}", "-i", "{index}", "--hits", "-"], "two outputs"),
-    (["embed", "{reads}", "-m", "{model}", "--precision", "fp8"], "is not one of auto, fp32"),
-    (["embed", "{reads}", "-m", "{model}", "--offsets", "0"], "'--offsets'"),
-    (["embed", "{reads}", "-m", "{model}", "-o", "{reads}"], "is also an input"),
-    (["index"], "Usage: barcodeembed index"),
-    (["index", "build", "{reads}", "-m", "{model}"], "Missing option '-o'"),
-    (["embed"], "Missing argument"),
-    (["index", "build", "{reads}", "-m", "{model}", "-o", "{model}"], "is also an input"),
-    (["index", "build", "{reads}", "-m", "{model}", "-o", "{new}", "--on-conflict", "x"],
-     "'x' is not one of majority, fail"),
-    (["evaluate", "{index}", "--queries", "{reads}", "--against", "oracle"], "'oracle' is not one"),
-    (["evaluate", "{reads}"], "open-world needs --queries"),
-    (["evaluate", "{index}", "--queries", "{reads}", "--taxdump", "{new}"], "needs --taxonomy"),
-    (["pretrain", "{reads}", "-o", "{new}", "--steps", "2", "--epochs", "1"], "not both"),
-    (["pretrain", "{reads}", "-o", "{new}", "--preset", "gigantic"], "'gigantic' is not one of"),
-    (["convert", "{reads}", "-o", "{reads}"], "is also an input"),
-    (["convert", "{reads}", "-o", "{new}", "--pooling", "max"], "'max' is not one of mean, class"),
-    (["convert", "{model}", "-o", "{new}", "--weights", "fp16"], "is not one of fp32, bf16"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, problem",
+    [
+        ([], "Usage: barcodeembed"),
+        (["clasify"], "No such command 'clasify'"),
+        (["classify"], "Missing argument"),
+        (["classify", "{reads}", "-i", "{index}", "--treads", "2"], "No such option: --treads"),
+        (["classify", "{reads}", "-i", "{index}", "-t", "0"], "Invalid value for '-t'"),
+        (["classify", "{reads}", "-i", "{index}", "-t", "two"], "Invalid value for '-t'"),
+        (["classify", "{reads}", "-i", "{index}", "--batch-size", "0"], "'--batch-size'"),
+        (["classify", "{reads}", "-i", "{index}", "--min-confidence", "1.1"], "'--min-confidence'"),
+        (["classify", "{reads}", "-i", "{index}", "-k", "0"], "Invalid value for '-k'"),
+        (
+            ["classify", "{reads}", "-i", "{index}", "--genetic-code", "7"],
+            "is not one of auto, none",
+        ),
+        (
+            ["classify", "{reads}", "-i", "{index}", "--device", "tpu"],
+            "'tpu' is not one of auto, cpu",
+        ),
+        (["classify", "{reads}", "-i", "{index}", "--encoding", "klingon"], "unknown encoding"),
+        (["classify", "{reads}", "-i", "{index}", "--encoding", "hex"], "not a text encoding"),
+        (["classify", "{reads}", "-i", "{index}", "-o", "{reads}"], "is also an input"),
+        (["classify", "{reads}", "-i", "{index}", "-o", "{index}"], "is also an input"),
+        (["classify", "{reads}", "-i", "{index}", "-o", "{link}"], "is also an input"),
+        (["classify", "{reads}", "-i", "{index}", "-o", "{new}", "--hits", "{new}"], "two outputs"),
+        (["classify", "{reads}", "-i", "{index}", "--hits", "-"], "two outputs"),
+        (["embed", "{reads}", "-m", "{model}", "--precision", "fp8"], "is not one of auto, fp32"),
+        (["embed", "{reads}", "-m", "{model}", "--offsets", "0"], "'--offsets'"),
+        (["embed", "{reads}", "-m", "{model}", "-o", "{reads}"], "is also an input"),
+        (["index"], "Usage: barcodeembed index"),
+        (["index", "build", "{reads}", "-m", "{model}"], "Missing option '-o'"),
+        (["embed"], "Missing argument"),
+        (["index", "build", "{reads}", "-m", "{model}", "-o", "{model}"], "is also an input"),
+        (
+            ["index", "build", "{reads}", "-m", "{model}", "-o", "{new}", "--on-conflict", "x"],
+            "'x' is not one of majority, fail",
+        ),
+        (
+            ["evaluate", "{index}", "--queries", "{reads}", "--against", "oracle"],
+            "'oracle' is not one",
+        ),
+        (["evaluate", "{reads}"], "open-world needs --queries"),
+        (["evaluate", "{index}", "--queries", "{reads}", "--taxdump", "{new}"], "needs --taxonomy"),
+        (["pretrain", "{reads}", "-o", "{new}", "--steps", "2", "--epochs", "1"], "not both"),
+        (
+            ["pretrain", "{reads}", "-o", "{new}", "--preset", "gigantic"],
+            "'gigantic' is not one of",
+        ),
+        (["convert", "{reads}", "-o", "{reads}"], "is also an input"),
+        (
+            ["convert", "{reads}", "-o", "{new}", "--pooling", "max"],
+            "'max' is not one of mean, class",
+        ),
+        (["convert", "{model}", "-o", "{new}", "--weights", "fp16"], "is not one of fp32, bf16"),
+    ],
+)
 def test_a_wrong_use_is_2_and_does_nothing(
     arguments, problem, call, reads, index_bundle, model_bundle, tmp_path
 ):
     (tmp_path / "link").symlink_to(reads)
-    paths = {"reads": reads, "index": index_bundle, "model": model_bundle,
-             "new": tmp_path / "new", "link": tmp_path / "link"}  # fmt: skip
+    paths = {
+        "reads": reads,
+        "index": index_bundle,
+        "model": model_bundle,
+        "new": tmp_path / "new",
+        "link": tmp_path / "link",
+    }
     before = reads.read_text(), files_in(reads.parent, tmp_path, index_bundle)
     result = call(*(word.format_map(paths) for word in arguments))
     assert result.code == 2
@@ -256,45 +300,76 @@ def test_a_typographic_dash_is_told_from_a_hyphen(dash, call):
     """Word processors make them of the two hyphens of a command that is copied from a page."""
     result = call("classify", "reads.fa", f"{dash}index", "x")
     assert (result.code, result.out) == (2, "")
-    assert result.err == (f"barcodeembed: error: '{dash}index' begins with a typographic dash; "
-                          "type --index\n")  # fmt: skip
+    assert result.err == (
+        f"barcodeembed: error: '{dash}index' begins with a typographic dash; type --index\n"
+    )
 
 
-@pytest.mark.parametrize("arguments, problem", [
-    (["classify", "{absent}", "-i", "{index}"], "absent: cannot be read: No such file"),
-    (["classify", "{folder}", "-i", "{index}"], "folder: is a directory; give a file"),
-    (["classify", "{reads}", "-i", "{absent}"], "absent: does not exist; expected an index"),
-    (["classify", "{reads}", "-i", "{index}", "-m", "{absent}"], "absent: does not exist"),
-    (["classify", "{reads}", "-i", "{index}", "-o", "{absent}/x"], "x: cannot be written: No such"),
-    (["classify", "{reads}", "-i", "{index}", "-o", "{folder}"], "folder: is a directory"),
-    (["classify", "{reads}", "-i", "{index}", "-o", "{reads}/x"], "x: cannot be written: Not a"),
-    (["classify", "{reads}", "-i", "{index}", "-o", "/dev/full"],
-     "/dev/full: cannot be written: No space left on device"),
-    (["classify", "{reads}", "-i", "{index}", "--hits", "/dev/full", "-o", "{new}"],
-     "/dev/full: cannot be written: No space left on device"),
-    (["embed", "{reads}", "-m", "{model}", "-o", "/dev/full"],
-     "/dev/full: cannot be written: No space left on device"),
-    (["embed", "{reads}", "-m", "{model}", "-o", "{new}.xlsx"], "no format has the suffix .xlsx"),
-    (["index", "build", "{reads}", "-m", "{model}", "-o", "{new}"], "no lineage for this record"),
-    (["index", "build", "{absent}", "-m", "{model}", "-o", "{new}"], "absent: cannot be read"),
-    (["index", "build", "{reads}", "-m", "{model}", "-o", "{absent}/x"], "absent is no directory"),
-    (["index", "build", "{reads}", "-m", "{model}", "-o", "{folder}"], "would be deleted"),
-    (["index", "build", "{reads}", "-m", "{model}", "-o", "{reads}x/y"], "is no directory"),
-    (["info", "{absent}"], "absent: does not exist"),
-    (["convert", "{absent}", "-o", "{new}"], "absent: does not exist"),
-    (["info", "{reads}"], "reads.fa: is a file, not a bundle directory"),
-    (["report", "{absent}", "--to", "krona"], "absent: cannot be read: No such file"),
-    (["report", "{reads}", "--to", "krona", "-o", "{new}"], "it has no column query_id"),
-    (["evaluate", "{index}", "--queries", "{absent}"], "absent: cannot be read"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, problem",
+    [
+        (["classify", "{absent}", "-i", "{index}"], "absent: cannot be read: No such file"),
+        (["classify", "{folder}", "-i", "{index}"], "folder: is a directory; give a file"),
+        (["classify", "{reads}", "-i", "{absent}"], "absent: does not exist; expected an index"),
+        (["classify", "{reads}", "-i", "{index}", "-m", "{absent}"], "absent: does not exist"),
+        (
+            ["classify", "{reads}", "-i", "{index}", "-o", "{absent}/x"],
+            "x: cannot be written: No such",
+        ),
+        (["classify", "{reads}", "-i", "{index}", "-o", "{folder}"], "folder: is a directory"),
+        (
+            ["classify", "{reads}", "-i", "{index}", "-o", "{reads}/x"],
+            "x: cannot be written: Not a",
+        ),
+        (
+            ["classify", "{reads}", "-i", "{index}", "-o", "/dev/full"],
+            "/dev/full: cannot be written: No space left on device",
+        ),
+        (
+            ["classify", "{reads}", "-i", "{index}", "--hits", "/dev/full", "-o", "{new}"],
+            "/dev/full: cannot be written: No space left on device",
+        ),
+        (
+            ["embed", "{reads}", "-m", "{model}", "-o", "/dev/full"],
+            "/dev/full: cannot be written: No space left on device",
+        ),
+        (
+            ["embed", "{reads}", "-m", "{model}", "-o", "{new}.xlsx"],
+            "no format has the suffix .xlsx",
+        ),
+        (
+            ["index", "build", "{reads}", "-m", "{model}", "-o", "{new}"],
+            "no lineage for this record",
+        ),
+        (["index", "build", "{absent}", "-m", "{model}", "-o", "{new}"], "absent: cannot be read"),
+        (
+            ["index", "build", "{reads}", "-m", "{model}", "-o", "{absent}/x"],
+            "absent is no directory",
+        ),
+        (["index", "build", "{reads}", "-m", "{model}", "-o", "{folder}"], "would be deleted"),
+        (["index", "build", "{reads}", "-m", "{model}", "-o", "{reads}x/y"], "is no directory"),
+        (["info", "{absent}"], "absent: does not exist"),
+        (["convert", "{absent}", "-o", "{new}"], "absent: does not exist"),
+        (["info", "{reads}"], "reads.fa: is a file, not a bundle directory"),
+        (["report", "{absent}", "--to", "krona"], "absent: cannot be read: No such file"),
+        (["report", "{reads}", "--to", "krona", "-o", "{new}"], "it has no column query_id"),
+        (["evaluate", "{index}", "--queries", "{absent}"], "absent: cannot be read"),
+    ],
+)
 def test_what_cannot_be_done_is_1_in_one_line(
     arguments, problem, call, reads, index_bundle, model_bundle, tmp_path
 ):
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
-    paths = {"reads": reads, "index": index_bundle, "model": model_bundle, "folder": folder,
-             "new": tmp_path / "new", "absent": tmp_path / "absent"}  # fmt: skip
+    paths = {
+        "reads": reads,
+        "index": index_bundle,
+        "model": model_bundle,
+        "folder": folder,
+        "new": tmp_path / "new",
+        "absent": tmp_path / "absent",
+    }
     before = files_in(reads.parent, tmp_path, index_bundle)
     result = call(*(word.format_map(paths) for word in arguments))
     assert result.code == 1
@@ -324,10 +399,14 @@ def test_success_says_what_was_done_unless_quiet(call, index_bundle, reads, tmp_
 
 
 def test_the_least_confidence_blanks_names_and_0_shows_all(call, index_bundle, reads):
-    tables = {p: rows_of(call("classify", reads, "-i", index_bundle,
-                              "--min-confidence", p).out) for p in (0, 0.65, 1)}  # fmt: skip
-    named = {p: sum(row[rank] != "NA" for row in rows for rank in RANKS if rank in row)
-             for p, rows in tables.items()}
+    tables = {
+        p: rows_of(call("classify", reads, "-i", index_bundle, "--min-confidence", p).out)
+        for p in (0, 0.65, 1)
+    }
+    named = {
+        p: sum(row[rank] != "NA" for row in rows for rank in RANKS if rank in row)
+        for p, rows in tables.items()
+    }
     assert named[0] == 14 > named[0.65] >= named[1]
     for p, rows in tables.items():
         for row in rows[:2]:
@@ -341,18 +420,32 @@ def test_a_smaller_share_of_errors_names_fewer(call, index_bundle, reads, tmp_pa
 
     named, least = [], []
     for share in (0.001, 0.05, 0.2):
-        result = call("classify", SIMULATED / "reads.fasta", "-i", index_bundle,
-                      "--max-error", share, "--json", tmp_path / "run.json", "-q")
-        named_nowhere = [rank for rank, least in
-                         json.loads((tmp_path / "run.json").read_text())["least_confidence"].items()
-                         if least is None]  # fmt: skip
+        result = call(
+            "classify",
+            SIMULATED / "reads.fasta",
+            "-i",
+            index_bundle,
+            "--max-error",
+            share,
+            "--json",
+            tmp_path / "run.json",
+            "-q",
+        )
+        named_nowhere = [
+            rank
+            for rank, least in json.loads((tmp_path / "run.json").read_text())[
+                "confidence_threshold"
+            ].items()
+            if least is None
+        ]
         assert (f"no name is sure enough at {', '.join(named_nowhere)}" in result.err) == bool(
-            named_nowhere)
+            named_nowhere
+        )
         rows = rows_of(result.out)
         named.append(sum(row[rank] != "NA" for row in rows for rank in RANKS if rank in row))
         told = json.loads((tmp_path / "run.json").read_text())
         assert told["max_error"] == share and "expected share" in told["bound"]
-        least.append(told["least_confidence"])
+        least.append(told["confidence_threshold"])
     assert named[0] < named[1] <= named[2]
     for rank in least[0]:  # null: no name is as sure as that
         strict, middle, lax = (l[rank] if l[rank] is not None else 2 for l in least)
@@ -372,7 +465,7 @@ def test_what_a_run_was_is_written_as_json(call, index_bundle, tmp_path):
     placed, novel = (Counter(row[column] for row in rows) for column in ("rank", "novel_rank"))
     assert all(placed[rank] == count for rank, count in told["placed_at"].items())
     assert all(novel[rank] == count for rank, count in told["novel_at"].items())
-    assert set(told["least_confidence"].values()) == {0.65} and told["bound"] is None
+    assert set(told["confidence_threshold"].values()) == {0.65} and told["bound"] is None
     assert told["warnings"] == [f"{reads}: 1 records repeat an earlier id"]
     assert told["index"]["name"] == index_bundle.name and len(told["index"]["sha256"]) == 64
     assert told["seconds"]["classifying"] > 0
@@ -381,8 +474,10 @@ def test_what_a_run_was_is_written_as_json(call, index_bundle, tmp_path):
 def test_info_describes_both_kinds(call, model_bundle, index_bundle):
     import json
 
-    for bundle, kind, names in ((model_bundle, "model", {"fingerprint", "max_bases", "model"}),
-                                (index_bundle, "index", {"embedder", "records", "taxa"})):
+    for bundle, kind, names in (
+        (model_bundle, "model", {"fingerprint", "max_bases", "model"}),
+        (index_bundle, "index", {"embedder", "records", "taxa"}),
+    ):
         described = json.loads(call("info", bundle, "--json").out)
         assert described["kind"] == kind
         assert names <= described.keys()
@@ -420,23 +515,32 @@ def test_a_reader_that_leaves_is_141_and_no_more(index_bundle, tmp_path):
     (tmp_path / "reads.fa").write_text("".join(f">r{i}\nACGT\n" for i in range(60_000)))
     with subprocess.Popen(
         command("classify", tmp_path / "reads.fa", "-i", index_bundle),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout.readline().split("\t")[0] == "query_id"
         process.stdout.close()
         assert (process.wait(60), process.stderr.read()) == (141, "")
 
 
-@pytest.mark.parametrize("closed, code, problem", [
-    ("<&-", 1, "standard input: is closed; nothing can be read from it"),
-    (">&-", 1, "standard output is closed; -o FILE writes to a file"),
-    ("2>&-", 0, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "closed, code, problem",
+    [
+        ("<&-", 1, "standard input: is closed; nothing can be read from it"),
+        (">&-", 1, "standard output is closed; -o FILE writes to a file"),
+        ("2>&-", 0, None),
+    ],
+)
 def test_a_closed_stream_is_no_traceback(closed, code, problem, index_bundle, reads):
     source = "-" if closed == "<&-" else str(reads)
     words = command("classify", source, "-i", index_bundle)
-    done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *words],
-                          capture_output=True, text=True, stdin=subprocess.DEVNULL)  # fmt: skip
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *words],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
     assert done.returncode == code
     if problem:
         assert done.stderr == f"barcodeembed: error: {problem}\n"

@@ -39,9 +39,13 @@ def transformers():
 def shape(k: int, special: int, **changes) -> dict:
     """Return the settings of a small BERT whose numbers are all different."""
     return {
-        "vocab_size": 4**k + special, "hidden_size": 24, "num_hidden_layers": 3,
-        "num_attention_heads": 4, "intermediate_size": 40, "max_position_embeddings": 200,
-    } | changes  # fmt: skip
+        "vocab_size": 4**k + special,
+        "hidden_size": 24,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "intermediate_size": 40,
+        "max_position_embeddings": 200,
+    } | changes
 
 
 def make(kind: str, transformers, **settings):
@@ -73,11 +77,19 @@ def mae(transformers) -> dict:
     checkpoint = {
         "model": {f"module.{name}": t for name, t in state.items()},
         "optimizer": optimizer.state_dict(),
-        "config": Namespace(arch="maelm", k_mer=5, stride=None, tokenizer="kmer", max_len=660,
-                            n_layers=3, n_heads=4, tokenize_n_nucleotide=False),
+        "config": Namespace(
+            arch="maelm",
+            k_mer=5,
+            stride=None,
+            tokenizer="kmer",
+            max_len=660,
+            n_layers=3,
+            n_heads=4,
+            tokenize_n_nucleotide=False,
+        ),
         "bert_config": encoder.config.to_dict(),
         "epoch": 3,
-    }  # fmt: skip
+    }
     return {"encoder": encoder, "checkpoint": checkpoint, "state": state}
 
 
@@ -136,9 +148,17 @@ def test_a_directory_gives_the_features_of_transformers(kind, safe, transformers
     converted = convert(tmp_path)
     assert converted.layout == kind
     assert converted.encoder.config == ModelConfig(
-        k=4, width=24, layers=3, heads=4, feed_forward_width=40, positions="learned", norm="post",
-        max_tokens=200, dropout=0.1, norm_epsilon=1e-12,
-    )  # fmt: skip
+        k=4,
+        width=24,
+        layers=3,
+        heads=4,
+        feed_forward_width=40,
+        positions="learned",
+        norm="post",
+        max_tokens=200,
+        dropout=0.1,
+        norm_epsilon=1e-12,
+    )
     assert_same_features(converted.encoder, bert, ["mask", "unk"])
 
 
@@ -180,8 +200,10 @@ def test_half_precision_becomes_single(barcodebert, tmp_path):
     half = {name: t.half() for name, t in barcodebert.state_dict().items()}
     torch.save(half, tmp_path / "half.bin")
     torch.save({name: t.float() for name, t in half.items()}, tmp_path / "single.bin")
-    made, wanted = (convert(tmp_path / f"{name}.bin", heads=4).encoder.state_dict()
-                    for name in ("half", "single"))  # fmt: skip
+    made, wanted = (
+        convert(tmp_path / f"{name}.bin", heads=4).encoder.state_dict()
+        for name in ("half", "single")
+    )
     assert all(t.dtype == torch.float32 and t.equal(wanted[name]) for name, t in made.items())
 
 
@@ -196,12 +218,15 @@ def test_k_is_read_off_the_vocabulary(k, transformers, tmp_path):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "class"])
-@pytest.mark.parametrize("kind, given, order", [
-    ("BertModel", None, ["mask", "unk", "cls"]),
-    ("BertForMaskedLM", None, ["mask", "cls", "unk"]),
-    ("BertForMaskedLM", ["mask", "unk", "cls"], ["mask", "unk", "cls"]),
-    ("BertModel", ["pad", "unk", "cls", "sep", "mask"], ["pad", "unk", "cls", "sep", "mask"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind, given, order",
+    [
+        ("BertModel", None, ["mask", "unk", "cls"]),
+        ("BertForMaskedLM", None, ["mask", "cls", "unk"]),
+        ("BertForMaskedLM", ["mask", "unk", "cls"], ["mask", "unk", "cls"]),
+        ("BertModel", ["pad", "unk", "cls", "sep", "mask"], ["pad", "unk", "cls", "sep", "mask"]),
+    ],
+)
 def test_special_tokens_keep_their_meaning(kind, given, order, pooling, transformers, tmp_path):
     bert = make(kind, transformers, **shape(4, len(order)))
     torch.save(bert.state_dict(), tmp_path / "state.bin")
@@ -297,16 +322,22 @@ REFUSED = {
     "no object": (lambda s: (s.folder / "config.json").write_text("[]"), "no configuration"),
     "a model bundle": (lambda s: s.bundle, "is a model bundle already"),
     "another activation": (lambda s: change(s.folder, hidden_act="relu"), "hidden_act is 'relu'"),
-    "relative positions": (lambda s: change(s.folder, position_embedding_type="relative_key"),
-                           "only 'absolute' can be converted"),
+    "relative positions": (
+        lambda s: change(s.folder, position_embedding_type="relative_key"),
+        "only 'absolute' can be converted",
+    ),
     "other layers": (lambda s: change(s.folder, num_hidden_layers=2), "num_hidden_layers 2, not 3"),
     "other width": (lambda s: change(s.folder, hidden_size=48), "hidden_size 48, not 24"),
     "odd heads": (lambda s: change(s.folder, num_attention_heads=5), "no multiple of 5 heads"),
     "odd epsilon": (lambda s: change(s.folder, layer_norm_eps="x"), "could not convert"),
-    "no tensors": (lambda s: state(s, **dict.fromkeys(n.replace(".", "__") for n in s.tensors)),
-                   "holds no BERT encoder"),
-    "two encoders": (lambda s: state(s, other__embeddings__word_embeddings__weight=torch.ones(2)),
-                     "several encoders: 'bert.', 'other.'"),
+    "no tensors": (
+        lambda s: state(s, **dict.fromkeys(n.replace(".", "__") for n in s.tensors)),
+        "holds no BERT encoder",
+    ),
+    "two encoders": (
+        lambda s: state(s, other__embeddings__word_embeddings__weight=torch.ones(2)),
+        "several encoders: 'bert.', 'other.'",
+    ),
     "words of one row": (lambda s: state(s, **{WORDS: torch.ones(24)}), "(24,), not float (any, "),
     "no such vocabulary": (lambda s: state(s, **{WORDS: torch.ones(300, 24)}), "300 tokens are no"),
     "5^k": (lambda s: state(s, **{WORDS: torch.ones(626, 24)}), "626 tokens are no vocabulary"),
@@ -314,16 +345,22 @@ REFUSED = {
     "wrong shape": (lambda s: state(s, **{QUERY: torch.ones(24, 25)}), "(24, 25), not float (24, "),
     "whole numbers": (lambda s: state(s, **{QUERY: torch.ones(24, 24, dtype=int)}), "torch.int64"),
     "missing tensor": (lambda s: state(s, **{LAST: None}), f"lacks the tensor {LAST}"),
-    "strange tensor": (lambda s: state(s, register_tokens=torch.ones(1, 4, 24)),
-                       "has the tensor register_tokens, which no plain BERT has"),
-}  # fmt: skip
+    "strange tensor": (
+        lambda s: state(s, register_tokens=torch.ones(1, 4, 24)),
+        "has the tensor register_tokens, which no plain BERT has",
+    ),
+}
 
 
 @pytest.fixture
 def source(folder, barcodebert, model_bundle, tmp_path) -> SimpleNamespace:
     (tmp_path / "empty").mkdir()
-    return SimpleNamespace(folder=folder, tensors=barcodebert.state_dict(), bundle=model_bundle,
-                           empty=tmp_path / "empty")  # fmt: skip
+    return SimpleNamespace(
+        folder=folder,
+        tensors=barcodebert.state_dict(),
+        bundle=model_bundle,
+        empty=tmp_path / "empty",
+    )
 
 
 def refused(call, words: tuple, problem: str, *folders: Path) -> None:
@@ -346,28 +383,34 @@ def test_what_cannot_be_converted_is_one_line(name, source, call, tmp_path):
     refused(call, words, problem.replace("__", "."), tmp_path)
 
 
-@pytest.mark.parametrize("option, problem", [
-    (("--k", 6), "--k 6 contradicts the checkpoint, whose k is 4"),
-    (("--heads", 2), "--heads 2 contradicts the checkpoint, whose heads is 4"),
-    (("--pooling", "class"), "has no class token among its special tokens mask, unk"),
-    (("--special-tokens", "mask,unk,cls"), "2 special tokens; --special-tokens must name 2"),
-    (("--special-tokens", "mask,cls"), "unk among them; not mask, cls"),
-    (("--special-tokens", "unk,unk"), "each once at most"),
-    (("--special-tokens", "unk,N"), "not unk, N"),
-    (("--max-length", 3), "--max-length 3 is not between 4 and the 803 bases"),
-    (("--max-length", 804), "--max-length 804 is not between 4 and the 803 bases"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "option, problem",
+    [
+        (("--k", 6), "--k 6 contradicts the checkpoint, whose k is 4"),
+        (("--heads", 2), "--heads 2 contradicts the checkpoint, whose heads is 4"),
+        (("--pooling", "class"), "has no class token among its special tokens mask, unk"),
+        (("--special-tokens", "mask,unk,cls"), "2 special tokens; --special-tokens must name 2"),
+        (("--special-tokens", "mask,cls"), "unk among them; not mask, cls"),
+        (("--special-tokens", "unk,unk"), "each once at most"),
+        (("--special-tokens", "unk,N"), "not unk, N"),
+        (("--max-length", 3), "--max-length 3 is not between 4 and the 803 bases"),
+        (("--max-length", 804), "--max-length 804 is not between 4 and the 803 bases"),
+    ],
+)
 def test_an_option_that_contradicts_the_checkpoint_is_refused(
     option, problem, folder, call, tmp_path
 ):
     refused(call, (folder, "-o", tmp_path / "model", *option), problem, tmp_path)
 
 
-@pytest.mark.parametrize("changed, problem", [
-    ({"k_mer": 4}, "its k_mer is 4, its k 5"),
-    ({"stride": 1}, "its stride is 1, its k 5"),
-    ({"tokenizer": "bpe"}, "its tokenizer is 'bpe'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changed, problem",
+    [
+        ({"k_mer": 4}, "its k_mer is 4, its k 5"),
+        ({"stride": 1}, "its stride is 1, its k 5"),
+        ({"tokenizer": "bpe"}, "its tokenizer is 'bpe'"),
+    ],
+)
 def test_a_checkpoint_of_other_tokens_is_refused(changed, problem, mae, tmp_path):
     told = Namespace(**vars(mae["checkpoint"]["config"]) | changed)
     torch.save({**mae["checkpoint"], "config": told}, tmp_path / "checkpoint.pt")
@@ -387,8 +430,11 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not(
     place, zipped, barcodebert, call, tmp_path
 ):
     tensors, bomb = barcodebert.state_dict(), Bomb(tmp_path / "executed")
-    content = {"whole": bomb, "beside the weights": {"model": tensors, "config": bomb},
-               "among the weights": {**tensors, "classifier.bias": bomb}}[place]  # fmt: skip
+    content = {
+        "whole": bomb,
+        "beside the weights": {"model": tensors, "config": bomb},
+        "among the weights": {**tensors, "classifier.bias": bomb},
+    }[place]
     file = tmp_path / "pytorch_model.bin"
     torch.save(content, file, _use_new_zipfile_serialization=zipped)
     refused(call, (file, "-o", tmp_path / "model", "--heads", 4), "could run code", tmp_path)
@@ -396,12 +442,15 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not(
     assert (tmp_path / "executed").is_dir()  # or the test would prove nothing
 
 
-@pytest.mark.parametrize("name, content, problem", [
-    ("a.bin", b"", "is damaged"),
-    ("a.bin", b"not a pickle at all", "is damaged"),
-    ("a.bin", b"PK\x03\x04 nor a zip", "is damaged"),
-    ("a.safetensors", b"\xff" * 40, "not a readable safetensors file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, content, problem",
+    [
+        ("a.bin", b"", "is damaged"),
+        ("a.bin", b"not a pickle at all", "is damaged"),
+        ("a.bin", b"PK\x03\x04 nor a zip", "is damaged"),
+        ("a.safetensors", b"\xff" * 40, "not a readable safetensors file"),
+    ],
+)
 def test_a_damaged_file_is_one_line(name, content, problem, call, tmp_path):
     (tmp_path / name).write_bytes(content)
     refused(call, (tmp_path / name, "-o", tmp_path / "model"), problem, tmp_path)
@@ -429,10 +478,12 @@ def test_what_stands_at_the_output_is_not_deleted(call, folder, tmp_path):
 def rounded(encoder: Encoder) -> Encoder:
     """Return an encoder of the same shape whose real numbers went through bfloat16."""
     other = Encoder(encoder.config)
-    other.load_state_dict({
-        name: t.to(torch.bfloat16).float() if t.is_floating_point() else t
-        for name, t in encoder.state_dict().items()
-    })  # fmt: skip
+    other.load_state_dict(
+        {
+            name: t.to(torch.bfloat16).float() if t.is_floating_point() else t
+            for name, t in encoder.state_dict().items()
+        }
+    )
     return other.eval()
 
 
@@ -471,8 +522,10 @@ def test_a_bf16_bundle_makes_the_vectors_of_the_rounded_model(model_bundle, call
     assert 0.5 <= sizes[0] / sizes[1] < 0.52
     encoder = load_model(model_bundle).encoder
     save_model(tmp_path / "rounded", rounded(encoder), {})
-    tables = [call("embed", SIMULATED / "reads.fasta", "-m", model, "-q").out
-              for model in (tmp_path / "m", tmp_path / "rounded", model_bundle)]  # fmt: skip
+    tables = [
+        call("embed", SIMULATED / "reads.fasta", "-m", model, "-q").out
+        for model in (tmp_path / "m", tmp_path / "rounded", model_bundle)
+    ]
     assert tables[0] == tables[1] != tables[2]
     described = json.loads(call("info", tmp_path / "m", "--json").out)
     assert described["weights"] == "bf16"
@@ -480,12 +533,16 @@ def test_a_bf16_bundle_makes_the_vectors_of_the_rounded_model(model_bundle, call
 
 
 def test_fp32_leaves_a_bundle_as_it_is_and_does_not_bring_bits_back(model_bundle, call, tmp_path):
-    for source, name, weights in ((model_bundle, "same", "fp32"), (model_bundle, "half", "bf16"),
-                                  (tmp_path / "half", "wide", "fp32"),
-                                  (tmp_path / "wide", "again", "bf16")):  # fmt: skip
+    for source, name, weights in (
+        (model_bundle, "same", "fp32"),
+        (model_bundle, "half", "bf16"),
+        (tmp_path / "half", "wide", "fp32"),
+        (tmp_path / "wide", "again", "bf16"),
+    ):
         assert call("convert", source, "-o", tmp_path / name, "--weights", weights).code == 0
-    prints = {name: load_model(tmp_path / name).fingerprint
-              for name in ("same", "half", "wide", "again")}  # fmt: skip
+    prints = {
+        name: load_model(tmp_path / name).fingerprint for name in ("same", "half", "wide", "again")
+    }
     assert prints["same"] == load_model(model_bundle).fingerprint
     assert prints["half"] == prints["again"] != prints["wide"]
     assert prints["wide"] != prints["same"]
@@ -500,8 +557,16 @@ def test_published_weights_may_be_written_in_bf16_at_once(folder, call, tmp_path
     assert all(t.equal(wanted[name]) for name, t in state.items())
 
 
-@pytest.mark.parametrize("flags", [("--k", 4), ("--heads", 2), ("--special-tokens", "unk"),
-                                   ("--pooling", "class"), ("--max-length", 600)])  # fmt: skip
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--k", 4),
+        ("--heads", 2),
+        ("--special-tokens", "unk"),
+        ("--pooling", "class"),
+        ("--max-length", 600),
+    ],
+)
 def test_the_shape_of_a_bundle_cannot_be_converted(flags, model_bundle, call, tmp_path):
     result = call("convert", model_bundle, "-o", tmp_path / "m", "--weights", "bf16", *flags)
     assert (result.code, "keeps its shape" in result.err) == (2, True)

@@ -133,14 +133,18 @@ def test_an_index_goes_by_its_own_copy_first(box, reads, other, call):
 def test_evaluate_takes_what_ships(box, index_bundle, model_bundle, call, tmp_path):
     queries = ("--queries", SIMULATED / "reads.tsv", "--against", "none", "--sample", 3, "--json")
     for name, words in {
-        "bare": (box / "coi.bix",), "index": (index_bundle,), "default": (REFERENCES,),
-        "given": (REFERENCES, "-m", model_bundle), "knn": (REFERENCES, "--protocol", "knn"),
+        "bare": (box / "coi.bix",),
+        "index": (index_bundle,),
+        "default": (REFERENCES,),
+        "given": (REFERENCES, "-m", model_bundle),
+        "knn": (REFERENCES, "--protocol", "knn"),
         "given knn": (REFERENCES, "--protocol", "knn", "-m", model_bundle),
-    }.items():  # fmt: skip
+    }.items():
         result = call("evaluate", *words, *queries, tmp_path / name)
         assert result.code == 0, result
-    figures = {path.name: json.loads(path.read_text()) for path in tmp_path.iterdir()
-               if path.is_file()}  # fmt: skip
+    figures = {
+        path.name: json.loads(path.read_text()) for path in tmp_path.iterdir() if path.is_file()
+    }
     for report in figures.values():
         for method in report.get("methods", []):
             del method["queries_per_second"]
@@ -175,10 +179,12 @@ def test_a_broken_installation_is_told_in_a_line(tmp_path, reads, monkeypatch, c
     new = tmp_path / "new"
     before = files_in(tmp_path)
     for words, name in {
-        ("embed", reads, "-o", new): "coi.model", ("classify", reads, "-o", new): "coi.bix",
-        ("index", "build", REFERENCES, "-o", new): "coi.model", ("info",): "coi.model",
+        ("embed", reads, "-o", new): "coi.model",
+        ("classify", reads, "-o", new): "coi.bix",
+        ("index", "build", REFERENCES, "-o", new): "coi.model",
+        ("info",): "coi.model",
         ("evaluate", REFERENCES, "--queries", SIMULATED / "reads.tsv", "-o", new): "coi.model",
-    }.items():  # fmt: skip
+    }.items():
         result = call(*words)
         assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
         assert f"{tmp_path / 'nowhere' / name}: missing; the COI " in result.err
@@ -195,8 +201,11 @@ def test_what_ships_is_summed_as_any_bundle(name, box, reads, call):
 
 
 def test_the_stand_in_has_no_model_of_its_own(box):
-    assert not [name for name in read_manifest(box / "coi.bix", "an index")["files"]
-                if name.startswith("model/")]  # fmt: skip
+    assert not [
+        name
+        for name in read_manifest(box / "coi.bix", "an index")["files"]
+        if name.startswith("model/")
+    ]
 
 
 def test_to_find_what_ships_loads_nothing_heavy():

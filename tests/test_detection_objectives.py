@@ -347,9 +347,14 @@ def test_padding_the_batch_changes_no_loss(name):
 def test_a_class_token_stands_before_what_is_asked(name, preset):
     """Its feature is left out: what is judged are the features of the places themselves."""
     shape = PRESETS[preset].model.to_json() | {
-        "k": 4, "width": 32, "layers": 1, "heads": 2, "feed_forward_width": 64,
-        "pooling": "class", "dropout": 0.0,
-    }  # fmt: skip
+        "k": 4,
+        "width": 32,
+        "layers": 1,
+        "heads": 2,
+        "feed_forward_width": 64,
+        "pooling": "class",
+        "dropout": 0.0,
+    }
     config = type(TINY)(**shape)
     objective, encoder = make(name, config=config), make_encoder(config)
     inputs = objective.prepare(ragged(), rng())

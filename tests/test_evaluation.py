@@ -63,14 +63,23 @@ def named(family, genus, species):
 def test_queries_are_sorted_by_what_the_reference_knows():
     taxa = Taxa.of([named("F", "G", "G a")])
     lineages = [
-        named("F", "G", "G a"), named("F", "G", "G b"), named("F", "H", "H c"),
-        named("E", "I", "I d"), named("F", "G", None), named("F", "H", None),
-    ]  # fmt: skip
+        named("F", "G", "G a"),
+        named("F", "G", "G b"),
+        named("F", "H", "H c"),
+        named("E", "I", "I d"),
+        named("F", "G", None),
+        named("F", "H", None),
+    ]
     labelled = [(SequenceRecord(str(i), "", "A", 1, 1), x) for i, x in enumerate(lineages)]
     queries = sort_queries(labelled, taxa)
     assert queries.categories == [
-        "seen", "unseen species", "unseen genus", "other", "other", "unseen genus",
-    ]  # fmt: skip
+        "seen",
+        "unseen species",
+        "unseen genus",
+        "other",
+        "other",
+        "unseen genus",
+    ]
 
 
 def test_figures_of_a_case_counted_by_hand():
@@ -94,8 +103,13 @@ def test_figures_of_a_case_counted_by_hand():
 def test_names_that_are_taken_counted_by_hand():
     truth = [named("F", "G", "G a")] * 2 + [named("F", "G", "G b")] * 2 + [named("F", "H", "H c")]
     of = ["seen"] * 2 + ["unseen species"] * 2 + ["unseen genus"]
-    guesses = [named("F", "G", "G a"), named("F", "H", "H x"), named("F", "G", "G a"), UNKNOWN,
-               named("F", "G", None)]  # fmt: skip
+    guesses = [
+        named("F", "G", "G a"),
+        named("F", "H", "H x"),
+        named("F", "G", "G a"),
+        UNKNOWN,
+        named("F", "G", None),
+    ]
     taken = np.ones((5, len(RANKS)), bool)
     taken[1, -1] = False
     figures = evaluate_method(
@@ -105,9 +119,11 @@ def test_names_that_are_taken_counted_by_hand():
     ranks = figures["taken"]["ranks"]
     # Two seen queries weigh a quarter each, three others a sixth. No name is none to take.
     assert ranks["species"] == {
-        "named": round(1 / 4 + 1 / 6, 4), "precision": round((1 / 4) / (1 / 4 + 1 / 6), 4),
-        "right": 0.25, "too_deep": round(1 / 3, 4),
-    }  # fmt: skip
+        "named": round(1 / 4 + 1 / 6, 4),
+        "precision": round((1 / 4) / (1 / 4 + 1 / 6), 4),
+        "right": 0.25,
+        "too_deep": round(1 / 3, 4),
+    }
     assert ranks["genus"]["too_deep"] == 1.0
     assert ranks["genus"]["precision"] == round((1 / 4 + 1 / 6) / (1 / 2 + 2 / 6), 4)
     assert ranks["family"]["precision"] == 1.0 and ranks["family"]["too_deep"] is None
@@ -118,8 +134,9 @@ def test_names_that_two_methods_take_counted_by_hand():
     queries = LabelledQueries([None] * 5, truth, ["seen"] * 4 + ["unseen species"])
 
     def method(right: str, taken: str) -> Predictions:
-        guesses = [t if r == "+" else named("F", "G", "G x")
-                   for t, r in zip(truth, right, strict=True)]  # fmt: skip
+        guesses = [
+            t if r == "+" else named("F", "G", "G x") for t, r in zip(truth, right, strict=True)
+        ]
         each = np.repeat(np.array([t == "+" for t in taken])[:, None], len(RANKS), 1)
         return Predictions("x", guesses, np.zeros(5), 1.0, taken=each, rule="some")
 
@@ -150,11 +167,15 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     assert len(named) == 118 and {a.strand for a in assignments} == {"+", "-", None}
     np.testing.assert_allclose(nearest.similarity[named], baseline.similarity[named], atol=2e-6)
     report = {
-        "references": len(index.vectors), "queries": {"seen": 1}, "threads": 1,
-        "max_error": None, "least_confidence": least, "agreement": {},
+        "references": len(index.vectors),
+        "queries": {"seen": 1},
+        "threads": 1,
+        "max_error": None,
+        "confidence_threshold": least,
+        "agreement": {},
         "methods": [evaluate_method(p, queries) for p in (nearest, best, baseline)],
         "decisions": evaluate_decisions(best, assignments, queries, least),
-    }  # fmt: skip
+    }
     seen = [method["accuracy"]["seen"]["species"] for method in report["methods"]]
     assert seen[0] > 0.85 and seen[1] > 0.85
     strict = evaluate_decisions(best, assignments, queries, strict)["seen"]["called"]

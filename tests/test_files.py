@@ -209,8 +209,17 @@ def test_an_index_survives_a_full_disk(two_references, model_bundle, run, tmp_pa
         return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
     for size in (300, 20_000, 100_000):
-        result = run("index", "build", two_references, "-m", model_bundle, "-o", target,
-                     "-q", preexec_fn=limit(size))
+        result = run(
+            "index",
+            "build",
+            two_references,
+            "-m",
+            model_bundle,
+            "-o",
+            target,
+            "-q",
+            preexec_fn=limit(size),
+        )
         assert result.code == 1
         assert result.err.startswith(f"barcodeembed: error: {target}: cannot be written: ")
         assert result.err.count("\n") == 1
@@ -230,10 +239,15 @@ def test_an_error_of_the_block_leaves_the_old_file(tmp_path):
     assert files_in(tmp_path) == {target}
 
 
-@pytest.mark.parametrize("suffix, expand", [
-    ("", lambda data: data), (".gz", gzip.decompress), (".bz2", bz2.decompress),
-    (".xz", lzma.decompress),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "suffix, expand",
+    [
+        ("", lambda data: data),
+        (".gz", gzip.decompress),
+        (".bz2", bz2.decompress),
+        (".xz", lzma.decompress),
+    ],
+)
 def test_the_suffix_asks_for_the_compression_and_the_bytes_hold_no_time(
     suffix, expand, tmp_path, monkeypatch
 ):
@@ -336,13 +350,16 @@ def test_dev_stdout_is_standard_output(target, tmp_path):
     assert os.readlink("/dev/stdout") == before
 
 
-@pytest.mark.parametrize("path, problem", [
-    (".", "is a directory"),
-    ("folder", "is a directory"),
-    ("missing/table.tsv", "No such file or directory"),
-    ("table.tsv/inside", "Not a directory"),
-    ("x" * 300, "File name too long"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path, problem",
+    [
+        (".", "is a directory"),
+        ("folder", "is a directory"),
+        ("missing/table.tsv", "No such file or directory"),
+        ("table.tsv/inside", "Not a directory"),
+        ("x" * 300, "File name too long"),
+    ],
+)
 def test_a_file_that_cannot_be_written_is_named(path, problem, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
@@ -353,15 +370,21 @@ def test_a_file_that_cannot_be_written_is_named(path, problem, tmp_path, monkeyp
     assert files_in(tmp_path) == {tmp_path / "folder", tmp_path / "table.tsv"}
 
 
-@pytest.mark.parametrize("path, problem", [
-    (".", "with something else in it"),
-    ("precious", "with something else in it than a bundle of kind test, which would be deleted"),
-    ("extension", "with something else in it"),
-    ("model", "with something else in it"),
-    ("file", "exists and is no bundle directory"),
-    ("missing/bundle", "is no directory"),
-    ("file/bundle", "is no directory"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path, problem",
+    [
+        (".", "with something else in it"),
+        (
+            "precious",
+            "with something else in it than a bundle of kind test, which would be deleted",
+        ),
+        ("extension", "with something else in it"),
+        ("model", "with something else in it"),
+        ("file", "exists and is no bundle directory"),
+        ("missing/bundle", "is no directory"),
+        ("file/bundle", "is no directory"),
+    ],
+)
 def test_a_bundle_deletes_nothing_but_a_bundle(path, problem, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("old")

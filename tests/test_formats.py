@@ -27,10 +27,26 @@ _random = random.Random(3)
 BASES = ["".join(_random.choices("ACGT", k=300)) for _ in range(8)]
 
 #: What every format below says, as far as it can: a full lineage, one with gaps, one to a genus.
-MOTH: Lineage = ("Animalia", "Arthropoda", "Insecta", "Lepidoptera", "Fictiidae", None, "Fictia",
-                 "Fictia prima")
-FLY: Lineage = ("Animalia", "Arthropoda", "Insecta", None, "Mockidae", None, "Mockia",
-                "Mockia altera")
+MOTH: Lineage = (
+    "Animalia",
+    "Arthropoda",
+    "Insecta",
+    "Lepidoptera",
+    "Fictiidae",
+    None,
+    "Fictia",
+    "Fictia prima",
+)
+FLY: Lineage = (
+    "Animalia",
+    "Arthropoda",
+    "Insecta",
+    None,
+    "Mockidae",
+    None,
+    "Mockia",
+    "Mockia altera",
+)
 BUG: Lineage = ("Animalia", "Arthropoda", "Insecta", "Hemiptera", "Shamidae", None, "Shamia", None)
 ALL = [MOTH, FLY, BUG]
 
@@ -42,8 +58,12 @@ def without(rank: str, lineages: list[Lineage] = ALL) -> list[Lineage]:
 
 def renamed(**names: str) -> list[Lineage]:
     """Return ALL with another name at some ranks."""
-    return [tuple(names.get(rank, name) if name else None
-                  for rank, name in zip(RANKS, taxa, strict=True)) for taxa in ALL]
+    return [
+        tuple(
+            names.get(rank, name) if name else None for rank, name in zip(RANKS, taxa, strict=True)
+        )
+        for taxa in ALL
+    ]
 
 
 def fasta(*titles: str) -> str:
@@ -69,9 +89,11 @@ UNITE = fasta(
     "Shamia_sp|XX000003|SH0000003.10FU|reps_singleton|k__Animalia;p__Arthropoda;c__Insecta;"
     "o__Hemiptera;f__Shamidae;g__Shamia;s__Shamia_sp",
 )
-UNITE_IDS = ["Fictia_prima|XX000001|SH0000001.10FU|refs",
-             "Mockia_altera|XX000002|SH0000002.10FU|reps",
-             "Shamia_sp|XX000003|SH0000003.10FU|reps_singleton"]
+UNITE_IDS = [
+    "Fictia_prima|XX000001|SH0000001.10FU|refs",
+    "Mockia_altera|XX000002|SH0000002.10FU|reps",
+    "Shamia_sp|XX000003|SH0000003.10FU|reps_singleton",
+]
 PREFIXED = fasta(
     "R1 k__Animalia; p__Arthropoda; c__Insecta; o__Lepidoptera; f__Fictiidae; g__Fictia; s__prima",
     "R2 k__Animalia; p__Arthropoda; c__Insecta; o__; f__Mockidae; g__Mockia; s__altera",
@@ -96,7 +118,7 @@ RDP = fasta(
 RDP_PAIRS = fasta(
     "R1\tLineage=Root;rootrank;Animalia;kingdom;Arthropoda;phylum;Insecta;class;Pterygota;subclass;"
     "Lepidoptera;order;Fictiidae;family;Fictia;genus;Fictia prima;species",
-    "R2 uncultured clone; F2\tLineage=Root;rootrank;Animalia;domain;\"Arthropoda\";phylum;Insecta;"
+    'R2 uncultured clone; F2\tLineage=Root;rootrank;Animalia;domain;"Arthropoda";phylum;Insecta;'
     "class;Mockidae;family;Mockia;genus;Mockia_altera;species;",
     "R3\tLineage=Root;rootrank;Animalia;kingdom;Arthropoda;phylum;Insecta;class;Hemiptera;order;"
     "Shamoidea;superfamily;Shamidae;family;Shamia;genus;unclassified_Shamia;",
@@ -111,13 +133,17 @@ _MIDORI = (
 )
 _MIDORI_IDS = ["XX000001.1.<1.>658", "XX000002.1.31.688", "XX000003.2.<1.658"]
 MIDORI_RDP = fasta(*(f"{i}\troot_1;{m}" for i, m in zip(_MIDORI_IDS, _MIDORI, strict=True)))
-MIDORI_BLAST = fasta(*(f"{i}###root_1;{m.replace(' ', '_')}"
-                       for i, m in zip(_MIDORI_IDS, _MIDORI, strict=True)))
+MIDORI_BLAST = fasta(
+    *(f"{i}###root_1;{m.replace(' ', '_')}" for i, m in zip(_MIDORI_IDS, _MIDORI, strict=True))
+)
 MIDORI_DADA2 = fasta(*(f"{m};" for m in _MIDORI))
-MIDORI_SINTAX = fasta(*(
-    f"{i};tax=" + ",".join(f"{letter}:{name}" for letter, name in
-                           zip("kpcofgs", m.split(";"), strict=True))
-    for i, m in zip(_MIDORI_IDS, _MIDORI, strict=True)))  # fmt: skip
+MIDORI_SINTAX = fasta(
+    *(
+        f"{i};tax="
+        + ",".join(f"{letter}:{name}" for letter, name in zip("kpcofgs", m.split(";"), strict=True))
+        for i, m in zip(_MIDORI_IDS, _MIDORI, strict=True)
+    )
+)
 EUKARYOTA = renamed(kingdom="Eukaryota")
 
 BOLD5 = table(
@@ -157,9 +183,10 @@ NAMED = ["R1", "R2", "R3"]
 NUMBERED = ["ref_000001", "ref_000002", "ref_000003"]
 NO_KINGDOM = without("kingdom")
 SPECIES_ALONE = [
-    (*[None] * 6, "Fictia", "Fictia prima"), (*[None] * 6, "Mockia", "Mockia altera"),
+    (*[None] * 6, "Fictia", "Fictia prima"),
+    (*[None] * 6, "Mockia", "Mockia altera"),
     (*[None] * 6, "Shamia", "Shamia tertia"),
-]  # fmt: skip
+]
 
 #: Format: what it is told to be, the file, its ids and its lineages.
 REFERENCES = {
@@ -167,8 +194,12 @@ REFERENCES = {
     "UNITE": ("UNITE headers", UNITE, UNITE_IDS, ALL),
     "prefixed": ("UNITE headers", PREFIXED, NAMED, ALL),
     "prefixed after ;": ("UNITE headers", PREFIXED.replace(" k__", ";k__"), NAMED, ALL),
-    "prefixed, no ids": ("UNITE headers", PREFIXED.replace(">R1 ", ">").replace(">R2 ", ">")
-                         .replace(">R3 ", ">"), NUMBERED, ALL),
+    "prefixed, no ids": (
+        "UNITE headers",
+        PREFIXED.replace(">R1 ", ">").replace(">R2 ", ">").replace(">R3 ", ">"),
+        NUMBERED,
+        ALL,
+    ),
     "DADA2": ("DADA2 headers", DADA2, NUMBERED, ALL),
     "DADA2 to genus": ("DADA2 headers", DADA2_GENUS, NUMBERED, without("species")),
     "DADA2 species": ("DADA2 species headers", DADA2_SPECIES, NAMED, SPECIES_ALONE),
@@ -185,7 +216,7 @@ REFERENCES = {
     "plain TSV": ("a table with rank columns", PLAIN, NAMED, ALL),
     "plain CSV": ("a table with rank columns", PLAIN.replace("\t", ","), NAMED, ALL),
     "semicolons": ("a table with rank columns", PLAIN.replace("\t", ";"), NAMED, ALL),
-}  # fmt: skip
+}
 
 
 def labelled(path: Path, **options) -> tuple[list[str], list[Lineage], list[str]]:
@@ -213,8 +244,9 @@ def test_the_format_changes_no_sequence(case, tmp_path):
 
 
 @pytest.mark.parametrize("case", REFERENCES)
-@pytest.mark.parametrize("other", ["SINTAX", "UNITE", "DADA2", "RDP", "RDP trainset",
-                                   "MIDORI2 BLAST", "none"])  # fmt: skip
+@pytest.mark.parametrize(
+    "other", ["SINTAX", "UNITE", "DADA2", "RDP", "RDP trainset", "MIDORI2 BLAST", "none"]
+)
 def test_a_file_is_never_read_as_two_formats(case, other, tmp_path):
     """After enough records to be judged by, one of another format is refused, beside an example."""
     name, content, ids, lineages = REFERENCES[case]
@@ -236,40 +268,68 @@ def test_a_file_is_never_read_as_two_formats(case, other, tmp_path):
 
 
 MALFORMED = {
-    "UNITE": (UNITE.replace("p__Arthropoda;c__Insecta;o__Hem", "Arthropoda;c__Insecta;o__Hem"), 5,
-              "does not read as UNITE headers .*, as line 1 does"),
+    "UNITE": (
+        UNITE.replace("p__Arthropoda;c__Insecta;o__Hem", "Arthropoda;c__Insecta;o__Hem"),
+        5,
+        "does not read as UNITE headers .*, as line 1 does",
+    ),
     "DADA2": (DADA2.replace("Hemiptera;", ""), None, None),
-    "DADA2, 5 names": (DADA2.replace("Insecta;Hemiptera;", ""), 5,
-                       r"a lineage of 5 names without ranks; those of 6 \(kingdom to genus\)"),
-    "DADA2, 8 names": (DADA2.replace("Animalia;", "Eukaryota;Animalia;"), 1,
-                       "a lineage of 8 names"),
-    "DADA2, no kingdom": (DADA2.replace("Animalia;", ""), 1,
-                          "6 names that ends in a species, 'Fictia prima', and has no kingdom"),
+    "DADA2, 5 names": (
+        DADA2.replace("Insecta;Hemiptera;", ""),
+        5,
+        r"a lineage of 5 names without ranks; those of 6 \(kingdom to genus\)",
+    ),
+    "DADA2, 8 names": (
+        DADA2.replace("Animalia;", "Eukaryota;Animalia;"),
+        1,
+        "a lineage of 8 names",
+    ),
+    "DADA2, no kingdom": (
+        DADA2.replace("Animalia;", ""),
+        1,
+        "6 names that ends in a species, 'Fictia prima', and has no kingdom",
+    ),
     "RDP": (RDP.replace("Hemiptera;Shamidae;", ""), 5, "a lineage of 5 names"),
     "RDP trainset, a rank left out": (
-        RDP_PAIRS.replace("Hemiptera;order", "Hemiptera"), 5,
-        r"\(R3\): Lineage= has 'Hemiptera' without a rank after it"),
+        RDP_PAIRS.replace("Hemiptera;order", "Hemiptera"),
+        5,
+        r"\(R3\): Lineage= has 'Hemiptera' without a rank after it",
+    ),
     "RDP trainset, the last rank left out": (
-        RDP_PAIRS.replace("prima;species", "prima"), 1,
-        r"\(R1\): Lineage= has 'Fictia prima' without a rank"),
+        RDP_PAIRS.replace("prima;species", "prima"),
+        1,
+        r"\(R1\): Lineage= has 'Fictia prima' without a rank",
+    ),
     "RDP trainset, a rank twice": (
-        RDP_PAIRS.replace("Shamoidea;superfamily", "Shamoidea;order"), 5,
-        r"\(R3\): Lineage= has the rank order twice"),
+        RDP_PAIRS.replace("Shamoidea;superfamily", "Shamoidea;order"),
+        5,
+        r"\(R3\): Lineage= has the rank order twice",
+    ),
     "RDP trainset, one without": (
-        RDP_PAIRS.replace("R3\tLineage=", "R3\t"), 5,
-        "does not read as RDP trainset headers .*, as line 1 does"),
+        RDP_PAIRS.replace("R3\tLineage=", "R3\t"),
+        5,
+        "does not read as RDP trainset headers .*, as line 1 does",
+    ),
     "MIDORI2": (MIDORI_RDP.replace("Shamidae_900007;Shamia_900008;", ""), 5, "lineage of 5 names"),
     "SINTAX": (SINTAX.replace("R3;tax", "R3;taxon"), 5, "does not read as SINTAX headers"),
     "species": (DADA2_SPECIES.replace(" tertia", ""), 5, "does not read as DADA2 species headers"),
-    "BOLD v5": (BOLD5.replace("\tCOI-5P\n", "\n", 2).replace("\n", "\tCOI-5P\n", 2)
-                .replace("marker_code\tCOI-5P", "marker_code"), 3, "the row has 19 columns"),
+    "BOLD v5": (
+        BOLD5.replace("\tCOI-5P\n", "\n", 2)
+        .replace("\n", "\tCOI-5P\n", 2)
+        .replace("marker_code\tCOI-5P", "marker_code"),
+        3,
+        "the row has 19 columns",
+    ),
     "BOLD v4": (BOLD4.replace(BASES[2], "MKVLAAGIVGLPNVGKSTLF"), 4, "looks like protein"),
     "BIOSCAN-5M": (BIOSCAN.replace("R2,", 'R2,"'), 3, "not a valid table"),
     "plain": (PLAIN.replace("\tR3", "\tR3\t"), 4, "the row has 10 columns, the header has 9"),
     "none": (fasta("R1", "R2 some words of text"), 1, "no lineage .*: give --taxonomy"),
     "an id before semicolons": (
-        fasta("XX1;Animalia;Arthropoda;Insecta;Diptera;Mockidae;Mockia"), 1, "give --taxonomy"),
-}  # fmt: skip
+        fasta("XX1;Animalia;Arthropoda;Insecta;Diptera;Mockidae;Mockia"),
+        1,
+        "give --taxonomy",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", MALFORMED)
@@ -288,8 +348,10 @@ def test_a_malformed_line_is_told_by_file_and_number(case, tmp_path):
 def test_ids_that_hold_sizes_are_no_lineages(tmp_path):
     (tmp_path / "x").write_text(fasta("s1;size=9;", "s2;size=7;sample=a;b;c;d"))
     assert labelled(tmp_path / "x", allow_missing=True) == (
-        ["s1;size=9;", "s2;size=7;sample=a;b;c;d"], [UNKNOWN] * 2, [],
-    )  # fmt: skip
+        ["s1;size=9;", "s2;size=7;sample=a;b;c;d"],
+        [UNKNOWN] * 2,
+        [],
+    )
 
 
 def test_numbers_that_are_no_taxids_stay(tmp_path):
@@ -324,35 +386,57 @@ RDP_LIST = (
     "R3\tRoot;Animalia;Arthropoda;Insecta;Hemiptera;Shamidae;Shamia;;\n"
 )
 MIDORI_QIIME = "".join(
-    f"R{i}\t" + ";".join(f"{letter}__{name}" for letter, name in
-                         zip("kpcofgs", m.split(";"), strict=True)) + "\n"
+    f"R{i}\t"
+    + ";".join(f"{letter}__{name}" for letter, name in zip("kpcofgs", m.split(";"), strict=True))
+    + "\n"
     for i, m in enumerate(_MIDORI, 1)
-)  # fmt: skip
+)
 
 TAXONOMIES = {
     "QIIME 2": ("QIIME 2", "Feature ID\tTaxon\n" + QIIME, ALL),
     "QIIME 2 without header": ("QIIME 2", QIIME, ALL),
     "QIIME 2 with confidence": (
-        "QIIME 2", "Feature ID\tTaxon\tConfidence\n" + QIIME.replace("\n", "\t0.97\n"), ALL),
+        "QIIME 2",
+        "Feature ID\tTaxon\tConfidence\n" + QIIME.replace("\n", "\t0.97\n"),
+        ALL,
+    ),
     "QIIME 2 with directives": (
-        "QIIME 2", "Feature ID\tTaxon\n#q2:types\tcategorical\n" + QIIME, ALL),
+        "QIIME 2",
+        "Feature ID\tTaxon\n#q2:types\tcategorical\n" + QIIME,
+        ALL,
+    ),
     "QIIME 2, one unassigned": (
-        "QIIME 2", QIIME.replace("R3\t", "R4\t") + "R3\tUnassigned\n", [MOTH, FLY, UNKNOWN]),
+        "QIIME 2",
+        QIIME.replace("R3\t", "R4\t") + "R3\tUnassigned\n",
+        [MOTH, FLY, UNKNOWN],
+    ),
     "SILVA": ("QIIME 2", QIIME.replace("k__", "d__").replace("; ", ";"), ALL),
-    "subfamilies": ("QIIME 2", QIIME.replace("g__Fictia", "sf__Fictiinae; g__Fictia"),
-                    [(*MOTH[:5], "Fictiinae", *MOTH[6:]), FLY, BUG]),
+    "subfamilies": (
+        "QIIME 2",
+        QIIME.replace("g__Fictia", "sf__Fictiinae; g__Fictia"),
+        [(*MOTH[:5], "Fictiinae", *MOTH[6:]), FLY, BUG],
+    ),
     "mothur": ("RDP or mothur", MOTHUR, ALL),
     "mothur to genus": (
-        "RDP or mothur", "".join(line.rsplit(";", 2)[0] + ";\n" for line in MOTHUR.splitlines()),
-        without("species")),
+        "RDP or mothur",
+        "".join(line.rsplit(";", 2)[0] + ";\n" for line in MOTHUR.splitlines()),
+        without("species"),
+    ),
     "RDP": ("RDP or mothur", RDP_LIST, ALL),
     "MIDORI2": ("QIIME 2", MIDORI_QIIME, EUKARYOTA),
-    "rank columns": ("a table with rank columns", "#id,species,genus,phylum\n"
-                     "R1,prima,Fictia,Arthropoda\nR2,altera,Mockia,Arthropoda\nR3,,Shamia,NA\n",
-                     [tuple(n if r in ("phylum", "genus", "species") else None
-                            for r, n in zip(RANKS, taxa, strict=True))
-                      for taxa in (MOTH, FLY, (None, None, *BUG[2:]))]),
-}  # fmt: skip
+    "rank columns": (
+        "a table with rank columns",
+        "#id,species,genus,phylum\n"
+        "R1,prima,Fictia,Arthropoda\nR2,altera,Mockia,Arthropoda\nR3,,Shamia,NA\n",
+        [
+            tuple(
+                n if r in ("phylum", "genus", "species") else None
+                for r, n in zip(RANKS, taxa, strict=True)
+            )
+            for taxa in (MOTH, FLY, (None, None, *BUG[2:]))
+        ],
+    ),
+}
 
 
 def read_told(path: Path, **options) -> tuple[dict[str, Lineage], list[str]]:
@@ -369,19 +453,29 @@ def test_a_taxonomy_file_is_read_as_its_format_means_it(case, tmp_path):
     assert len(told) == 1 and told[0].startswith(name)
 
 
-@pytest.mark.parametrize("content, line, problem", [
-    (QIIME + RDP_LIST, 4, r"\(R1\): 'Root;.* is no lineage; .* as line 1 has it: 'k__Animalia"),
-    (RDP_LIST * 9 + QIIME, 28, r"\(R1\): 'k__.* is no lineage of 6 or 7 names, as line 1 has it"),
-    (MOTHUR + "R4\tAnimalia(100);Arthropoda(100);Insecta(99);Diptera(90);\n", 4,
-     r"\(R4\): 'Animalia.*a lineage of 4 names without ranks; those of 6"),
-    (RDP_LIST.replace("Animalia;", ""), 1, "ends in a species, 'Fictia prima'"),
-    (QIIME + "R4\tsomething else\n", 4, r"\(R4\): 'something else' is no lineage"),
-    ("R0\tAnimalia;Arthropoda\n" + QIIME, 1, r"\(R0\): 'Animalia;Arthropoda' is no lineage"),
-    ("R1\tA B\nR2\tC D\n", 2, r"\(R2\): 'C D' is no lineage; expected 'k__..;p__"),
-    (QIIME + "R1\tk__Plantae\n", 4, r"\(R1\): a second, different lineage"),
-    ("R1\t7227\n", None, "holds taxids; --taxdump PATH tells their lineages"),
-    ("accession,taxid\nR1,7227\n", None, "holds taxids; --taxdump PATH"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "content, line, problem",
+    [
+        (QIIME + RDP_LIST, 4, r"\(R1\): 'Root;.* is no lineage; .* as line 1 has it: 'k__Animalia"),
+        (
+            RDP_LIST * 9 + QIIME,
+            28,
+            r"\(R1\): 'k__.* is no lineage of 6 or 7 names, as line 1 has it",
+        ),
+        (
+            MOTHUR + "R4\tAnimalia(100);Arthropoda(100);Insecta(99);Diptera(90);\n",
+            4,
+            r"\(R4\): 'Animalia.*a lineage of 4 names without ranks; those of 6",
+        ),
+        (RDP_LIST.replace("Animalia;", ""), 1, "ends in a species, 'Fictia prima'"),
+        (QIIME + "R4\tsomething else\n", 4, r"\(R4\): 'something else' is no lineage"),
+        ("R0\tAnimalia;Arthropoda\n" + QIIME, 1, r"\(R0\): 'Animalia;Arthropoda' is no lineage"),
+        ("R1\tA B\nR2\tC D\n", 2, r"\(R2\): 'C D' is no lineage; expected 'k__..;p__"),
+        (QIIME + "R1\tk__Plantae\n", 4, r"\(R1\): a second, different lineage"),
+        ("R1\t7227\n", None, "holds taxids; --taxdump PATH tells their lineages"),
+        ("accession,taxid\nR1,7227\n", None, "holds taxids; --taxdump PATH"),
+    ],
+)
 def test_a_malformed_taxonomy_is_told_by_file_and_number(content, line, problem, tmp_path):
     (tmp_path / "t.tsv").write_text(content)
     with pytest.raises(ReferenceDataError, match=problem) as refused:
@@ -393,18 +487,28 @@ def test_a_malformed_taxonomy_is_told_by_file_and_number(content, line, problem,
 # NCBI.
 
 NODES = {  # taxid: parent, rank, name
-    1: (1, "no rank", "root"), 131567: (1, "cellular root", "cellular organisms"),
-    2759: (131567, "domain", "Eukaryota"), 33154: (2759, "clade", "Opisthokonta"),
-    33208: (33154, "kingdom", "Animalia"), 6656: (33208, "phylum", "Arthropoda"),
-    50557: (6656, "class", "Insecta"), 7088: (50557, "order", "Lepidoptera"),
-    900001: (7088, "family", "Fictiidae"), 900002: (900001, "genus", "Fictia"),
-    900003: (900002, "species", "Fictia prima"), 900013: (900003, "subspecies", "F. p. minor"),
-    900004: (50557, "family", "Mockidae"), 900005: (900004, "genus", "Mockia"),
+    1: (1, "no rank", "root"),
+    131567: (1, "cellular root", "cellular organisms"),
+    2759: (131567, "domain", "Eukaryota"),
+    33154: (2759, "clade", "Opisthokonta"),
+    33208: (33154, "kingdom", "Animalia"),
+    6656: (33208, "phylum", "Arthropoda"),
+    50557: (6656, "class", "Insecta"),
+    7088: (50557, "order", "Lepidoptera"),
+    900001: (7088, "family", "Fictiidae"),
+    900002: (900001, "genus", "Fictia"),
+    900003: (900002, "species", "Fictia prima"),
+    900013: (900003, "subspecies", "F. p. minor"),
+    900004: (50557, "family", "Mockidae"),
+    900005: (900004, "genus", "Mockia"),
     900006: (900005, "species", "Mockia altera"),
-    7524: (50557, "order", "Hemiptera"), 900007: (7524, "family", "Shamidae"),
-    900008: (900007, "genus", "Shamia"), 900009: (900008, "species", "Shamia sp. XY-2021"),
-    10239: (1, "acellular root", "Viruses"), 2: (131567, "superkingdom", "Bacteria"),
-}  # fmt: skip
+    7524: (50557, "order", "Hemiptera"),
+    900007: (7524, "family", "Shamidae"),
+    900008: (900007, "genus", "Shamia"),
+    900009: (900008, "species", "Shamia sp. XY-2021"),
+    10239: (1, "acellular root", "Viruses"),
+    2: (131567, "superkingdom", "Bacteria"),
+}
 
 
 @pytest.fixture
@@ -413,13 +517,20 @@ def taxdump(tmp_path) -> Path:
     folder = tmp_path / "taxdump"
     folder.mkdir()
     order = sorted(NODES, key=lambda taxid: str(taxid)[::-1])
-    (folder / "nodes.dmp").write_text("".join(
-        f"{taxid}\t|\t{NODES[taxid][0]}\t|\t{NODES[taxid][1]}\t|\tXX\t|\t1\t|\t0\t|\t\t|\n"
-        for taxid in order))
-    (folder / "names.dmp").write_text("".join(
-        f"{taxid}\t|\tOld {NODES[taxid][2]}\t|\t\t|\tsynonym\t|\n"
-        f"{taxid}\t|\t{NODES[taxid][2]}\t|\t\t|\tscientific name\t|\n"
-        f"{taxid}\t|\tsome {NODES[taxid][2]}\t|\t\t|\tcommon name\t|\n" for taxid in order))
+    (folder / "nodes.dmp").write_text(
+        "".join(
+            f"{taxid}\t|\t{NODES[taxid][0]}\t|\t{NODES[taxid][1]}\t|\tXX\t|\t1\t|\t0\t|\t\t|\n"
+            for taxid in order
+        )
+    )
+    (folder / "names.dmp").write_text(
+        "".join(
+            f"{taxid}\t|\tOld {NODES[taxid][2]}\t|\t\t|\tsynonym\t|\n"
+            f"{taxid}\t|\t{NODES[taxid][2]}\t|\t\t|\tscientific name\t|\n"
+            f"{taxid}\t|\tsome {NODES[taxid][2]}\t|\t\t|\tcommon name\t|\n"
+            for taxid in order
+        )
+    )
     (folder / "merged.dmp").write_text("800006\t|\t900006\t|\n12\t|\t74109\t|\n")
     return folder
 
@@ -430,7 +541,7 @@ TAXIDS = {
     "csv": "accession,taxid\nXX1.1,900003\nXX2.1,900006\nXX3.2,900008\n",
     "accession2taxid": "accession\taccession.version\ttaxid\tgi\nXX1\tXX1.1\t900003\t11\n"
     "XX2\tXX2.1\t800006\t12\nXX3\tXX3.2\t900009\t13\nXX4\tXX4.1\t0\t14\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", TAXIDS)
@@ -448,10 +559,17 @@ def test_an_accession_is_found_without_its_version(taxdump, tmp_path):
     assert found[:2] == (["XX1", "XX2.1"], [MOTH, FLY])
 
 
-@pytest.mark.parametrize("taxid, rank, name", [
-    (2759, "kingdom", "Eukaryota"), (2, "kingdom", "Bacteria"), (6656, "kingdom", "Animalia"),
-    (10239, "kingdom", None), (1, "kingdom", None), (50557, "class", "Insecta"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "taxid, rank, name",
+    [
+        (2759, "kingdom", "Eukaryota"),
+        (2, "kingdom", "Bacteria"),
+        (6656, "kingdom", "Animalia"),
+        (10239, "kingdom", None),
+        (1, "kingdom", None),
+        (50557, "class", "Insecta"),
+    ],
+)
 def test_a_domain_stands_in_for_a_kingdom(taxid, rank, name, taxdump, tmp_path):
     (tmp_path / "t").write_text(f"R1\t{taxid}\n")
     found = read_taxonomy(tmp_path / "t", taxdump=taxdump)
@@ -474,18 +592,32 @@ def break_line(name: str, old: str, new: str) -> Callable[[Path], object]:
     return change
 
 
-@pytest.mark.parametrize("change, problem", [
-    (lambda folder: (folder / "nodes.dmp").unlink(), "taxdump: has no nodes.dmp, which"),
-    (lambda folder: (folder / "names.dmp").unlink(), "taxdump: has no names.dmp, which"),
-    (break_line("nodes.dmp", "6656\t|\t33208", "6656\n33208"), r"nodes.dmp:\d+: not a line"),
-    (break_line("nodes.dmp", "\t|\tphylum", ", phylum"), r"nodes.dmp:\d+: '33208, phyl.* no taxid"),
-    (break_line("nodes.dmp", "6656\t|\t33208", "x\t|\t33208"), r"nodes.dmp:\d+: 'x' is no taxid"),
-    (break_line("nodes.dmp", "6656\t|\t33208", "6656\t|\t4444"), "6656 has no parent 4444 there"),
-    (break_line("nodes.dmp", "6656\t|\t33208", "6656\t|\t900003"), "is its own ancestor"),
-    (break_line("nodes.dmp", "6656\t|\t33208", "9876543210\t|\t1"), "'9876543210' is no taxid"),
-    (break_line("names.dmp", "Arthropoda\t|\t\t|\tscientific name", "A\t|\t\t|\tmisnomer"),
-     "no scientific name of taxid 6656"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change, problem",
+    [
+        (lambda folder: (folder / "nodes.dmp").unlink(), "taxdump: has no nodes.dmp, which"),
+        (lambda folder: (folder / "names.dmp").unlink(), "taxdump: has no names.dmp, which"),
+        (break_line("nodes.dmp", "6656\t|\t33208", "6656\n33208"), r"nodes.dmp:\d+: not a line"),
+        (
+            break_line("nodes.dmp", "\t|\tphylum", ", phylum"),
+            r"nodes.dmp:\d+: '33208, phyl.* no taxid",
+        ),
+        (
+            break_line("nodes.dmp", "6656\t|\t33208", "x\t|\t33208"),
+            r"nodes.dmp:\d+: 'x' is no taxid",
+        ),
+        (
+            break_line("nodes.dmp", "6656\t|\t33208", "6656\t|\t4444"),
+            "6656 has no parent 4444 there",
+        ),
+        (break_line("nodes.dmp", "6656\t|\t33208", "6656\t|\t900003"), "is its own ancestor"),
+        (break_line("nodes.dmp", "6656\t|\t33208", "9876543210\t|\t1"), "'9876543210' is no taxid"),
+        (
+            break_line("names.dmp", "Arthropoda\t|\t\t|\tscientific name", "A\t|\t\t|\tmisnomer"),
+            "no scientific name of taxid 6656",
+        ),
+    ],
+)
 def test_a_broken_dump_is_refused(change, problem, taxdump, tmp_path):
     change(taxdump)
     (tmp_path / "t").write_text("R1\t900003\n")
@@ -544,13 +676,19 @@ def test_no_damage_to_an_archive_changes_a_lineage(taxdump, tmp_path):
     assert refused > 1.9 * len(places)  # but for a few bytes that say nothing, as the time
 
 
-@pytest.mark.parametrize("write, problem", [
-    (lambda path: path.write_text("1\t|\t1\t|\n"), "d.tar.gz: no tar archive, or a damaged one"),
-    (lambda path: path.touch(), "d.tar.gz: no tar archive"),
-    (lambda path: path.write_bytes(gzip.compress(b"1\t|\t1\t|\n")), "d.tar.gz: no tar archive"),
-    (lambda path: artifact(path, "nodes.dmp", "1"), "d.tar.gz: no tar archive"),
-    (lambda path: None, "d.tar.gz: cannot be read: No such file"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "write, problem",
+    [
+        (
+            lambda path: path.write_text("1\t|\t1\t|\n"),
+            "d.tar.gz: no tar archive, or a damaged one",
+        ),
+        (lambda path: path.touch(), "d.tar.gz: no tar archive"),
+        (lambda path: path.write_bytes(gzip.compress(b"1\t|\t1\t|\n")), "d.tar.gz: no tar archive"),
+        (lambda path: artifact(path, "nodes.dmp", "1"), "d.tar.gz: no tar archive"),
+        (lambda path: None, "d.tar.gz: cannot be read: No such file"),
+    ],
+)
 def test_what_is_no_dump_is_refused(write, problem, tmp_path):
     write(tmp_path / "d.tar.gz")
     (tmp_path / "t").write_text("R1\t900003\n")
@@ -558,12 +696,15 @@ def test_what_is_no_dump_is_refused(write, problem, tmp_path):
         read_taxonomy(tmp_path / "t", taxdump=tmp_path / "d.tar.gz")
 
 
-@pytest.mark.parametrize("content, problem", [
-    ("XX1.1\t900003\nXX2.1\tnone\n", r"t:2 \(XX2.1\): 'none' is no taxid"),
-    ("XX1.1\t900003\nXX1.1\t900006\n", r"t:2 \(XX1.1\): a second, different lineage"),
-    (QIIME, "has no column of taxids; leave --taxdump out"),
-    ("id\tgenus\ttaxid\nR1\tApis\t900003\n", "has no column of taxids"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "content, problem",
+    [
+        ("XX1.1\t900003\nXX2.1\tnone\n", r"t:2 \(XX2.1\): 'none' is no taxid"),
+        ("XX1.1\t900003\nXX1.1\t900006\n", r"t:2 \(XX1.1\): a second, different lineage"),
+        (QIIME, "has no column of taxids; leave --taxdump out"),
+        ("id\tgenus\ttaxid\nR1\tApis\t900003\n", "has no column of taxids"),
+    ],
+)
 def test_malformed_taxids_are_refused(content, problem, taxdump, tmp_path):
     (tmp_path / "t").write_text(content)
     with pytest.raises(ReferenceDataError, match=problem):
@@ -645,6 +786,7 @@ def test_what_unpacks_to_far_more_is_refused_before_it_is(tmp_path, monkeypatch)
 
 # At the command line.
 
+
 @pytest.fixture
 def build(call, model_bundle, tmp_path):
     """Build an index of a file; returns how that ended, and the bundle's path."""
@@ -660,9 +802,14 @@ def build(call, model_bundle, tmp_path):
 def simulated() -> list[tuple[str, list[str], str]]:
     """Some simulated references: id, the seven names, bases."""
     lines = (SIMULATED / "reference.fasta").read_text().split("\n")[:160]
-    return [(head[1:].split(";")[0], [item.split(":")[1] for item in
-             head.split("tax=")[1].rstrip(";").split(",")], bases)
-            for head, bases in zip(lines[::2], lines[1::2], strict=True)]  # fmt: skip
+    return [
+        (
+            head[1:].split(";")[0],
+            [item.split(":")[1] for item in head.split("tax=")[1].rstrip(";").split(",")],
+            bases,
+        )
+        for head, bases in zip(lines[::2], lines[1::2], strict=True)
+    ]
 
 
 def test_one_reference_in_any_format_makes_one_index(simulated, build, tmp_path):
@@ -674,44 +821,72 @@ def test_one_reference_in_any_format_makes_one_index(simulated, build, tmp_path)
     plain = write("plain.fa", (f">{i}\n{bases}\n" for i, _, bases in simulated))
     listed = "".join(
         f"{i}\t" + "; ".join(f"{k}__{n}" for k, n in zip("kpcofgs", names, strict=True)) + "\n"
-        for i, names, _ in simulated)  # fmt: skip
+        for i, names, _ in simulated
+    )
     levels = write("levels.tsv", (f"{i}\tRoot;{';'.join(n)};\n" for i, n, _ in simulated))
-    unite = write("unite.fa", (
-        f">{i}|k__" + ";".join(f"{k}__{n}" for k, n in zip("kpcofgs", names, strict=True))
-        .removeprefix("k__") + f"\n{bases}\n" for i, names, bases in simulated))  # fmt: skip
+    unite = write(
+        "unite.fa",
+        (
+            f">{i}|k__"
+            + ";".join(f"{k}__{n}" for k, n in zip("kpcofgs", names, strict=True)).removeprefix(
+                "k__"
+            )
+            + f"\n{bases}\n"
+            for i, names, bases in simulated
+        ),
+    )
     rdp = write("rdp.fa", (f">{i}\tRoot;{';'.join(n)}\n{b}\n" for i, n, b in simulated))
-    pairs = write("pairs.fa", (
-        f">{i}\tLineage=Root;rootrank;" + "".join(
-            f"{name};{rank};" for name, rank in zip(n, without_subfamily, strict=True))
-        + f"\n{b}\n" for i, n, b in simulated))  # fmt: skip
-    sintax = write("sintax.fa", (
-        f">{i};tax=" + ",".join(f"{k}:{n}" for k, n in zip("kpcofgs", names, strict=True))
-        + f";\n{bases}\n" for i, names, bases in simulated))  # fmt: skip
+    pairs = write(
+        "pairs.fa",
+        (
+            f">{i}\tLineage=Root;rootrank;"
+            + "".join(f"{name};{rank};" for name, rank in zip(n, without_subfamily, strict=True))
+            + f"\n{b}\n"
+            for i, n, b in simulated
+        ),
+    )
+    sintax = write(
+        "sintax.fa",
+        (
+            f">{i};tax="
+            + ",".join(f"{k}:{n}" for k, n in zip("kpcofgs", names, strict=True))
+            + f";\n{bases}\n"
+            for i, names, bases in simulated
+        ),
+    )
     seqs = artifact(tmp_path / "s.qza", "dna-sequences.fasta", plain.read_text())
     names = artifact(tmp_path / "t.qza", "taxonomy.tsv", "Feature ID\tTaxon\n" + listed)
     made = []
     for told, path, *options in [
-        ("SINTAX headers", sintax), ("UNITE headers", unite), ("RDP headers", rdp),
+        ("SINTAX headers", sintax),
+        ("UNITE headers", unite),
+        ("RDP headers", rdp),
         ("RDP trainset headers", pairs),
         ("RDP or mothur taxonomy", plain, "--taxonomy", levels),
         ("QIIME 2 or UNITE taxonomy", seqs, "--taxonomy", names),
-    ]:  # fmt: skip
+    ]:
         result, bundle = build(path, *options)
         assert result.code == 0, result.err
         source = options[-1] if options else path
         assert f"{source}: read as {told} (" in result.err
-        made.append([(bundle / n).read_bytes() for n in ("records.tsv", "lineages.tsv",
-                                                         "vectors.npy", "calibration.json")])
+        made.append(
+            [
+                (bundle / n).read_bytes()
+                for n in ("records.tsv", "lineages.tsv", "vectors.npy", "calibration.json")
+            ]
+        )
     assert all(other == made[0] for other in made)
 
 
 def test_a_bad_line_ends_the_command_and_leaves_nothing(simulated, build, tmp_path):
     head = ";".join(simulated[0][1])
     for content, place in [
-        ("".join(f">{head};\n{b}\n" for *_, b in simulated) + f">Animalia;B;C;D;\n{BASES[0]}\n",
-         f"dada2.fa:{2 * len(simulated) + 1} ("),
+        (
+            "".join(f">{head};\n{b}\n" for *_, b in simulated) + f">Animalia;B;C;D;\n{BASES[0]}\n",
+            f"dada2.fa:{2 * len(simulated) + 1} (",
+        ),
         (UNITE.replace("c__Insecta;o__Hem", "Insecta;o__Hem"), "dada2.fa:5 ("),
-    ]:  # fmt: skip
+    ]:
         (tmp_path / "dada2.fa").write_text(content)
         result, bundle = build(tmp_path / "dada2.fa")
         errors = [line for line in result.err.splitlines() if "error: " in line]
@@ -754,25 +929,47 @@ def test_references_and_queries_are_evaluated_by_taxids(simulated, call, model_b
             number.setdefault(tuple(names[:depth]), len(number) + 1)
     folder = tmp_path / "dump"
     folder.mkdir()
-    (folder / "nodes.dmp").write_text("".join(
-        f"{taxid}\t|\t{number[path[:-1]]}\t|\t{levels[len(path) - 1] if path else 'no rank'}\t|\n"
-        for path, taxid in number.items()))
-    (folder / "names.dmp").write_text("".join(
-        f"{taxid}\t|\t{path[-1] if path else 'root'}\t|\t\t|\tscientific name\t|\n"
-        for path, taxid in number.items()))
+    (folder / "nodes.dmp").write_text(
+        "".join(
+            f"{taxid}\t|\t{number[path[:-1]]}\t|\t{levels[len(path) - 1] if path else 'no rank'}\t|\n"
+            for path, taxid in number.items()
+        )
+    )
+    (folder / "names.dmp").write_text(
+        "".join(
+            f"{taxid}\t|\t{path[-1] if path else 'root'}\t|\t\t|\tscientific name\t|\n"
+            for path, taxid in number.items()
+        )
+    )
     queries = [(f"Q{i}", names, bases[20:]) for i, names, bases in simulated[::9]]
     for path, some in (("refs.fa", simulated), ("queries.fa", queries)):
         (tmp_path / path).write_text("".join(f">{i}\n{bases}\n" for i, _, bases in some))
-    (tmp_path / "taxids").write_text("".join(
-        f"{i}\t{number[tuple(names)]}\n" for i, names, _ in (*simulated, *queries)))
-    (tmp_path / "ranks").write_text("\t".join(["id", *levels]) + "\n" + "".join(
-        "\t".join([i, *names]) + "\n" for i, names, _ in (*simulated, *queries)))
+    (tmp_path / "taxids").write_text(
+        "".join(f"{i}\t{number[tuple(names)]}\n" for i, names, _ in (*simulated, *queries))
+    )
+    (tmp_path / "ranks").write_text(
+        "\t".join(["id", *levels])
+        + "\n"
+        + "".join("\t".join([i, *names]) + "\n" for i, names, _ in (*simulated, *queries))
+    )
     figures = []
-    for options in (["--taxonomy", tmp_path / "ranks"],
-                    ["--taxonomy", tmp_path / "taxids", "--taxdump",
-                     pack(folder, tmp_path / "taxdump.tar.gz")]):  # fmt: skip
-        done = call("evaluate", tmp_path / "refs.fa", "--queries", tmp_path / "queries.fa", "-m",
-                    model_bundle, "--against", "none", "--json", tmp_path / "x.json", *options)
+    for options in (
+        ["--taxonomy", tmp_path / "ranks"],
+        ["--taxonomy", tmp_path / "taxids", "--taxdump", pack(folder, tmp_path / "taxdump.tar.gz")],
+    ):
+        done = call(
+            "evaluate",
+            tmp_path / "refs.fa",
+            "--queries",
+            tmp_path / "queries.fa",
+            "-m",
+            model_bundle,
+            "--against",
+            "none",
+            "--json",
+            tmp_path / "x.json",
+            *options,
+        )
         assert done.code == 0, done.err
         found = json.loads((tmp_path / "x.json").read_text())
         figures.append((found["queries"], [m["accuracy"] for m in found["methods"]]))

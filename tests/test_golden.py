@@ -34,9 +34,13 @@ TABLES = ("shipped.tsv", "simulated.tsv", "simulated-calibration.json")
 
 #: The files of an index bundle that must not change. pyfastx's own index is not among them.
 INDEX_FILES = (
-    "vectors.npy", "references.fasta", "records.tsv", "lineages.tsv", "calibration.json",
+    "vectors.npy",
+    "references.fasta",
+    "records.tsv",
+    "lineages.tsv",
+    "calibration.json",
     "orientation.npy",
-)  # fmt: skip
+)
 
 
 def run(*words: object) -> None:
@@ -50,20 +54,59 @@ def make_simulated(out: Path) -> None:
     """Run every command whose results must not move on the data in the repository."""
     reads = SIMULATED / "reads.fasta"
     index = out / "simulated.bix"
-    run("classify", reads, "-o", out / "shipped.tsv", "--hits", out / "shipped-hits.tsv",
-        "--check-chimeras", "--cluster-novel")
+    run(
+        "classify",
+        reads,
+        "-o",
+        out / "shipped.tsv",
+        "--hits",
+        out / "shipped-hits.tsv",
+        "--check-chimeras",
+        "--cluster-novel",
+    )
     run("embed", reads, "-o", out / "embedded.npy")
     run("index", "build", SIMULATED / "reference.fasta", "-o", index)
-    run("classify", reads, "-i", index, "-o", out / "simulated.tsv", "--hits",
-        out / "simulated-hits.tsv", "--check-chimeras", "--cluster-novel")
+    run(
+        "classify",
+        reads,
+        "-i",
+        index,
+        "-o",
+        out / "simulated.tsv",
+        "--hits",
+        out / "simulated-hits.tsv",
+        "--check-chimeras",
+        "--cluster-novel",
+    )
     run("classify", reads, "-i", index, "-o", out / "simulated-bound.tsv", "--max-error", "0.05")
-    run("index", "build", SIMULATED / "reference.fasta", "-o", out / "prototypes.bix",
-        "--prototypes", "species", "--read-errors", "0.01")
+    run(
+        "index",
+        "build",
+        SIMULATED / "reference.fasta",
+        "-o",
+        out / "prototypes.bix",
+        "--prototypes",
+        "species",
+        "--read-errors",
+        "0.01",
+    )
     run("classify", reads, "-i", out / "prototypes.bix", "-o", out / "prototypes.tsv")
     shutil.copy(index / "calibration.json", out / "simulated-calibration.json")
     for objective in ("maelm", "mlm", "taxonomy+contrastive:0.1"):
-        run("pretrain", SIMULATED / "reference.fasta", "-o", out / f"{objective}.model",
-            "--preset", "tiny", "--steps", 20, "--objective", objective, "-t", 1)
+        run(
+            "pretrain",
+            SIMULATED / "reference.fasta",
+            "-o",
+            out / f"{objective}.model",
+            "--preset",
+            "tiny",
+            "--steps",
+            20,
+            "--objective",
+            objective,
+            "-t",
+            1,
+        )
 
 
 def make_mini(out: Path) -> None:

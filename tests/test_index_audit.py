@@ -56,9 +56,13 @@ def plant(labelled, rank: str, above: str, seed: int):
         for b in rng.permutation(len(labelled)):
             one, other = labelled[a][1], labelled[b][1]
             names = {labelled[i][0].id for i in (a, b)}
-            if (len(names) == 2 and not names & planted.keys() and one[column] != other[column]
-                    and one[parent] == other[parent]
-                    and min(len(barcodes[one]), len(barcodes[other])) > 3):  # fmt: skip
+            if (
+                len(names) == 2
+                and not names & planted.keys()
+                and one[column] != other[column]
+                and one[parent] == other[parent]
+                and min(len(barcodes[one]), len(barcodes[other])) > 3
+            ):
                 lineages[a], lineages[b] = other, one
                 planted |= {labelled[a][0].id: one, labelled[b][0].id: other}
                 break
@@ -69,9 +73,13 @@ def plant(labelled, rank: str, above: str, seed: int):
 
 
 @pytest.mark.parametrize("rank, above", [("family", "class"), ("genus", "family")])
-@pytest.mark.parametrize("seed", [
-    0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "seed",
+    [
+        0,
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2)),
+    ],
+)
 def test_planted_mislabels_are_found_and_nothing_else(rank, above, seed, labelled, right):
     changed, planted = plant(labelled, rank, above, seed)
     assert len(planted) == _PLANTED
@@ -80,8 +88,9 @@ def test_planted_mislabels_are_found_and_nothing_else(rank, above, seed, labelle
     hit = {name for finding in found for name in finding.records} & planted.keys()
     assert len(hit) >= 0.8 * _PLANTED
     # What lies at a planted record's very barcode under its right name is no false alarm of it.
-    others = [f for f in found if not set(f.records) & planted.keys()
-              and not set(f.records) <= known]  # fmt: skip
+    others = [
+        f for f in found if not set(f.records) & planted.keys() and not set(f.records) <= known
+    ]
     assert len(others) <= 1
     for finding in found:
         for name in set(finding.records) & planted.keys():
@@ -106,13 +115,16 @@ def test_the_reach_is_the_lower_quartile_of_the_nearest_kin():
     for rank in (1, 2):
         tops = []
         for m in range(60):
-            kin = [
-                s for s, r in zip(similarities[m], rows[m], strict=True)
-                if codes[m, rank] >= 0 and codes[r, rank] == codes[m, rank]
-                and (rank == 2 or (min(codes[m, 2], codes[r, 2]) >= 0
-                                   and codes[r, 2] != codes[m, 2]))
-            ]  # fmt: skip
-            tops += kin[:1]
+            same_taxon = [
+                s
+                for s, r in zip(similarities[m], rows[m], strict=True)
+                if codes[m, rank] >= 0
+                and codes[r, rank] == codes[m, rank]
+                and (
+                    rank == 2 or (min(codes[m, 2], codes[r, 2]) >= 0 and codes[r, 2] != codes[m, 2])
+                )
+            ]
+            tops += same_taxon[:1]
         assert found[rank] == pytest.approx(np.quantile(tops, 0.25))
     assert found[0] == found[1]  # above family
     assert reaches(similarities[:4], rows[:4] % 4, codes[:4], names) == [np.inf] * 3
@@ -140,21 +152,26 @@ def record(name: str, bases: str, **fields: str):
 def discordant():
     rng = np.random.default_rng(0)
     x, y, z, w = ("".join(rng.choice(list("ACGT"), 400)) for _ in range(4))
-    return build_index([
-        record("a1", x, species="Aus bus", family="F", bin="B1"),
-        record("a2", x, species="Aus bus", family="F", bin="B1"),
-        record("a3", x, species="Cus dus", family="G", bin="B1"),
-        record("a4", y, species="Aus bus", family="F", bin="B2"),
-        record("c1", z, species="Cus dus", family="G", bin="B3"),
-        record("c2", z[5:], species="Cus dus", family="G", bin="B3"),
-        record("c3", w, species="Cus eus", family="G", bin=""),
-        record("c4", w, species="Cus fus", family="G", bin="B4"),
-    ], KmerCounter(5))[0]  # fmt: skip
+    return build_index(
+        [
+            record("a1", x, species="Aus bus", family="F", bin="B1"),
+            record("a2", x, species="Aus bus", family="F", bin="B1"),
+            record("a3", x, species="Cus dus", family="G", bin="B1"),
+            record("a4", y, species="Aus bus", family="F", bin="B2"),
+            record("c1", z, species="Cus dus", family="G", bin="B3"),
+            record("c2", z[5:], species="Cus dus", family="G", bin="B3"),
+            record("c3", w, species="Cus eus", family="G", bin=""),
+            record("c4", w, species="Cus fus", family="G", bin="B4"),
+        ],
+        KmerCounter(5),
+    )[0]
 
 
 def test_a_barcode_of_several_species_is_told_at_the_highest_rank_that_differs(discordant):
-    told = [(f.records, f.rank, f.name, f.other_name, f.within, f.agreeing, f.neighbours)
-            for f in find_shared_barcodes(discordant)]  # fmt: skip
+    told = [
+        (f.records, f.rank, f.name, f.other_name, f.within, f.agreeing, f.neighbours)
+        for f in find_shared_barcodes(discordant)
+    ]
     assert told == [
         (("a3",), "family", "G", "F", "a1", 2, 3),
         (("c4",), "species", "Cus fus", "Cus eus", "c3", 1, 2),
@@ -163,8 +180,10 @@ def test_a_barcode_of_several_species_is_told_at_the_highest_rank_that_differs(d
 
 
 def test_bins_and_species_that_disagree_are_told(discordant):
-    told = [(f.records, f.rank, f.name, f.other_name, f.within, f.agreeing, f.neighbours)
-            for f in find_bin_discordances(discordant)]  # fmt: skip
+    told = [
+        (f.records, f.rank, f.name, f.other_name, f.within, f.agreeing, f.neighbours)
+        for f in find_bin_discordances(discordant)
+    ]
     assert told == [
         (("a3",), "species", "Cus dus", "Aus bus", "B1", 2, 3),
         (("a4",), "bin", "B2", "B1", "Aus bus", 2, 3),
@@ -179,10 +198,15 @@ def test_the_command_writes_the_table(labelled, model_bundle, call, tmp_path):
     with open(path, "w", newline="") as stream:
         writer = csv.writer(stream, delimiter="\t")
         writer.writerow(["record_id", "bin", *RANKS, "nucleotides"])
-        writer.writerows([r.id, "B1", *(name or "" for name in taxa), r.sequence]
-                         for r, taxa in changed)  # fmt: skip
-    assert call("index", "build", path, "-m", model_bundle, "--whiten", "0",
-                "-o", tmp_path / "x.bix").code == 0  # fmt: skip
+        writer.writerows(
+            [r.id, "B1", *(name or "" for name in taxa), r.sequence] for r, taxa in changed
+        )
+    assert (
+        call(
+            "index", "build", path, "-m", model_bundle, "--whiten", "0", "-o", tmp_path / "x.bix"
+        ).code
+        == 0
+    )
     result = call("index", "audit", tmp_path / "x.bix")
     assert result.code == 0
     assert tuple(result.out.split("\n")[0].split("\t")) == COLUMNS
@@ -201,16 +225,38 @@ def test_a_small_or_a_nameless_reference_has_no_findings(call, model_bundle, tmp
     (tmp_path / "two.fasta").write_text("\n>".join(lines) + "\n")
     for number in (1, 2):
         (tmp_path / "few.fasta").write_text("\n>".join(lines[:number]) + "\n")
-        assert call("index", "build", tmp_path / "few.fasta", "-m", model_bundle,
-                    "-o", tmp_path / "few.bix").code == 0  # fmt: skip
+        assert (
+            call(
+                "index",
+                "build",
+                tmp_path / "few.fasta",
+                "-m",
+                model_bundle,
+                "-o",
+                tmp_path / "few.bix",
+            ).code
+            == 0
+        )
         result = call("index", "audit", tmp_path / "few.bix")
         assert (result.code, result.out.count("\n")) == (0, 1)
         assert "nothing found" in result.err
 
 
 def test_prototypes_have_no_records_to_audit(model_bundle, call, tmp_path):
-    assert call("index", "build", SIMULATED / "reference.fasta", "-m", model_bundle,
-                "-o", tmp_path / "p.bix", "--prototypes", "species").code == 0  # fmt: skip
+    assert (
+        call(
+            "index",
+            "build",
+            SIMULATED / "reference.fasta",
+            "-m",
+            model_bundle,
+            "-o",
+            tmp_path / "p.bix",
+            "--prototypes",
+            "species",
+        ).code
+        == 0
+    )
     refused = call("index", "audit", tmp_path / "p.bix", "-o", tmp_path / "none.tsv")
     assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
     assert "is an index of prototypes" in refused.err

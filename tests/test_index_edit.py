@@ -51,14 +51,22 @@ def table(tmp_path_factory):
         if i % 17 == 5:
             names["order"] = ""
         of_bin = "" if i % 5 == 0 else f"BOLD:{names['species'][:12].upper().replace(' ', '')}"
-        rows.append({"record_id": record.id, "bin": of_bin, "country": COUNTRIES[i % 4], **names,
-                     "nucleotides": bases})  # fmt: skip
+        rows.append(
+            {
+                "record_id": record.id,
+                "bin": of_bin,
+                "country": COUNTRIES[i % 4],
+                **names,
+                "nucleotides": bases,
+            }
+        )
 
     def write(name: str, chosen, columns=None) -> Path:
         path = folder / f"{name}.tsv"
         with open(path, "w", newline="") as stream:
-            writer = csv.DictWriter(stream, columns or list(rows[0]), delimiter="\t",
-                                    extrasaction="ignore")  # fmt: skip
+            writer = csv.DictWriter(
+                stream, columns or list(rows[0]), delimiter="\t", extrasaction="ignore"
+            )
             writer.writeheader()
             writer.writerows(row for i, row in enumerate(rows) if chosen(i, row))
         return path
@@ -82,8 +90,21 @@ def built(parts, model_bundle, tmp_path_factory):
     """The indexes of these tables, by the command."""
     folder = tmp_path_factory.mktemp("built")
     for path in parts:
-        assert run_here("index", "build", path, "-m", model_bundle, "--whiten", "0",
-                        "-o", folder / f"{path.stem}.bix", "-q") == 0  # fmt: skip
+        assert (
+            run_here(
+                "index",
+                "build",
+                path,
+                "-m",
+                model_bundle,
+                "--whiten",
+                "0",
+                "-o",
+                folder / f"{path.stem}.bix",
+                "-q",
+            )
+            == 0
+        )
     return folder
 
 
@@ -99,7 +120,7 @@ def same(one: Path, other: Path) -> None:
 
 def test_the_fixture_has_what_must_be_remembered(built):
     sources = open_index(built / "all.bix").sources
-    assert any(sources.turned) and any(sources.stated) and any(sources.countries)
+    assert any(sources.reverse_complemented) and any(sources.source_lineage) and any(sources.countries)
     assert None in sources.bins and any(sources.bins)
 
 
@@ -138,8 +159,13 @@ def test_what_is_added_is_told_by_its_format_as_in_a_build(model_bundle, call, t
 
 def test_merging_is_building_of_all_in_any_order(built, call, tmp_path):
     for order in ("abc", "cab"):
-        made = call("index", "merge", *(built / f"{name}.bix" for name in order),
-                    "-o", tmp_path / "merged.bix")  # fmt: skip
+        made = call(
+            "index",
+            "merge",
+            *(built / f"{name}.bix" for name in order),
+            "-o",
+            tmp_path / "merged.bix",
+        )
         assert (made.code, made.out) == (0, "")
         assert " 0 of them embedded now" in made.err
         assert "repeated" in made.err
@@ -149,6 +175,7 @@ def test_merging_is_building_of_all_in_any_order(built, call, tmp_path):
 def test_a_subset_is_a_build_of_its_records(table, model_bundle, call, tmp_path):
     """Of references whose names agree: a subset keeps what was settled among all."""
     columns = ["record_id", "bin", "country", *RANKS[:4], "genus", "species", "nucleotides"]
+
     def agree(i, row):
         return i % 17 != 5 and i % 30 != 7
 
@@ -156,10 +183,23 @@ def test_a_subset_is_a_build_of_its_records(table, model_bundle, call, tmp_path)
     everything = table("agree", agree, columns)
     some = table("some", lambda i, row: agree(i, row) and row["order"] == order, columns)
     for path in (everything, some):
-        assert call("index", "build", path, "-m", model_bundle, "--whiten", "0",
-                    "-o", tmp_path / f"{path.stem}.bix").code == 0  # fmt: skip
-    made = call("index", "subset", tmp_path / "agree.bix", "--taxon", order,
-                "-o", tmp_path / "subset.bix")  # fmt: skip
+        assert (
+            call(
+                "index",
+                "build",
+                path,
+                "-m",
+                model_bundle,
+                "--whiten",
+                "0",
+                "-o",
+                tmp_path / f"{path.stem}.bix",
+            ).code
+            == 0
+        )
+    made = call(
+        "index", "subset", tmp_path / "agree.bix", "--taxon", order, "-o", tmp_path / "subset.bix"
+    )
     assert made.code == 0
     same(tmp_path / "subset.bix", tmp_path / "some.bix")
 
@@ -187,7 +227,7 @@ def test_nothing_that_is_there_is_embedded_again(parts, tmp_path):
 @pytest.mark.slow
 def test_a_subset_keeps_the_names_settled_among_all(built, call, tmp_path):
     old = open_index(built / "all.bix")
-    chosen = np.array([bool(stated) for stated in old.sources.stated])
+    chosen = np.array([bool(lineage) for lineage in old.sources.source_lineage])
     assert chosen.any() and not chosen.all()
     lineages = [old.taxa.lineages[i] for i in old.record_lineages[chosen]]
     index = tmp_path / "some.bix"
@@ -195,25 +235,41 @@ def test_a_subset_keeps_the_names_settled_among_all(built, call, tmp_path):
     assert country.code == 0
     new = open_index(index)
     assert set(new.sources.countries) == {"Kenya"}
-    named = dict(zip(old.record_ids, (old.taxa.lineages[i] for i in old.record_lineages),
-                     strict=True))  # fmt: skip
-    assert all(named[record] == new.taxa.lineages[lineage] for record, lineage in
-               zip(new.record_ids, new.record_lineages, strict=True))  # fmt: skip
+    named = dict(
+        zip(old.record_ids, (old.taxa.lineages[i] for i in old.record_lineages), strict=True)
+    )
+    assert all(
+        named[record] == new.taxa.lineages[lineage]
+        for record, lineage in zip(new.record_ids, new.record_lineages, strict=True)
+    )
     assert lineages
 
 
 def test_countries_and_taxa_are_chosen_together(built, call, tmp_path):
     old = open_index(built / "all.bix")
     order = old.taxa.names[old.taxa.ranks.index("order")][0]
-    made = call("index", "subset", built / "all.bix", "--taxon", f"order:{order}", "--country",
-                "CANADA", "--country", "Kenya", "-o", tmp_path / "some.bix")  # fmt: skip
+    made = call(
+        "index",
+        "subset",
+        built / "all.bix",
+        "--taxon",
+        f"order:{order}",
+        "--country",
+        "CANADA",
+        "--country",
+        "Kenya",
+        "-o",
+        tmp_path / "some.bix",
+    )
     assert made.code == 0
     column = old.taxa.ranks.index("order")
     wanted = {
-        name for name, lineage, country in
-        zip(old.record_ids, old.record_lineages, old.sources.countries, strict=True)
+        name
+        for name, lineage, country in zip(
+            old.record_ids, old.record_lineages, old.sources.countries, strict=True
+        )
         if country and old.taxa.names[column][old.taxa.codes[lineage, column]] == order
-    }  # fmt: skip
+    }
     assert set(open_index(tmp_path / "some.bix").record_ids) == wanted
 
 
@@ -231,8 +287,21 @@ def test_a_subset_of_whitened_vectors_keeps_their_whitening(index_bundle, call, 
 
 def test_a_subset_of_prototypes_needs_no_model(model_bundle, call, tmp_path):
     whole = tmp_path / "whole.bix"
-    assert call("index", "build", SIMULATED / "reference.fasta", "-m", model_bundle, "-o", whole,
-                "--prototypes", "species", "--without-model").code == 0  # fmt: skip
+    assert (
+        call(
+            "index",
+            "build",
+            SIMULATED / "reference.fasta",
+            "-m",
+            model_bundle,
+            "-o",
+            whole,
+            "--prototypes",
+            "species",
+            "--without-model",
+        ).code
+        == 0
+    )
     old = open_index(whole)
     family = old.taxa.names[old.taxa.ranks.index("family")][1]
     made = call("index", "subset", whole, "--taxon", family, "-o", tmp_path / "new.bix")
@@ -253,24 +322,26 @@ def test_a_subset_of_prototypes_needs_no_model(model_bundle, call, tmp_path):
 def test_an_index_without_further_columns_opens_and_is_added_to(built, parts, call, tmp_path):
     """As those made before there were any."""
     old = open_index(built / "a.bix")
-    assert {"bin", "country", "strand", "stated"} <= set(
+    assert {"bin", "country", "strand", "source_lineage"} <= set(
         (built / "a.bix" / "records.tsv").read_text().split("\n")[0].split("\t")
     )
     bare = type(old)(*(getattr(old, name) for name in type(old).__slots__[:-1]))
     save_index(tmp_path / "bare.bix", bare, built / "a.bix" / "model")
     head = (tmp_path / "bare.bix" / "records.tsv").read_text().split("\n")[0]
     assert head == "record_id\tvector\tlineage"
-    assert not (tmp_path / "bare.bix" / "stated.tsv").exists()
+    assert not (tmp_path / "bare.bix" / "source_lineage.tsv").exists()
     record, _ = next(read_labelled(SIMULATED / "reference.fasta"))
     (tmp_path / "more.fasta").write_text(
         f">new;tax=k:Animalia,p:Arthropoda,g:Nova,s:Nova nova;\n{record.sequence[9:]}\n"
     )
-    made = call("index", "add", tmp_path / "bare.bix", tmp_path / "more.fasta",
-                "-o", tmp_path / "new.bix")  # fmt: skip
+    made = call(
+        "index", "add", tmp_path / "bare.bix", tmp_path / "more.fasta", "-o", tmp_path / "new.bix"
+    )
     assert made.code == 0
     assert set(open_index(tmp_path / "new.bix").record_ids) == {*old.record_ids, "new"}
-    refused = call("index", "subset", tmp_path / "bare.bix", "--country", "Kenya",
-                   "-o", tmp_path / "none.bix")  # fmt: skip
+    refused = call(
+        "index", "subset", tmp_path / "bare.bix", "--country", "Kenya", "-o", tmp_path / "none.bix"
+    )
     assert (refused.code, "keeps no countries" in refused.err) == (1, True)
 
 
@@ -292,16 +363,18 @@ def test_indexes_of_two_models_are_refused_by_both_names(
     built, parts, other_model, model_bundle, call, tmp_path
 ):
     other = tmp_path / "other.bix"
-    assert call("index", "build", parts[1], "-m", other_model, "--whiten", "0",
-                "-o", other).code == 0  # fmt: skip
+    assert (
+        call("index", "build", parts[1], "-m", other_model, "--whiten", "0", "-o", other).code == 0
+    )
     before = files_in(tmp_path)
     refused = call("index", "merge", built / "a.bix", other, "-o", tmp_path / "none.bix")
     assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
     for path in (built / "a.bix", other):
         fingerprint = json.loads((path / "config.json").read_text())["embedder"]
         assert f"{path.name} " in refused.err and fingerprint in refused.err
-    refused = call("index", "add", built / "a.bix", parts[1], "-m", other_model,
-                   "-o", tmp_path / "none.bix")  # fmt: skip
+    refused = call(
+        "index", "add", built / "a.bix", parts[1], "-m", other_model, "-o", tmp_path / "none.bix"
+    )
     assert (refused.code, "the index was made with model" in refused.err) == (1, True)
     assert files_in(tmp_path) == before
 
@@ -341,24 +414,34 @@ def test_whitened_vectors_are_refused_with_the_reason(index_bundle, parts, call,
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("words, problem", [
-    (["subset", "{a}", "--taxon", "Insekta"], "no 'Insekta'; did you mean 'Insecta'?"),
-    (["subset", "{a}", "--taxon", "order:Insecta"], "--taxon: the index has no 'order:Insecta'"),
-    (["subset", "{a}", "--country", "Canad"], "no record is from 'Canad'; most are from "),
-    (["subset", "{absent}", "--taxon", "Insecta"], "absent: does not exist; expected an index"),
-    (["add", "{a}", "{absent}"], "absent: cannot be read"),
-    (["add", "{a}", "{plain}"], "plain:1 (x): no lineage for this record"),
-    (["add", "{absent}", "{plain}"], "absent: does not exist; expected an index"),
-    (["add", "{a}", "{b}", "--on-conflict", "fail"], "taxa have conflicting parents"),
-    (["merge", "{a}", "{absent}"], "absent: does not exist; expected an index"),
-    (["audit", "{absent}"], "absent: does not exist; expected an index"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, problem",
+    [
+        (["subset", "{a}", "--taxon", "Insekta"], "no 'Insekta'; did you mean 'Insecta'?"),
+        (
+            ["subset", "{a}", "--taxon", "order:Insecta"],
+            "--taxon: the index has no 'order:Insecta'",
+        ),
+        (["subset", "{a}", "--country", "Canad"], "no record is from 'Canad'; most are from "),
+        (["subset", "{absent}", "--taxon", "Insecta"], "absent: does not exist; expected an index"),
+        (["add", "{a}", "{absent}"], "absent: cannot be read"),
+        (["add", "{a}", "{plain}"], "plain:1 (x): no lineage for this record"),
+        (["add", "{absent}", "{plain}"], "absent: does not exist; expected an index"),
+        (["add", "{a}", "{b}", "--on-conflict", "fail"], "taxa have conflicting parents"),
+        (["merge", "{a}", "{absent}"], "absent: does not exist; expected an index"),
+        (["audit", "{absent}"], "absent: does not exist; expected an index"),
+    ],
+)
 def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     words, problem, built, parts, call, tmp_path
 ):
     (tmp_path / "plain").write_text(">x\n" + "ACGTTGCAATCC" * 30 + "\n")
-    paths = {"a": built / "a.bix", "b": parts[1], "absent": tmp_path / "absent",
-             "plain": tmp_path / "plain"}  # fmt: skip
+    paths = {
+        "a": built / "a.bix",
+        "b": parts[1],
+        "absent": tmp_path / "absent",
+        "plain": tmp_path / "plain",
+    }
     before = files_in(tmp_path, built)
     result = call("index", *(w.format_map(paths) for w in words), "-o", tmp_path / "none.bix")
     assert (result.code, result.out, len(beyond_the_format(result.err))) == (1, "", 1), result
@@ -366,15 +449,18 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     assert files_in(tmp_path, built) == before
 
 
-@pytest.mark.parametrize("words, problem", [
-    (["subset", "{a}"], "say what to keep"),
-    (["merge", "{a}"], "give two indexes or more"),
-    (["subset", "{a}", "--taxon", "Insecta", "-o", "{a}"], "is also an input"),
-    (["merge", "{a}", "{b}", "-o", "{b}"], "is also an input"),
-    (["add", "{a}", "{a}", "--on-conflict", "x"], "'x' is not one of majority, fail"),
-    (["audit", "{a}", "-o", "{a}"], "is also an input"),
-    (["audit", "{a}", "-k", "2"], "'--top-k'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, problem",
+    [
+        (["subset", "{a}"], "say what to keep"),
+        (["merge", "{a}"], "give two indexes or more"),
+        (["subset", "{a}", "--taxon", "Insecta", "-o", "{a}"], "is also an input"),
+        (["merge", "{a}", "{b}", "-o", "{b}"], "is also an input"),
+        (["add", "{a}", "{a}", "--on-conflict", "x"], "'x' is not one of majority, fail"),
+        (["audit", "{a}", "-o", "{a}"], "is also an input"),
+        (["audit", "{a}", "-k", "2"], "'--top-k'"),
+    ],
+)
 def test_a_wrong_use_is_2(words, problem, built, call, tmp_path):
     paths = {"a": built / "a.bix", "b": built / "b.bix"}
     words = [word.format_map(paths) for word in words]
@@ -388,23 +474,37 @@ def test_a_name_at_two_ranks_is_asked_after_and_two_of_one_rank_are_told(
     model_bundle, call, tmp_path
 ):
     references = [record.sequence for record, _ in read_labelled(SIMULATED / "reference.fasta")]
-    names = ["k:Animalia,p:Mollusca,c:Dubia,g:Aus,s:Aus bus", "k:Animalia,p:Mollusca,g:Colocasia,"
-             "s:Colocasia xus", "k:Animalia,p:Arthropoda,g:Dubia,s:Dubia dua",
-             "k:Animalia,p:Arthropoda,g:Colocasia,s:Colocasia yus"]
-    (tmp_path / "x.fasta").write_text("".join(
-        f">r{i};tax={taxa};\n{bases}\n"
-        for i, (taxa, bases) in enumerate(zip(names, references[::90], strict=False))
-    ))
-    assert call("index", "build", tmp_path / "x.fasta", "-m", model_bundle,
-                "-o", tmp_path / "x.bix").code == 0  # fmt: skip
-    asked = call("index", "subset", tmp_path / "x.bix", "--taxon", "Dubia",
-                 "-o", tmp_path / "n.bix")  # fmt: skip
+    names = [
+        "k:Animalia,p:Mollusca,c:Dubia,g:Aus,s:Aus bus",
+        "k:Animalia,p:Mollusca,g:Colocasia,s:Colocasia xus",
+        "k:Animalia,p:Arthropoda,g:Dubia,s:Dubia dua",
+        "k:Animalia,p:Arthropoda,g:Colocasia,s:Colocasia yus",
+    ]
+    (tmp_path / "x.fasta").write_text(
+        "".join(
+            f">r{i};tax={taxa};\n{bases}\n"
+            for i, (taxa, bases) in enumerate(zip(names, references[::90], strict=False))
+        )
+    )
+    assert (
+        call(
+            "index", "build", tmp_path / "x.fasta", "-m", model_bundle, "-o", tmp_path / "x.bix"
+        ).code
+        == 0
+    )
+    asked = call(
+        "index", "subset", tmp_path / "x.bix", "--taxon", "Dubia", "-o", tmp_path / "n.bix"
+    )
     assert asked.code == 1
     assert "is a name at several ranks; give class:Dubia or genus:Dubia" in asked.err
-    for text, ids, told in (("class:Dubia", ["r0"], False), ("genus:Dubia", ["r2"], False),
-                            ("Colocasia", ["r1", "r3"], True)):  # fmt: skip
-        made = call("index", "subset", tmp_path / "x.bix", "--taxon", text,
-                    "-o", tmp_path / "n.bix")  # fmt: skip
+    for text, ids, told in (
+        ("class:Dubia", ["r0"], False),
+        ("genus:Dubia", ["r2"], False),
+        ("Colocasia", ["r1", "r3"], True),
+    ):
+        made = call(
+            "index", "subset", tmp_path / "x.bix", "--taxon", text, "-o", tmp_path / "n.bix"
+        )
         assert made.code == 0
         assert list(open_index(tmp_path / "n.bix").record_ids) == ids
         assert ("2 taxa, of different phyla" in made.err) == told
@@ -421,8 +521,19 @@ def test_the_copy_of_the_model_goes_along(built, call, tmp_path):
     assert contents(tmp_path / "m.bix" / "model") == contents(built / "a.bix" / "model")
     lone = call("index", "subset", bare, "--taxon", "Insecta", "-o", tmp_path / "s.bix")
     assert (lone.code, "give --model" in lone.err) == (1, True)
-    made = call("index", "subset", bare, "--taxon", "Insecta", "-m", built / "a.bix" / "model",
-                "--coverage", "All there is.", "-o", tmp_path / "s.bix")  # fmt: skip
+    made = call(
+        "index",
+        "subset",
+        bare,
+        "--taxon",
+        "Insecta",
+        "-m",
+        built / "a.bix" / "model",
+        "--coverage",
+        "All there is.",
+        "-o",
+        tmp_path / "s.bix",
+    )
     assert made.code == 0
     assert not (tmp_path / "s.bix" / "model").exists()
     assert open_index(tmp_path / "s.bix").settings["coverage"] == "All there is."

@@ -146,18 +146,22 @@ def test_post_norm_is_bert():
     layer = torch.nn.TransformerEncoderLayer(
         config.width, config.heads, config.feed_forward_width, 0.0, "gelu", batch_first=True
     ).eval()
-    layer.load_state_dict({
-        "self_attn.in_proj_weight": block.attention.query_key_value.weight,
-        "self_attn.in_proj_bias": block.attention.query_key_value.bias,
-        "self_attn.out_proj.weight": block.attention.output.weight,
-        "self_attn.out_proj.bias": block.attention.output.bias,
-        "linear1.weight": block.feed_forward.input.weight,
-        "linear1.bias": block.feed_forward.input.bias,
-        "linear2.weight": block.feed_forward.output.weight,
-        "linear2.bias": block.feed_forward.output.bias,
-        "norm1.weight": block.attention_norm.weight, "norm1.bias": block.attention_norm.bias,
-        "norm2.weight": block.feed_forward_norm.weight, "norm2.bias": block.feed_forward_norm.bias,
-    })  # fmt: skip
+    layer.load_state_dict(
+        {
+            "self_attn.in_proj_weight": block.attention.query_key_value.weight,
+            "self_attn.in_proj_bias": block.attention.query_key_value.bias,
+            "self_attn.out_proj.weight": block.attention.output.weight,
+            "self_attn.out_proj.bias": block.attention.output.bias,
+            "linear1.weight": block.feed_forward.input.weight,
+            "linear1.bias": block.feed_forward.input.bias,
+            "linear2.weight": block.feed_forward.output.weight,
+            "linear2.bias": block.feed_forward.output.bias,
+            "norm1.weight": block.attention_norm.weight,
+            "norm1.bias": block.attention_norm.bias,
+            "norm2.weight": block.feed_forward_norm.weight,
+            "norm2.bias": block.feed_forward_norm.bias,
+        }
+    )
     x = torch.randn(2, 9, config.width)
     torch.testing.assert_close(block(x, None, None), layer(x), rtol=1e-4, atol=1e-5)
 
@@ -188,8 +192,17 @@ def test_by_place_each_token_has_the_map_of_its_position():
 
 def test_place_pooling_starts_near_identity():
     """With random weights, the more bases two barcodes share, the more alike their vectors."""
-    config = ModelConfig(k=6, width=96, layers=2, heads=2, feed_forward_width=192, merge=3,
-                         positions="learned", pooling="place", max_tokens=22)  # fmt: skip
+    config = ModelConfig(
+        k=6,
+        width=96,
+        layers=2,
+        heads=2,
+        feed_forward_width=192,
+        merge=3,
+        positions="learned",
+        pooling="place",
+        max_tokens=22,
+    )
     torch.manual_seed(0)
     maker = Embedder(ModelBundle(Encoder(config).eval(), "test", {}), device="cpu")
     rng = np.random.default_rng(0)
@@ -245,8 +258,10 @@ def test_a_bundle_gives_the_same_vectors_back(tmp_path):
         assert torch.equal(bundle.encoder.embed(tokens), encoder.embed(tokens))
     assert bundle.training == {"seed": 0}
     assert sorted(p.name for p in (tmp_path / "model").iterdir()) == [
-        "config.json", "manifest.json", "model.safetensors",
-    ]  # fmt: skip
+        "config.json",
+        "manifest.json",
+        "model.safetensors",
+    ]
 
 
 def test_the_fingerprint_follows_weights_and_configuration(tmp_path):
@@ -299,8 +314,10 @@ def test_a_full_disk_is_told_and_leaves_no_bundle(tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "model")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "cannot be written" in done.stdout, done.stderr
     assert not list(tmp_path.iterdir())
 

@@ -59,14 +59,20 @@ def slow_units(bases: list[str], vectors: np.ndarray, likeness: Likeness) -> lis
     left, founders = sorted(vector, key=lambda one: (-busy[one], -len(one), one)), []
     while left:
         founders.append(left[0])
-        left = [one for one in left if one != founders[-1] and not (
-            near[founders[-1], one] and alike[founders[-1], one] >= likeness.least)]  # fmt: skip
+        left = [
+            one
+            for one in left
+            if one != founders[-1]
+            and not (near[founders[-1], one] and alike[founders[-1], one] >= likeness.least)
+        ]
     return [
-        one if one in founders else max(
+        one
+        if one in founders
+        else max(
             (f for f in founders if near[f, one]), key=lambda f, one=one: round(alike[f, one], 6)
         )
         for one in bases
-    ]  # fmt: skip
+    ]
 
 
 def parts(labels) -> set[frozenset[int]]:
@@ -120,8 +126,20 @@ def test_likeness_is_learnt_where_there_are_pairs_of_one_species(
     for name, kept, more in (("few", 30, []), ("all", None, ["--prototypes", "species"])):
         (tmp_path / f"{name}.fa").write_text("\n".join(lines[:kept]) + "\n")
         path = tmp_path / f"{name}.bix"
-        assert run_here("index", "build", tmp_path / f"{name}.fa", "-m", model_bundle, "-o", path,
-                        "-q", *more) == 0  # fmt: skip
+        assert (
+            run_here(
+                "index",
+                "build",
+                tmp_path / f"{name}.fa",
+                "-m",
+                model_bundle,
+                "-o",
+                path,
+                "-q",
+                *more,
+            )
+            == 0
+        )
         assert learn_likeness(open_index(path)) == Likeness(0.97, False)
 
 

@@ -185,7 +185,7 @@ def test_nothing_to_predict_is_no_loss_and_no_gradient(name):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_same_generator_prepares_the_same(name):
-    objective, batch = make(name), rectangle(kin=("genus", 4))
+    objective, batch = make(name), rectangle(same_taxon=("genus", 4))
     one, other = (objective.prepare(batch, np.random.default_rng(3)) for _ in range(2))
     assert one.keys() == other.keys()
     for key in one:
@@ -200,7 +200,7 @@ def test_every_objective_learns_beside_another(name):
     encoder = make_encoder()
     given = [f"{key}={value}" for key, value in needed(name).items()]
     module = Pretraining(encoder, plan, resolve_settings(plan, {}, given), corpus)
-    inputs = module.prepare(0, rectangle(corpus, kin=("genus", 4)), rng())
+    inputs = module.prepare(0, rectangle(corpus, same_taxon=("genus", 4)), rng())
     inputs = {key: to_torch(found) for key, found in inputs.items()}
     metrics = module(0, inputs)
     parts = {n: module.objectives[n](encoder, inputs[n])["loss"] for n in plan[0].weights}

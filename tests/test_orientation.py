@@ -15,8 +15,9 @@ def slow_numbers(bases: str) -> list[int]:
     windows = (bases[i : i + 6] for i in range(len(bases) - 5))
     return [
         sum("ACGT".index(b) * 4 ** (5 - i) for i, b in enumerate(w))
-        for w in windows if not set(w) - set("ACGT")
-    ]  # fmt: skip
+        for w in windows
+        if not set(w) - set("ACGT")
+    ]
 
 
 @pytest.mark.parametrize(

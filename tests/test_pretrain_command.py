@@ -21,9 +21,23 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE
 
 def command(fasta: Path, output: Path, *more: str) -> list[str]:
     return [
-        sys.executable, "-m", "barcodeembed", "pretrain", str(fasta), "-o", str(output),
-        "--preset", "tiny", "--batch-size", "8", "--precision", "fp32", "--device", "cpu", *more,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "barcodeembed",
+        "pretrain",
+        str(fasta),
+        "-o",
+        str(output),
+        "--preset",
+        "tiny",
+        "--batch-size",
+        "8",
+        "--precision",
+        "fp32",
+        "--device",
+        "cpu",
+        *more,
+    ]
 
 
 def run(*arguments) -> subprocess.CompletedProcess:
@@ -36,9 +50,9 @@ def run(*arguments) -> subprocess.CompletedProcess:
 def fasta(tmp_path_factory) -> Path:
     rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("corpus") / "corpus.fasta"
-    path.write_text("".join(
-        f">r{i}\n{''.join(rng.choice(list('ACGT'), 200))}\n" for i in range(60)
-    ))  # fmt: skip
+    path.write_text(
+        "".join(f">r{i}\n{''.join(rng.choice(list('ACGT'), 200))}\n" for i in range(60))
+    )
     return path
 
 
@@ -90,8 +104,10 @@ def test_ctrl_c_leaves_a_checkpoint(fasta, tmp_path):
     output = tmp_path / "model"
     process = subprocess.Popen(
         command(fasta, output, "--steps", "1000000", "--report-every", "1"),
-        env=ENVIRONMENT, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     metrics = tmp_path / "model.training" / "metrics.jsonl"
     deadline = time.monotonic() + 100
     while not metrics.exists() and time.monotonic() < deadline:
@@ -119,8 +135,18 @@ def test_a_changed_corpus_is_not_resumed(fasta, tmp_path):
 
 
 def test_pretraining_goes_on_from_a_bundle(fasta, unbroken, tmp_path):
-    done = run(fasta, tmp_path / "next", "--steps", "1", "--init", str(unbroken),
-               "--learning-rate", "1e-9", "--objective", "mlm")  # fmt: skip
+    done = run(
+        fasta,
+        tmp_path / "next",
+        "--steps",
+        "1",
+        "--init",
+        str(unbroken),
+        "--learning-rate",
+        "1e-9",
+        "--objective",
+        "mlm",
+    )
     assert done.returncode == 0, done.stderr
     before, after = (load_file(m / "model.safetensors") for m in (unbroken, tmp_path / "next"))
     for name in before:
@@ -133,18 +159,42 @@ def test_pretraining_goes_on_from_a_bundle(fasta, unbroken, tmp_path):
 def test_every_objective_learns_real_barcodes(objective, coi, model_bundle, call, tmp_path):
     more = ["--set", f"teacher={model_bundle}", "--set", "features=0"]
     done = call(
-        "pretrain", coi / "mini" / "reference.tsv.gz", "-o", tmp_path / "m", "--preset", "tiny",
-        "--steps", "60", "--report-every", "10", "--precision", "fp32", "--device", "cpu",
-        "--objective", objective, *(more if objective == "distill" else []),
-    )  # fmt: skip
+        "pretrain",
+        coi / "mini" / "reference.tsv.gz",
+        "-o",
+        tmp_path / "m",
+        "--preset",
+        "tiny",
+        "--steps",
+        "60",
+        "--report-every",
+        "10",
+        "--precision",
+        "fp32",
+        "--device",
+        "cpu",
+        "--objective",
+        objective,
+        *(more if objective == "distill" else []),
+    )
     assert done.code == 0, done.err
     rows = [json.loads(line) for line in (tmp_path / "m.training" / "metrics.jsonl").open()]
     assert rows[-1]["loss"] < 0.98 * rows[0]["loss"]
 
 
 def test_objectives_are_summed_and_follow_one_another(fasta, tmp_path):
-    done = run(fasta, tmp_path / "m", "--steps", "4", "--report-every", "2", "--schedule",
-               "clm:0.5,maelm+contrastive:0.1+wced:0.5", "--set", "mask_ratio=0.4")  # fmt: skip
+    done = run(
+        fasta,
+        tmp_path / "m",
+        "--steps",
+        "4",
+        "--report-every",
+        "2",
+        "--schedule",
+        "clm:0.5,maelm+contrastive:0.1+wced:0.5",
+        "--set",
+        "mask_ratio=0.4",
+    )
     assert done.returncode == 0, done.stderr
     assert "clm:0.5,maelm+contrastive:0.1+wced:0.5, 4 steps" in done.stderr
     rows = [json.loads(line) for line in (tmp_path / "m.training" / "metrics.jsonl").open()]
@@ -181,8 +231,8 @@ def test_the_decoder_stays_behind(unbroken):
         (("--objective", "mml"), 2, "no objective 'mml'; there are maelm, mlm, clm"),
         (("--objective", "clm", "--set", "mask_ratio=0.3"), 2, "of this run have no settings"),
         (("--objective", "clm", "--schedule", "clm:1"), 2, "not both"),
-        (("--kin", "genera:4"), 2, "is no RANK:N"),
-        (("--kin", "genus:4"), 1, "no barcode of the corpus has a genus"),
+        (("--group-by", "genera:4"), 2, "is no RANK:N"),
+        (("--group-by", "genus:4"), 1, "no barcode of the corpus has a genus"),
         (("--rates", "linear"), 2, "'linear' is not one of cosine, wsd, onecycle"),
         (("--accumulate", "9"), 1, "cannot be split into 9 micro-batches"),
         (("--pooling", "foo"), 2, "'foo' is not one of mean, place, class"),

@@ -125,8 +125,11 @@ def test_overlaps_are_counted_by_pair_of_splits():
         left[what] = kept["test"].bases
         assert kept["train"] == splits["train"] and kept["test_unseen"].bases == [c]
         assert dropped == {"test": 4 - len(left[what]), "test_unseen": 0}
-    assert left == {"none": [a, b, "GT" + a, c], "exact": [b, "GT" + a, c],
-                    "contained": ["GT" + a, c]}
+    assert left == {
+        "none": [a, b, "GT" + a, c],
+        "exact": [b, "GT" + a, c],
+        "contained": ["GT" + a, c],
+    }
 
 
 # Reading.
@@ -145,12 +148,15 @@ def test_a_published_table_is_read_by_name(tmp_path):
         ("f", "BOLD:2", "Bombus", "", "", other),
     ]
     path = tmp_path / "table.tsv"
-    path.write_text("".join("\t".join(row) + "\n" for row in [
-        ("processid", "bin_uri", "genus", "species", "split", "nucleotides"), *rows]))
+    path.write_text(
+        "".join(
+            "\t".join(row) + "\n"
+            for row in [("processid", "bin_uri", "genus", "species", "split", "nucleotides"), *rows]
+        )
+    )
     splits = read_splits(path, max_bases=10_000)
     assert list(splits) == ["train", "val", "test", "test_unseen"]
-    assert splits["train"] == Split(["a"], [one[:660]], ["Apis"], ["Apis mellifera"],
-                                    ["BOLD:1"], 2)
+    assert splits["train"] == Split(["a"], [one[:660]], ["Apis"], ["Apis mellifera"], ["BOLD:1"], 2)
     assert splits["test_unseen"].species == ["Apis sp. 3"]
     assert splits["test_unseen"].bases == [other[:300]]
     assert (splits["val"].species, splits["val"].bin) == (["Bombus terrestris"], [None])
@@ -159,9 +165,10 @@ def test_a_published_table_is_read_by_name(tmp_path):
 
 def test_references_and_queries_take_the_published_roles():
     splits = derive_splits(
-        read_labelled(SIMULATED / "reference.fasta"), read_labelled(SIMULATED / "reads.tsv"),
+        read_labelled(SIMULATED / "reference.fasta"),
+        read_labelled(SIMULATED / "reads.tsv"),
         max_bases=1_700,
-    )  # fmt: skip
+    )
     assert list(splits) == ["train", "test", "test_unseen", "other_heldout"]
     train, test, unseen = splits["train"], splits["test"], splits["test_unseen"]
     assert set(test.species) <= set(train.species)
@@ -242,16 +249,26 @@ def test_finetuning_learns_and_leaves_the_model_as_it_was(model_bundle):
     embedder = load_embedder(model_bundle)
     encoder = embedder.model.encoder
     rng = np.random.default_rng(0)
-    barcodes = ["".join(rng.choice(list("ACGT"), 120, p=p)) for p in
-                [[0.7, 0.1, 0.1, 0.1]] * 40 + [[0.1, 0.1, 0.1, 0.7]] * 40]
+    barcodes = [
+        "".join(rng.choice(list("ACGT"), 120, p=p))
+        for p in [[0.7, 0.1, 0.1, 0.1]] * 40 + [[0.1, 0.1, 0.1, 0.7]] * 40
+    ]
     labels = np.repeat([0, 1], 40)
     train, test = np.arange(0, 80, 2), np.arange(1, 80, 2)
     before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
     some = [barcodes[i] for i in train]
     losses = []
     runs = [
-        finetune(encoder, some, embedder.embed(some), labels[train], 2, epochs=4, seed=1,
-                 report=lambda epoch, epochs, loss: losses.append(loss))
+        finetune(
+            encoder,
+            some,
+            embedder.embed(some),
+            labels[train],
+            2,
+            epochs=4,
+            seed=1,
+            report=lambda epoch, epochs, loss: losses.append(loss),
+        )
         for _ in range(2)
     ]
     assert losses[:4] == losses[4:] and losses[3] < losses[0]
@@ -283,8 +300,12 @@ def test_the_clusterings_are_scikit_learns():
     vectors = points(9, 80)
     for found, expected in (
         (clusters.cluster_into(vectors, 12), AgglomerativeClustering(12)),
-        (clusters.cluster_within(vectors, 0.4), AgglomerativeClustering(
-            None, metric="cosine", linkage="average", distance_threshold=0.4)),
+        (
+            clusters.cluster_within(vectors, 0.4),
+            AgglomerativeClustering(
+                None, metric="cosine", linkage="average", distance_threshold=0.4
+            ),
+        ),
     ):
         same = expected.fit_predict(vectors.astype(float))
         assert clusters.adjusted_mutual_information(found, same) == pytest.approx(1)
@@ -304,8 +325,18 @@ FIGURES = {"protocol", "method", "split", "rank", "value", "low", "high", "queri
 
 def test_a_published_table_gives_every_figure(call, published, model_bundle, tmp_path):
     out = tmp_path / "figures.json"
-    words = ("evaluate", published, "-m", model_bundle, "--protocol", "knn,probe,finetune,bins",
-             "--finetune-epochs", 2, "--json", out)  # fmt: skip
+    words = (
+        "evaluate",
+        published,
+        "-m",
+        model_bundle,
+        "--protocol",
+        "knn,probe,finetune,bins",
+        "--finetune-epochs",
+        2,
+        "--json",
+        out,
+    )
     result = call(*words)
     assert result.code == 0, result.err
     assert "finetune: epoch 2/2" in result.err
@@ -341,8 +372,21 @@ def test_exact_duplicates_are_counted_and_dropped_unless_kept(
     table.write_text("\n".join(lines) + "\n")
     used = {}
     for what in ("none", "exact", "contained"):
-        assert call("evaluate", table, "-m", model_bundle, "--protocol", "knn", "--deduplicate",
-                    what, "--json", tmp_path / "f.json").code == 0  # fmt: skip
+        assert (
+            call(
+                "evaluate",
+                table,
+                "-m",
+                model_bundle,
+                "--protocol",
+                "knn",
+                "--deduplicate",
+                what,
+                "--json",
+                tmp_path / "f.json",
+            ).code
+            == 0
+        )
         report = json.loads((tmp_path / "f.json").read_text())
         row = next(r for r in report["audit"] if (r["split"], r["in"]) == ("test", "train"))
         used[what] = report["splits"]["test"]["used"]
@@ -354,49 +398,95 @@ def test_exact_duplicates_are_counted_and_dropped_unless_kept(
 
 
 def test_the_open_world_and_a_protocol_in_one_call(call, model_bundle, tmp_path):
-    words = ("evaluate", SIMULATED / "reference.fasta", "-m", model_bundle, "--queries",
-             SIMULATED / "reads.tsv", "--against", "none", "--json")  # fmt: skip
+    words = (
+        "evaluate",
+        SIMULATED / "reference.fasta",
+        "-m",
+        model_bundle,
+        "--queries",
+        SIMULATED / "reads.tsv",
+        "--against",
+        "none",
+        "--json",
+    )
     both = call(*words, tmp_path / "both.json", "--protocol", "open-world,knn", "--sample", 9)
     alone = call(*words, tmp_path / "alone.json", "--sample", 9)
     assert (both.code, alone.code) == (0, 0)
-    report, plain = (json.loads((tmp_path / f"{name}.json").read_text())
-                     for name in ("both", "alone"))  # fmt: skip
-    assert plain.keys() == {"schema_version", "references", "queries", "threads",
-                            "max_error", "least_confidence", "methods", "agreement", "decisions"}
+    report, plain = (
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("both", "alone")
+    )
+    assert plain.keys() == {
+        "schema_version",
+        "references",
+        "queries",
+        "threads",
+        "max_error",
+        "confidence_threshold",
+        "methods",
+        "agreement",
+        "decisions",
+    }
     assert report.keys() == plain.keys() | {"audit", "deduplicate", "splits", "protocols"}
     assert report["decisions"] == plain["decisions"]
     assert {s["queries"] for s in report["protocols"]} == {9}
     assert re.search(r"(?s)\| exact \|.*\| kNN, k = 50.*\| nearest reference \|", both.out)
 
 
-@pytest.mark.parametrize("arguments, code, problem", [
-    (["{table}", "-m", "{model}", "--protocol", "umap"], 2, "'umap' is not one of open-world, knn"),
-    (["{table}", "-m", "{model}"], 2, "open-world needs --queries"),
-    (["{index}", "-m", "{model}", "--protocol", "knn"], 2, "needs records, not an index"),
-    (["{table}", "-m", "{model}", "--protocol", "knn", "--deduplicate", "all"], 2,
-     "'all' is not one of none, exact, contained"),
-    (["{table}", "-m", "{model}", "--protocol", "finetune", "--finetune-epochs", "0"], 2,
-     "'--finetune-epochs'"),
-    (["-", "-m", "{model}", "--protocol", "open-world,knn", "--queries", "{table}"], 2,
-     "standard input can be read once"),
-    (["{plain}", "-m", "{model}", "--protocol", "knn"], 1, "has no column `split`"),
-    (["{other}", "-m", "{model}", "--protocol", "knn"], 1, "no record `train` (it has: reference)"),
-    (["{bare}", "-m", "{model}", "--protocol", "bins"], 1, "bins needs BINs of train"),
-    (["{only}", "-m", "{model}", "--protocol", "probe"], 1, "probe needs records of test"),
-    (["{only}", "-m", "{model}", "--protocol", "knn"], 1, "knn needs records of train, and of"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, code, problem",
+    [
+        (
+            ["{table}", "-m", "{model}", "--protocol", "umap"],
+            2,
+            "'umap' is not one of open-world, knn",
+        ),
+        (["{table}", "-m", "{model}"], 2, "open-world needs --queries"),
+        (["{index}", "-m", "{model}", "--protocol", "knn"], 2, "needs records, not an index"),
+        (
+            ["{table}", "-m", "{model}", "--protocol", "knn", "--deduplicate", "all"],
+            2,
+            "'all' is not one of none, exact, contained",
+        ),
+        (
+            ["{table}", "-m", "{model}", "--protocol", "finetune", "--finetune-epochs", "0"],
+            2,
+            "'--finetune-epochs'",
+        ),
+        (
+            ["-", "-m", "{model}", "--protocol", "open-world,knn", "--queries", "{table}"],
+            2,
+            "standard input can be read once",
+        ),
+        (["{plain}", "-m", "{model}", "--protocol", "knn"], 1, "has no column `split`"),
+        (
+            ["{other}", "-m", "{model}", "--protocol", "knn"],
+            1,
+            "no record `train` (it has: reference)",
+        ),
+        (["{bare}", "-m", "{model}", "--protocol", "bins"], 1, "bins needs BINs of train"),
+        (["{only}", "-m", "{model}", "--protocol", "probe"], 1, "probe needs records of test"),
+        (["{only}", "-m", "{model}", "--protocol", "knn"], 1, "knn needs records of train, and of"),
+    ],
+)
 def test_what_cannot_be_evaluated_is_told_in_one_line(
     arguments, code, problem, call, published, model_bundle, index_bundle, tmp_path
 ):
     table = published.read_text()
     only = [line for line in table.splitlines() if ",train," in line or line == HEADER]
     texts = {
-        "plain": table.replace("split", "part"), "other": table.replace(",train,", ",reference,"),
-        "bare": table.replace("dna_bin", "voucher"), "only": "\n".join(only) + "\n",
-    }  # fmt: skip
+        "plain": table.replace("split", "part"),
+        "other": table.replace(",train,", ",reference,"),
+        "bare": table.replace("dna_bin", "voucher"),
+        "only": "\n".join(only) + "\n",
+    }
     for name, text in texts.items():
-        text = text if name != "other" else "\n".join(
-            line for line in text.splitlines() if "reference" in line or line == HEADER)
+        text = (
+            text
+            if name != "other"
+            else "\n".join(
+                line for line in text.splitlines() if "reference" in line or line == HEADER
+            )
+        )
         (tmp_path / name).write_text(text)
     paths = {name: tmp_path / name for name in texts}
     paths |= {"table": published, "model": model_bundle, "index": index_bundle}
@@ -410,13 +500,15 @@ def test_what_cannot_be_evaluated_is_told_in_one_line(
     assert files_in(tmp_path) == before
 
 
-def test_bins_without_scikit_learn_say_what_to_install(
-    call, published, model_bundle, monkeypatch
-):
+def test_bins_without_scikit_learn_say_what_to_install(call, published, model_bundle, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.metrics", None)
     result = call("evaluate", published, "-m", model_bundle, "--protocol", "bins")
-    assert result == (1, "", "barcodeembed: error: --protocol bins needs scikit-learn: "
-                             "pip install 'barcodeembed[protocols]'\n")
+    assert result == (
+        1,
+        "",
+        "barcodeembed: error: --protocol bins needs scikit-learn: "
+        "pip install 'barcodeembed[protocols]'\n",
+    )
     with pytest.raises(InputError):
         clusters.check_scikit_learn()
 
@@ -425,13 +517,29 @@ def test_real_barcodes_share_no_bin_across_unseen_species(call, coi, model_bundl
     """As their makers say; and a model of random weights already knows something of them."""
     mini = coi / "mini"
     out = tmp_path / "figures.json"
-    assert call("evaluate", mini / "reference.tsv.gz", "-m", model_bundle, "--protocol", "knn",
-                "--queries", mini / "val_seen.tsv.gz", "--queries",
-                mini / "val_unseen_species.tsv.gz", "--json", out).code == 0  # fmt: skip
+    assert (
+        call(
+            "evaluate",
+            mini / "reference.tsv.gz",
+            "-m",
+            model_bundle,
+            "--protocol",
+            "knn",
+            "--queries",
+            mini / "val_seen.tsv.gz",
+            "--queries",
+            mini / "val_unseen_species.tsv.gz",
+            "--json",
+            out,
+        ).code
+        == 0
+    )
     report = json.loads(out.read_text())
     rows = {row["split"]: row for row in report["audit"] if row["in"] == "train"}
     assert rows["test"]["exact"] == 0 < rows["test"]["same_bin"]
     assert rows["test_unseen"]["same_bin"] == 0
-    assert {s["split"]: s["queries"] for s in report["protocols"]} == {"test": 75,
-                                                                       "test_unseen": 70}
+    assert {s["split"]: s["queries"] for s in report["protocols"]} == {
+        "test": 75,
+        "test_unseen": 70,
+    }
     assert min(s["value"] for s in report["protocols"] if s["details"]["k"] == 1) > 0.2

@@ -12,9 +12,9 @@ from conftest import SIMULATED, files_in, rows_of, run_here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from barcodeembed.calibration.examples import Voting, look_up
+from barcodeembed.calibration.examples import Voting, make_examples
 from barcodeembed.calibration.tuning import _without_itself
-from barcodeembed.classify.pipeline import least_confidences
+from barcodeembed.classify.pipeline import confidence_thresholds
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import _as_prototypes, build_index
 from barcodeembed.index.bundle import open_index, save_index
@@ -83,8 +83,10 @@ def test_a_group_of_two_heaps_is_divided_and_a_tight_one_is_not():
     vectors = normalise(heaps.astype(np.float32))
     parts = divide(vectors, 0.95)
     assert [part.tolist() for part in parts] == [
-        list(range(6)), list(range(10, 15)), list(range(6, 10)),
-    ]  # fmt: skip
+        list(range(6)),
+        list(range(10, 15)),
+        list(range(6, 10)),
+    ]
     assert len(divide(vectors, 0.1)) == 1
     assert len(divide(vectors, 0.95, most=2)) == 2
     # Of eleven groups the three least cohesive are divided: two heaps and the two loosest pairs.
@@ -133,8 +135,8 @@ def test_ids_are_given_once_even_where_a_name_ends_like_an_id():
 def top_similarities(held, taxa, hidden: int) -> np.ndarray:
     """Return what the sample's barcodes find at the top with a rank's taxon hidden, or none."""
     voting = Voting(held.vectors, held.members, taxa, 1, 0.02, 0.0, 650.0, None)
-    found = look_up(held.sample, ["A" * 650] * len(held.sample), voting)
-    return 1.003 - np.exp(-found.evidence[found.hidden == hidden, 0, 0])
+    found = make_examples(held.sample, ["A" * 650] * len(held.sample), voting)
+    return 1.003 - np.exp(-found.features[found.hidden == hidden, 0, 0])
 
 
 @settings(deadline=None, max_examples=20)
@@ -194,8 +196,21 @@ def test_species_of_one_barcode_give_no_closed_world_example():
 def small(tmp_path_factory, model_bundle):
     """An index of prototypes of the simulated references, made by the command, with a model."""
     path = tmp_path_factory.mktemp("prototypes") / "small.bix"
-    assert run_here("index", "build", SIMULATED / "reference.fasta", "-m", model_bundle,
-                    "-o", path, "--prototypes", "species", "-q") == 0
+    assert (
+        run_here(
+            "index",
+            "build",
+            SIMULATED / "reference.fasta",
+            "-m",
+            model_bundle,
+            "-o",
+            path,
+            "--prototypes",
+            "species",
+            "-q",
+        )
+        == 0
+    )
     return path
 
 
@@ -203,8 +218,22 @@ def small(tmp_path_factory, model_bundle):
 def bare(tmp_path_factory, model_bundle):
     """The same without the model."""
     path = tmp_path_factory.mktemp("prototypes") / "bare.bix"
-    assert run_here("index", "build", SIMULATED / "reference.fasta", "-m", model_bundle,
-                    "-o", path, "--prototypes", "species", "--without-model", "-q") == 0
+    assert (
+        run_here(
+            "index",
+            "build",
+            SIMULATED / "reference.fasta",
+            "-m",
+            model_bundle,
+            "-o",
+            path,
+            "--prototypes",
+            "species",
+            "--without-model",
+            "-q",
+        )
+        == 0
+    )
     return path
 
 
@@ -241,10 +270,18 @@ def test_nothing_of_a_single_record_is_left(small):
         pieces |= {bases[i : i + 20].encode() for i in range(0, len(bases) - 20, 20)}
     held = {str(path.relative_to(small)) for path in files_in(small) if path.is_file()}
     assert held == {
-        "calibration.json", "config.json", "lineages.tsv.gz", "manifest.json", "orientation.npy",
-        "prototypes.npy", "prototypes.tsv.gz", "whitening.npz", "model/config.json",
-        "model/manifest.json", "model/model.safetensors",
-    }  # fmt: skip
+        "calibration.json",
+        "config.json",
+        "lineages.tsv.gz",
+        "manifest.json",
+        "orientation.npy",
+        "prototypes.npy",
+        "prototypes.tsv.gz",
+        "whitening.npz",
+        "model/config.json",
+        "model/manifest.json",
+        "model/model.safetensors",
+    }
     for name in held:
         content = (small / name).read_bytes()
         if name.endswith(".gz"):
@@ -257,11 +294,12 @@ def test_nothing_of_a_single_record_is_left(small):
 
 def test_the_command_names_as_the_whole_index_does(call, small, index_bundle, tmp_path):
     reads = SIMULATED / "reads.fasta"
-    assert set(least_confidences(open_index(index_bundle))) == {0.65}
-    assert set(least_confidences(open_index(small))) == {0.75}
+    assert set(confidence_thresholds(open_index(index_bundle))) == {0.65}
+    assert set(confidence_thresholds(open_index(small))) == {0.75}
     whole = rows_of(call("classify", reads, "-i", index_bundle, "--min-confidence", 0).out)
-    result = call("classify", reads, "-i", small, "--min-confidence", 0,
-                  "--hits", tmp_path / "hits.tsv")  # fmt: skip
+    result = call(
+        "classify", reads, "-i", small, "--min-confidence", 0, "--hits", tmp_path / "hits.tsv"
+    )
     rows = rows_of(result.out)
     assert [row["query_id"] for row in rows] == [row["query_id"] for row in whole]
     assert rows[0].keys() == whole[0].keys()
@@ -269,8 +307,11 @@ def test_the_command_names_as_the_whole_index_does(call, small, index_bundle, tm
     # Where random weights name wrongly they do so by chance; where they are right it is no chance.
     labels = rows_of((SIMULATED / "reads.tsv").read_text())
     truth = {row["record_id"]: row["species"] for row in labels}
-    same = [row["species"] == other["species"] for row, other in zip(rows, whole, strict=True)
-            if other["species"] == truth[other["query_id"]]]  # fmt: skip
+    same = [
+        row["species"] == other["species"]
+        for row, other in zip(rows, whole, strict=True)
+        if other["species"] == truth[other["query_id"]]
+    ]
     assert len(same) > 40
     assert np.mean(same) > 0.9
     ids = set(open_index(small).record_ids)
@@ -287,8 +328,11 @@ def test_info_says_what_the_prototypes_are_of(call, small):
     assert (described["prototypes"], described["barcodes"]) == ("species", 493)
     assert (described["records"], described["vectors"]) == (605, len(open_index(small).vectors))
     assert {r: described["taxa"][r] for r in ("order", "family", "genus", "species")} == {
-        "order": 5, "family": 15, "genus": 38, "species": 139,
-    }  # fmt: skip
+        "order": 5,
+        "family": 15,
+        "genus": 38,
+        "species": 139,
+    }
     assert "prototypes              species\n" in call("info", small).out
 
 
@@ -296,16 +340,19 @@ def test_a_damaged_table_is_refused_even_where_sums_are_not_taken(call, small, t
     path = shutil.copytree(small, tmp_path / "broken.bix") / "prototypes.tsv.gz"
     content = path.read_bytes()
     path.write_bytes(content[:40] + bytes(len(content) - 40))
-    result = call("classify", SIMULATED / "reads.fasta", "-i", tmp_path / "broken.bix",
-                  "--no-verify")  # fmt: skip
+    result = call(
+        "classify", SIMULATED / "reads.fasta", "-i", tmp_path / "broken.bix", "--no-verify"
+    )
     assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
     assert "broken.bix: not a readable index" in result.err
 
 
 def test_without_its_model_an_index_asks_for_it(call, bare, small, model_bundle, tmp_path):
     reads = SIMULATED / "reads.fasta"
-    for words in (("classify", reads, "-i", bare),
-                  ("evaluate", bare, "--queries", SIMULATED / "reads.tsv", "--against", "none")):
+    for words in (
+        ("classify", reads, "-i", bare),
+        ("evaluate", bare, "--queries", SIMULATED / "reads.tsv", "--against", "none"),
+    ):
         result = call(*words)
         assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
         assert "holds no copy of it" in result.err and "give --model" in result.err
@@ -321,8 +368,19 @@ def test_without_its_model_an_index_asks_for_it(call, bare, small, model_bundle,
 
 def test_any_index_may_be_without_its_model(call, index_bundle, model_bundle, tmp_path):
     reads, path = SIMULATED / "reads.fasta", tmp_path / "whole.bix"
-    assert call("index", "build", SIMULATED / "reference.fasta", "-m", model_bundle, "-o", path,
-                "--without-model").code == 0  # fmt: skip
+    assert (
+        call(
+            "index",
+            "build",
+            SIMULATED / "reference.fasta",
+            "-m",
+            model_bundle,
+            "-o",
+            path,
+            "--without-model",
+        ).code
+        == 0
+    )
     assert not (path / "model").exists()
     given = call("classify", reads, "-i", path, "-m", model_bundle)
     assert given.out == call("classify", reads, "-i", index_bundle).out
@@ -340,8 +398,17 @@ def test_a_bin_is_a_prototype_of_its_own(call, model_bundle, tmp_path):
     (tmp_path / "bins.tsv").write_text("\n".join(rows) + "\n")
     for kind, least in ("bin", 3), ("species", 1):
         path = tmp_path / f"{kind}.bix"
-        result = call("index", "build", tmp_path / "bins.tsv", "-m", model_bundle, "-o", path,
-                      "--prototypes", kind)  # fmt: skip
+        result = call(
+            "index",
+            "build",
+            tmp_path / "bins.tsv",
+            "-m",
+            model_bundle,
+            "-o",
+            path,
+            "--prototypes",
+            kind,
+        )
         assert result.code == 0
         index = open_index(path)
         assert least <= len(index.vectors) <= 3 * least
@@ -356,8 +423,9 @@ def test_nonsense_is_refused(call, small, model_bundle, tmp_path):
     reference, new = SIMULATED / "reference.fasta", tmp_path / "new.bix"
     result = call("index", "build", reference, "-m", model_bundle, "-o", new, "--prototypes", "x")
     assert (result.code, "'x' is not one of species, bin" in result.err) == (2, True)
-    result = call("index", "build", reference, "-m", model_bundle, "-o", new, "--prototypes", "bin",
-                  "-q")
+    result = call(
+        "index", "build", reference, "-m", model_bundle, "-o", new, "--prototypes", "bin", "-q"
+    )
     assert (result.code, result.err.count("\n")) == (1, 1)
     assert "no reference has one in a column dna_bin, bin_uri, bin" in result.err
     assert not new.exists()

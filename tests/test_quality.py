@@ -18,7 +18,7 @@ from barcodeembed.classify.quality import (
     code_for,
     count_nonsense,
     count_shifts,
-    mend,
+    restore_frame,
 )
 from barcodeembed.scoring.identity import overlap, percent_identity
 from barcodeembed.scoring.vote import Members
@@ -32,9 +32,10 @@ CODING = Quality(5, None)
 NAMES = ("Animalia", "Arthropoda", "Insecta")
 
 BARCODES = [
-    record.sequence for record in read_records(SIMULATED / "reference.fasta")
+    record.sequence
+    for record in read_records(SIMULATED / "reference.fasta")
     if len(record.sequence) == 658 and "N" not in record.sequence
-]  # fmt: skip
+]
 
 barcodes = st.sampled_from(BARCODES)
 places = st.integers(30, 620)
@@ -137,10 +138,12 @@ def test_a_shift_alone_is_no_pseudogene_but_a_shift_and_a_stop_are(bases, shift,
     row, reference_row = overlap(shifted, bases)
     assert "pseudogene" not in judge(shifted, bases)
     assert count_nonsense(row, reference_row) == 0
-    assert len(mend(row, reference_row)) == len(bases)
+    assert len(restore_frame(row, reference_row)) == len(bases)
     assert set(judge(leave_out(put_stop(bases, at), shift), bases)) == {
-        "stop_codon", "frameshift", "pseudogene",
-    }  # fmt: skip
+        "stop_codon",
+        "frameshift",
+        "pseudogene",
+    }
     assert judge(put_stop(put_stop(bases, at), shift), bases) == ("stop_codon", "pseudogene")
 
 
@@ -153,12 +156,19 @@ def test_an_alignment_that_cannot_be_believed_says_nothing():
 # Genetic codes.
 
 
-@pytest.mark.parametrize("lineage, code", [
-    (("Animalia", "Arthropoda", "Insecta"), 5), (("Animalia", "Chordata", "Aves"), 2),
-    (("Animalia", "Chordata", "Ascidiacea"), 13), ((None, None, None), 5),
-    (("Fungi", "Ascomycota", "Saccharomycetes"), 3), (("Fungi", None, None), 4),
-    (("Plantae", "Unheard", None), 1), (("Animalia", "Platyhelminthes", None), 9),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "lineage, code",
+    [
+        (("Animalia", "Arthropoda", "Insecta"), 5),
+        (("Animalia", "Chordata", "Aves"), 2),
+        (("Animalia", "Chordata", "Ascidiacea"), 13),
+        ((None, None, None), 5),
+        (("Fungi", "Ascomycota", "Saccharomycetes"), 3),
+        (("Fungi", None, None), 4),
+        (("Plantae", "Unheard", None), 1),
+        (("Animalia", "Platyhelminthes", None), 9),
+    ],
+)
 def test_the_code_is_that_of_the_lowest_taxon_that_has_one(lineage, code):
     assert code_of(lineage) == code
 
@@ -226,16 +236,26 @@ NORTH, EAST, BETWEEN = np.eye(2, dtype=np.float32)[0], np.eye(2, dtype=np.float3
 def chimeric(halves: dict[str, np.ndarray], families: tuple[str | None, ...], whole=0.8) -> bool:
     """Judge the query AAA...CCC, whose halves have these vectors, among two references."""
     taxa = Taxa.of([(None,) * 4 + (family,) + (None,) * 3 for family in families])
-    members = Members.of(np.array([0, 1]), np.array([taxa.lineages.index(
-        (None,) * 4 + (family,) + (None,) * 3) for family in families]), 2)  # fmt: skip
+    members = Members.of(
+        np.array([0, 1]),
+        np.array(
+            [taxa.lineages.index((None,) * 4 + (family,) + (None,) * 3) for family in families]
+        ),
+        2,
+    )
 
     def embed(sequences):
         return np.stack([halves[bases[0]] for bases in sequences]).astype(np.float32)
 
     found = find_chimeras(
-        ["A" * 200 + "C" * 200, "A" * 199], np.array([whole, whole]), np.stack([NORTH, EAST]),
-        members, taxa, embed, min_bases=100,
-    )  # fmt: skip
+        ["A" * 200 + "C" * 200, "A" * 199],
+        np.array([whole, whole]),
+        np.stack([NORTH, EAST]),
+        members,
+        taxa,
+        embed,
+        min_bases=100,
+    )
     assert not found[1]  # its halves are too short to be looked up
     return bool(found[0])
 
@@ -258,10 +278,13 @@ def test_halves_of_two_families_that_fit_better_than_the_whole_are_a_chimera():
 def test_flags_are_raised_in_their_rows_and_change_no_name(call, index_bundle, tmp_path):
     bases = BARCODES[0]
     reads = {
-        "sound": bases, "stopped": put_stop(bases, 300), "shifted": leave_out(bases, 300),
-        "other": "".join(random.Random(3).choices("ACGT", k=600)), "tiny": "ACGT",
+        "sound": bases,
+        "stopped": put_stop(bases, 300),
+        "shifted": leave_out(bases, 300),
+        "other": "".join(random.Random(3).choices("ACGT", k=600)),
+        "tiny": "ACGT",
         "joined": BARCODES[0][:329] + BARCODES[-1][329:],
-    }  # fmt: skip
+    }
     path = tmp_path / "reads.fa"
     path.write_text("".join(f">{name}\n{bases}\n" for name, bases in reads.items()))
     words = ("classify", path, "-i", index_bundle, "-q")
@@ -271,14 +294,19 @@ def test_flags_are_raised_in_their_rows_and_change_no_name(call, index_bundle, t
     assert flags["stopped"] == "stop_codon"
     assert "frameshift" in flags["shifted"].split(";")
     assert (flags["other"], flags["tiny"]) == ("non_target", "short")
-    for more in (["--genetic-code", "none"], ["--genetic-code", "auto"], ["--check-chimeras"],
-                 ["--check-chimeras", "--batch-size", 1]):  # fmt: skip
+    for more in (
+        ["--genetic-code", "none"],
+        ["--genetic-code", "auto"],
+        ["--check-chimeras"],
+        ["--check-chimeras", "--batch-size", 1],
+    ):
         others = rows_of(call(*words, *more).out)
         assert [{**row, "flags": ""} for row in others] == [{**row, "flags": ""} for row in rows]
         unread = more[-1] == "none"
         assert (others[1]["flags"], others[3]["flags"]) == (
-            "NA" if unread else "stop_codon", "non_target",
-        )  # fmt: skip
+            "NA" if unread else "stop_codon",
+            "non_target",
+        )
 
 
 def test_every_flag_is_documented():

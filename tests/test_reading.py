@@ -27,11 +27,10 @@ COMPRESS = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": 
 
 # Letters that a FASTA file may hold, and characters that an id may: all that shows, no space.
 letters = st.text("ACGTacgtUuNnRYSWKMBDHVryswkmbdhv-.", max_size=200)
-ids = st.text(
-    st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=20
+ids = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=20)
+descriptions = st.text(
+    st.characters(codec="ascii", categories=("L", "N", "P")) | st.just(" "), max_size=20
 )
-descriptions = st.text(st.characters(codec="ascii", categories=("L", "N", "P")) | st.just(" "),
-                       max_size=20)
 records = st.lists(st.tuples(ids, descriptions, letters), max_size=6)
 a_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 
@@ -85,8 +84,11 @@ def test_fasta_is_read_as_biopython_reads_it(data, tmp_path):
 
 
 @a_file
-@given(text=fasta_texts().filter(lambda text: max(map(len, text.split("\n"))) < 60),
-       piece=st.integers(61, 70), limit=st.integers(1, 300))
+@given(
+    text=fasta_texts().filter(lambda text: max(map(len, text.split("\n"))) < 60),
+    piece=st.integers(61, 70),
+    limit=st.integers(1, 300),
+)
 def test_lines_longer_than_a_piece_are_read_in_pieces(text, piece, limit, tmp_path, monkeypatch):
     """What a mebibyte is to real files, 61 characters are here: unwrapped lines are longer."""
     unwrapped = "".join(f">{r.id}\n{r.sequence}\n" for r in read(text, tmp_path / "x"))
@@ -111,29 +113,40 @@ def test_a_piece_of_a_line_is_no_line(tmp_path, monkeypatch):
 def test_fastq_is_read_as_biopython_reads_it(data, records, tmp_path):
     text = ""
     for identifier, sequence in records:
-        quality = data.draw(st.text(st.characters(min_codepoint=33, max_codepoint=126),
-                                    min_size=len(sequence), max_size=len(sequence)))
+        quality = data.draw(
+            st.text(
+                st.characters(min_codepoint=33, max_codepoint=126),
+                min_size=len(sequence),
+                max_size=len(sequence),
+            )
+        )
         # Wrapped FASTQ is rare and read, too; a quality line may then not begin with "@".
         cut = data.draw(st.integers(0, len(sequence)))
         wrapped = 0 < cut < len(sequence) and quality[cut] != "@"
         join = "\n" if wrapped else ""
         again = data.draw(st.sampled_from(["", identifier]))
-        text += (f"@{identifier}\n{sequence[:cut]}{join}{sequence[cut:]}\n"
-                 f"+{again}\n{quality[:cut]}{join}{quality[cut:]}\n")
-    expected = [(title, sequence)
-                for title, sequence, _ in FastqGeneralIterator(io.StringIO(text))]
+        text += (
+            f"@{identifier}\n{sequence[:cut]}{join}{sequence[cut:]}\n"
+            f"+{again}\n{quality[:cut]}{join}{quality[cut:]}\n"
+        )
+    expected = [(title, sequence) for title, sequence, _ in FastqGeneralIterator(io.StringIO(text))]
     written = text.replace("\n", data.draw(st.sampled_from(ENDS))).encode()
     found = read(data.draw(containers(written)), tmp_path / "x")
     assert [(r.id, r.sequence) for r in found] == expected
 
 
-cells = st.text(st.characters(codec="utf-8", exclude_characters="\r\0", exclude_categories=["Cs"]),
-                max_size=12)
+cells = st.text(
+    st.characters(codec="utf-8", exclude_characters="\r\0", exclude_categories=["Cs"]), max_size=12
+)
 
 
 @a_file
-@given(data=st.data(), rows=st.lists(st.tuples(ids, cells, letters), max_size=6),
-       quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), delimiter=st.sampled_from(",;"))
+@given(
+    data=st.data(),
+    rows=st.lists(st.tuples(ids, cells, letters), max_size=6),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    delimiter=st.sampled_from(",;"),
+)
 def test_csv_is_read_as_the_csv_module_reads_it(data, rows, quoting, delimiter, tmp_path):
     """Quotes, delimiters and line ends in a cell, and cells that pandas would take for nothing."""
     stream = io.StringIO()
@@ -152,9 +165,17 @@ def test_csv_is_read_as_the_csv_module_reads_it(data, rows, quoting, delimiter, 
 
 
 @a_file
-@given(rows=st.lists(st.tuples(ids, st.text(st.characters(codec="utf-8", exclude_categories=("C",)),
-                                            max_size=12), letters), max_size=6),
-       end=st.sampled_from(ENDS))
+@given(
+    rows=st.lists(
+        st.tuples(
+            ids,
+            st.text(st.characters(codec="utf-8", exclude_categories=("C",)), max_size=12),
+            letters,
+        ),
+        max_size=6,
+    ),
+    end=st.sampled_from(ENDS),
+)
 def test_nothing_in_a_tsv_is_a_quote(rows, end, tmp_path):
     text = "id\tcountry\tnuc\n" + "".join("\t".join(row) + "\n" for row in rows)
     found = read(text.replace("\n", end), tmp_path / "x")
@@ -164,20 +185,29 @@ def test_nothing_in_a_tsv_is_a_quote(rows, end, tmp_path):
     assert [r.line for r in found] == list(range(2, len(rows) + 2))
 
 
-@pytest.mark.parametrize("header, row, expected", [
-    # BOLD's export and its older API, BIOSCAN-5M, CanadianInvertebrates.
-    ("processid\tsampleid\tkingdom\tspecies\tnuc\tcountry/ocean", "A-1\tS1\tK\tS\tAC-G\tNA",
-     ("A-1", "AC-G")),
-    ("processid\trecordID\tspecies_name\tnucleotides", "A-1\t7\tApis mellifera\tACG",
-     ("A-1", "ACG")),
-    ("sampleid\torder\tnucraw", "B-2\tDiptera\tACG", ("B-2", "ACG")),
-    ("sampleid,processid,dna_barcode,dna_bin", 'BIOUG1,"A,1",acgt,', ("A,1", "acgt")),
-    ('"Processid","Nucleotides"', '"A ""1""","ACGT"', ('A_"1"', "ACGT")),
-    ("\ufeffRecord_ID , Sequence", "r1,ACGT", ("r1", "ACGT")),
-    ("genus;sequence", "Apis;ACGT", ("record_000001", "ACGT")),
-    ("id\tsequence\tnuc", "r1\tAAA\tCCC", ("r1", "CCC")),
-    ("#ID\tsequence", "None\tnan", ("None", "nan")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "header, row, expected",
+    [
+        # BOLD's export and its older API, BIOSCAN-5M, CanadianInvertebrates.
+        (
+            "processid\tsampleid\tkingdom\tspecies\tnuc\tcountry/ocean",
+            "A-1\tS1\tK\tS\tAC-G\tNA",
+            ("A-1", "AC-G"),
+        ),
+        (
+            "processid\trecordID\tspecies_name\tnucleotides",
+            "A-1\t7\tApis mellifera\tACG",
+            ("A-1", "ACG"),
+        ),
+        ("sampleid\torder\tnucraw", "B-2\tDiptera\tACG", ("B-2", "ACG")),
+        ("sampleid,processid,dna_barcode,dna_bin", 'BIOUG1,"A,1",acgt,', ("A,1", "acgt")),
+        ('"Processid","Nucleotides"', '"A ""1""","ACGT"', ('A_"1"', "ACGT")),
+        ("\ufeffRecord_ID , Sequence", "r1,ACGT", ("r1", "ACGT")),
+        ("genus;sequence", "Apis;ACGT", ("record_000001", "ACGT")),
+        ("id\tsequence\tnuc", "r1\tAAA\tCCC", ("r1", "CCC")),
+        ("#ID\tsequence", "None\tnan", ("None", "nan")),
+    ],
+)
 def test_the_headers_of_the_sources_are_known(header, row, expected, tmp_path):
     (record,) = read(f"{header}\n{row}\n", tmp_path / "x")
     assert (record.id, record.sequence) == expected
@@ -185,21 +215,24 @@ def test_the_headers_of_the_sources_are_known(header, row, expected, tmp_path):
 
 
 @pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("lines, number, record", [
-    ([">a", "ACGT", "", ">b", "AC", "A!GT", ">c"], 6, "b"),
-    (["", "", "ACGT"], 3, None),
-    ([">a", "ACGT", ">b>", "AC>GT"], 4, "b>"),
-    ([">a", "ACGT", ">b\x07"], 3, None),
-    ([">a", "ACGT", "", f">{'x' * 70_000}"], 4, None),
-    (["", "@a", "ACGT", "+", "IIII", "@b", "AC!T", "+", "IIII"], 7, "b"),
-    (["@a", "ACGT", "+", "IIII", "", "@b", "ACGT", "+", "III", "@c", "AC", "+", "II"], 6, None),
-    (["@a", "ACGT", "+", "IIII", "@b", "ACGT"], 5, None),
-    (["", "id,nuc", "a,ACGT", "", "b,ACGT,"], 5, None),
-    (["id,x,nuc", 'a,"1', "2", '3",ACGT', "b,,AC!T"], 5, "b"),
-    (["id,x,nuc", "a,1,ACGT", 'b,"1', "2", '3",AC!T'], 3, "b"),
-    (["id,nuc", "a,ACGT", 'b,"AC"GT', "c,ACGT"], 3, None),
-    (["id\tnuc", "a\tACGT", "b\x1fc\tACGT"], 3, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "lines, number, record",
+    [
+        ([">a", "ACGT", "", ">b", "AC", "A!GT", ">c"], 6, "b"),
+        (["", "", "ACGT"], 3, None),
+        ([">a", "ACGT", ">b>", "AC>GT"], 4, "b>"),
+        ([">a", "ACGT", ">b\x07"], 3, None),
+        ([">a", "ACGT", "", f">{'x' * 70_000}"], 4, None),
+        (["", "@a", "ACGT", "+", "IIII", "@b", "AC!T", "+", "IIII"], 7, "b"),
+        (["@a", "ACGT", "+", "IIII", "", "@b", "ACGT", "+", "III", "@c", "AC", "+", "II"], 6, None),
+        (["@a", "ACGT", "+", "IIII", "@b", "ACGT"], 5, None),
+        (["", "id,nuc", "a,ACGT", "", "b,ACGT,"], 5, None),
+        (["id,x,nuc", 'a,"1', "2", '3",ACGT', "b,,AC!T"], 5, "b"),
+        (["id,x,nuc", "a,1,ACGT", 'b,"1', "2", '3",AC!T'], 3, "b"),
+        (["id,nuc", "a,ACGT", 'b,"AC"GT', "c,ACGT"], 3, None),
+        (["id\tnuc", "a\tACGT", "b\x1fc\tACGT"], 3, None),
+    ],
+)
 def test_an_error_is_at_its_line(lines, number, record, end, tmp_path):
     with pytest.raises(InputError) as refused:
         read(end.join(lines) + end, tmp_path / "x")
@@ -263,10 +296,33 @@ def test_no_damage_to_a_container_loses_a_record(container, streams, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::barcodeembed.errors.InputWarning")
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=st.binary(max_size=300) | st.text(max_size=100).map(str.encode)
-       | st.lists(st.sampled_from([b">", b"a", b"ACGT", b"\n", b"\r", b"@", b"+", b",", b'"',
-                                   b"id\tnuc", b"id,nuc", b"\t", b";", b"\x00", b"\xff", b" "]),
-                  max_size=30).map(b"".join))
+@given(
+    content=st.binary(max_size=300)
+    | st.text(max_size=100).map(str.encode)
+    | st.lists(
+        st.sampled_from(
+            [
+                b">",
+                b"a",
+                b"ACGT",
+                b"\n",
+                b"\r",
+                b"@",
+                b"+",
+                b",",
+                b'"',
+                b"id\tnuc",
+                b"id,nuc",
+                b"\t",
+                b";",
+                b"\x00",
+                b"\xff",
+                b" ",
+            ]
+        ),
+        max_size=30,
+    ).map(b"".join)
+)
 def test_any_bytes_are_records_or_an_error_that_names_the_file(content, tmp_path):
     found = outcome(content, tmp_path / "x")
     for line in found or ():
@@ -291,8 +347,9 @@ def test_files_are_closed_and_chained(tmp_path):
     (tmp_path / "b").write_text("id,nuc\nb,GT\n")
     found = chain_labelled([tmp_path / "a", tmp_path / "b"])
     assert [(r.id, r.sequence, taxa[-2]) for r, taxa in found] == [
-        ("a", "AC", "Apis"), ("b", "GT", None)
-    ]  # fmt: skip
+        ("a", "AC", "Apis"),
+        ("b", "GT", None),
+    ]
     records = read_records(SIMULATED / "reference.fasta")
     assert next(records).id.startswith("SIM00001")
     records.close()  # with PYTHONDEVMODE=1 a file left open would warn here
@@ -303,12 +360,15 @@ def test_comments_are_skipped_with_a_warning(tmp_path):
         assert [r.line for r in read(";a\n\n;b\n>s1\nAC\n", tmp_path / "x")] == [4]
 
 
-@pytest.mark.parametrize("path, problem", [
-    (".", "is a directory; give a file"),
-    ("missing.fa", "cannot be read: No such file or directory"),
-    ("/proc/self/mem", "cannot be read: Input/output error"),
-    ("x" * 300, "cannot be read: File name too long"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "path, problem",
+    [
+        (".", "is a directory; give a file"),
+        ("missing.fa", "cannot be read: No such file or directory"),
+        ("/proc/self/mem", "cannot be read: Input/output error"),
+        ("x" * 300, "cannot be read: File name too long"),
+    ],
+)
 def test_a_file_that_cannot_be_read_is_named(path, problem):
     with pytest.raises(InputError) as refused:
         list(read_records(path))

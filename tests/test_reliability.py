@@ -105,25 +105,52 @@ def test_a_file_gives_its_rows_or_one_line_of_error(case: Case, classify, tmp_pa
 #: What must become of the files of ../shared/reliability/make_corpus.py that need another word
 #: than "read": the records, or the error.
 SHARED_CORPUS = {
-    "01_empty.fa": 0, "02_only_newlines.fa": 0, "03_no_header.fa": ":1: .*first header",
-    "04_header_only.fa": 1, "05_empty_seq_middle.fa": 3, "11_mixed_case.fa": 1, "12_rna_u.fa": 1,
-    "13_iupac.fa": 1, "14_gaps_dash.fa": 1, "15_gaps_dot.fa": 1,
-    "16_inosine_x_star.fa": ":2 .*character 'X'", "17_protein.fa": ":2 .*protein",
-    "18_digits_spaces.fa": 1, "20_empty_id.fa": 2, "21_space_after_gt.fa": 1,
-    "22_tab_in_header.fa": 1, "23_pipe_sintax_id.fa": 1, "24_utf8_id.fa": 1,
-    "25_latin1_id.fa": ":1: byte 0xf6", "27_utf16.fa": "UTF-16",
-    "28_nul_in_seq.fa": r":2 .*\\x00", "29_nul_in_id.fa": ":1: control character",
-    "30_random_bytes.fa": "binary data", "31_gt_inside_seq.fa": ":2 .*newline missing",
-    "33_blank_lines.fa": 2, "34_trailing_space.fa": 1, "35_long_id.fa": ":1: the header is over",
-    "36_short_1bp.fa": 1, "37_all_n.fa": 1, "38_huge_seq.fa": 1, "39_fastq.fa": 1,
-    "40_fastq_truncated.fq": ":1: not valid FASTQ", "41_fastq_len_mismatch.fq": ":1: not valid",
-    "42_html.fa": "HTML page", "51_trunc_half.fa.gz": "truncated gzip after record r",
-    "52_trunc_trailer.fa.gz": "truncated gzip", "53_bitflip.fa.gz": "damaged gzip",
-    "54_bad_crc.fa.gz": "damaged gzip", "55_multimember.fa.gz": 3_003,
-    "56_trailing_garbage.fa.gz": "damaged gzip", "57_trailing_zeros.fa.gz": 3_000,
-    "62_empty.fa.gz": 0, "63_empty_content.fa.gz": 0, "64_trunc_plain_mid_record.fa": 1_501,
+    "01_empty.fa": 0,
+    "02_only_newlines.fa": 0,
+    "03_no_header.fa": ":1: .*first header",
+    "04_header_only.fa": 1,
+    "05_empty_seq_middle.fa": 3,
+    "11_mixed_case.fa": 1,
+    "12_rna_u.fa": 1,
+    "13_iupac.fa": 1,
+    "14_gaps_dash.fa": 1,
+    "15_gaps_dot.fa": 1,
+    "16_inosine_x_star.fa": ":2 .*character 'X'",
+    "17_protein.fa": ":2 .*protein",
+    "18_digits_spaces.fa": 1,
+    "20_empty_id.fa": 2,
+    "21_space_after_gt.fa": 1,
+    "22_tab_in_header.fa": 1,
+    "23_pipe_sintax_id.fa": 1,
+    "24_utf8_id.fa": 1,
+    "25_latin1_id.fa": ":1: byte 0xf6",
+    "27_utf16.fa": "UTF-16",
+    "28_nul_in_seq.fa": r":2 .*\\x00",
+    "29_nul_in_id.fa": ":1: control character",
+    "30_random_bytes.fa": "binary data",
+    "31_gt_inside_seq.fa": ":2 .*newline missing",
+    "33_blank_lines.fa": 2,
+    "34_trailing_space.fa": 1,
+    "35_long_id.fa": ":1: the header is over",
+    "36_short_1bp.fa": 1,
+    "37_all_n.fa": 1,
+    "38_huge_seq.fa": 1,
+    "39_fastq.fa": 1,
+    "40_fastq_truncated.fq": ":1: not valid FASTQ",
+    "41_fastq_len_mismatch.fq": ":1: not valid",
+    "42_html.fa": "HTML page",
+    "51_trunc_half.fa.gz": "truncated gzip after record r",
+    "52_trunc_trailer.fa.gz": "truncated gzip",
+    "53_bitflip.fa.gz": "damaged gzip",
+    "54_bad_crc.fa.gz": "damaged gzip",
+    "55_multimember.fa.gz": 3_003,
+    "56_trailing_garbage.fa.gz": "damaged gzip",
+    "57_trailing_zeros.fa.gz": 3_000,
+    "62_empty.fa.gz": 0,
+    "63_empty_content.fa.gz": 0,
+    "64_trunc_plain_mid_record.fa": 1_501,
     "90_big.fa": 3_000,
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +190,7 @@ def test_the_shared_corpus_is_read_or_refused_as_agreed(shared_corpus, classify)
 
 @pytest.fixture(scope="session")
 def reads() -> list[tuple[str, str]]:
-    """Two dozen simulated reads of all kinds: seen, unseen, partial, turned, refused."""
+    """Two dozen simulated reads of all kinds: seen, unseen, partial, reverse_complemented, refused."""
     lines = (SIMULATED / "reads.fasta").read_text().split("\n")
     records = list(zip((head[1:] for head in lines[::2]), lines[1::2], strict=False))
     return [*records[::5], ("too_short", "ACGTN" * 9), ("nothing", "")]
@@ -193,12 +220,14 @@ WRITINGS = {
     "descriptions": lambda records: fasta([(f"{i} of some kind", s) for i, s in records]),
     "FASTQ": lambda records: "".join(f"@{i}\n{s}\n+\n{'#' * len(s)}\n" for i, s in records),
     "TSV": lambda records: "nuc\tsampleid\n" + "".join(f"{s}\t{i}\n" for i, s in records),
-    "quoted CSV": lambda records: "id,country,nuc\n" + "".join(
-        f'"{i}","a ""b"", c","{s}"\n' for i, s in records),
+    "quoted CSV": lambda records: (
+        "id,country,nuc\n" + "".join(f'"{i}","a ""b"", c","{s}"\n' for i, s in records)
+    ),
     "gzip": lambda records: gzip.compress(fasta(records).encode()),
     "gzip members": lambda records: b"".join(
-        gzip.compress(fasta([record]).encode()) for record in records),
-}  # fmt: skip
+        gzip.compress(fasta([record]).encode()) for record in records
+    ),
+}
 
 
 @pytest.fixture
@@ -228,8 +257,9 @@ def test_batches_and_threads_change_no_byte(
     (tmp_path / "reads").write_text(fasta(reads))
 
     def tables(name: str, *options: object) -> tuple[str, str]:
-        result = call("classify", tmp_path / "reads", "-i", index_bundle,
-                      "--hits", tmp_path / name, *options)
+        result = call(
+            "classify", tmp_path / "reads", "-i", index_bundle, "--hits", tmp_path / name, *options
+        )
         assert result.code == 0
         return result.out, (tmp_path / name).read_text()
 
@@ -269,17 +299,17 @@ def test_the_other_strand_gives_the_same_row_but_for_the_strand(reads, table):
         assert {**row, "strand": ""} == {**other, "strand": ""}
 
 
-def test_the_order_of_the_references_changes_no_byte(
-    reads, call, model_bundle, tmp_path
-):
+def test_the_order_of_the_references_changes_no_byte(reads, call, model_bundle, tmp_path):
     text = (SIMULATED / "reference.fasta").read_text()
     references = [f">{record}" for record in text.split(">")[1:]][:160]
     tables = []
     for name in ("first", "second"):
         (tmp_path / f"{name}.fa").write_text("".join(references))
         index = tmp_path / f"{name}.bix"
-        assert call("index", "build", tmp_path / f"{name}.fa", "-m", model_bundle,
-                    "-o", index).code == 0
+        assert (
+            call("index", "build", tmp_path / f"{name}.fa", "-m", model_bundle, "-o", index).code
+            == 0
+        )
         (tmp_path / "reads.fa").write_text(fasta(reads))
         tables.append(call("classify", tmp_path / "reads.fa", "-i", index).out)
         random.Random(1).shuffle(references)
@@ -293,11 +323,23 @@ def test_a_strange_environment_changes_no_byte(reads, table, run, index_bundle, 
     expected = table(fasta(named))
     with open(tmp_path / "reads") as stream:
         result = run(
-            "classify", "-", "-i", index_bundle, stdin=stream,
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C", "PYTHONUTF8": "0", "TERM": "dumb",
-                 "PYTHONIOENCODING": "ascii", "COLUMNS": "20", "TZ": "Asia/Tokyo",
-                 "OMP_NUM_THREADS": "abc", "HTTPS_PROXY": "http://127.0.0.1:9"},
-        )  # fmt: skip
+            "classify",
+            "-",
+            "-i",
+            index_bundle,
+            stdin=stream,
+            env={
+                "PATH": os.environ["PATH"],
+                "LC_ALL": "C",
+                "PYTHONUTF8": "0",
+                "TERM": "dumb",
+                "PYTHONIOENCODING": "ascii",
+                "COLUMNS": "20",
+                "TZ": "Asia/Tokyo",
+                "OMP_NUM_THREADS": "abc",
+                "HTTPS_PROXY": "http://127.0.0.1:9",
+            },
+        )
     assert result.code == 0, result.err
     assert result.out == expected
 
@@ -379,26 +421,44 @@ def test_a_killed_command_leaves_the_whole_table_or_none_of_it(
     (tmp_path / "reads.fa").write_text(fasta(many))
     (tmp_path / "out").mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", KILLER, str(times), str(tmp_path / "out" / "out.tsv"),
-         "classify", str(tmp_path / "reads.fa"), "-i", str(index_bundle)],
-        capture_output=True, text=True, timeout=600, cwd=REPOSITORY,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            KILLER,
+            str(times),
+            str(tmp_path / "out" / "out.tsv"),
+            "classify",
+            str(tmp_path / "reads.fa"),
+            "-i",
+            str(index_bundle),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        cwd=REPOSITORY,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("complete")
     for path in (tmp_path / "out").iterdir():
         assert re.fullmatch(r"out\.tsv|\.out\.tsv\.tmp-\d+-[0-9a-f]+", path.name)
 
 
-@pytest.mark.parametrize("number, code, word", [
-    (signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "number, code, word",
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+    ],
+)
 def test_an_interrupted_command_leaves_nothing(number, code, word, index_bundle, tmp_path):
     process = subprocess.Popen(
         command("classify", "-", "-i", index_bundle, "-o", tmp_path / "out.tsv"),
-        stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         # What a shell starts in the background, these tests perhaps, ignores Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    )
     deadline = time.monotonic() + 60
     while not files_in(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.02)  # until it has begun to write and waits for reads

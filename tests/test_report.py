@@ -25,21 +25,41 @@ from barcodeembed.taxonomy.ranks import RANKS
 
 USED = ("kingdom", "phylum", "class", "order", "family", "subfamily", "genus", "species")
 BEE = ("Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", "Apinae", "Apis")
-HEADER = [*REQUIRED[:6], *USED, *(f"{rank}_confidence" for rank in USED), *REQUIRED[6:],
-          "overlap", "novel_unit", "stop_codons"]  # fmt: skip
+HEADER = [
+    *REQUIRED[:6],
+    *USED,
+    *(f"{rank}_confidence" for rank in USED),
+    *REQUIRED[6:],
+    "overlap",
+    "novel_unit",
+    "stop_codons",
+]
 
 
-def row(query, status="assigned", rank=None, names=(), novel=None, unit=None, confidence=0.9,
-        **cells):  # fmt: skip
+def row(
+    query, status="assigned", rank=None, names=(), novel=None, unit=None, confidence=0.9, **cells
+):
     """Return a row of a table whose rank columns show ``names``, placed at ``rank``."""
     shown = dict(zip(USED, names, strict=False))
     cells = {
-        "query_id": query, "status": status, "novel_rank": novel, "rank": rank,
-        "taxon": shown.get(rank), "confidence": f"{confidence:.4f}" if rank else None,
-        **shown, **{f"{r}_confidence": f"{confidence:.4f}" for r in USED[: len(names)]},
-        "nearest_id": "REF1", "similarity": "0.9123", "identity": "98.5000", "strand": "+",
-        "length": "658", "overlap": "657", "novel_unit": unit, "stop_codons": "0", **cells,
-    }  # fmt: skip
+        "query_id": query,
+        "status": status,
+        "novel_rank": novel,
+        "rank": rank,
+        "taxon": shown.get(rank),
+        "confidence": f"{confidence:.4f}" if rank else None,
+        **shown,
+        **{f"{r}_confidence": f"{confidence:.4f}" for r in USED[: len(names)]},
+        "nearest_id": "REF1",
+        "similarity": "0.9123",
+        "identity": "98.5000",
+        "strand": "+",
+        "length": "658",
+        "overlap": "657",
+        "novel_unit": unit,
+        "stop_codons": "0",
+        **cells,
+    }
     return [cells.get(name) or "NA" for name in HEADER]
 
 
@@ -50,10 +70,18 @@ ROWS = [
     row("q4", "novel", rank="genus", names=BEE, novel="species", unit="novel_0001"),
     row("q5", "novel", rank="class", names=(*BEE[:3], None, None, None, "Guess"), novel="genus"),
     row("q6", "novel", rank="family", names=BEE[:5], novel="subfamily", unit="novel_0002"),
-    row("q7", "unclassifiable", nearest_id=None, similarity=None, identity=None, strand=None,
-        length="12", flags="short"),
+    row(
+        "q7",
+        "unclassifiable",
+        nearest_id=None,
+        similarity=None,
+        identity=None,
+        strand=None,
+        length="12",
+        flags="short",
+    ),
     row("q8", "ambiguous", rank="order", names=("Animalia", None, "Aves; birds", "Owls, all")),
-]  # fmt: skip
+]
 
 
 def write(path: Path, rows=ROWS, header=HEADER) -> Path:
@@ -119,18 +147,30 @@ def sure(placed: str, confidence: str) -> str:
 
 
 SINTAX = [
-    ["q1;size=5", sure(SINTAX_BEE + ",s:Apis_mellifera", "0.99"), "+",
-     SINTAX_BEE + ",s:Apis_mellifera"],
+    [
+        "q1;size=5",
+        sure(SINTAX_BEE + ",s:Apis_mellifera", "0.99"),
+        "+",
+        SINTAX_BEE + ",s:Apis_mellifera",
+    ],
     ["q2", sure(SINTAX_BEE + ",s:Apis_mellifera", "0.90"), "-", SINTAX_BEE + ",s:Apis_mellifera"],
     ["q3;size=2;", sure(SINTAX_BEE[:-7], "0.70"), "+", SINTAX_BEE[:-7]],
     ["q4", sure(SINTAX_BEE, "0.90"), "+", SINTAX_BEE],
-    ["q5", sure("k:Animalia,p:Arthropoda,c:Insecta,g:Guess", "0.90"), "+",
-     "k:Animalia,p:Arthropoda,c:Insecta"],
+    [
+        "q5",
+        sure("k:Animalia,p:Arthropoda,c:Insecta,g:Guess", "0.90"),
+        "+",
+        "k:Animalia,p:Arthropoda,c:Insecta",
+    ],
     ["q6", sure(SINTAX_BEE[:-7], "0.90"), "+", SINTAX_BEE[:-7]],
     ["q7", "", "", ""],
-    ["q8", sure("k:Animalia,c:Aves__birds,o:Owls__all", "0.90"), "+",
-     "k:Animalia,c:Aves__birds,o:Owls__all"],
-]  # fmt: skip
+    [
+        "q8",
+        sure("k:Animalia,c:Aves__birds,o:Owls__all", "0.90"),
+        "+",
+        "k:Animalia,c:Aves__birds,o:Owls__all",
+    ],
+]
 
 
 @pytest.mark.parametrize("to, expected", [("kraken", KRAKEN), ("krona", KRONA), ("qiime2", QIIME2)])
@@ -161,18 +201,34 @@ def test_a_table_counts_taxa_by_sample(call, names, tmp_path):
 def test_a_table_of_queries_keeps_their_order_and_drops_sizes_from_ids(call, names):
     rows = rows_of(call("report", names, "--to", "table", "--by", "query").out)
     assert [(row["feature_id"], row["S1"]) for row in rows] == [
-        ("q1", "5"), ("q2", "1"), ("q3", "2"), ("q4", "1"), ("q5", "1"), ("q6", "1"), ("q7", "1"),
+        ("q1", "5"),
+        ("q2", "1"),
+        ("q3", "2"),
+        ("q4", "1"),
+        ("q5", "1"),
+        ("q6", "1"),
+        ("q7", "1"),
         ("q8", "1"),
-    ]  # fmt: skip
+    ]
 
 
 def test_biom_is_the_published_json(call, names, tmp_path):
     other = write(tmp_path / "S2.tsv", [ROWS[1]])
     made = json.loads(call("report", names, other, "--to", "biom").out)
     assert made.keys() == {
-        "id", "format", "format_url", "type", "generated_by", "date", "rows", "columns",
-        "matrix_type", "matrix_element_type", "shape", "data",
-    }  # fmt: skip
+        "id",
+        "format",
+        "format_url",
+        "type",
+        "generated_by",
+        "date",
+        "rows",
+        "columns",
+        "matrix_type",
+        "matrix_element_type",
+        "shape",
+        "data",
+    }
     assert made["format"] == "Biological Observation Matrix 1.0.0"
     # With a time zone, the format's own validator takes it for no date.
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", made["date"])
@@ -198,18 +254,33 @@ def test_biom_is_read_back_by_its_own_package(call, names, tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("qiime"), reason="QIIME 2 is not installed")
-@pytest.mark.parametrize("to, kind, made_of", [
-    ("qiime2", "FeatureData[Taxonomy]", "TSVTaxonomyFormat"),
-    ("biom", "FeatureTable[Frequency]", "BIOMV100Format"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "to, kind, made_of",
+    [
+        ("qiime2", "FeatureData[Taxonomy]", "TSVTaxonomyFormat"),
+        ("biom", "FeatureTable[Frequency]", "BIOMV100Format"),
+    ],
+)
 def test_qiime_2_imports_what_is_for_it(call, names, tmp_path, to, kind, made_of):
     made, artifact = tmp_path / f"{to}.tsv", tmp_path / "artifact.qza"
     assert call("report", names, "--to", to, "-o", made).code == 0
-    qiime = ["qiime", "tools", "import", "--type", kind, "--input-format", made_of,
-             "--input-path", str(made), "--output-path", str(artifact)]  # fmt: skip
+    qiime = [
+        "qiime",
+        "tools",
+        "import",
+        "--type",
+        kind,
+        "--input-format",
+        made_of,
+        "--input-path",
+        str(made),
+        "--output-path",
+        str(artifact),
+    ]
     # It is a Python of its own, and may be an older one.
-    done = subprocess.run(qiime, text=True, capture_output=True, timeout=120,
-                          env={**os.environ, "PYTHONPATH": ""})  # fmt: skip
+    done = subprocess.run(
+        qiime, text=True, capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": ""}
+    )
     assert done.returncode == 0, done.stderr
     if to == "qiime2":
         with zipfile.ZipFile(artifact) as parts:
@@ -235,8 +306,15 @@ def test_multiqc_gets_a_bar_for_every_sample(call, names, tmp_path):
     statuses, ranks = made["data"]
     assert statuses["S1"] == {"assigned": 6, "ambiguous": 3, "novel": 3, "unclassifiable": 1}
     assert set(statuses["blank"].values()) == {0}
-    assert ranks["S1"] == {"species": 6, "genus": 1, "subfamily": 2, "family": 1, "order": 1,
-                           "class": 1, "not placed": 1}  # fmt: skip
+    assert ranks["S1"] == {
+        "species": 6,
+        "genus": 1,
+        "subfamily": 2,
+        "family": 1,
+        "order": 1,
+        "class": 1,
+        "not placed": 1,
+    }
     assert list(made["categories"][1]) == list(ranks["S1"])
 
 
@@ -324,14 +402,18 @@ def test_guesses_below_the_placement_do_not_count(call, tmp_path):
 
 
 def test_tables_are_read_compressed_from_standard_input_and_without_newer_columns(run, tmp_path):
-    old = [[cell for name, cell in zip(HEADER, cells, strict=True) if name not in HEADER[-3:]]
-           for cells in [HEADER, *ROWS]]  # fmt: skip
+    old = [
+        [cell for name, cell in zip(HEADER, cells, strict=True) if name not in HEADER[-3:]]
+        for cells in [HEADER, *ROWS]
+    ]
     text = write(tmp_path / "plain.tsv", old[1:], old[0]).read_bytes()
     (tmp_path / "S1.tsv.gz").write_bytes(gzip.compress(text))
     done = subprocess.run(
         [sys.executable, "-m", "barcodeembed", "report", "-", "--to", "krona"],
-        input=text, capture_output=True, check=True,
-    )  # fmt: skip
+        input=text,
+        capture_output=True,
+        check=True,
+    )
     result = run("report", tmp_path / "S1.tsv.gz", "--to", "krona")
     assert result.out == done.stdout.decode()
     assert "novel" not in result.out
@@ -348,28 +430,35 @@ def test_the_columns_of_classify_are_the_ones_needed(classified):
 
 
 def test_samples_come_from_a_pattern(call, tmp_path):
-    rows = [row(query, rank="kingdom", names=BEE[:1]) for query in
-            ("a;sample=S2;size=3", "b;sample=S10;size=4", "c;sample=S2")]  # fmt: skip
+    rows = [
+        row(query, rank="kingdom", names=BEE[:1])
+        for query in ("a;sample=S2;size=3", "b;sample=S10;size=4", "c;sample=S2")
+    ]
     path = write(tmp_path / "all.tsv", rows)
     out = call("report", path, "--to", "table", "--sample-pattern", "sample=([^;]+)").out
-    assert lines(out) == [["feature_id", "S2", "S10", "taxonomy"],
-                          ["k__Animalia", "4", "4", "k__Animalia"]]  # fmt: skip
+    assert lines(out) == [
+        ["feature_id", "S2", "S10", "taxonomy"],
+        ["k__Animalia", "4", "4", "k__Animalia"],
+    ]
 
 
-@pytest.mark.parametrize("arguments, problem", [
-    ([], "Missing option '--to'"),
-    (["--to", "excel"], "'excel' is not one of krona"),
-    (["--to", "table", "--sample-pattern", "("], "no regular expression"),
-    (["--to", "table", "--sample-pattern", "S."], "has 0 groups"),
-    (["--to", "table", "--by", "genus"], "'genus' is not one of taxon, query"),
-    (["--to", "krona", "--by", "taxon"], "is for --to biom or table"),
-    (["--to", "krona", "--vectors", "v.npy"], "is for --to html"),
-    (["--to", "krona", "--index", "r.bix"], "is for --to html"),
-    (["--to", "html", "--index", "r.bix"], "needs --vectors"),
-    (["--to", "html", "--vectors", "v.npy", "-i", "r.bix", "-o", "r.bix"], "is also an input"),
-    (["--to", "krona", "-o", "{names}"], "is also an input"),
-    (["-", "-", "--to", "krona"], "can be read once"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "arguments, problem",
+    [
+        ([], "Missing option '--to'"),
+        (["--to", "excel"], "'excel' is not one of krona"),
+        (["--to", "table", "--sample-pattern", "("], "no regular expression"),
+        (["--to", "table", "--sample-pattern", "S."], "has 0 groups"),
+        (["--to", "table", "--by", "genus"], "'genus' is not one of taxon, query"),
+        (["--to", "krona", "--by", "taxon"], "is for --to biom or table"),
+        (["--to", "krona", "--vectors", "v.npy"], "is for --to html"),
+        (["--to", "krona", "--index", "r.bix"], "is for --to html"),
+        (["--to", "html", "--index", "r.bix"], "needs --vectors"),
+        (["--to", "html", "--vectors", "v.npy", "-i", "r.bix", "-o", "r.bix"], "is also an input"),
+        (["--to", "krona", "-o", "{names}"], "is also an input"),
+        (["-", "-", "--to", "krona"], "can be read once"),
+    ],
+)
 def test_a_wrong_use_is_2(arguments, problem, call, names):
     before = names.read_text()
     result = call("report", names, *(word.format(names=names) for word in arguments))
@@ -385,18 +474,25 @@ def damaged(number, **cells):
     return rows
 
 
-@pytest.mark.parametrize("rows, header, problem", [
-    (ROWS, ["id", *HEADER[1:]], "it has no column query_id"),
-    ([], ["record_id", "nucleotides"], "it has no column query_id"),
-    (ROWS, [name.replace("identity", "percent") for name in HEADER], "has no column identity"),
-    ([], REQUIRED, "it has no column kingdom or phylum or"),
-    (damaged(2, confidence="high"), HEADER, "4 (q3;size=2;): 'high' in the column confidence is"),
-    (damaged(1, status="maybe"), HEADER, ":3 (q2): 'maybe' in the column status is no status"),
-    (damaged(1, status="NA"), HEADER, ":3 (q2): 'NA' in the column status is no status"),
-    (damaged(1, rank="tribe"), HEADER, "'tribe' in the column rank is no rank"),
-    ([ROWS[0][:-1]], HEADER, ":2: the row has"),
-    ([ROWS[0], HEADER], HEADER, ":3 (query_id): 'status' in the column status"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "rows, header, problem",
+    [
+        (ROWS, ["id", *HEADER[1:]], "it has no column query_id"),
+        ([], ["record_id", "nucleotides"], "it has no column query_id"),
+        (ROWS, [name.replace("identity", "percent") for name in HEADER], "has no column identity"),
+        ([], REQUIRED, "it has no column kingdom or phylum or"),
+        (
+            damaged(2, confidence="high"),
+            HEADER,
+            "4 (q3;size=2;): 'high' in the column confidence is",
+        ),
+        (damaged(1, status="maybe"), HEADER, ":3 (q2): 'maybe' in the column status is no status"),
+        (damaged(1, status="NA"), HEADER, ":3 (q2): 'NA' in the column status is no status"),
+        (damaged(1, rank="tribe"), HEADER, "'tribe' in the column rank is no rank"),
+        ([ROWS[0][:-1]], HEADER, ":2: the row has"),
+        ([ROWS[0], HEADER], HEADER, ":3 (query_id): 'status' in the column status"),
+    ],
+)
 def test_what_is_no_table_of_classify_is_refused_in_one_line(rows, header, problem, call, tmp_path):
     path = write(tmp_path / "bad.tsv", rows, header)
     before = files_in(tmp_path)
@@ -467,9 +563,17 @@ def test_the_page_holds_every_row(call, names):
 
 def test_no_name_becomes_markup(call, tmp_path):
     names = (*BEE[:6], HOSTILE, HOSTILE)
-    rows = [row(HOSTILE.replace(" ", "_"), rank="species", names=names, nearest_id=HOSTILE),
-            row("</script><img src=x>/*SCRIPT*/", "novel", rank="genus", names=names,
-                novel="species", unit=HOSTILE)]  # fmt: skip
+    rows = [
+        row(HOSTILE.replace(" ", "_"), rank="species", names=names, nearest_id=HOSTILE),
+        row(
+            "</script><img src=x>/*SCRIPT*/",
+            "novel",
+            rank="genus",
+            names=names,
+            novel="species",
+            unit=HOSTILE,
+        ),
+    ]
     path = write(tmp_path / "<b>.tsv", rows)
     text = call("report", path, "--to", "html").out
     clean = call("report", write(tmp_path / "b.tsv", ROWS), "--to", "html").out
@@ -624,8 +728,9 @@ def test_without_an_index_the_data_of_the_page_are_as_ever(call, classified, emb
 def test_of_many_references_those_about_the_most_queries_are_shown(
     call, classified, embedded, index_bundle, components, monkeypatch
 ):
-    about = Counter(id for some in nearest_of_each(index_bundle, classified, embedded)
-                    for id in some)  # fmt: skip
+    about = Counter(
+        id for some in nearest_of_each(index_bundle, classified, embedded) for id in some
+    )
     monkeypatch.setattr(references, "MOST", 7)
     shown = map_over(call, classified, embedded, index_bundle)["references"]["ids"]
     assert sorted(about[id] for id in shown) == sorted(about.values())[-7:]
@@ -640,8 +745,10 @@ def of_prototypes(tmp_path) -> tuple[Path, Path, list[str]]:
     index = open_index(shipped_index())
     chosen = [7, 40_000]
     ids = [index.record_ids[number] for number in chosen]
-    made = [row(f"q{number}", rank="phylum", names=BEE[:2], nearest_id=id, similarity="1.0000")
-            for number, id in enumerate(ids)]  # fmt: skip
+    made = [
+        row(f"q{number}", rank="phylum", names=BEE[:2], nearest_id=id, similarity="1.0000")
+        for number, id in enumerate(ids)
+    ]
     table = write(tmp_path / "P.tsv", [*made, ROWS[6]])
     np.save(tmp_path / "P.npy", np.array([*3 * index.vectors[chosen], np.full(192, np.nan)]))
     return table, tmp_path / "P.npy", ids
@@ -662,8 +769,18 @@ def test_references_of_other_queries_or_another_index_are_refused(
 ):
     def refusal(table, vectors, index=index_bundle):
         before = files_in(tmp_path)
-        result = call("report", table, "--to", "html", "--vectors", vectors, "-i", index,
-                      "-o", tmp_path / "page.html")  # fmt: skip
+        result = call(
+            "report",
+            table,
+            "--to",
+            "html",
+            "--vectors",
+            vectors,
+            "-i",
+            index,
+            "-o",
+            tmp_path / "page.html",
+        )
         assert (result.code, result.err.count("\n")) == (1, 1), result.err
         assert result.err.startswith("barcodeembed: error: ")
         assert files_in(tmp_path) == before
@@ -689,14 +806,15 @@ def test_references_of_other_queries_or_another_index_are_refused(
     assert "absent.bix" in refusal(classified, embedded, tmp_path / "absent.bix")
 
 
-def test_reads_that_embed_did_not_turn_are_told(call, classified, embedded, index_bundle,
-                                                components):  # fmt: skip
+def test_reads_that_embed_did_not_turn_are_told(
+    call, classified, embedded, index_bundle, components
+):
     turned = sum(row["strand"] == "-" for row in rows_of(classified.read_text()))
     assert turned
     words = ["report", classified, "--to", "html", "--vectors", embedded]
-    assert f"warning: {turned} queries are of the other strand" in call(
-        *words, "-i", index_bundle
-    ).err
+    assert (
+        f"warning: {turned} queries are of the other strand" in call(*words, "-i", index_bundle).err
+    )
     assert "strand" not in call(*words).err
 
 
@@ -750,14 +868,26 @@ def test_a_browser_draws_references_below_and_outlines_units(
         cells.append(unit)
     table = write(tmp_path / "units.tsv", rows, [*header.split("\t"), "novel_unit"])
     page = tmp_path / "page.html"
-    done = call("report", table, "--to", "html", "--vectors", embedded, "-i", index_bundle,
-                "-o", page)  # fmt: skip
+    done = call(
+        "report", table, "--to", "html", "--vectors", embedded, "-i", index_bundle, "-o", page
+    )
     assert done.code == 0, done.err
     count = len(data_of(page.read_text())["map"]["references"]["ids"])
     dom = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/own",
-         "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=True,
-    ).stdout  # fmt: skip
+        [
+            browser,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--user-data-dir={tmp_path}/own",
+            "--dump-dom",
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
     drawn = dom[dom.index('<svg id="map"') :].partition("</svg>")[0]
     assert f"Map of 120 queries over {count} references by PCA; 12 units outlined." in drawn
     assert "Map of the queries over the references" in dom

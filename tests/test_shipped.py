@@ -33,9 +33,13 @@ def offline(package: Path, folder: Path, *words: object) -> subprocess.Completed
     """Run the command line of the package in ``package``, in another folder, without a network."""
     environment = {**os.environ, **UNREACHABLE, "PYTHONPATH": str(package)}
     return subprocess.run(
-        [sys.executable, "-m", "barcodeembed", *map(str, words)], cwd=folder, env=environment,
-        text=True, capture_output=True, timeout=120,
-    )  # fmt: skip
+        [sys.executable, "-m", "barcodeembed", *map(str, words)],
+        cwd=folder,
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
 
 
 def check_names(done: subprocess.CompletedProcess, reads: Path) -> None:
@@ -75,20 +79,25 @@ def test_info_describes_both(tmp_path):
     model, _, index = done.stdout.partition("\n\n")
     assert model.startswith("kind                    model\n")
     assert index.startswith("kind                    index\n")
-    fingerprint = next(line.split()[1] for line in model.splitlines()
-                       if line.startswith("fingerprint"))  # fmt: skip
+    fingerprint = next(
+        line.split()[1] for line in model.splitlines() if line.startswith("fingerprint")
+    )
     assert f"{fingerprint}:" in index
 
 
 def test_a_wheel_has_all_that_it_takes(reads, tmp_path):
     source = tmp_path / "source"  # a build leaves folders beside what it builds
-    shutil.copytree(REPOSITORY / "barcodeembed", source / "barcodeembed",
-                    ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+    shutil.copytree(
+        REPOSITORY / "barcodeembed",
+        source / "barcodeembed",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
     script = "import sys, setuptools.build_meta as it; it.build_wheel(sys.argv[1])"
-    subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=source, check=True,
-                   capture_output=True)  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=source, check=True, capture_output=True
+    )
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "unpacked")
@@ -96,10 +105,13 @@ def test_a_wheel_has_all_that_it_takes(reads, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     where = subprocess.run(
-        [sys.executable, "-c", "import barcodeembed; print(barcodeembed.__file__)"], text=True,
-        cwd=elsewhere, env={**os.environ, "PYTHONPATH": str(tmp_path / "unpacked")},
-        capture_output=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", "import barcodeembed; print(barcodeembed.__file__)"],
+        text=True,
+        cwd=elsewhere,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "unpacked")},
+        capture_output=True,
+        check=True,
+    )
     assert Path(where.stdout).is_relative_to(tmp_path / "unpacked")
     named = offline(tmp_path / "unpacked", elsewhere, "classify", reads)
     check_names(named, reads)

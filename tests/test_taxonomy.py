@@ -20,8 +20,15 @@ from barcodeembed.taxonomy.tables import read_taxonomy
 from barcodeembed.taxonomy.taxa import Taxa
 
 HONEY_BEE: Lineage = (
-    "Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", None, "Apis", "Apis mellifera",
-)  # fmt: skip
+    "Animalia",
+    "Arthropoda",
+    "Insecta",
+    "Hymenoptera",
+    "Apidae",
+    None,
+    "Apis",
+    "Apis mellifera",
+)
 BUMBLEBEE: Lineage = (*HONEY_BEE[:6], "Bombus", "Bombus terrestris")
 
 
@@ -33,19 +40,38 @@ def taxa(**names: str) -> Lineage:
 # One lineage at a time.
 
 
-@pytest.mark.parametrize("title, identifier", [
-    ("a1;tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,s:Apis_mellifera;",
-     "a1"),
-    ("a1;tax=d:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,s:mellifera", "a1"),
-    ("a1;size=3;tax=K:Animalia, P:Arthropoda, C:Insecta,O:Hymenoptera,F:Apidae,G:Apis,"
-     "S:Apis mellifera;", "a1;size=3"),
-    ("a1;tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,s:Apis_mellifera;"
-     "size=3;", "a1;size=3;"),
-    ("a1 tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,s:Apis_mellifera;",
-     "a1"),
-    ("a1;tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,t:Apini,g:Apis,"
-     "s:Apis_mellifera; from Kenya", "a1 from Kenya"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "title, identifier",
+    [
+        (
+            "a1;tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,s:Apis_mellifera;",
+            "a1",
+        ),
+        (
+            "a1;tax=d:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,s:mellifera",
+            "a1",
+        ),
+        (
+            "a1;size=3;tax=K:Animalia, P:Arthropoda, C:Insecta,O:Hymenoptera,F:Apidae,G:Apis,"
+            "S:Apis mellifera;",
+            "a1;size=3",
+        ),
+        (
+            "a1;tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,s:Apis_mellifera;"
+            "size=3;",
+            "a1;size=3;",
+        ),
+        (
+            "a1 tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,s:Apis_mellifera;",
+            "a1",
+        ),
+        (
+            "a1;tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,t:Apini,g:Apis,"
+            "s:Apis_mellifera; from Kenya",
+            "a1 from Kenya",
+        ),
+    ],
+)
 def test_sintax_headers(title, identifier):
     assert split_sintax(title) == (identifier, HONEY_BEE)
 
@@ -55,51 +81,114 @@ def test_a_title_without_tax_is_no_sintax_header(title):
     assert split_sintax(title) is None
 
 
-@pytest.mark.parametrize("text, expected", [
-    ("k__Animalia;p__Arthropoda;c__Insecta;o__Hymenoptera;f__Apidae;g__Apis;s__mellifera",
-     HONEY_BEE),
-    ("k__Animalia; p__Arthropoda; c__Insecta; o__Hymenoptera; f__Apidae; g__Apis; "
-     "s__Apis_mellifera;", HONEY_BEE),
-    ("D_0__Animalia;D_1__Arthropoda;D_2__Insecta;D_3__Hymenoptera;D_4__Apidae;D_5__Apis;"
-     "D_6__Apis mellifera", HONEY_BEE),
-    ("d__Animalia;g__;s__", taxa(kingdom="Animalia")),
-    ("k__Fungi;p__unidentified;g__Amanita;s__Amanita_sp.", taxa(kingdom="Fungi", genus="Amanita")),
-    ("g__Apis;k__Animalia", taxa(kingdom="Animalia", genus="Apis")),
-    ("Animalia;Arthropoda", None),
-    ("", None),
-    (" ; ", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (
+            "k__Animalia;p__Arthropoda;c__Insecta;o__Hymenoptera;f__Apidae;g__Apis;s__mellifera",
+            HONEY_BEE,
+        ),
+        (
+            "k__Animalia; p__Arthropoda; c__Insecta; o__Hymenoptera; f__Apidae; g__Apis; "
+            "s__Apis_mellifera;",
+            HONEY_BEE,
+        ),
+        (
+            "D_0__Animalia;D_1__Arthropoda;D_2__Insecta;D_3__Hymenoptera;D_4__Apidae;D_5__Apis;"
+            "D_6__Apis mellifera",
+            HONEY_BEE,
+        ),
+        ("d__Animalia;g__;s__", taxa(kingdom="Animalia")),
+        (
+            "k__Fungi;p__unidentified;g__Amanita;s__Amanita_sp.",
+            taxa(kingdom="Fungi", genus="Amanita"),
+        ),
+        ("g__Apis;k__Animalia", taxa(kingdom="Animalia", genus="Apis")),
+        ("Animalia;Arthropoda", None),
+        ("", None),
+        (" ; ", None),
+    ],
+)
 def test_prefixed_lists(text, expected):
     assert parse_ranked(text) == expected
 
 
 @pytest.mark.parametrize("rank", RANKS)
-@pytest.mark.parametrize("name", [
-    "", " ", "NA", "na", "N/A", "NaN", "None", "none", "null", "-", "?", "*", "unknown",
-    "Unknown_Apidae", "unidentified", "Unassigned", "unclassified Apidae", "uncultured_bee",
-    "uncultured", "environmental sample", "metagenome", "Incertae_sedis", "incertae sedis",
-    "Apidae_gen_Incertae_sedis", "undetermined", "not assigned",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ",
+        "NA",
+        "na",
+        "N/A",
+        "NaN",
+        "None",
+        "none",
+        "null",
+        "-",
+        "?",
+        "*",
+        "unknown",
+        "Unknown_Apidae",
+        "unidentified",
+        "Unassigned",
+        "unclassified Apidae",
+        "uncultured_bee",
+        "uncultured",
+        "environmental sample",
+        "metagenome",
+        "Incertae_sedis",
+        "incertae sedis",
+        "Apidae_gen_Incertae_sedis",
+        "undetermined",
+        "not assigned",
+    ],
+)
 def test_placeholders_name_nothing(name, rank):
     assert tidy_name(name, rank) is None
 
 
-@pytest.mark.parametrize("name", [
-    "Apis sp.", "Apis_sp", "Apis sp. 3", "Apis sp. BOLD:AAA0001", "Apis cf. mellifera",
-    "Apis aff. mellifera", "Apis nr. mellifera", "Apis mellifera/cerana", "Apis mellifera?",
-    "Apis mellifera complex", "Apis mellifera group", "Apis gen. sp.", "Apis indet.",
-    "Apis spp.", "Apis n4",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Apis sp.",
+        "Apis_sp",
+        "Apis sp. 3",
+        "Apis sp. BOLD:AAA0001",
+        "Apis cf. mellifera",
+        "Apis aff. mellifera",
+        "Apis nr. mellifera",
+        "Apis mellifera/cerana",
+        "Apis mellifera?",
+        "Apis mellifera complex",
+        "Apis mellifera group",
+        "Apis gen. sp.",
+        "Apis indet.",
+        "Apis spp.",
+        "Apis n4",
+    ],
+)
 def test_interim_names_are_no_species_but_their_genus_is_one(name):
     assert tidy_name(name, "species") is None
     assert lineage({"genus": "Apis", "species": name}) == taxa(genus="Apis")
 
 
-@pytest.mark.parametrize("name, rank", [
-    ("Apis mellifera", "species"), ("Sparus", "genus"), ("Nrosa", "genus"), ("Spongilla", "genus"),
-    ("Nanus", "genus"), ("Nonea pulla", "species"), ("Aspredo aspredo", "species"),
-    ("Groupeia complexa", "species"), ("Affinis affinis", "species"), ("Ö. x-us (L.)", "genus"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, rank",
+    [
+        ("Apis mellifera", "species"),
+        ("Sparus", "genus"),
+        ("Nrosa", "genus"),
+        ("Spongilla", "genus"),
+        ("Nanus", "genus"),
+        ("Nonea pulla", "species"),
+        ("Aspredo aspredo", "species"),
+        ("Groupeia complexa", "species"),
+        ("Affinis affinis", "species"),
+        ("Ö. x-us (L.)", "genus"),
+    ],
+)
 def test_names_that_look_like_placeholders_are_names(name, rank):
     assert tidy_name(name, rank) == name
 
@@ -108,17 +197,24 @@ def test_names_are_spelt_one_way():
     assert tidy_name("  Apis__mellifera \t ligustica\n", "species") == "Apis mellifera ligustica"
 
 
-@pytest.mark.parametrize("columns, expected", [
-    ({"Superkingdom": "Eukaryota", "DIVISION": "Chordata"},
-     taxa(kingdom="Eukaryota", phylum="Chordata")),
-    ({"superkingdom": "Eukaryota", "kingdom": "Animalia"}, taxa(kingdom="Animalia")),
-    ({"kingdom": "Animalia", "domain": "Eukaryota"}, taxa(kingdom="Animalia")),
-    ({"phylum_name": "Chordata", "Species_Name": "Homo sapiens"},
-     taxa(phylum="Chordata", species="Homo sapiens")),
-    ({"species": "sapiens"}, UNKNOWN),
-    ({"species": "sapiens", "genus": "sp."}, taxa(genus="sp.", species="sp. sapiens")),
-    ({"tribe": "Apini", "country": "NA"}, UNKNOWN),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "columns, expected",
+    [
+        (
+            {"Superkingdom": "Eukaryota", "DIVISION": "Chordata"},
+            taxa(kingdom="Eukaryota", phylum="Chordata"),
+        ),
+        ({"superkingdom": "Eukaryota", "kingdom": "Animalia"}, taxa(kingdom="Animalia")),
+        ({"kingdom": "Animalia", "domain": "Eukaryota"}, taxa(kingdom="Animalia")),
+        (
+            {"phylum_name": "Chordata", "Species_Name": "Homo sapiens"},
+            taxa(phylum="Chordata", species="Homo sapiens"),
+        ),
+        ({"species": "sapiens"}, UNKNOWN),
+        ({"species": "sapiens", "genus": "sp."}, taxa(genus="sp.", species="sp. sapiens")),
+        ({"tribe": "Apini", "country": "NA"}, UNKNOWN),
+    ],
+)
 def test_columns_by_any_name(columns, expected):
     assert lineage(columns) == expected
 
@@ -140,16 +236,21 @@ def table(delimiter: str = "\t", order: int | None = None, quote: str = "") -> s
     names = COLUMNS.copy()
     if order is not None:
         random.Random(order).shuffle(names)
-    rows = [dict(zip(COLUMNS, (key, *(name or "NA" for name in names)), strict=True))
-            for key, names in BEES.items()]
+    rows = [
+        dict(zip(COLUMNS, (key, *(name or "NA" for name in names)), strict=True))
+        for key, names in BEES.items()
+    ]
     lines = [names, *([row[name] for name in names] for row in rows)]
-    return "".join(delimiter.join(f"{quote}{cell}{quote}" for cell in line) + "\n"
-                   for line in lines)
+    return "".join(
+        delimiter.join(f"{quote}{cell}{quote}" for cell in line) + "\n" for line in lines
+    )
 
 
-LIST = ("a\tk__Animalia;p__Arthropoda;c__Insecta;o__Hymenoptera;f__Apidae;g__Apis;s__mellifera\n"
-        "b\tk__Animalia; p__Arthropoda; c__Insecta; o__Hymenoptera; f__Apidae; g__Bombus; "
-        "s__Bombus_terrestris\n")  # fmt: skip
+LIST = (
+    "a\tk__Animalia;p__Arthropoda;c__Insecta;o__Hymenoptera;f__Apidae;g__Apis;s__mellifera\n"
+    "b\tk__Animalia; p__Arthropoda; c__Insecta; o__Hymenoptera; f__Apidae; g__Bombus; "
+    "s__Bombus_terrestris\n"
+)
 
 TAXONOMIES = {
     "tsv": table(),
@@ -186,17 +287,20 @@ def test_a_taxonomy_in_another_encoding(tmp_path):
     assert read_taxonomy(tmp_path / "taxonomy", encoding="latin-1") == {"a": taxa(genus="Größe")}
 
 
-@pytest.mark.parametrize("content, line, problem", [
-    ("", None, "is empty"),
-    ("id\tgenus\na\tApis\na\tBombus\n", 3, r"\(a\): a second, different lineage"),
-    ("id\tgenus\na\tApis\tx\n", 2, "the row has 3 columns, the header has 2"),
-    ("id,genus\n\na,Apis\nb\n", 4, "the row has 1 columns"),
-    ('id,genus\na,"Apis\nb,Bombus\n', 2, "not a valid table"),
-    (LIST + "c\tAnimalia;Arthropoda\n", 3, r"\(c\): 'Animalia;Arthropoda' is no lineage"),
-    (LIST + "\nc k__Animalia\n", 4, "is no lineage; expected 'k__..;p__..;..' or rank columns"),
-    ("id\tgenus\na\tGr\udcf6\n", 2, "byte 0xf6 is not utf-8 text"),
-    ("\udc89PNG\n", None, "looks like a PNG image"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "content, line, problem",
+    [
+        ("", None, "is empty"),
+        ("id\tgenus\na\tApis\na\tBombus\n", 3, r"\(a\): a second, different lineage"),
+        ("id\tgenus\na\tApis\tx\n", 2, "the row has 3 columns, the header has 2"),
+        ("id,genus\n\na,Apis\nb\n", 4, "the row has 1 columns"),
+        ('id,genus\na,"Apis\nb,Bombus\n', 2, "not a valid table"),
+        (LIST + "c\tAnimalia;Arthropoda\n", 3, r"\(c\): 'Animalia;Arthropoda' is no lineage"),
+        (LIST + "\nc k__Animalia\n", 4, "is no lineage; expected 'k__..;p__..;..' or rank columns"),
+        ("id\tgenus\na\tGr\udcf6\n", 2, "byte 0xf6 is not utf-8 text"),
+        ("\udc89PNG\n", None, "looks like a PNG image"),
+    ],
+)
 def test_a_taxonomy_that_cannot_be_read_is_refused_at_its_line(content, line, problem, tmp_path):
     path = tmp_path / "taxonomy"
     path.write_text(content, errors="surrogateescape")
@@ -222,9 +326,7 @@ def labelled(path: Path, **options) -> dict[str, Lineage]:
 
 def test_a_lineage_comes_from_the_file_the_columns_or_the_header(tmp_path):
     (tmp_path / "plain.fa").write_text(">b x\nAC\n>a\nAC\n")
-    (tmp_path / "sintax.fa").write_text(
-        ">a;tax=k:Plantae;\nAC\n>b tax=g:Quercus; some more\nAC\n"
-    )
+    (tmp_path / "sintax.fa").write_text(">a;tax=k:Plantae;\nAC\n>b tax=g:Quercus; some more\nAC\n")
     (tmp_path / "table.tsv").write_text(
         "id\tnuc\tkingdom\tGenus\na\tAC\tPlantae\tNA\nb\tAC\tNA\tQuercus\n"
     )
@@ -234,8 +336,9 @@ def test_a_lineage_comes_from_the_file_the_columns_or_the_header(tmp_path):
     for name in ("sintax.fa", "table.tsv"):
         assert labelled(tmp_path / name, taxonomy=tmp_path / "taxonomy.tsv") == BEES
         assert labelled(tmp_path / name) == {
-            "a": taxa(kingdom="Plantae"), "b": taxa(genus="Quercus"),
-        }  # fmt: skip
+            "a": taxa(kingdom="Plantae"),
+            "b": taxa(genus="Quercus"),
+        }
 
 
 def test_a_record_without_a_lineage_is_refused_by_name(tmp_path):
@@ -243,8 +346,9 @@ def test_a_record_without_a_lineage_is_refused_by_name(tmp_path):
     with pytest.raises(ReferenceDataError, match=r"x.fa:3 \(c\): no lineage .*--taxonomy"):
         labelled(tmp_path / "x.fa")
     assert labelled(tmp_path / "x.fa", allow_missing=True) == {
-        "a": taxa(genus="Apis"), "c": UNKNOWN,
-    }  # fmt: skip
+        "a": taxa(genus="Apis"),
+        "c": UNKNOWN,
+    }
     (tmp_path / "t.tsv").write_text(table())
     with pytest.raises(ReferenceDataError, match=r"x.fa:3 \(c\): .*t.tsv does not list it"):
         labelled(tmp_path / "x.fa", taxonomy=tmp_path / "t.tsv")
@@ -290,14 +394,24 @@ def test_homonyms_of_two_phyla_stay_two_taxa():
     assert numbered.codes[0, genus] != numbered.codes[1, genus]
 
 
-@pytest.mark.parametrize("missing", [
-    ["class"], ["order"], ["family"], ["class", "order", "family"], ["kingdom"], ["phylum"],
-    ["kingdom", "phylum"], ["kingdom", "phylum", "class", "order", "family"],
-    ["phylum", "genus"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "missing",
+    [
+        ["class"],
+        ["order"],
+        ["family"],
+        ["class", "order", "family"],
+        ["kingdom"],
+        ["phylum"],
+        ["kingdom", "phylum"],
+        ["kingdom", "phylum", "class", "order", "family"],
+        ["phylum", "genus"],
+    ],
+)
 def test_a_missing_rank_is_filled_and_is_no_conflict(missing):
-    ragged = tuple(None if rank in missing else name
-                   for rank, name in zip(RANKS, HONEY_BEE, strict=True))
+    ragged = tuple(
+        None if rank in missing else name for rank, name in zip(RANKS, HONEY_BEE, strict=True)
+    )
     replaced, conflicts = resolve_conflicts([HONEY_BEE, ragged, BUMBLEBEE])
     assert conflicts == []
     found = replaced[ragged]
@@ -349,8 +463,16 @@ def build(call, model_bundle, tmp_path):
     def build(records, *options: object):
         text = "".join(f">{head}\n{bases}\n" for head, bases in records)
         (tmp_path / "references.fa").write_text(text)
-        result = call("index", "build", tmp_path / "references.fa", "-m", model_bundle,
-                      "-o", tmp_path / "x.bix", *options)
+        result = call(
+            "index",
+            "build",
+            tmp_path / "references.fa",
+            "-m",
+            model_bundle,
+            "-o",
+            tmp_path / "x.bix",
+            *options,
+        )
         return result, tmp_path / "x.bix"
 
     return build
@@ -389,9 +511,14 @@ def test_a_small_index_forces_no_name_on_a_stranger(count, step, references, bui
     assert (row["similarity"], row["identity"]) == ("1.0000", "100.0000")
 
 
-@pytest.mark.parametrize("records", [
-    [], [("a;tax=g:Apis;", "ACGT")], [("a;tax=g:unidentified;", "ACGTTGCA" * 30)],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "records",
+    [
+        [],
+        [("a;tax=g:Apis;", "ACGT")],
+        [("a;tax=g:unidentified;", "ACGTTGCA" * 30)],
+    ],
+)
 def test_an_index_of_nothing_is_refused(records, build):
     result, index = build(records, "-q")
     assert result.code == 1
@@ -404,8 +531,18 @@ def test_more_neighbours_than_references_are_no_neighbours(references, build, cl
     _, index = build(references[:120:60])
     (row,) = classify(index, [("itself", references[0][1])], "-k", 500)
     assert row["similarity"] == "1.0000"
-    result = call("classify", index.parent / "reads.fa", "-i", index, "-k", 500,
-                  "--hits", index.parent / "hits.tsv", "-o", index.parent / "out.tsv")
+    result = call(
+        "classify",
+        index.parent / "reads.fa",
+        "-i",
+        index,
+        "-k",
+        500,
+        "--hits",
+        index.parent / "hits.tsv",
+        "-o",
+        index.parent / "out.tsv",
+    )
     assert result.code == 0
     hits = rows_of((index.parent / "hits.tsv").read_text())
     assert [hit["hit"] for hit in hits] == ["1", "2"]
@@ -434,8 +571,10 @@ def test_a_missing_middle_rank_is_na_and_no_obstacle(references, build, classify
 
 def test_ids_that_stand_for_different_references_are_refused(references, build):
     heads = [head for head, _ in references[:12:2]]
-    twice = [*references[:12:2], *((head, bases) for head, (_, bases) in
-                                   zip(heads, references[300:306], strict=True))]  # fmt: skip
+    twice = [
+        *references[:12:2],
+        *((head, bases) for head, (_, bases) in zip(heads, references[300:306], strict=True)),
+    ]
     result, index = build(twice)
     assert result.code == 1
     listed = ", ".join(head.split(";")[0] for head in heads[:5])
@@ -451,10 +590,15 @@ def test_a_reference_repeated_to_the_letter_counts_once(references, build, call)
 
 
 def test_references_that_cannot_be_used_are_counted(references, build):
-    result, _ = build([
-        *references[:40:4], ("short;tax=g:Apis;", "ACGT"), ("nothing;tax=g:Apis;", ""),
-        ("unnamed;tax=g:NA;", references[1][1]), (";tax=g:Apis;", references[2][1]),
-    ])  # fmt: skip
+    result, _ = build(
+        [
+            *references[:40:4],
+            ("short;tax=g:Apis;", "ACGT"),
+            ("nothing;tax=g:Apis;", ""),
+            ("unnamed;tax=g:NA;", references[1][1]),
+            (";tax=g:Apis;", references[2][1]),
+        ]
+    )
     assert result.code == 0
     assert "4 of 14 records left out: " in result.err
     for reason in ("1 short", "1 empty", "1 no_lineage", "1 no_id"):
@@ -477,8 +621,10 @@ def test_conflicting_parents_are_told_or_refused_as_the_user_asks(references, bu
 def test_references_of_the_other_strand_are_turned(references, build, classify):
     from Bio.Seq import reverse_complement
 
-    records = [(head, reverse_complement(bases) if i == 3 else bases)
-               for i, (head, bases) in enumerate(references[:160:4])]
+    records = [
+        (head, reverse_complement(bases) if i == 3 else bases)
+        for i, (head, bases) in enumerate(references[:160:4])
+    ]
     result, index = build(records)
     assert "1 references were reverse complements and were turned" in result.err
     (row,) = classify(index, [("q", references[12][1])])

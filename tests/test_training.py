@@ -49,9 +49,13 @@ def corpus(tmp_path_factory, barcodes) -> Corpus:
 
 def recipe(**changes) -> Recipe:
     settings = {
-        "model": MODEL, "plan": parse_schedule("maelm:1"), "steps": 12, "batch_size": 16,
-        "settings": {"maelm": {"mask_ratio": 0.5, "decoder_layers": 1}}, "learning_rate": 2e-3,
-    }  # fmt: skip
+        "model": MODEL,
+        "plan": parse_schedule("maelm:1"),
+        "steps": 12,
+        "batch_size": 16,
+        "settings": {"maelm": {"mask_ratio": 0.5, "decoder_layers": 1}},
+        "learning_rate": 2e-3,
+    }
     return Recipe(**(settings | changes))
 
 
@@ -65,9 +69,13 @@ def test_the_corpus_holds_every_distinct_barcode_once(tmp_path, barcodes):
     encode_corpus(records, tmp_path / "corpus")
     corpus = open_corpus(tmp_path / "corpus")
     assert corpus.summary == {
-        "records": 205, "distinct": 200, "short": 1, "low_information": 1, "empty": 1,
+        "records": 205,
+        "distinct": 200,
+        "short": 1,
+        "low_information": 1,
+        "empty": 1,
         "labelled": 0,
-    }  # fmt: skip
+    }
     stored = {spelled(corpus, row) for row in range(200)}
     assert stored == set(barcodes)
     assert sorted([*corpus.train, *corpus.held_out]) == list(range(200))
@@ -128,7 +136,7 @@ def test_kin_stand_together(tmp_path, barcodes):
     encode_corpus(records, tmp_path / "corpus")
     corpus = open_corpus(tmp_path / "corpus")
     batches = Batches(
-        corpus, MODEL.tokenizer, size=16, parts=2, max_tokens=90, seed=3, kin=("genus", 4)
+        corpus, MODEL.tokenizer, size=16, parts=2, max_tokens=90, seed=3, same_taxon=("genus", 4)
     )
     met = np.concatenate([batches.rows(step) for step in range(batches.per_epoch)])
     assert len(set(met)) == len(met) == batches.per_epoch * 16
@@ -137,8 +145,9 @@ def test_kin_stand_together(tmp_path, barcodes):
         (genus[part] == g).sum() > 1
         for step in range(batches.per_epoch)
         for part in (batches.batch(step, 0).rows, batches.batch(step, 1).rows)
-        for g in genus[part] if g >= 0
-    ]  # fmt: skip
+        for g in genus[part]
+        if g >= 0
+    ]
     assert np.mean(in_company) > 0.8
 
 
@@ -272,9 +281,10 @@ def test_the_averaged_encoder_is_the_mean_of_the_steps(tmp_path, corpus):
 
 def test_a_schedule_changes_what_is_learnt_and_resumes_across_the_change(tmp_path, corpus):
     both = {
-        "plan": parse_schedule("clm:0.5,maelm:0.5"), "steps": 8,
+        "plan": parse_schedule("clm:0.5,maelm:0.5"),
+        "steps": 8,
         "settings": {"clm": {}, "maelm": {"decoder_layers": 1}},
-    }  # fmt: skip
+    }
     whole = Trainer(recipe(**both), corpus, _made(tmp_path / "a"), CPU)
     decoder = whole.pretraining.objectives["maelm"].decoder.mask
     before = decoder.detach().clone()
@@ -320,9 +330,23 @@ def test_two_processes_equal_one_that_accumulates(tmp_path, barcodes):
     fasta = tmp_path / "corpus.fasta"
     fasta.write_text("".join(f">r{i}\n{b}\n" for i, b in enumerate(barcodes)))
     common = [
-        "-m", "barcodeembed", "pretrain", str(fasta), "--preset", "tiny", "--steps", "8",
-        "--batch-size", "16", "--precision", "fp32", "--device", "cpu", "-t", "1",
-    ]  # fmt: skip
+        "-m",
+        "barcodeembed",
+        "pretrain",
+        str(fasta),
+        "--preset",
+        "tiny",
+        "--steps",
+        "8",
+        "--batch-size",
+        "16",
+        "--precision",
+        "fp32",
+        "--device",
+        "cpu",
+        "-t",
+        "1",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     for command, name in (
@@ -331,8 +355,11 @@ def test_two_processes_equal_one_that_accumulates(tmp_path, barcodes):
     ):
         done = subprocess.run(
             [sys.executable, *command, "-o", str(tmp_path / name)],
-            env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
     from safetensors.numpy import load_file
 

@@ -107,8 +107,11 @@ def test_indels_shift_what_follows():
 
 def test_synonymous_changes_keep_the_protein():
     """Biopython translates both to the same, by the invertebrate mitochondrial code."""
-    sense = [c for c in (a + b + d for a in "ACGT" for b in "ACGT" for d in "ACGT")
-             if Seq(c).translate(5) != "*"]  # fmt: skip
+    sense = [
+        c
+        for c in (a + b + d for a in "ACGT" for b in "ACGT" for d in "ACGT")
+        if Seq(c).translate(5) != "*"
+    ]
     texts = ["".join(rng(seed).choice(sense, 120)) for seed in range(40)]
     codes = np.stack([encode_bases(text) for text in texts])
     in_frame = reading_frames(codes) == 0
@@ -143,9 +146,10 @@ def test_objectives_on_vectors_learn_a_repeated_batch(name):
 def test_contrast_is_infonce_of_the_pooled_vectors():
     objective, encoder, batch = make("contrastive", temperature=0.1), make_encoder(), rectangle()
     inputs = objective.prepare(batch, rng())
-    assert inputs["tokens_0"].shape != inputs["tokens_1"].shape or (
-        inputs["tokens_0"] != inputs["tokens_1"]
-    ).any()
+    assert (
+        inputs["tokens_0"].shape != inputs["tokens_1"].shape
+        or (inputs["tokens_0"] != inputs["tokens_1"]).any()
+    )
     one, other = (
         F.normalize(encoder.embed(torch.from_numpy(inputs[f"tokens_{n}"])), dim=-1).double()
         for n in range(2)
@@ -161,15 +165,20 @@ def test_contrast_is_infonce_of_the_pooled_vectors():
 
 def test_supervised_contrast_weighs_kin_by_their_deepest_shared_rank():
     corpus = make_corpus()
-    batch = rectangle(corpus, size=8, kin=("genus", 4))
+    batch = rectangle(corpus, size=8, same_taxon=("genus", 4))
     objective = make("supcon", corpus, species=1.0, genus=0.5, family=0.25, order=0.125)
     inputs = objective.prepare(batch, rng())
     of = {rank: batch.labels_BR[:, LABELS.index(rank)] for rank in LABELS}
     for i in range(8):
         for j in range(8):
             weight = 1.0 if i == j else 0.0
-            for rank, w in (("order", 0.125), ("family", 0.25), ("genus", 0.5), ("species", 1.0),
-                            ("bin", 1.0)):  # fmt: skip
+            for rank, w in (
+                ("order", 0.125),
+                ("family", 0.25),
+                ("genus", 0.5),
+                ("species", 1.0),
+                ("bin", 1.0),
+            ):
                 if of[rank][i] == of[rank][j] >= 0:
                     weight = max(weight, w)
             assert inputs["kinship"][i, j] == weight

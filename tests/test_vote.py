@@ -19,8 +19,9 @@ def slow_vote(similarities, rows, groups, codes, temperature=0.02):
     for s, r in zip(similarities, rows, strict=True):
         votes = [
             (lineage, np.exp((si - s[0]) / temperature) / len(groups[ri]))
-            for si, ri in zip(s, r, strict=True) for lineage in groups[ri]
-        ]  # fmt: skip
+            for si, ri in zip(s, r, strict=True)
+            for lineage in groups[ri]
+        ]
         eligible, above, won, got = set(range(len(votes))), 1.0, [], []
         for rank in range(codes.shape[1]):
             total, weights = 0.0, defaultdict(float)

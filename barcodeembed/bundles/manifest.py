@@ -12,6 +12,7 @@ from barcodeembed.errors import BundleError
 
 MANIFEST = "manifest.json"
 
+
 def canonical_json(values: Any) -> str:
     """Return JSON with sorted keys and no spare space, one text for one value."""
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

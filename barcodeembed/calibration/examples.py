@@ -24,9 +24,15 @@ from barcodeembed.vectors.search import DECIMALS, nearest
 
 #: Divergence from the nearest reference beyond which a taxon is customarily held to be new.
 CUSTOMARY_DIVERGENCE = {
-    "species": 0.03, "genus": 0.05, "subfamily": 0.075, "family": 0.10, "order": 0.15,
-    "class": 0.25, "phylum": 0.30, "kingdom": 0.35,
-}  # fmt: skip
+    "species": 0.03,
+    "genus": 0.05,
+    "subfamily": 0.075,
+    "family": 0.10,
+    "order": 0.15,
+    "class": 0.25,
+    "phylum": 0.30,
+    "kingdom": 0.35,
+}
 
 #: An intermediate rank that many lineages lack is not hidden by itself.
 _NOT_HIDDEN = ("subfamily",)
@@ -42,16 +48,16 @@ _SPARE = 16
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Queries with their answers: ``evidence`` (E, R, F), and by rank, bool (E, R), whether the
-    taxon is ``known`` to the reference, the name that wins is ``right``, and there is a true name.
+    """Queries with their answers: ``features`` (E, R, F), and by rank, bool (E, R), whether the
+    taxon is ``in_reference`` to the reference, the name that wins is ``correct``, and there is a true name.
 
     ``hidden`` (E,) is the rank whose taxon was hidden, -1 for none; ``barcodes`` (E,) tells
     examples of one barcode.
     """
 
-    evidence: np.ndarray
-    known: np.ndarray
-    right: np.ndarray
+    features: np.ndarray
+    in_reference: np.ndarray
+    correct: np.ndarray
     named: np.ndarray
     hidden: np.ndarray
     barcodes: np.ndarray
@@ -61,8 +67,9 @@ class Examples:
 
     @classmethod
     def join(cls, parts: Sequence[Examples]) -> Examples:
-        return cls(*(np.concatenate([getattr(part, f.name) for part in parts])
-                     for f in fields(cls)))  # fmt: skip
+        return cls(
+            *(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class Voting:
     neighbours: int
     temperature: float
     identity_weight: float
-    usual_length: float
+    median_length: float
     align: Callable[[Sequence[str], np.ndarray], Identities] | None
 
     def weigh(
@@ -90,13 +97,16 @@ class Voting:
         if self.align:
             aligned = self.align(bases, rows if self.identity_weight else rows[:, :1])
         return weigh(
-            Neighbours.ranked(similarities, rows, aligned, self.identity_weight), self.members,
-            self.taxa.codes, self.temperature, np.array([len(b) for b in bases]),
-            self.usual_length,
-        )  # fmt: skip
+            Neighbours.ranked(similarities, rows, aligned, self.identity_weight),
+            self.members,
+            self.taxa.codes,
+            self.temperature,
+            np.array([len(b) for b in bases]),
+            self.median_length,
+        )
 
 
-def look_up(sample: Sample, bases: Sequence[str], voting: Voting) -> Examples:
+def make_examples(sample: Sample, bases: Sequence[str], voting: Voting) -> Examples:
     """Look every barcode of a sample up, with nothing but itself hidden and with more and more.
 
     ``bases`` are what the vectors of the sample were made of.
@@ -106,26 +116,29 @@ def look_up(sample: Sample, bases: Sequence[str], voting: Voting) -> Examples:
     if not looked:
         none = np.zeros((0, R), bool)
         return Examples(
-            voting.weigh([], *(np.zeros((0, 1), t) for t in (float, int)))[1], none, none, none,
+            voting.weigh([], *(np.zeros((0, 1), t) for t in (float, int)))[1],
+            none,
+            none,
+            none,
             *(np.zeros(0, np.int64) for _ in range(2)),
-        )  # fmt: skip
+        )
     number, hidden, similarities, rows = (np.array(part) for part in zip(*looked, strict=True))
     own = voting.taxa.codes[sample.lineages[number]]
     named = own >= 0
     below = (hidden >= 0)[:, None] & (np.arange(R) >= hidden[:, None])
-    winners, evidence = voting.weigh([bases[i] for i in number], similarities, rows)
-    return Examples(evidence, named & ~below, named & (winners == own), named, hidden, number)
+    winners, features = voting.weigh([bases[i] for i in number], similarities, rows)
+    return Examples(features, named & ~below, named & (winners == own), named, hidden, number)
 
 
-def piece(bases: str, usual_length: float, least: int, rng: np.random.Generator) -> str:
+def random_fragment(bases: str, median_length: float, least: int, rng: np.random.Generator) -> str:
     """Cut a random piece of ``least`` bases to nearly the usual length, rather a short one."""
-    most = min(len(bases), _LONGEST_PIECE * usual_length)
+    most = min(len(bases), _LONGEST_PIECE * median_length)
     length = int(np.exp(rng.uniform(*np.log(sorted((min(least, most), most))))))
     start = rng.integers(0, len(bases) - length, endpoint=True)
     return bases[start : start + length]
 
 
-def misread(bases: str, rate: float, rng: np.random.Generator) -> str:
+def add_sequencing_errors(bases: str, rate: float, rng: np.random.Generator) -> str:
     """Return the bases with errors at this rate: eight in ten substitutions, an indel each way."""
     read = []
     for base, draw in zip(bases, rng.random(len(bases)) / rate, strict=True):
@@ -139,28 +152,37 @@ def misread(bases: str, rate: float, rng: np.random.Generator) -> str:
 
 
 def mutants(
-    voting: Voting, sequences: Sequence[str], owners: np.ndarray, rank: int, *, known: bool,
-    embed: Callable[[list[str]], np.ndarray], rng: np.random.Generator,
-) -> Examples:  # fmt: skip
+    voting: Voting,
+    sequences: Sequence[str],
+    owners: np.ndarray,
+    rank: int,
+    *,
+    in_reference: bool,
+    embed: Callable[[list[str]], np.ndarray],
+    rng: np.random.Generator,
+) -> Examples:
     """Look mutated copies up, as near as a known taxon customarily is, or as far as a new one.
 
     ``sequences`` are barcodes and ``owners`` their lineages; ``embed`` gives unit vectors.
     """
     limit = CUSTOMARY_DIVERGENCE[voting.taxa.ranks[rank]]
-    divergences = rng.uniform(*((0, limit) if known else (limit, 2 * limit)), _MUTANTS)
+    divergences = rng.uniform(*((0, limit) if in_reference else (limit, 2 * limit)), _MUTANTS)
     sources = rng.integers(0, len(sequences), _MUTANTS)
-    copies = [_mutate(sequences[int(i)], d, rng)
-              for i, d in zip(sources, divergences, strict=True)]  # fmt: skip
-    winners, evidence = voting.weigh(
+    copies = [_mutate(sequences[int(i)], d, rng) for i, d in zip(sources, divergences, strict=True)]
+    winners, features = voting.weigh(
         copies, *nearest(voting.vectors, embed(copies), voting.neighbours)
     )
     own = voting.taxa.codes[owners[sources]]
     named = own >= 0
-    here = named & (known | (np.arange(own.shape[1]) < rank))
+    here = named & (in_reference | (np.arange(own.shape[1]) < rank))
     return Examples(
-        evidence, here, here & (winners == own), named,
-        np.full(_MUTANTS, -1 if known else rank), np.arange(_MUTANTS),
-    )  # fmt: skip
+        features,
+        here,
+        here & (winners == own),
+        named,
+        np.full(_MUTANTS, -1 if in_reference else rank),
+        np.arange(_MUTANTS),
+    )
 
 
 def _hide_and_look(

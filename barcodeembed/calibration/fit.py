@@ -1,6 +1,6 @@
 """How far evidence can be trusted: learnt from the examples that a reference gives of itself.
 
-Per rank two logistic models weigh the same evidence: the probability that the query's taxon is in
+Per rank two logistic models weigh the same features: the probability that the query's taxon is in
 the reference, and the probability that the name that wins is right. Some references bear a wrong
 name, so that even a certain match looks wrong now and then: the second model has that share as a
 parameter (the label-noise likelihood of Natarajan et al., NIPS 2013, for one kind of error), and
@@ -25,7 +25,7 @@ from barcodeembed.scoring.features import FEATURES
 from barcodeembed.scoring.logistic import Logistic, fit_logistic
 
 #: Where fewer of one kind are found, mutated copies take their place.
-FEWEST_EXAMPLES = 20
+MIN_EXAMPLES = 20
 
 #: Bounds on the share of wrong names for which a report keeps the least confidence that is enough.
 ERROR_SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
@@ -46,9 +46,9 @@ _BINS = 10
 class RankModel:
     """The models of one rank, what they were learnt from, and how well they hold (`report`)."""
 
-    known: Logistic
-    right: Logistic
-    known_from: str
+    in_reference: Logistic
+    correct: Logistic
+    in_reference_from: str
     new_from: str
     report: dict
 
@@ -58,35 +58,35 @@ class Calibration:
     """A model per rank of the reference, highest rank first, and its barcodes' usual length."""
 
     models: dict[str, RankModel]
-    usual_length: float
+    median_length: float
 
-    def known(self, evidence: np.ndarray) -> np.ndarray:
+    def in_reference(self, features: np.ndarray) -> np.ndarray:
         """Return P(the query's taxon is in the reference), (Q, R), of evidence (Q, R, F).
 
         What is known at a rank is known at those above it, so no probability is below that of a
         lower rank. Where the models of several ranks contradict this they are averaged
         (`_agreed`): one of them alone may be at fault with what is like nothing it has learnt from.
         """
-        return _agreed(self._probabilities("known", evidence), evidence[:, :, _AGREEMENT] > 0)
+        return _agreed(self._probabilities("in_reference", features), features[:, :, _AGREEMENT] > 0)
 
-    def right(self, evidence: np.ndarray, winners: np.ndarray) -> np.ndarray:
+    def correct(self, features: np.ndarray, winners: np.ndarray) -> np.ndarray:
         """Return P(the name that wins is the right one), (Q, R); 0 where none has won.
 
         A name is no less right than those below it, which lie within its taxon. Where another taxon
         has the same evidence for it, each is right half of the time at most.
         """
-        probabilities = np.where(winners >= 0, self._probabilities("right", evidence), 0.0)
-        tied = (evidence[:, :, _MARGIN] == 0) & (evidence[:, :, _SHARE] <= 0)
+        probabilities = np.where(winners >= 0, self._probabilities("correct", features), 0.0)
+        tied = (features[:, :, _MARGIN] == 0) & (features[:, :, _SHARE] <= 0)
         return _rising(np.where(tied, np.minimum(probabilities, 0.5), probabilities))
 
-    def _probabilities(self, model: str, evidence: np.ndarray) -> np.ndarray:
+    def _probabilities(self, model: str, features: np.ndarray) -> np.ndarray:
         columns = [
-            getattr(rank, model).probability(evidence[:, r])
+            getattr(rank, model).probability(features[:, r])
             for r, rank in enumerate(self.models.values())
         ]
         return np.stack(columns, 1)
 
-    def least_confidence(self, max_error: float) -> np.ndarray:
+    def confidence_threshold(self, max_error: float) -> np.ndarray:
         """Return, by rank (R,), how confident a name must be for no greater share to be wrong.
 
         Infinity where the examples vouch for no name. Of the bounds that are tabulated (`trust`)
@@ -94,35 +94,37 @@ class Calibration:
         many sure ones stand beside it.
         """
         share = max((s for s in ERROR_SHARES if s <= max_error), default=ERROR_SHARES[0])
-        least = [m.report["least_confidence"][str(share)] for m in self.models.values()]
+        least = [m.report["confidence_threshold"][str(share)] for m in self.models.values()]
         return np.maximum([np.inf if value is None else value for value in least], 0.5)
 
     def to_json(self) -> dict:
         return {
             "features": list(FEATURES),
-            "usual_length": self.usual_length,
+            "median_length": self.median_length,
             "ranks": {rank: asdict(model) for rank, model in self.models.items()},
         }
 
     @classmethod
     def from_json(cls, values: dict, ranks: Sequence[str]) -> Calibration:
         if values["features"] != list(FEATURES):
-            raise ValueError(f"calibrated on other evidence: {', '.join(values['features'])}")
+            raise ValueError(f"calibrated on other features: {', '.join(values['features'])}")
 
         def logistic(kept: dict) -> Logistic:
             return Logistic(**{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
 
         models = {
-            rank: RankModel(**kept | {m: logistic(kept[m]) for m in ("known", "right")})
+            rank: RankModel(**kept | {m: logistic(kept[m]) for m in ("in_reference", "correct")})
             for rank, kept in ((rank, values["ranks"][rank]) for rank in ranks)
         }
-        return cls(models, values["usual_length"])
+        return cls(models, values["median_length"])
 
 
 def calibrate(
-    examples: Examples, ranks: Sequence[str], usual_length: float,
+    examples: Examples,
+    ranks: Sequence[str],
+    median_length: float,
     stand_in: Callable[[int, bool], Examples],
-) -> Calibration:  # fmt: skip
+) -> Calibration:
     """Fit the models of a reference to its examples.
 
     ``stand_in`` gives examples of a rank's number that are known, or new, where there are too few.
@@ -130,23 +132,23 @@ def calibrate(
     models = {}
     for r, rank in enumerate(ranks):
         parts, sources = [_of_rank(examples, r)], []
-        for known in (True, False):
-            enough = (parts[0].known == known).sum() >= FEWEST_EXAMPLES
+        for in_reference in (True, False):
+            enough = (parts[0].in_reference == in_reference).sum() >= MIN_EXAMPLES
             if not enough:
-                parts[0] = parts[0].only(parts[0].known != known)
-                parts.append(_of_rank(stand_in(r, known), r))
+                parts[0] = parts[0].only(parts[0].in_reference != in_reference)
+                parts.append(_of_rank(stand_in(r, in_reference), r))
             sources.append("hidden references" if enough else "mutated copies")
         models[rank] = _fit_rank(_RankExamples.join(parts), *sources)
-    return Calibration(models, usual_length)
+    return Calibration(models, median_length)
 
 
 @dataclass(frozen=True, slots=True)
 class _RankExamples:
-    """The examples of one rank: ``evidence`` (E, F), what is true of them, and their weights."""
+    """The examples of one rank: ``features`` (E, F), what is true of them, and their weights."""
 
-    evidence: np.ndarray
-    known: np.ndarray
-    right: np.ndarray
+    features: np.ndarray
+    in_reference: np.ndarray
+    correct: np.ndarray
     hidden: np.ndarray
     barcodes: np.ndarray
 
@@ -173,40 +175,45 @@ class _RankExamples:
 def _of_rank(examples: Examples, r: int) -> _RankExamples:
     named = examples.named[:, r]
     return _RankExamples(
-        examples.evidence[named, r], examples.known[named, r], examples.right[named, r],
-        examples.hidden[named], examples.barcodes[named],
-    )  # fmt: skip
+        examples.features[named, r],
+        examples.in_reference[named, r],
+        examples.correct[named, r],
+        examples.hidden[named],
+        examples.barcodes[named],
+    )
 
 
-def _fit_rank(examples: _RankExamples, known_from: str, new_from: str) -> RankModel:
+def _fit_rank(examples: _RankExamples, in_reference_from: str, new_from: str) -> RankModel:
     weights = examples.weights()
     fold = examples.barcodes % _FOLDS
     foreseen = np.zeros(len(fold))
     for n in range(_FOLDS):
         others = fold != n
         model = fit_logistic(
-            examples.evidence[others], examples.right[others], weights[others], noisy=True
+            examples.features[others], examples.correct[others], weights[others], noisy=True
         )
-        foreseen[~others] = model.probability(examples.evidence[~others])
+        foreseen[~others] = model.probability(examples.features[~others])
     return RankModel(
-        fit_logistic(examples.evidence, examples.known, weights),
-        fit_logistic(examples.evidence, examples.right, weights, noisy=True),
-        known_from, new_from,
+        fit_logistic(examples.features, examples.in_reference, weights),
+        fit_logistic(examples.features, examples.correct, weights, noisy=True),
+        in_reference_from,
+        new_from,
         {
-            "examples": len(fold), "known": int(examples.known.sum()),
-            **trust(foreseen, examples.right, weights),
+            "examples": len(fold),
+            "in_reference": int(examples.in_reference.sum()),
+            **trust(foreseen, examples.correct, weights),
         },
-    )  # fmt: skip
+    )
 
 
-def trust(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dict:
+def trust(confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> dict:
     """Report on confidences (E,) that were foreseen for examples not learnt from.
 
     ``curve`` are rows of (mean confidence, share right, share of the examples) in bins of equal
     width, ``calibration_error`` their mean gap; ``coverage`` the share of the examples that is
     named at the greatest coverage with so great a share right.
 
-    ``least_confidence`` has for each of ERROR_SHARES the confidence from which on names may be
+    ``confidence_threshold`` has for each of ERROR_SHARES the confidence from which on names may be
     given: where the wrong examples above it, and one more, weigh no more than that share of all
     that are above it. That is the procedure of Benjamini and Hochberg on conformal p-values (Jin
     and Candes, JMLR 24:244, 2023, Algorithm 1), with the examples in the place of the run's own
@@ -217,14 +224,14 @@ def trust(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dic
     weights = weights / weights.sum()
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     size, told, was = (
-        np.bincount(bins, values, _BINS) for values in
-        (weights, weights * confidence, weights * right)
-    )  # fmt: skip
+        np.bincount(bins, values, _BINS)
+        for values in (weights, weights * confidence, weights * correct)
+    )
     order = np.argsort(-confidence, kind="stable")
     # A threshold lets all in that are as confident: only the last of equals is one.
     last = np.flatnonzero(np.diff(confidence[order], append=-1.0))
     covered = np.cumsum(weights[order])[last]
-    wrong = np.cumsum((weights * ~right)[order])[last]
+    wrong = np.cumsum((weights * ~correct)[order])[last]
 
     def most(enough: np.ndarray, values: np.ndarray) -> float | None:
         """The value at the greatest coverage that is good enough."""
@@ -240,7 +247,7 @@ def trust(confidence: np.ndarray, right: np.ndarray, weights: np.ndarray) -> dic
             for b in filled
         ],
         "coverage": {str(p): most(wrong <= (1 - p) * covered, covered) for p in PRECISIONS},
-        "least_confidence": {
+        "confidence_threshold": {
             str(share): most(wrong + weights.max() <= share * covered, least)
             for share in ERROR_SHARES
         },

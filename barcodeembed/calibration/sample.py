@@ -18,7 +18,7 @@ SAMPLE = 2_000
 
 #: Of a small reference so great a part, but no fewer than so many, is enough.
 _SHARE = 0.25
-_FEWEST = 100
+_MIN_COUNT = 100
 
 #: A similarity below all that occur: that of what is hidden.
 HIDDEN = -2.0
@@ -61,7 +61,7 @@ def draw_sample(members: Members, *, size: int = SAMPLE, seed: int = 0) -> np.nd
     for a great reference; of a small one less is drawn.
     """
     single = np.flatnonzero(np.diff(members.starts) == 1)
-    size = min(size, max(_FEWEST, int(_SHARE * len(single))))
+    size = min(size, max(_MIN_COUNT, int(_SHARE * len(single))))
     drawn = np.random.default_rng(seed).permutation(single)
     lineages = members.lineages[members.starts[drawn]]
     by_lineage = np.argsort(lineages, kind="stable")

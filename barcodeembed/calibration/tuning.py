@@ -25,9 +25,13 @@ _WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0)
 
 
 def tune_vote(
-    vectors: np.ndarray, members: Members, taxa: Taxa, sample: Sample, neighbours: int,
+    vectors: np.ndarray,
+    members: Members,
+    taxa: Taxa,
+    sample: Sample,
+    neighbours: int,
     identities: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> tuple[float, float]:  # fmt: skip
+) -> tuple[float, float]:
     """Return the temperature and the weight of identity that name most of a sample rightly.
 
     ``vectors`` float32 (N, D) are named by ``members``; each barcode of the ``sample`` is named
@@ -58,8 +62,9 @@ def _without_itself(
         np.concatenate([values, own[:, None]], 1)
         for values, own in zip(
             nearest_others(vectors, sample.vectors, sample.own, neighbours),
-            (np.round(sample.left, DECIMALS), sample.own), strict=True,
+            (np.round(sample.left, DECIMALS), sample.own),
+            strict=True,
         )
-    )  # fmt: skip
+    )
     order = np.lexsort((found, -similarities))[:, :-1]
     return np.take_along_axis(similarities, order, 1), np.take_along_axis(found, order, 1)

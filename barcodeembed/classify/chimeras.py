@@ -19,9 +19,15 @@ _RANK = "family"
 
 
 def find_chimeras(
-    bases: Sequence[str], similarities_Q: np.ndarray, vectors_ND: np.ndarray, members: Members,
-    taxa: Taxa, embed: Callable[[list[str]], np.ndarray], *, min_bases: int,
-) -> np.ndarray:  # fmt: skip
+    bases: Sequence[str],
+    similarities_Q: np.ndarray,
+    vectors_ND: np.ndarray,
+    members: Members,
+    taxa: Taxa,
+    embed: Callable[[list[str]], np.ndarray],
+    *,
+    min_bases: int,
+) -> np.ndarray:
     """Tell which queries are likely chimeras, bool (Q,).
 
     ``similarities_Q`` are those of the whole queries to their nearest vectors; ``embed`` makes unit

@@ -14,15 +14,37 @@ NONE = "none"
 
 #: NCBI's table of a class, phylum or kingdom; of any other taxon it is 5, the invertebrates'.
 _TABLES = {
-    "Ascidiacea": 13, "Chordata": 2, "Echinodermata": 9, "Platyhelminthes": 9,
-    "Cnidaria": 4, "Ctenophora": 4, "Placozoa": 4, "Porifera": 4,
-    "Saccharomycetes": 3, "Fungi": 4, "Ascomycota": 4, "Basidiomycota": 4, "Chytridiomycota": 4,
-    "Glomeromycota": 4, "Mucoromycota": 4, "Zoopagomycota": 4,
-    "Ciliophora": 4, "Rhodophyta": 4,
-    "Plantae": 1, "Viridiplantae": 1, "Streptophyta": 1, "Tracheophyta": 1, "Magnoliophyta": 1,
-    "Bryophyta": 1, "Marchantiophyta": 1, "Chlorophyta": 1,
-    "Chromista": 1, "Heterokontophyta": 1, "Ochrophyta": 1, "Oomycota": 1,
-}  # fmt: skip
+    "Ascidiacea": 13,
+    "Chordata": 2,
+    "Echinodermata": 9,
+    "Platyhelminthes": 9,
+    "Cnidaria": 4,
+    "Ctenophora": 4,
+    "Placozoa": 4,
+    "Porifera": 4,
+    "Saccharomycetes": 3,
+    "Fungi": 4,
+    "Ascomycota": 4,
+    "Basidiomycota": 4,
+    "Chytridiomycota": 4,
+    "Glomeromycota": 4,
+    "Mucoromycota": 4,
+    "Zoopagomycota": 4,
+    "Ciliophora": 4,
+    "Rhodophyta": 4,
+    "Plantae": 1,
+    "Viridiplantae": 1,
+    "Streptophyta": 1,
+    "Tracheophyta": 1,
+    "Magnoliophyta": 1,
+    "Bryophyta": 1,
+    "Marchantiophyta": 1,
+    "Chlorophyta": 1,
+    "Chromista": 1,
+    "Heterokontophyta": 1,
+    "Ochrophyta": 1,
+    "Oomycota": 1,
+}
 
 
 def parse_code(text: str) -> int | str | None:

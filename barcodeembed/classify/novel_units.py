@@ -28,7 +28,7 @@ _WEIGHT = 2
 
 #: Species that a pair is drawn of, at most; with fewer than the second number nothing is learnt.
 _SPECIES = 2_000
-_FEWEST = 20
+_MIN_COUNT = 20
 
 #: The customary limit of a species, and how similar vectors must be to be aligned for it.
 _CUSTOMARY = 0.97
@@ -71,7 +71,7 @@ def learn_likeness(index: ReferenceIndex, *, seed: int = 0) -> Likeness:
     if index.sequences is None or "species" not in index.taxa.ranks:
         return customary
     pairs = _pairs_of_one_species(index, np.random.default_rng(seed))
-    if len(pairs) < _FEWEST:
+    if len(pairs) < _MIN_COUNT:
         return customary
     measure = Likeness(1.0, True)
     found = [
@@ -83,9 +83,7 @@ def learn_likeness(index: ReferenceIndex, *, seed: int = 0) -> Likeness:
     return Likeness(float(np.quantile(found, 1 - _SHARE)), True)
 
 
-def _pairs_of_one_species(
-    index: ReferenceIndex, rng: np.random.Generator
-) -> list[tuple[int, int]]:
+def _pairs_of_one_species(index: ReferenceIndex, rng: np.random.Generator) -> list[tuple[int, int]]:
     """Draw two different barcodes of each of some species."""
     species = index.taxa.codes[index.record_lineages, index.taxa.ranks.index("species")]
     named = species >= 0
@@ -93,9 +91,7 @@ def _pairs_of_one_species(
     codes, starts, counts = np.unique(members[:, 0], return_index=True, return_counts=True)
     several = np.flatnonzero(counts >= 2)
     drawn = rng.permutation(several)[:_SPECIES]
-    return [
-        tuple(members[starts[k] + rng.permutation(counts[k])[:2], 1].tolist()) for k in drawn
-    ]
+    return [tuple(members[starts[k] + rng.permutation(counts[k])[:2], 1].tolist()) for k in drawn]
 
 
 def find_units(bases: Sequence[str], vectors: np.ndarray, likeness: Likeness) -> np.ndarray:
@@ -122,10 +118,12 @@ def _busiest_first(
 
     Then the longer, then in the order of the alphabet.
     """
-    busy_N = np.concatenate([
-        (_similarities(vectors_ND, vectors_ND[i : i + _BLOCK].T) >= reach).T @ counts_N
-        for i in range(0, len(vectors_ND), _BLOCK)
-    ])  # fmt: skip
+    busy_N = np.concatenate(
+        [
+            (_similarities(vectors_ND, vectors_ND[i : i + _BLOCK].T) >= reach).T @ counts_N
+            for i in range(0, len(vectors_ND), _BLOCK)
+        ]
+    )
     alphabet_N = np.argsort(np.argsort(np.array(distinct, dtype=object), kind="stable"))
     return np.lexsort((alphabet_N, [-len(one) for one in distinct], -busy_N))
 

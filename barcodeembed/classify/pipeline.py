@@ -46,7 +46,7 @@ class Assignment:
 
     ``names`` and ``confidences`` follow the ranks of the reference (None where unknown);
     ``rank`` and ``taxon`` say where the query is placed, ``novel_rank`` where it is new.
-    ``known`` are the probabilities that the query's taxon at each rank is in the reference.
+    ``in_reference`` are the probabilities that the query's taxon at each rank is in the reference.
     ``identity``, in percent, and ``overlap``, in columns of the alignment, are to the nearest
     reference; ``hits`` stand in the order in which they count. ``bases`` and ``vector``, float32
     (D,), are what was searched with, on the reference's strand.
@@ -68,7 +68,7 @@ class Assignment:
     identity: float | None = None
     overlap: int | None = None
     hits: tuple[Hit, ...] = ()
-    known: tuple[float, ...] = ()
+    in_reference: tuple[float, ...] = ()
     bases: str | None = field(default=None, compare=False, repr=False)
     vector: np.ndarray | None = field(default=None, compare=False, repr=False)
 
@@ -81,7 +81,7 @@ class _Query:
     strand: str
 
 
-def least_confidences(
+def confidence_thresholds(
     index: ReferenceIndex, min_confidence: float | None = None, max_error: float | None = None
 ) -> np.ndarray:
     """Return from which confidence on each rank is named, (R,): as told, or the index's usual.
@@ -89,7 +89,7 @@ def least_confidences(
     With ``max_error`` it is what the index says to be enough for so small a share of wrong names.
     """
     if max_error is not None:
-        return index.calibration.least_confidence(max_error)
+        return index.calibration.confidence_threshold(max_error)
     if min_confidence is None:
         unaligned = index.sequences is None
         min_confidence = MIN_CONFIDENCE_UNALIGNED if unaligned else MIN_CONFIDENCE
@@ -101,17 +101,23 @@ class Classifier:
 
     ``neighbours`` vote, with the index's own ``temperature`` unless another is given. The index
     says too what their percent identity counts beside their similarity. A rank is named whose
-    confidence reaches that of `least_confidences`. ``genetic_code`` is as in `Quality`; with
+    confidence reaches that of `confidence_thresholds`. ``genetic_code`` is as in `Quality`; with
     ``check_chimeras`` the halves of each query are looked up too. Raises IndexMismatch where the
     embedder is another one.
     """
 
     def __init__(
-        self, index: ReferenceIndex, embedder: VectorMaker, *, neighbours: int = NEIGHBOURS,
-        temperature: float | None = None, min_confidence: float | None = None,
-        max_error: float | None = None, genetic_code: int | str | None = GENETIC_CODE,
+        self,
+        index: ReferenceIndex,
+        embedder: VectorMaker,
+        *,
+        neighbours: int = NEIGHBOURS,
+        temperature: float | None = None,
+        min_confidence: float | None = None,
+        max_error: float | None = None,
+        genetic_code: int | str | None = GENETIC_CODE,
         check_chimeras: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if embedder.fingerprint != index.embedder_fingerprint:
             raise IndexMismatch(
                 f"the index was made with model {index.embedder_fingerprint}, "
@@ -122,7 +128,7 @@ class Classifier:
         self.temperature = temperature or index.settings["temperature"]
         # Indexes that were built before identity counted have no weight for it.
         self.identity_weight = index.settings.get("identity_weight", 0.0)
-        self.least_confidence = least_confidences(index, min_confidence, max_error)
+        self.confidence_threshold = confidence_thresholds(index, min_confidence, max_error)
         self.members = index.members
         self._first_records = index.first_records
         self.quality = Quality(
@@ -161,9 +167,14 @@ class Classifier:
         if not self.check_chimeras:
             return np.zeros(len(queries), bool)
         return find_chimeras(
-            [query.bases for query in queries], similarities, self.index.vectors, self.members,
-            self.index.taxa, self.vectors, min_bases=self.index.settings["min_bases"],
-        )  # fmt: skip
+            [query.bases for query in queries],
+            similarities,
+            self.index.vectors,
+            self.members,
+            self.index.taxa,
+            self.vectors,
+            min_bases=self.index.settings["min_bases"],
+        )
 
     def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
         settings = self.index.settings
@@ -195,28 +206,46 @@ class Classifier:
             similarities, rows, self._identities(queries, rows), self.identity_weight
         )
         calibration = self.index.calibration
-        winners, evidence = weigh(
-            neighbours, self.members, self.index.taxa.codes, self.temperature,
-            np.array([len(query.bases) for query in queries]), calibration.usual_length,
-        )  # fmt: skip
-        known = calibration.known(evidence)
+        winners, features = weigh(
+            neighbours,
+            self.members,
+            self.index.taxa.codes,
+            self.temperature,
+            np.array([len(query.bases) for query in queries]),
+            calibration.median_length,
+        )
+        in_reference = calibration.in_reference(features)
         decisions = decide(
-            winners, calibration.right(evidence, winners), known, self.least_confidence
+            winners, calibration.correct(features, winners), in_reference, self.confidence_threshold
         )
         for i, query in enumerate(queries):
             if finite[i]:
                 yield self._assignment(
-                    query, neighbours, winners[i], known[i], decisions, i,
-                    chimera=bool(chimeras[i]), vector=vectors[i],
-                )  # fmt: skip
+                    query,
+                    neighbours,
+                    winners[i],
+                    in_reference[i],
+                    decisions,
+                    i,
+                    chimera=bool(chimeras[i]),
+                    vector=vectors[i],
+                )
             else:
                 flags = (*query.barcode.flags, NO_VECTOR)
                 yield _unclassifiable(query.record, query.bases, flags)
 
     def _assignment(
-        self, query: _Query, neighbours: Neighbours, winners, known, decisions, i: int, *,
-        chimera: bool, vector: np.ndarray,
-    ) -> Assignment:  # fmt: skip
+        self,
+        query: _Query,
+        neighbours: Neighbours,
+        winners,
+        in_reference,
+        decisions,
+        i: int,
+        *,
+        chimera: bool,
+        vector: np.ndarray,
+    ) -> Assignment:
         taxa = self.index.taxa
         guesses = [
             (taxa.names[r][code], float(decisions.confidence[i, r])) if code >= 0 else (None, None)
@@ -224,16 +253,19 @@ class Classifier:
         ]
         names = tuple(
             name if confidence is not None and confidence >= least else None
-            for (name, confidence), least in zip(guesses, self.least_confidence, strict=True)
+            for (name, confidence), least in zip(guesses, self.confidence_threshold, strict=True)
         )
         hits = _hits(neighbours, i)
         best = hits[0]
         placed, novel = int(decisions.placed[i]), int(decisions.novel[i])
         sequences = self.index.sequences
         raised = self.quality.judge(
-            query.bases, names, sequences[best.row] if sequences is not None else None,
-            best.identity, chimera=chimera,
-        )  # fmt: skip
+            query.bases,
+            names,
+            sequences[best.row] if sequences is not None else None,
+            best.identity,
+            chimera=chimera,
+        )
         return Assignment(
             query_id=query.record.id,
             status=str(decisions.status[i]),
@@ -251,7 +283,7 @@ class Classifier:
             identity=best.identity,
             overlap=best.overlap,
             hits=hits,
-            known=tuple(known.tolist()),
+            in_reference=tuple(in_reference.tolist()),
             bases=query.bases,
             vector=vector,
         )

@@ -35,8 +35,8 @@ _TOGETHER = 20
 _END = 20
 
 #: Percent identity and support of a place (`Anchor.support`) below which nothing is the marker.
-_LEAST_IDENTITY = 65.0
-_LEAST_SUPPORT = 8.0
+_MIN_IDENTITY = 65.0
+_MIN_SUPPORT = 8.0
 
 #: A marker codes where so many of a sample of references have no stop codon.
 _SAMPLE = 500
@@ -55,9 +55,14 @@ class Quality:
     anchor: Anchor | None
 
     def judge(
-        self, bases: str, names: Sequence[str | None], reference: str | None = None,
-        identity: float | None = None, *, chimera: bool = False,
-    ) -> tuple[str, ...]:  # fmt: skip
+        self,
+        bases: str,
+        names: Sequence[str | None],
+        reference: str | None = None,
+        identity: float | None = None,
+        *,
+        chimera: bool = False,
+    ) -> tuple[str, ...]:
         """Return the flags of a query, turned to the reference's strand, in the order of FLAGS.
 
         ``names`` follow the ranks, highest first. Without the bases of the nearest ``reference``
@@ -69,9 +74,12 @@ class Quality:
         return tuple(flag for flag, is_so in raised if is_so)
 
     def _codons(
-        self, bases: str, names: Sequence[str | None], reference: str | None,
+        self,
+        bases: str,
+        names: Sequence[str | None],
+        reference: str | None,
         identity: float | None,
-    ) -> tuple[tuple[str, bool], ...]:  # fmt: skip
+    ) -> tuple[tuple[str, bool], ...]:
         """Tell which of the flags are raised that reading codons may raise."""
         if self.genetic_code is None:
             return ()
@@ -93,17 +101,15 @@ class Quality:
 
     def _is_non_target(self, bases: str, identity: float | None) -> bool:
         """Tell whether all that can be asked says so: the nearest reference, and the place."""
-        if identity is not None and identity >= _LEAST_IDENTITY:
+        if identity is not None and identity >= _MIN_IDENTITY:
             return False
         if self.anchor is None:
             return identity is not None
         codes = encode_bases(bases)
-        return float(self.anchor.support(codes[None], np.array([len(codes)]))[0]) < _LEAST_SUPPORT
+        return float(self.anchor.support(codes[None], np.array([len(codes)]))[0]) < _MIN_SUPPORT
 
 
-def code_for(
-    asked: int | str | None, references: Sequence[str] | None
-) -> int | str | None:
+def code_for(asked: int | str | None, references: Sequence[str] | None) -> int | str | None:
     """Return the genetic code as asked, or None where the references do not code for a protein."""
     if asked is None or references is None:
         return asked
@@ -131,17 +137,17 @@ def count_shifts(row: str, reference_row: str) -> int:
 def count_nonsense(row: str, reference_row: str, genetic_code: int = GENETIC_CODE) -> int:
     """Return the stop codons that a query has in its reference's frame, shifts mended."""
     reference = stops_by_frame(reference_row.replace("-", ""), genetic_code)
-    query = stops_by_frame(mend(row, reference_row), genetic_code)
+    query = stops_by_frame(restore_frame(row, reference_row), genetic_code)
     fewest = min(reference)
     return min(stops for stops, its in zip(query, reference, strict=True) if its == fewest)
 
 
-def mend(row: str, reference_row: str) -> str:
+def restore_frame(row: str, reference_row: str) -> str:
     """Return the query in its reference's frame: no base more, and N for every base less.
 
     Gaps that make up for each other nearby are an alignment's way of writing substitutions.
 
-    >>> mend("AC-TTGCA", "ACGTTG-A"), mend("AC-TT", "ACGTT")
+    >>> restore_frame("AC-TTGCA", "ACGTTG-A"), restore_frame("AC-TT", "ACGTT")
     ('ACTTGCA', 'ACNTT')
     """
     mended, at = [], 0

@@ -19,10 +19,22 @@ def columns(ranks: Sequence[str]) -> list[str]:
     ['genus', 'genus_confidence']
     """
     return [
-        "query_id", "status", "novel_rank", "rank", "taxon", "confidence",
-        *ranks, *(f"{rank}_confidence" for rank in ranks),
-        "nearest_id", "similarity", "identity", "strand", "length", "flags", "overlap",
-    ]  # fmt: skip
+        "query_id",
+        "status",
+        "novel_rank",
+        "rank",
+        "taxon",
+        "confidence",
+        *ranks,
+        *(f"{rank}_confidence" for rank in ranks),
+        "nearest_id",
+        "similarity",
+        "identity",
+        "strand",
+        "length",
+        "flags",
+        "overlap",
+    ]
 
 
 def row(assignment: Assignment, ranks: Sequence[str]) -> list[str]:
@@ -30,17 +42,33 @@ def row(assignment: Assignment, ranks: Sequence[str]) -> list[str]:
     a = assignment
     unknown = (None,) * len(ranks)
     return [
-        a.query_id, a.status, _text(a.novel_rank), _text(a.rank), _text(a.taxon),
+        a.query_id,
+        a.status,
+        _text(a.novel_rank),
+        _text(a.rank),
+        _text(a.taxon),
         _number(a.confidence),
-        *map(_text, a.names or unknown), *map(_number, a.confidences or unknown),
-        _text(a.nearest_id), _number(a.similarity), _number(a.identity),
-        _text(a.strand), str(a.length), ";".join(a.flags) or NA, _count(a.overlap),
-    ]  # fmt: skip
+        *map(_text, a.names or unknown),
+        *map(_number, a.confidences or unknown),
+        _text(a.nearest_id),
+        _number(a.similarity),
+        _number(a.identity),
+        _text(a.strand),
+        str(a.length),
+        ";".join(a.flags) or NA,
+        _count(a.overlap),
+    ]
 
 
 HIT_COLUMNS = (
-    "query_id", "hit", "reference_id", "similarity", "lineage", "identity", "overlap",
-)  # fmt: skip
+    "query_id",
+    "hit",
+    "reference_id",
+    "similarity",
+    "lineage",
+    "identity",
+    "overlap",
+)
 
 
 def hit_rows(assignment: Assignment, classifier: Classifier) -> list[list[str]]:
@@ -53,10 +81,17 @@ def hit_rows(assignment: Assignment, classifier: Classifier) -> list[list[str]]:
     for number, hit in enumerate(assignment.hits, 1):
         for member in range(members.starts[hit.row], members.starts[hit.row + 1]):
             names = ";".join(name or NA for name in index.taxa.lineages[members.lineages[member]])
-            rows.append([
-                assignment.query_id, str(number), index.record_ids[members.records[member]],
-                _number(hit.similarity), names, _number(hit.identity), _count(hit.overlap),
-            ])  # fmt: skip
+            rows.append(
+                [
+                    assignment.query_id,
+                    str(number),
+                    index.record_ids[members.records[member]],
+                    _number(hit.similarity),
+                    names,
+                    _number(hit.identity),
+                    _count(hit.overlap),
+                ]
+            )
     return rows
 
 

@@ -44,16 +44,22 @@ class Tally:
 
 
 def describe_run(
-    classifier: Classifier, index: str | PathLike[str], tally: Tally, *, source: str,
-    max_error: float | None, warnings: Sequence[str], seconds: dict[str, float],
-) -> dict[str, Any]:  # fmt: skip
+    classifier: Classifier,
+    index: str | PathLike[str],
+    tally: Tally,
+    *,
+    source: str,
+    max_error: float | None,
+    warnings: Sequence[str],
+    seconds: dict[str, float],
+) -> dict[str, Any]:
     """Return versions, fingerprints, thresholds, counts, warnings and times of a run.
 
     ``seconds`` are the times of its parts.
     """
     settings, ranks = classifier.index.settings, classifier.index.taxa.ranks
     # Infinity, where nothing is sure enough, is no JSON.
-    least = [round(v, 4) if v < inf else None for v in classifier.least_confidence.tolist()]
+    least = [round(v, 4) if v < inf else None for v in classifier.confidence_threshold.tolist()]
     return {
         "schema_version": SCHEMA_VERSION,
         "barcodeembed": __version__,
@@ -70,7 +76,7 @@ def describe_run(
             "temperature": classifier.temperature,
             "identity_weight": classifier.identity_weight,
         },
-        "least_confidence": dict(zip(ranks, least, strict=True)),
+        "confidence_threshold": dict(zip(ranks, least, strict=True)),
         "max_error": max_error,
         "bound": None if max_error is None else _BOUND,
         "records": tally.statuses.total(),

@@ -41,8 +41,13 @@ def _show_version(wanted: bool) -> None:
 def _program(
     version: Annotated[
         bool,
-        typer.Option("-V", "--version", is_eager=True, callback=_show_version,
-                     help="Print the version and exit."),
+        typer.Option(
+            "-V",
+            "--version",
+            is_eager=True,
+            callback=_show_version,
+            help="Print the version and exit.",
+        ),
     ] = False,
 ) -> None:
     """Name DNA barcodes: pretrain an encoder, embed, index references, assign taxa.

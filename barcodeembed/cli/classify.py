@@ -31,41 +31,93 @@ def _genetic_code(text: str) -> str:
 
 def classify(
     reads: Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")],
-    index: Annotated[Path | None, typer.Option(
-        "-i", "--index", metavar="NAME.bix",
-        show_default="the COI prototypes that ship with barcodeembed",
-        help="Index, made by `barcodeembed index build`.")] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            "-i",
+            "--index",
+            metavar="NAME.bix",
+            show_default="the COI prototypes that ship with barcodeembed",
+            help="Index, made by `barcodeembed index build`.",
+        ),
+    ] = None,
     model: options.IndexModel = None,
-    output: Annotated[str, typer.Option(
-        "-o", "--output", metavar="FILE", help="TSV; .gz, .bz2 or .xz compresses.")] = "-",
-    hits: Annotated[Path | None, typer.Option(
-        "--hits", metavar="FILE", help="Also write every neighbour of every query.")] = None,
-    min_confidence: Annotated[float | None, typer.Option(
-        "--min-confidence", min=0, max=1, metavar="P", show_default=options.MIN_CONFIDENCE,
-        help="A rank of less confidence is NA; 0 shows the best guess everywhere.")] = None,
-    max_error: Annotated[float | None, typer.Option(
-        "--max-error", min=0, max=1, metavar="P",
-        help="Name as many as may be with so small a share wrong at each rank, instead.")] = None,
-    top_k: Annotated[int, typer.Option(
-        "-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")] = 10,
-    temperature: Annotated[float | None, typer.Option(
-        "--temperature", min=1e-6, metavar="T", show_default="the index's own",
-        help="Of the vote's softmax weights.")] = None,
-    json: Annotated[Path | None, typer.Option(
-        "--json", metavar="FILE",
-        help="Write what the run was as JSON: versions, thresholds, counts, times.")] = None,
-    genetic_code: Annotated[str, typer.Option(
-        "--genetic-code", metavar="N", callback=_genetic_code,
-        help="NCBI's table that codons are read by; auto: by the taxon named; none: not read. "
-             "For the flags alone.")] = "5",
-    check_chimeras: Annotated[bool, typer.Option(
-        "--check-chimeras",
-        help="Look up both halves of each query too, and flag those of two families; takes about "
-             "twice the time.")] = False,
-    cluster_novel: Annotated[bool, typer.Option(
-        "--cluster-novel",
-        help="Put novel queries into units, in a last column novel_unit; no row is written before "
-             "all queries are read.")] = False,
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", metavar="FILE", help="TSV; .gz, .bz2 or .xz compresses."),
+    ] = "-",
+    hits: Annotated[
+        Path | None,
+        typer.Option("--hits", metavar="FILE", help="Also write every neighbour of every query."),
+    ] = None,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--min-confidence",
+            min=0,
+            max=1,
+            metavar="P",
+            show_default=options.MIN_CONFIDENCE,
+            help="A rank of less confidence is NA; 0 shows the best guess everywhere.",
+        ),
+    ] = None,
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            "--max-error",
+            min=0,
+            max=1,
+            metavar="P",
+            help="Name as many as may be with so small a share wrong at each rank, instead.",
+        ),
+    ] = None,
+    top_k: Annotated[
+        int, typer.Option("-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")
+    ] = 10,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            "--temperature",
+            min=1e-6,
+            metavar="T",
+            show_default="the index's own",
+            help="Of the vote's softmax weights.",
+        ),
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Write what the run was as JSON: versions, thresholds, counts, times.",
+        ),
+    ] = None,
+    genetic_code: Annotated[
+        str,
+        typer.Option(
+            "--genetic-code",
+            metavar="N",
+            callback=_genetic_code,
+            help="NCBI's table that codons are read by; auto: by the taxon named; none: not read. "
+            "For the flags alone.",
+        ),
+    ] = "5",
+    check_chimeras: Annotated[
+        bool,
+        typer.Option(
+            "--check-chimeras",
+            help="Look up both halves of each query too, and flag those of two families; takes about "
+            "twice the time.",
+        ),
+    ] = False,
+    cluster_novel: Annotated[
+        bool,
+        typer.Option(
+            "--cluster-novel",
+            help="Put novel queries into units, in a last column novel_unit; no row is written before "
+            "all queries are read.",
+        ),
+    ] = False,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 2_048,
@@ -118,19 +170,27 @@ def classify(
     path = index or shipped_index()
     opened = open_index(path, verify=not no_verify)
     embedder = load_embedder(
-        model_of(path, opened, model), device=device, verify=not no_verify,
+        model_of(path, opened, model),
+        device=device,
+        verify=not no_verify,
         **opened.settings["embedding"],
     )
     classifier = Classifier(
-        opened, embedder, neighbours=top_k, temperature=temperature,
-        min_confidence=min_confidence, max_error=max_error,
-        genetic_code=parse_code(genetic_code), check_chimeras=check_chimeras,
+        opened,
+        embedder,
+        neighbours=top_k,
+        temperature=temperature,
+        min_confidence=min_confidence,
+        max_error=max_error,
+        genetic_code=parse_code(genetic_code),
+        check_chimeras=check_chimeras,
     )
     if index is None:
         console.say(_coverage(opened.taxa))
     ranks = opened.taxa.ranks
-    unnamed = [rank for rank, least in zip(ranks, classifier.least_confidence, strict=True)
-               if least > 1]  # fmt: skip
+    unnamed = [
+        rank for rank, least in zip(ranks, classifier.confidence_threshold, strict=True) if least > 1
+    ]
     if unnamed:
         console.warn(f"--max-error {max_error:g}: no name is sure enough at {', '.join(unnamed)}")
     counts: Counter[str] = Counter()
@@ -162,10 +222,14 @@ def classify(
         console.say(f"{counts['records']:,} records: {listed(tally.statuses)}")
     if json:
         described = describe_run(
-            classifier, path, tally, source=reads, max_error=max_error,
+            classifier,
+            path,
+            tally,
+            source=reads,
+            max_error=max_error,
             warnings=console.warnings,
             seconds={"opening": ready - began, "classifying": perf_counter() - ready},
-        )  # fmt: skip
+        )
         with open_output(json) as stream:
             stream.write(dumps(described, indent=2) + "\n")
 
@@ -173,7 +237,10 @@ def classify(
 def _coverage(taxa: Taxa) -> str:
     """Tell what the prototypes that ship know, so that nobody takes their silence for a finding."""
     counts = {rank: len(names) for rank, names in zip(taxa.ranks, taxa.names, strict=True)}
-    told = ", ".join(f"{counts[rank]:,} {many}" for rank, many in _PLURALS.items()
-                     if rank in counts)  # fmt: skip
-    return (f"no --index: the prototypes that ship with barcodeembed know {told}; "
-            "what is missing from them comes out as novel")
+    told = ", ".join(
+        f"{counts[rank]:,} {many}" for rank, many in _PLURALS.items() if rank in counts
+    )
+    return (
+        f"no --index: the prototypes that ship with barcodeembed know {told}; "
+        "what is missing from them comes out as novel"
+    )

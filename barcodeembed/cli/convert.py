@@ -12,30 +12,70 @@ from barcodeembed.cli.console import console
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(
-        metavar="SOURCE",
-        help="Directory in the Hugging Face layout, a file of weights, or a model bundle.")],
-    output: Annotated[Path, typer.Option(
-        "-o", "--output", metavar="MODEL", help="Model bundle to write.")],
-    k: Annotated[int | None, typer.Option(
-        "--k", min=1, max=8, metavar="K", show_default="by the vocabulary",
-        help="Bases per token, to be sure of them.")] = None,
-    heads: Annotated[int | None, typer.Option(
-        "--heads", min=1, metavar="N", show_default="by the configuration",
-        help="Attention heads; a file of weights alone does not tell.")] = None,
-    special_tokens: Annotated[str | None, typer.Option(
-        "--special-tokens", metavar="NAMES", show_default="by their number",
-        help="What stands before the k-mers in the vocabulary, as mask,unk,cls; pad and sep too.",
-        )] = None,
-    pooling: Annotated[str, typer.Option(
-        "--pooling", metavar="NAME", help="mean (over tokens) or class (its token).")] = "mean",
-    max_length: Annotated[int | None, typer.Option(
-        "--max-length", min=1, metavar="N", show_default="by the checkpoint",
-        help="Longest barcode that the weights were trained on, in bases.")] = None,
-    weights: Annotated[str | None, typer.Option(
-        "--weights", metavar="NAME", show_default="fp32",
-        help="Precision of the weights at rest: fp32, or bf16 for half the bytes; with it SOURCE "
-             "may be a model bundle.")] = None,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="Directory in the Hugging Face layout, a file of weights, or a model bundle.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="MODEL", help="Model bundle to write.")
+    ],
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "--k",
+            min=1,
+            max=8,
+            metavar="K",
+            show_default="by the vocabulary",
+            help="Bases per token, to be sure of them.",
+        ),
+    ] = None,
+    heads: Annotated[
+        int | None,
+        typer.Option(
+            "--heads",
+            min=1,
+            metavar="N",
+            show_default="by the configuration",
+            help="Attention heads; a file of weights alone does not tell.",
+        ),
+    ] = None,
+    special_tokens: Annotated[
+        str | None,
+        typer.Option(
+            "--special-tokens",
+            metavar="NAMES",
+            show_default="by their number",
+            help="What stands before the k-mers in the vocabulary, as mask,unk,cls; pad and sep too.",
+        ),
+    ] = None,
+    pooling: Annotated[
+        str,
+        typer.Option("--pooling", metavar="NAME", help="mean (over tokens) or class (its token)."),
+    ] = "mean",
+    max_length: Annotated[
+        int | None,
+        typer.Option(
+            "--max-length",
+            min=1,
+            metavar="N",
+            show_default="by the checkpoint",
+            help="Longest barcode that the weights were trained on, in bases.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="NAME",
+            show_default="fp32",
+            help="Precision of the weights at rest: fp32, or bf16 for half the bytes; with it SOURCE "
+            "may be a model bundle.",
+        ),
+    ] = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -68,8 +108,9 @@ def convert(
     refuse_directory(output, KIND)
     if weights is not None and kind_of(source) == KIND:
         if any((k, heads, special_tokens, max_length)) or pooling != "mean":
-            raise typer.BadParameter("a model bundle keeps its shape: of these options only "
-                                     "--weights changes it")
+            raise typer.BadParameter(
+                "a model bundle keeps its shape: of these options only --weights changes it"
+            )
         _rewrite(source, output, weights)
         return
     names = special_tokens.split(",") if special_tokens is not None else None
@@ -90,8 +131,10 @@ def convert(
             "--max-length 660 says"
         )
     if "cls" in converted.special_tokens and pooling == "mean":
-        console.say("its vocabulary has a class token; if it was trained with it, "
-                    "--pooling class is what it knows")  # fmt: skip
+        console.say(
+            "its vocabulary has a class token; if it was trained with it, "
+            "--pooling class is what it knows"
+        )
 
 
 def _rewrite(source: Path, output: Path, weights: str) -> None:
@@ -101,5 +144,6 @@ def _rewrite(source: Path, output: Path, weights: str) -> None:
     model = load_model(source)
     save_model(output, model.encoder, model.training, precision=weights)
     sizes = [(bundle / WEIGHTS).stat().st_size / 1e6 for bundle in (source, output)]
-    console.say(f"{output}: weights in {weights}, {sizes[1]:.2f} MB where {source} has "
-                f"{sizes[0]:.2f} MB")
+    console.say(
+        f"{output}: weights in {weights}, {sizes[1]:.2f} MB where {source} has {sizes[0]:.2f} MB"
+    )

@@ -15,11 +15,18 @@ from barcodeembed.cli.messages import listed, warn_of_input, watch
 def embed(
     reads: Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")],
     model: options.Model = None,
-    output: Annotated[str, typer.Option(
-        "-o", "--output", metavar="FILE",
-        help="By suffix .npy (ids beside it), .npz, .parquet or .tsv (.gz, .bz2, .xz).")] = "-",
-    normalize: Annotated[bool, typer.Option(
-        "--normalize", help="Scale every vector to unit length.")] = False,
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="By suffix .npy (ids beside it), .npz, .parquet or .tsv (.gz, .bz2, .xz).",
+        ),
+    ] = "-",
+    normalize: Annotated[
+        bool, typer.Option("--normalize", help="Scale every vector to unit length.")
+    ] = False,
     min_length: options.MinBases = 100,
     offsets: options.Offsets = 1,
     precision: options.Precision = "fp32",
@@ -72,5 +79,3 @@ def embed(
         console.warn(f"{reads}: {refused.total():,} records have no vector: {listed(refused)}")
     if counts["records"]:
         console.say(f"{counts['records']:,} records, {embedder.dimension} dimensions")
-
-

@@ -20,52 +20,119 @@ _DEDUPLICATE = ("none", "exact", "contained")
 
 
 def evaluate(
-    reference: Annotated[Path, typer.Argument(
-        metavar="REFERENCES|NAME.bix",
-        help="Index, references to build one from, or a table with a column `split`.")],
-    queries: Annotated[list[str] | None, typer.Option(
-        "--queries", metavar="FILE",
-        help="Labelled queries: table or FASTA with lineages; repeatable.")] = None,
-    model: Annotated[Path | None, typer.Option(
-        "-m", "--model", metavar="MODEL",
-        show_default=f"the index's own, or {options.SHIPPED_MODEL}",
-        help="Model bundle, for references without an index.")] = None,
-    taxonomy: Annotated[Path | None, typer.Option(
-        "--taxonomy", metavar="FILE", help="Lineages of references and queries.")] = None,
+    reference: Annotated[
+        Path,
+        typer.Argument(
+            metavar="REFERENCES|NAME.bix",
+            help="Index, references to build one from, or a table with a column `split`.",
+        ),
+    ],
+    queries: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--queries",
+            metavar="FILE",
+            help="Labelled queries: table or FASTA with lineages; repeatable.",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "-m",
+            "--model",
+            metavar="MODEL",
+            show_default=f"the index's own, or {options.SHIPPED_MODEL}",
+            help="Model bundle, for references without an index.",
+        ),
+    ] = None,
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option("--taxonomy", metavar="FILE", help="Lineages of references and queries."),
+    ] = None,
     taxdump: options.Taxdump = None,
-    protocol: Annotated[str, typer.Option(
-        "--protocol", metavar="NAMES",
-        help="By commas: open-world, and of the papers knn, probe, finetune, bins.",
-    )] = _OPEN_WORLD,
-    deduplicate: Annotated[str, typer.Option(
-        "--deduplicate", metavar="WHAT",
-        help="Duplicates of train that the papers' protocols drop from queries: none, exact, "
-             "or contained (parts of a longer one) too.")] = "exact",
-    finetune_epochs: Annotated[int, typer.Option(
-        "--finetune-epochs", min=1, metavar="N", help="Epochs of the protocol finetune.")] = 35,
-    against: Annotated[str, typer.Option(
-        "--against", metavar="NAMES",
-        help="Peers, by commas: kmer, vsearch, blastn (where installed), or none.")] = "kmer",
-    json: Annotated[Path | None, typer.Option(
-        "--json", metavar="FILE", help="Write the figures as JSON.")] = None,
-    output: Annotated[str, typer.Option(
-        "-o", "--output", metavar="FILE", help="Markdown tables.")] = "-",
-    sample: Annotated[int | None, typer.Option(
-        "--sample", min=1, metavar="N",
-        help="Take at most N queries of each category, or split.")] = None,
-    min_confidence: Annotated[float | None, typer.Option(
-        "--min-confidence", min=0, max=1, metavar="P", show_default=options.MIN_CONFIDENCE,
-        help="As in classify.")] = None,
-    max_error: Annotated[float | None, typer.Option(
-        "--max-error", min=0, max=1, metavar="P", help="As in classify.")] = None,
-    top_k: Annotated[int, typer.Option(
-        "-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")] = 10,
-    temperature: Annotated[float | None, typer.Option(
-        "--temperature", min=1e-6, metavar="T", show_default="the index's own",
-        help="Of the vote's softmax weights.")] = None,
-    whiten: Annotated[int | None, typer.Option(
-        "--whiten", min=0, metavar="N", show_default="as in index build",
-        help="As in index build.")] = None,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            "--protocol",
+            metavar="NAMES",
+            help="By commas: open-world, and of the papers knn, probe, finetune, bins.",
+        ),
+    ] = _OPEN_WORLD,
+    deduplicate: Annotated[
+        str,
+        typer.Option(
+            "--deduplicate",
+            metavar="WHAT",
+            help="Duplicates of train that the papers' protocols drop from queries: none, exact, "
+            "or contained (parts of a longer one) too.",
+        ),
+    ] = "exact",
+    finetune_epochs: Annotated[
+        int,
+        typer.Option(
+            "--finetune-epochs", min=1, metavar="N", help="Epochs of the protocol finetune."
+        ),
+    ] = 35,
+    against: Annotated[
+        str,
+        typer.Option(
+            "--against",
+            metavar="NAMES",
+            help="Peers, by commas: kmer, vsearch, blastn (where installed), or none.",
+        ),
+    ] = "kmer",
+    json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures as JSON.")
+    ] = None,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="Markdown tables.")
+    ] = "-",
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample",
+            min=1,
+            metavar="N",
+            help="Take at most N queries of each category, or split.",
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--min-confidence",
+            min=0,
+            max=1,
+            metavar="P",
+            show_default=options.MIN_CONFIDENCE,
+            help="As in classify.",
+        ),
+    ] = None,
+    max_error: Annotated[
+        float | None, typer.Option("--max-error", min=0, max=1, metavar="P", help="As in classify.")
+    ] = None,
+    top_k: Annotated[
+        int, typer.Option("-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")
+    ] = 10,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            "--temperature",
+            min=1e-6,
+            metavar="T",
+            show_default="the index's own",
+            help="Of the vote's softmax weights.",
+        ),
+    ] = None,
+    whiten: Annotated[
+        int | None,
+        typer.Option(
+            "--whiten",
+            min=0,
+            metavar="N",
+            show_default="as in index build",
+            help="As in index build.",
+        ),
+    ] = None,
     offsets: options.Offsets = 1,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
@@ -109,32 +176,66 @@ def evaluate(
 
     def read(paths: Iterable[str | Path]) -> Iterator:
         for path in paths:
-            yield from read_labelled(path, taxonomy=taxonomy, taxdump=taxdump, encoding=encoding,
-                                     allow_missing=taxonomy is not None)
+            yield from read_labelled(
+                path,
+                taxonomy=taxonomy,
+                taxdump=taxdump,
+                encoding=encoding,
+                allow_missing=taxonomy is not None,
+            )
 
     used = options.use_threads(threads)
     report: dict = {"schema_version": SCHEMA_VERSION}
     if papers:
         report |= _papers(
-            papers, reference, queries, read, model, offsets=offsets, device=device,
-            verify=not no_verify, encoding=encoding, epochs=finetune_epochs,
-            deduplicate=deduplicate, sample=sample, seed=seed,
-        )  # fmt: skip
+            papers,
+            reference,
+            queries,
+            read,
+            model,
+            offsets=offsets,
+            device=device,
+            verify=not no_verify,
+            encoding=encoding,
+            epochs=finetune_epochs,
+            deduplicate=deduplicate,
+            sample=sample,
+            seed=seed,
+        )
     if open_world:
         with _opened(
-            reference, model, verify=not no_verify, taxonomy=taxonomy, taxdump=taxdump,
+            reference,
+            model,
+            verify=not no_verify,
+            taxonomy=taxonomy,
+            taxdump=taxdump,
             # A taxonomy of references and queries lists ids that the references lack.
-            allow_missing=taxonomy is not None, whiten=whiten, offsets=offsets, device=device,
-            encoding=encoding, seed=seed, threads=threads,
-        ) as (index, embedder):  # fmt: skip
+            allow_missing=taxonomy is not None,
+            whiten=whiten,
+            offsets=offsets,
+            device=device,
+            encoding=encoding,
+            seed=seed,
+            threads=threads,
+        ) as (index, embedder):
             from barcodeembed.evaluation.open_world.run import evaluate_open_world
 
             report |= evaluate_open_world(
-                index, embedder, read(queries), peers=peers, threads=used, sample=sample,
-                min_confidence=min_confidence, max_error=max_error, neighbours=top_k,
-                temperature=temperature, batch_size=batch_size, seed=seed, say=console.say,
+                index,
+                embedder,
+                read(queries),
+                peers=peers,
+                threads=used,
+                sample=sample,
+                min_confidence=min_confidence,
+                max_error=max_error,
+                neighbours=top_k,
+                temperature=temperature,
+                batch_size=batch_size,
+                seed=seed,
+                say=console.say,
                 warn=console.warn,
-            )  # fmt: skip
+            )
     if json:
         with open_output(json) as stream:
             stream.write(dumps(report, indent=2, sort_keys=True) + "\n")
@@ -158,9 +259,18 @@ def _check_protocols(protocol: str, reference: Path, queries: list[str]) -> tupl
 
 
 def _papers(
-    names: list[str], reference: Path, queries: list[str], read: Callable, model: Path | None, *,
-    offsets: int, device: str, verify: bool, encoding: str, **settings,
-) -> dict:  # fmt: skip
+    names: list[str],
+    reference: Path,
+    queries: list[str],
+    read: Callable,
+    model: Path | None,
+    *,
+    offsets: int,
+    device: str,
+    verify: bool,
+    encoding: str,
+    **settings,
+) -> dict:
     """Run the papers' protocols on a table's own splits, or on references and queries."""
     from barcodeembed.embedding.embedder import load_embedder
     from barcodeembed.evaluation.protocols.run import Settings, evaluate_protocols
@@ -195,7 +305,12 @@ def _opened(
             build(str(reference), path, model, device=device, **settings)
             reference = path
         index = open_index(reference, verify=verify)
-        yield index, load_embedder(
-            model_of(reference, index, model), device=device, verify=verify,
-            **index.settings["embedding"],
+        yield (
+            index,
+            load_embedder(
+                model_of(reference, index, model),
+                device=device,
+                verify=verify,
+                **index.settings["embedding"],
+            ),
         )

@@ -31,31 +31,58 @@ def _index() -> None:
 @app.command("build")
 def build(
     references: options.References,
-    output: Annotated[Path, typer.Option(
-        "-o", "--output", metavar="NAME.bix", help="Index bundle to write.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="NAME.bix", help="Index bundle to write.")
+    ],
     model: options.Model = None,
-    taxonomy: Annotated[Path | None, typer.Option(
-        "--taxonomy", metavar="FILE",
-        help="Lineages of a FASTA by id: rank columns, id<TAB>k__..;p__.. or A;B;.., or taxids.")
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option(
+            "--taxonomy",
+            metavar="FILE",
+            help="Lineages of a FASTA by id: rank columns, id<TAB>k__..;p__.. or A;B;.., or taxids.",
+        ),
     ] = None,
     taxdump: options.Taxdump = None,
-    whiten: Annotated[int | None, typer.Option(
-        "--whiten", min=0, metavar="N", show_default="64; 0 for a model that pools by place",
-        help="Whiten the vectors, fitted on the references: directions kept; 0 for none.")] = None,
-    prototypes: Annotated[str | None, typer.Option(
-        "--prototypes", metavar="NAME",
-        help="Keep a mean vector for each species or bin, and no sequences or ids.")] = None,
-    without_model: Annotated[bool, typer.Option(
-        "--without-model",
-        help="Leave the model out; classify then needs --model, unless it is the one that ships.",
-    )] = False,
+    whiten: Annotated[
+        int | None,
+        typer.Option(
+            "--whiten",
+            min=0,
+            metavar="N",
+            show_default="64; 0 for a model that pools by place",
+            help="Whiten the vectors, fitted on the references: directions kept; 0 for none.",
+        ),
+    ] = None,
+    prototypes: Annotated[
+        str | None,
+        typer.Option(
+            "--prototypes",
+            metavar="NAME",
+            help="Keep a mean vector for each species or bin, and no sequences or ids.",
+        ),
+    ] = None,
+    without_model: Annotated[
+        bool,
+        typer.Option(
+            "--without-model",
+            help="Leave the model out; classify then needs --model, unless it is the one that ships.",
+        ),
+    ] = False,
     coverage: options.Coverage = None,
     allow_missing: options.AllowMissing = False,
     on_conflict: options.OnConflict = "majority",
-    read_errors: Annotated[float, typer.Option(
-        "--read-errors", min=0, max=0.2, metavar="P",
-        help="Share of wrong bases in the reads that will be named, as 0.01: it learns how near is "
-             "near enough from barcodes with as many.")] = 0.0,
+    read_errors: Annotated[
+        float,
+        typer.Option(
+            "--read-errors",
+            min=0,
+            max=0.2,
+            metavar="P",
+            help="Share of wrong bases in the reads that will be named, as 0.01: it learns how near is "
+            "near enough from barcodes with as many.",
+        ),
+    ] = 0.0,
     min_length: options.MinBases = 100,
     offsets: options.Offsets = 1,
     precision: options.Precision = "fp32",
@@ -101,23 +128,36 @@ def build(
     if whiten is None:
         whiten = usual_width(embedder.model.config.pooling)
     labelled = read_labelled(
-        references, taxonomy=taxonomy, taxdump=taxdump, encoding=encoding,
-        allow_missing=allow_missing, recognised=tell_format,
+        references,
+        taxonomy=taxonomy,
+        taxdump=taxdump,
+        encoding=encoding,
+        allow_missing=allow_missing,
+        recognised=tell_format,
     )
     with console.progress("embedding references") as told:
         index, report = build_index(
-            labelled, embedder, whiten=whiten, min_bases=min_length, on_conflict=on_conflict,
-            prototypes=prototypes, read_errors=read_errors, seed=seed, progress=told,
+            labelled,
+            embedder,
+            whiten=whiten,
+            min_bases=min_length,
+            on_conflict=on_conflict,
+            prototypes=prototypes,
+            read_errors=read_errors,
+            seed=seed,
+            progress=told,
         )
     if coverage:
         index.settings["coverage"] = coverage
     save_index(output, index, None if without_model else model)
     warn_of_build(report, references)
-    if report.turned:
-        console.say(f"{report.turned:,} references were reverse complements and were turned")
+    if report.reverse_complemented:
+        console.say(f"{report.reverse_complemented:,} references were reverse complements and were turned")
     made = f", {len(index.vectors):,} prototypes" if prototypes else ""
-    console.say(f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
-                f"{lowest_taxa(index)}{made}")
+    console.say(
+        f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
+        f"{lowest_taxa(index)}{made}"
+    )
 
 
 app.command("add")(index_edit.add)

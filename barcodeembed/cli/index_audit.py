@@ -14,10 +14,16 @@ from barcodeembed.cli.messages import listed
 
 def audit(
     index: options.Index,
-    output: Annotated[str, typer.Option(
-        "-o", "--output", metavar="FILE", help="TSV; .gz, .bz2 or .xz compresses.")] = "-",
-    top_k: Annotated[int, typer.Option(
-        "-k", "--top-k", min=3, metavar="K", help="Nearest references that are looked at.")] = 10,
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", metavar="FILE", help="TSV; .gz, .bz2 or .xz compresses."),
+    ] = "-",
+    top_k: Annotated[
+        int,
+        typer.Option(
+            "-k", "--top-k", min=3, metavar="K", help="Nearest references that are looked at."
+        ),
+    ] = 10,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
     quiet: options.Quiet = False,
@@ -64,5 +70,6 @@ def audit(
                 counts[finding.kind] += 1
     if not opened.sources.bins:
         console.say(f"{index}: keeps no BINs to check")
-    console.say(f"{index}: {len(opened.record_ids):,} references: "
-                f"{listed(counts) or 'nothing found'}")
+    console.say(
+        f"{index}: {len(opened.record_ids):,} references: {listed(counts) or 'nothing found'}"
+    )

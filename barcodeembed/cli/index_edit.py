@@ -16,17 +16,23 @@ if TYPE_CHECKING:
     from barcodeembed.index.bundle import ReferenceIndex
     from barcodeembed.index.collect import BuildReport
 
-_Output = Annotated[Path, typer.Option(
-    "-o", "--output", metavar="NEW.bix", help="Index bundle to write.")]
+_Output = Annotated[
+    Path, typer.Option("-o", "--output", metavar="NEW.bix", help="Index bundle to write.")
+]
 
 
 def add(
     index: options.Index,
     references: options.References,
     output: _Output,
-    taxonomy: Annotated[Path | None, typer.Option(
-        "--taxonomy", metavar="FILE",
-        help="Lineages of a FASTA: TSV or CSV with rank columns, or id<TAB>k__..;p__...")] = None,
+    taxonomy: Annotated[
+        Path | None,
+        typer.Option(
+            "--taxonomy",
+            metavar="FILE",
+            help="Lineages of a FASTA: TSV or CSV with rank columns, or id<TAB>k__..;p__...",
+        ),
+    ] = None,
     model: options.IndexModel = None,
     allow_missing: options.AllowMissing = False,
     on_conflict: options.OnConflict = "majority",
@@ -57,20 +63,22 @@ def add(
     refuse_unchangeable({str(index): old})
     embedder = _embedder([index], old, model, device, no_verify)
     labelled = read_labelled(
-        references, taxonomy=taxonomy, encoding=encoding, allow_missing=allow_missing,
+        references,
+        taxonomy=taxonomy,
+        encoding=encoding,
+        allow_missing=allow_missing,
         recognised=tell_format,
     )
     with console.progress("embedding new references") as told:
-        new, report = add_records(
-            old, labelled, embedder, on_conflict=on_conflict, progress=told
-        )
+        new, report = add_records(old, labelled, embedder, on_conflict=on_conflict, progress=told)
     _save(output, new, coverage, [index])
     _tell(output, new, report)
 
 
 def merge(
-    indexes: Annotated[list[Path], typer.Argument(
-        metavar="NAME.bix...", help="Indexes of one model, two or more.")],
+    indexes: Annotated[
+        list[Path], typer.Argument(metavar="NAME.bix...", help="Indexes of one model, two or more.")
+    ],
     output: _Output,
     model: options.IndexModel = None,
     on_conflict: options.OnConflict = "majority",
@@ -110,13 +118,25 @@ def merge(
 def subset(
     index: options.Index,
     output: _Output,
-    taxon: Annotated[list[str] | None, typer.Option(
-        "--taxon", metavar="NAME", show_default=False,
-        help="Keep the records of this taxon, at whatever rank; RANK:NAME where several have it. "
-             "May be repeated.")] = None,
-    country: Annotated[list[str] | None, typer.Option(
-        "--country", metavar="TEXT", show_default=False,
-        help="Keep the records from this country or ocean. May be repeated.")] = None,
+    taxon: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--taxon",
+            metavar="NAME",
+            show_default=False,
+            help="Keep the records of this taxon, at whatever rank; RANK:NAME where several have it. "
+            "May be repeated.",
+        ),
+    ] = None,
+    country: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--country",
+            metavar="TEXT",
+            show_default=False,
+            help="Keep the records from this country or ocean. May be repeated.",
+        ),
+    ] = None,
     model: options.IndexModel = None,
     coverage: options.Coverage = None,
     device: options.Device = "auto",
@@ -147,8 +167,10 @@ def subset(
     chosen = of_taxa(old, taxon) if taxon else True
     for text in taxon or ():
         if homonyms(old.taxa, text) > 1:
-            console.warn(f"--taxon: {text} is {homonyms(old.taxa, text)} taxa, of different "
-                         "phyla; all are kept")
+            console.warn(
+                f"--taxon: {text} is {homonyms(old.taxa, text)} taxa, of different "
+                "phyla; all are kept"
+            )
     if country:
         chosen = of_countries(old, country) & chosen
     if not chosen.any():
@@ -161,8 +183,9 @@ def subset(
             new = take_records(old, chosen, embedder, progress=told)
     _save(output, new, coverage, [index])
     what = "prototypes" if new.sequences is None else "references"
-    console.say(f"{output}: {len(new.record_ids):,} of {len(old.record_ids):,} {what}, "
-                f"{lowest_taxa(new)}")
+    console.say(
+        f"{output}: {len(new.record_ids):,} of {len(old.record_ids):,} {what}, {lowest_taxa(new)}"
+    )
 
 
 def _open(
@@ -184,7 +207,9 @@ def _embedder(
     from barcodeembed.index.model import model_of
 
     return load_embedder(
-        model_of(_holder(paths) or paths[0], index, model), device=device, verify=not no_verify,
+        model_of(_holder(paths) or paths[0], index, model),
+        device=device,
+        verify=not no_verify,
         **index.settings["embedding"],
     )
 
@@ -208,5 +233,7 @@ def _save(output: Path, index: ReferenceIndex, coverage: str | None, paths: list
 
 def _tell(output: Path, index: ReferenceIndex, report: BuildReport) -> None:
     warn_of_build(report)
-    console.say(f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
-                f"{report.embedded:,} of them embedded now, {lowest_taxa(index)}")
+    console.say(
+        f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
+        f"{report.embedded:,} of them embedded now, {lowest_taxa(index)}"
+    )

@@ -11,9 +11,14 @@ from barcodeembed.cli import options
 
 
 def info(
-    bundle: Annotated[Path | None, typer.Argument(
-        metavar="MODEL|NAME.bix", show_default="the model and the prototypes that ship",
-        help="Model or index bundle.")] = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="MODEL|NAME.bix",
+            show_default="the model and the prototypes that ship",
+            help="Model or index bundle.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     no_verify: options.NoVerify = False,
     debug: options.Debug = False,

@@ -46,11 +46,15 @@ def tell_format(path: str | PathLike[str], name: str) -> None:
 def warn_of_build(report: BuildReport, source: str | None = None) -> None:
     """Warn of records that were left out of an index, and of taxa with conflicting parents."""
     if report.left_out:
-        console.warn(f"{f'{_called(source)}: ' if source else ''}{report.left_out.total():,} of "
-                     f"{report.records:,} records left out: {listed(report.left_out)}")
+        console.warn(
+            f"{f'{_called(source)}: ' if source else ''}{report.left_out.total():,} of "
+            f"{report.records:,} records left out: {listed(report.left_out)}"
+        )
     if report.conflicts:
-        console.warn(f"{len(report.conflicts):,} taxa have conflicting parents, settled by "
-                     f"majority; the first: {report.conflicts[0]}; --verbose lists them")
+        console.warn(
+            f"{len(report.conflicts):,} taxa have conflicting parents, settled by "
+            f"majority; the first: {report.conflicts[0]}; --verbose lists them"
+        )
         for conflict in report.conflicts:
             console.detail(f"  {conflict}")
 

@@ -40,63 +40,146 @@ def _encoding(name: str) -> str:
     return name
 
 
-Quiet = Annotated[bool, typer.Option(
-    "-q", "--quiet", help="Only warnings and errors on standard error.",
-    callback=_set("quiet"))]
-Verbose = Annotated[bool, typer.Option(
-    "-v", "--verbose", help="Say more on standard error.", callback=_set("verbose"))]
-Debug = Annotated[bool, typer.Option(
-    "--debug", help="Show the traceback of an error.", callback=_set("debug"))]
-Threads = Annotated[int | None, typer.Option(
-    "-t", "--threads", min=1, metavar="N", show_default="all cores",
-    help="Threads to compute with.")]
-BatchSize = Annotated[int, typer.Option(
-    "--batch-size", min=1, metavar="N",
-    help="Records in flight; changes memory and speed, never results.")]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "-q", "--quiet", help="Only warnings and errors on standard error.", callback=_set("quiet")
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("-v", "--verbose", help="Say more on standard error.", callback=_set("verbose")),
+]
+Debug = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", callback=_set("debug"))
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "-t",
+        "--threads",
+        min=1,
+        metavar="N",
+        show_default="all cores",
+        help="Threads to compute with.",
+    ),
+]
+BatchSize = Annotated[
+    int,
+    typer.Option(
+        "--batch-size",
+        min=1,
+        metavar="N",
+        help="Records in flight; changes memory and speed, never results.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
-Device = Annotated[str, typer.Option(
-    "--device", metavar="NAME", help="auto, cpu, cuda or mps.",
-    callback=one_of("auto", "cpu", "cuda", "mps"))]
-Precision = Annotated[str, typer.Option(
-    "--precision", metavar="NAME", help="fp32, bf16, or auto: bf16 where the device has it.",
-    callback=one_of("auto", "fp32", "bf16"))]
-Offsets = Annotated[int, typer.Option(
-    "--offsets", min=1, max=8, metavar="N",
-    help="Start offsets at which a barcode is cut into k-mers and averaged; k of them make its "
-         "vector almost independent of where it begins, at k times the cost.")]
-Encoding = Annotated[str, typer.Option(
-    "--encoding", metavar="NAME", help="Text encoding of the input, as latin-1.",
-    callback=_encoding)]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="auto, cpu, cuda or mps.",
+        callback=one_of("auto", "cpu", "cuda", "mps"),
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        metavar="NAME",
+        help="fp32, bf16, or auto: bf16 where the device has it.",
+        callback=one_of("auto", "fp32", "bf16"),
+    ),
+]
+Offsets = Annotated[
+    int,
+    typer.Option(
+        "--offsets",
+        min=1,
+        max=8,
+        metavar="N",
+        help="Start offsets at which a barcode is cut into k-mers and averaged; k of them make its "
+        "vector almost independent of where it begins, at k times the cost.",
+    ),
+]
+Encoding = Annotated[
+    str,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        help="Text encoding of the input, as latin-1.",
+        callback=_encoding,
+    ),
+]
 SHIPPED_MODEL = "the COI model that ships with barcodeembed"
 MIN_CONFIDENCE = "0.65, or 0.75 for prototypes"
-Model = Annotated[Path | None, typer.Option(
-    "-m", "--model", metavar="MODEL", show_default=SHIPPED_MODEL,
-    help="Model bundle, made by `barcodeembed pretrain`.")]
-NoVerify = Annotated[bool, typer.Option(
-    "--no-verify", help="Skip the checksums when opening a bundle.")]
-IndexModel = Annotated[Path | None, typer.Option(
-    "-m", "--model", metavar="MODEL", show_default=f"the index's own, or {SHIPPED_MODEL}",
-    help="Model bundle; must be the one that made the index.")]
-Index = Annotated[Path, typer.Argument(
-    metavar="NAME.bix", help="Index, made by `barcodeembed index build`.")]
-References = Annotated[str, typer.Argument(
-    metavar="REFERENCES", help="Table or FASTA of named barcodes, or - for stdin.")]
-Coverage = Annotated[str | None, typer.Option(
-    "--coverage", metavar="TEXT",
-    help="What the references are, and lack, to be told by info.")]
-AllowMissing = Annotated[bool, typer.Option(
-    "--allow-missing", help="Leave out records without a lineage.")]
-OnConflict = Annotated[str, typer.Option(
-    "--on-conflict", metavar="NAME",
-    help="Taxa with two parents: majority (follow most records) or fail.",
-    callback=one_of("majority", "fail"))]
-Taxdump = Annotated[Path | None, typer.Option(
-    "--taxdump", metavar="PATH",
-    help="NCBI's taxdump.tar.gz, or the folder of its nodes.dmp and names.dmp, for a --taxonomy "
-         "of accessions and taxids.")]
-MinBases = Annotated[int, typer.Option(
-    "--min-length", min=1, metavar="N",
-    help="Fewest unambiguous bases of a barcode that can be used.")]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        show_default=SHIPPED_MODEL,
+        help="Model bundle, made by `barcodeembed pretrain`.",
+    ),
+]
+NoVerify = Annotated[
+    bool, typer.Option("--no-verify", help="Skip the checksums when opening a bundle.")
+]
+IndexModel = Annotated[
+    Path | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        show_default=f"the index's own, or {SHIPPED_MODEL}",
+        help="Model bundle; must be the one that made the index.",
+    ),
+]
+Index = Annotated[
+    Path, typer.Argument(metavar="NAME.bix", help="Index, made by `barcodeembed index build`.")
+]
+References = Annotated[
+    str,
+    typer.Argument(metavar="REFERENCES", help="Table or FASTA of named barcodes, or - for stdin."),
+]
+Coverage = Annotated[
+    str | None,
+    typer.Option(
+        "--coverage", metavar="TEXT", help="What the references are, and lack, to be told by info."
+    ),
+]
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Leave out records without a lineage.")
+]
+OnConflict = Annotated[
+    str,
+    typer.Option(
+        "--on-conflict",
+        metavar="NAME",
+        help="Taxa with two parents: majority (follow most records) or fail.",
+        callback=one_of("majority", "fail"),
+    ),
+]
+Taxdump = Annotated[
+    Path | None,
+    typer.Option(
+        "--taxdump",
+        metavar="PATH",
+        help="NCBI's taxdump.tar.gz, or the folder of its nodes.dmp and names.dmp, for a --taxonomy "
+        "of accessions and taxids.",
+    ),
+]
+MinBases = Annotated[
+    int,
+    typer.Option(
+        "--min-length",
+        min=1,
+        metavar="N",
+        help="Fewest unambiguous bases of a barcode that can be used.",
+    ),
+]
 
 
 def use_threads(count: int | None) -> int:
@@ -130,8 +213,7 @@ def available_cores() -> int:
 def check_choice(option: str | None, value: str, choices: Iterable[str]) -> None:
     """Refuse a value that is none of the choices, as a usage error."""
     if value not in choices:
-        raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}",
-                                 param_hint=option)
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}", param_hint=option)
 
 
 def check_taxdump(taxdump: Path | None, taxonomy: Path | None) -> None:

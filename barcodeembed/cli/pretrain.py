@@ -45,92 +45,223 @@ def _list_objectives(wanted: bool) -> None:
 
 
 def pretrain(
-    corpus: Annotated[list[str], typer.Argument(
-        metavar="CORPUS...", help="Sequence files, or - for stdin.")],
-    output: Annotated[Path, typer.Option(
-        "-o", "--output", metavar="MODEL",
-        help="Model bundle to write; MODEL.training holds checkpoints and metrics.")],
-    preset: Annotated[str, typer.Option(
-        "--preset", metavar="NAME", help=f"Size of the model: {', '.join(_PRESETS)}.")] = "small",
-    objective: Annotated[str | None, typer.Option(
-        "--objective", metavar="SUM", show_default="maelm",
-        help="What to learn: names with weights, as in maelm+contrastive:0.1.")] = None,
-    schedule: Annotated[str | None, typer.Option(
-        "--schedule", metavar="PHASES",
-        help="Objectives one after another, by share of the steps: clm:0.3,maelm:0.7.")] = None,
-    settings: Annotated[list[str] | None, typer.Option(
-        "--set", metavar="NAME=VALUE",
-        help="A setting of the objectives: mask_ratio=0.4, maelm.decoder_layers=1; repeatable.",
-    )] = None,
-    list_objectives: Annotated[bool, typer.Option(
-        "--list-objectives", is_eager=True, callback=_list_objectives,
-        help="Print the objectives and their settings, and exit.")] = False,
-    steps: Annotated[int | None, typer.Option(
-        "--steps", min=1, metavar="N", help="Optimizer steps to train for.")] = None,
-    epochs: Annotated[float | None, typer.Option(
-        "--epochs", min=0, metavar="E", show_default="20",
-        help="Passes over the corpus, instead of --steps.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(
-        "--max-minutes", min=0, metavar="M",
-        help="Stop with a checkpoint after so long; --resume goes on.")] = None,
-    resume: Annotated[bool, typer.Option(
-        "--resume", help="Go on from the newest checkpoint, exactly.")] = False,
-    restart: Annotated[bool, typer.Option(
-        "--restart", help="Throw an unfinished run away.")] = False,
-    init: Annotated[Path | None, typer.Option(
-        "--init", metavar="MODEL",
-        help="Start from a bundle's encoder; its shape is used.")] = None,
-    k: Annotated[int | None, typer.Option(
-        "--k", min=4, max=8, metavar="K", show_default="the preset's",
-        help="Bases per token.")] = None,
-    merge: Annotated[int | None, typer.Option(
-        "--merge", min=1, metavar="M", show_default="1",
-        help="k-mers per token: fewer tokens, for contrastive, supcon and taxonomy.")] = None,
-    pooling: Annotated[str | None, typer.Option(
-        "--pooling", metavar="NAME", show_default="mean",
-        help="mean (over tokens), place (each by a map of its place's own) or class.")] = None,
-    anchor: Annotated[bool, typer.Option(
-        "--anchor", help="Read barcodes at their place in the marker, learnt from the corpus.",
-    )] = False,
-    batch_size: Annotated[int | None, typer.Option(
-        "--batch-size", min=1, metavar="N", show_default="the preset's",
-        help="Barcodes per optimizer step, all processes together.")] = None,
-    accumulate: Annotated[int, typer.Option(
-        "--accumulate", min=1, metavar="N",
-        help="Micro-batches that a process splits its share into; saves memory.")] = 1,
-    learning_rate: Annotated[float | None, typer.Option(
-        "--learning-rate", min=0, metavar="X", show_default="the preset's",
-        help="Peak of the learning rate.")] = None,
-    rates: Annotated[str, typer.Option(
-        "--rates", metavar="NAME", callback=options.one_of("cosine", "wsd", "onecycle"),
-        help="Course of the learning rate: cosine, wsd (warm-up, stable, decay) or onecycle.",
-    )] = "cosine",
-    weight_decay: Annotated[float | None, typer.Option(
-        "--weight-decay", min=0, metavar="X", show_default="the preset's",
-        help="Of AdamW.")] = None,
-    warmup: Annotated[float, typer.Option(
-        "--warmup", min=0, max=1, metavar="SHARE", help="Share of the steps that warm up.")] = 0.05,
-    decay: Annotated[float, typer.Option(
-        "--decay", min=0, max=1, metavar="SHARE",
-        help="Share of the steps in which wsd falls.")] = 0.2,
-    average: Annotated[float, typer.Option(
-        "--average", min=0, max=0.999999, metavar="D",
-        help="Keep a running mean of the weights with this decay, and make it the model.")] = 0.0,
-    kin: Annotated[str | None, typer.Option(
-        "--kin", metavar="RANK:N",
-        help="Put N barcodes of one taxon together in a batch, as in genus:4.")] = None,
-    max_length: Annotated[int, typer.Option(
-        "--max-length", min=8, metavar="N",
-        help="Longest stretch of a barcode learnt from, in bases.")] = 720,
-    report_every: Annotated[int, typer.Option(
-        "--report-every", min=1, metavar="N", help="Steps between lines of metrics.")] = 20,
-    evaluate_every: Annotated[int, typer.Option(
-        "--evaluate-every", min=1, metavar="N", help="Steps between held-out losses.")] = 200,
-    checkpoint_every: Annotated[int, typer.Option(
-        "--checkpoint-every", min=1, metavar="N", help="Steps between checkpoints.")] = 500,
+    corpus: Annotated[
+        list[str], typer.Argument(metavar="CORPUS...", help="Sequence files, or - for stdin.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="MODEL",
+            help="Model bundle to write; MODEL.training holds checkpoints and metrics.",
+        ),
+    ],
+    preset: Annotated[
+        str,
+        typer.Option("--preset", metavar="NAME", help=f"Size of the model: {', '.join(_PRESETS)}."),
+    ] = "small",
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            "--objective",
+            metavar="SUM",
+            show_default="maelm",
+            help="What to learn: names with weights, as in maelm+contrastive:0.1.",
+        ),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(
+            "--schedule",
+            metavar="PHASES",
+            help="Objectives one after another, by share of the steps: clm:0.3,maelm:0.7.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the objectives: mask_ratio=0.4, maelm.decoder_layers=1; repeatable.",
+        ),
+    ] = None,
+    list_objectives: Annotated[
+        bool,
+        typer.Option(
+            "--list-objectives",
+            is_eager=True,
+            callback=_list_objectives,
+            help="Print the objectives and their settings, and exit.",
+        ),
+    ] = False,
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", min=1, metavar="N", help="Optimizer steps to train for."),
+    ] = None,
+    epochs: Annotated[
+        float | None,
+        typer.Option(
+            "--epochs",
+            min=0,
+            metavar="E",
+            show_default="20",
+            help="Passes over the corpus, instead of --steps.",
+        ),
+    ] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--max-minutes",
+            min=0,
+            metavar="M",
+            help="Stop with a checkpoint after so long; --resume goes on.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest checkpoint, exactly.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Throw an unfinished run away.")
+    ] = False,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            "--init", metavar="MODEL", help="Start from a bundle's encoder; its shape is used."
+        ),
+    ] = None,
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "--k", min=4, max=8, metavar="K", show_default="the preset's", help="Bases per token."
+        ),
+    ] = None,
+    merge: Annotated[
+        int | None,
+        typer.Option(
+            "--merge",
+            min=1,
+            metavar="M",
+            show_default="1",
+            help="k-mers per token: fewer tokens, for contrastive, supcon and taxonomy.",
+        ),
+    ] = None,
+    pooling: Annotated[
+        str | None,
+        typer.Option(
+            "--pooling",
+            metavar="NAME",
+            show_default="mean",
+            help="mean (over tokens), place (each by a map of its place's own) or class.",
+        ),
+    ] = None,
+    anchor: Annotated[
+        bool,
+        typer.Option(
+            "--anchor",
+            help="Read barcodes at their place in the marker, learnt from the corpus.",
+        ),
+    ] = False,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size",
+            min=1,
+            metavar="N",
+            show_default="the preset's",
+            help="Barcodes per optimizer step, all processes together.",
+        ),
+    ] = None,
+    accumulate: Annotated[
+        int,
+        typer.Option(
+            "--accumulate",
+            min=1,
+            metavar="N",
+            help="Micro-batches that a process splits its share into; saves memory.",
+        ),
+    ] = 1,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--learning-rate",
+            min=0,
+            metavar="X",
+            show_default="the preset's",
+            help="Peak of the learning rate.",
+        ),
+    ] = None,
+    rates: Annotated[
+        str,
+        typer.Option(
+            "--rates",
+            metavar="NAME",
+            callback=options.one_of("cosine", "wsd", "onecycle"),
+            help="Course of the learning rate: cosine, wsd (warm-up, stable, decay) or onecycle.",
+        ),
+    ] = "cosine",
+    weight_decay: Annotated[
+        float | None,
+        typer.Option(
+            "--weight-decay", min=0, metavar="X", show_default="the preset's", help="Of AdamW."
+        ),
+    ] = None,
+    warmup: Annotated[
+        float,
+        typer.Option(
+            "--warmup", min=0, max=1, metavar="SHARE", help="Share of the steps that warm up."
+        ),
+    ] = 0.05,
+    decay: Annotated[
+        float,
+        typer.Option(
+            "--decay", min=0, max=1, metavar="SHARE", help="Share of the steps in which wsd falls."
+        ),
+    ] = 0.2,
+    average: Annotated[
+        float,
+        typer.Option(
+            "--average",
+            min=0,
+            max=0.999999,
+            metavar="D",
+            help="Keep a running mean of the weights with this decay, and make it the model.",
+        ),
+    ] = 0.0,
+    same_taxon: Annotated[
+        str | None,
+        typer.Option(
+            "--group-by",
+            metavar="RANK:N",
+            help="Put N barcodes of one taxon together in a batch, as in genus:4.",
+        ),
+    ] = None,
+    max_length: Annotated[
+        int,
+        typer.Option(
+            "--max-length",
+            min=8,
+            metavar="N",
+            help="Longest stretch of a barcode learnt from, in bases.",
+        ),
+    ] = 720,
+    report_every: Annotated[
+        int,
+        typer.Option("--report-every", min=1, metavar="N", help="Steps between lines of metrics."),
+    ] = 20,
+    evaluate_every: Annotated[
+        int,
+        typer.Option("--evaluate-every", min=1, metavar="N", help="Steps between held-out losses."),
+    ] = 200,
+    checkpoint_every: Annotated[
+        int,
+        typer.Option("--checkpoint-every", min=1, metavar="N", help="Steps between checkpoints."),
+    ] = 500,
     precision: options.Precision = "auto",
-    compile: Annotated[bool, typer.Option(
-        "--compile", help="Have torch compile the model first; needs a C++ compiler.")] = False,
+    compile: Annotated[
+        bool,
+        typer.Option("--compile", help="Have torch compile the model first; needs a C++ compiler."),
+    ] = False,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     seed: options.Seed = 0,
@@ -180,8 +311,9 @@ def pretrain(
     anchor = anchor or (defaults.model.anchored and not started_from)
     shape = _given(k=k, merge=merge, pooling=pooling)
     if started_from and (shape or anchor):
-        raise TrainingError("--init brings its own shape; --k, --merge, --pooling and --anchor "
-                            "cannot change it")
+        raise TrainingError(
+            "--init brings its own shape; --k, --merge, --pooling and --anchor cannot change it"
+        )
     plan, chosen_settings = _plan(objective, schedule, defaults.settings, settings or [])
     if compile:
         _need_compiler()
@@ -220,7 +352,7 @@ def pretrain(
             warmup=warmup,
             decay=decay,
             average=average,
-            kin=_kin(kin),
+            same_taxon=_same_taxon(same_taxon),
             precision=choose_precision(precision, chosen),
             compile=compile,
             max_bases=max_length,
@@ -228,22 +360,26 @@ def pretrain(
             init=started_from.fingerprint if started_from else None,
             **{"learning_rate": defaults.learning_rate, "weight_decay": defaults.weight_decay}
             | _given(learning_rate=learning_rate, weight_decay=weight_decay),
-        )  # fmt: skip
+        )
         trainer = Trainer(recipe, data, directory, chosen, processes, encoder)
         if resume and trainer.resume():
             console.say(f"resuming at step {trainer.step:,} of {recipe.steps:,}")
         _announce(trainer, data, recipe)
         complete = train(
-            trainer, max_minutes, report_every=report_every, evaluate_every=evaluate_every,
+            trainer,
+            max_minutes,
+            report_every=report_every,
+            evaluate_every=evaluate_every,
             checkpoint_every=checkpoint_every,
-        )  # fmt: skip
+        )
         if not complete:
-            console.say(f"stopped at step {trainer.step:,} of {recipe.steps:,}; "
-                        "the same command with --resume goes on")
+            console.say(
+                f"stopped at step {trainer.step:,} of {recipe.steps:,}; "
+                "the same command with --resume goes on"
+            )
         elif processes.first:
             learnt_from = {**data.summary, "sha256": data.fingerprint}
-            save_model(output, trainer.encoder,
-                       {"recipe": recipe.to_json(), "corpus": learnt_from})
+            save_model(output, trainer.encoder, {"recipe": recipe.to_json(), "corpus": learnt_from})
             console.say(f"{output}: trained for {recipe.steps:,} steps")
 
 
@@ -263,9 +399,10 @@ def _plan(
         raise typer.BadParameter("give --objective or --schedule, not both")
     try:
         plan = (
-            parse_schedule(schedule) if schedule
+            parse_schedule(schedule)
+            if schedule
             else (Phase(1.0, parse_objective(objective or "maelm")),)
-        )  # fmt: skip
+        )
         return plan, resolve_settings(plan, preset, given)
     except TrainingError as error:
         raise typer.BadParameter(str(error)) from None
@@ -279,7 +416,7 @@ def _need_compiler() -> None:
         raise TrainingError(f"--compile needs a C++ compiler; there is no {' or '.join(wanted)}")
 
 
-def _kin(text: str | None) -> tuple[str, int] | None:
+def _same_taxon(text: str | None) -> tuple[str, int] | None:
     """Read RANK:N."""
     from barcodeembed.corpus.corpus import LABELS
 
@@ -289,7 +426,7 @@ def _kin(text: str | None) -> tuple[str, int] | None:
     if label not in LABELS or not count.isdigit() or int(count) < 2:
         raise typer.BadParameter(
             f"{text!r} is no RANK:N with a rank of {', '.join(LABELS)} and N of at least 2",
-            param_hint="--kin",
+            param_hint="--group-by",
         )
     return label, int(count)
 
@@ -342,11 +479,15 @@ def _anchored_encoder(config: ModelConfig, data: Corpus, seed: int) -> Encoder:
     from barcodeembed.model.encoder import Encoder
 
     learnt, agreement = anchor_of(data)
-    console.say(f"the marker has {learnt.length:,} bases; the halves of {100 * agreement:.0f}% of "
-                "the barcodes agree on their place in it")
+    console.say(
+        f"the marker has {learnt.length:,} bases; the halves of {100 * agreement:.0f}% of "
+        "the barcodes agree on their place in it"
+    )
     if agreement < _AGREEMENT:
-        console.warn("that is little: the barcodes may be of no one marker, or of one without "
-                     "fixed places; consider leaving out --anchor")
+        console.warn(
+            "that is little: the barcodes may be of no one marker, or of one without "
+            "fixed places; consider leaving out --anchor"
+        )
     torch.manual_seed(seed)
     most = -(-learnt.length // config.token_bases)
     # A place of the marker means the same in every barcode: each gets a vector of its own.
@@ -375,8 +516,10 @@ def _announce(trainer: Trainer, data: Corpus, recipe: Recipe) -> None:
     counts = ("records", "distinct", "labelled")
     left_out = {name: n for name, n in data.summary.items() if name not in counts}
     if left_out:
-        console.warn("records left out of the corpus: "
-                     + ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()))
+        console.warn(
+            "records left out of the corpus: "
+            + ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+        )
     console.say(
         f"{data.summary['records']:,} records, {data.summary['distinct']:,} distinct barcodes, "
         f"{len(data.held_out):,} held out; encoder of {weights / 1e6:.2f} M weights; "

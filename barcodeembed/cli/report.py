@@ -38,27 +38,60 @@ def _pattern(value: str | None) -> str | None:
 
 
 def report(
-    tables: Annotated[list[str], typer.Argument(
-        metavar="TSV", help="Tables that classify wrote; - for stdin.")],
-    to: Annotated[str, typer.Option(
-        "--to", metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.",
-        callback=options.one_of(*FORMATS))],
-    output: Annotated[str, typer.Option(
-        "-o", "--output", metavar="FILE", help="A file; .gz, .bz2 or .xz compresses.")] = "-",
-    sample_pattern: Annotated[str | None, typer.Option(
-        "--sample-pattern", metavar="REGEX", callback=_pattern, show_default="one for each file",
-        help="Its one group is the sample, looked for in each query_id.")] = None,
-    by: Annotated[str | None, typer.Option(
-        "--by", metavar="ROW", show_default="taxon",
-        help="What a row of biom and table is: taxon or query.")] = None,
-    vectors: Annotated[list[str] | None, typer.Option(
-        "--vectors", metavar="FILE.npy",
-        help="For html: vectors of the queries, drawn as a map; once for each TSV. By UMAP after "
-             "pip install 'barcodeembed[map]', else by PCA.")] = None,
-    index: Annotated[Path | None, typer.Option(
-        "-i", "--index", metavar="NAME.bix",
-        help="The index that classify had: with --vectors, its references that are nearest to the "
-             "queries are drawn beneath them.")] = None,
+    tables: Annotated[
+        list[str], typer.Argument(metavar="TSV", help="Tables that classify wrote; - for stdin.")
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="FORMAT",
+            help=f"One of {', '.join(FORMATS)}.",
+            callback=options.one_of(*FORMATS),
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", metavar="FILE", help="A file; .gz, .bz2 or .xz compresses."),
+    ] = "-",
+    sample_pattern: Annotated[
+        str | None,
+        typer.Option(
+            "--sample-pattern",
+            metavar="REGEX",
+            callback=_pattern,
+            show_default="one for each file",
+            help="Its one group is the sample, looked for in each query_id.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="ROW",
+            show_default="taxon",
+            help="What a row of biom and table is: taxon or query.",
+        ),
+    ] = None,
+    vectors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vectors",
+            metavar="FILE.npy",
+            help="For html: vectors of the queries, drawn as a map; once for each TSV. By UMAP after "
+            "pip install 'barcodeembed[map]', else by PCA.",
+        ),
+    ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            "-i",
+            "--index",
+            metavar="NAME.bix",
+            help="The index that classify had: with --vectors, its references that are nearest to the "
+            "queries are drawn beneath them.",
+        ),
+    ] = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -110,8 +143,11 @@ def report(
         nonlocal count
         for path in tables:
             before, name = count, sample_name(path)
-            sample_of = (found_by(re.compile(sample_pattern)) if sample_pattern
-                         else lambda _, name=name: name)
+            sample_of = (
+                found_by(re.compile(sample_pattern))
+                if sample_pattern
+                else lambda _, name=name: name
+            )
             for row in read_table(path, sample_of):
                 count += 1
                 yield row
@@ -170,8 +206,10 @@ def _surround(queries: np.ndarray, rows: list[Row], index: Path) -> tuple[np.nda
     from barcodeembed.report.references import surround
 
     found = surround(queries, rows, open_index(index))
-    turned = sum(row.strand == "-" for row in rows)
-    if turned:
-        console.warn(f"{turned:,} queries are of the other strand, on which `embed` leaves them; "
-                     "on the map they lie away from their references")  # fmt: skip
+    reverse_complemented = sum(row.strand == "-" for row in rows)
+    if reverse_complemented:
+        console.warn(
+            f"{reverse_complemented:,} queries are of the other strand, on which `embed` leaves them; "
+            "on the map they lie away from their references"
+        )
     return found

@@ -45,9 +45,9 @@ class Batch:
         """The length of each whole barcode, in bases."""
         return self.corpus.lengths[self.rows]
 
-    def places(self) -> np.ndarray | None:
+    def marker_positions(self) -> np.ndarray | None:
         """Return the place of every base in the marker, int64 (B, longest), if they are known."""
-        return self.corpus.places_of(self.rows)
+        return self.corpus.marker_positions_of(self.rows)
 
     def bases(self) -> np.ndarray:
         """Return the base codes of the whole barcodes, uint8 (B, longest), ambiguous past the end.
@@ -69,22 +69,29 @@ class Batches:
     """Endless shuffled batches of a corpus' training rows, barcodes of like length together.
 
     A batch of ``size`` barcodes is dealt out as ``parts`` micro-batches. ``max_tokens``, of
-    ``merge`` k-mers each, bounds a barcode; of a longer one a random stretch is taken. ``kin`` is
+    ``merge`` k-mers each, bounds a barcode; of a longer one a random stretch is taken. ``same_taxon`` is
     (label, n): barcodes are then shuffled by n of one taxon, so that a batch holds pairs to
     compare.
     """
 
     def __init__(
-        self, corpus: Corpus, tokenizer: KmerTokenizer, *,
-        size: int, parts: int, max_tokens: int, seed: int, merge: int = 1,
-        kin: tuple[str, int] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        corpus: Corpus,
+        tokenizer: KmerTokenizer,
+        *,
+        size: int,
+        parts: int,
+        max_tokens: int,
+        seed: int,
+        merge: int = 1,
+        same_taxon: tuple[str, int] | None = None,
+    ) -> None:
         self.corpus, self.tokenizer = corpus, tokenizer
         self.size, self.parts = min(size, len(corpus.train)), parts
         check_split(self.size, parts)
-        self.max_tokens, self.seed, self.merge, self.kin = max_tokens, seed, merge, kin
-        if kin and not (corpus.labels[corpus.train, LABELS.index(kin[0])] >= 0).any():
-            raise TrainingError(f"no barcode of the corpus has a {kin[0]}: none are kin")
+        self.max_tokens, self.seed, self.merge, self.same_taxon = max_tokens, seed, merge, same_taxon
+        if same_taxon and not (corpus.labels[corpus.train, LABELS.index(same_taxon[0])] >= 0).any():
+            raise TrainingError(f"no barcode of the corpus has a {same_taxon[0]}: none are kin")
         self.per_epoch = len(corpus.train) // self.size
         self._epoch = lru_cache(maxsize=2)(self._shuffle)
 
@@ -113,8 +120,8 @@ class Batches:
         return np.random.default_rng((self.seed, _MASK, step, part))
 
     def _extent(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, int, int, int]:
-        lengths_B, places_BL = self.corpus.lengths[rows], self.corpus.places_of(rows)
-        return lengths_B, places_BL, self.tokenizer.k, self.merge, self.max_tokens
+        lengths_B, positions_BL = self.corpus.lengths[rows], self.corpus.marker_positions_of(rows)
+        return lengths_B, positions_BL, self.tokenizer.k, self.merge, self.max_tokens
 
     def _cut(self, rows: np.ndarray, window: Window) -> Batch:
         tokens_BT = self.tokenizer.encode_at(
@@ -125,7 +132,7 @@ class Batches:
 
     def _part(self, rows: np.ndarray, part: int) -> np.ndarray:
         """Deal a batch out, kin staying together."""
-        if self.kin is None:
+        if self.same_taxon is None:
             return rows[part :: self.parts]
         return np.array_split(rows, self.parts)[part]
 
@@ -143,9 +150,9 @@ class Batches:
     def _deal(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return the shuffled training rows, and the number of the group that each is in."""
         rows = rng.permutation(self.corpus.train)
-        if self.kin is None:
+        if self.same_taxon is None:
             return rows, np.arange(len(rows))
-        label, count = self.kin
+        label, count = self.same_taxon
         taxa = self.corpus.labels[rows, LABELS.index(label)].astype(np.int64)
         strangers = taxa < 0
         taxa[strangers] = taxa.max() + 1 + np.arange(strangers.sum())
@@ -162,10 +169,10 @@ class Batches:
     def _group_lengths(self, rows: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Return, for each row, the mean length of its group, told apart from other groups'."""
         lengths = self.corpus.lengths[rows].astype(float)
-        if self.corpus.places is not None:
+        if self.corpus.marker_positions is not None:
             # What lies within the marker counts.
             end = self.max_tokens * self.merge * self.tokenizer.k
-            first = self.corpus.places.first_B[rows]
+            first = self.corpus.marker_positions.first_B[rows]
             lengths = np.minimum(first + lengths, end) - np.maximum(first, 0)
         _, number, counts = np.unique(group, return_inverse=True, return_counts=True)
         means = np.bincount(number, lengths) / counts

@@ -20,7 +20,7 @@ from barcodeembed.bundles.manifest import (
     write_manifest,
 )
 from barcodeembed.errors import InputError, TrainingError
-from barcodeembed.sequences.anchor import Places, gather_bases
+from barcodeembed.sequences.anchor import MarkerPositions, gather_bases
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.cleaning import clean
 from barcodeembed.taxonomy.columns import bin_of
@@ -46,7 +46,7 @@ class Corpus:
     """Encoded barcodes: ``codes`` uint8 (total,), ``starts`` and ``lengths`` int64 (rows,).
 
     ``labels`` int32 (rows, LABELS) numbers the taxa of each rank from 0; -1 is unknown.
-    ``held_out`` and ``train`` are the rows for validation and for learning. ``places``
+    ``held_out`` and ``train`` are the rows for validation and for learning. ``marker_positions``
     say where in the marker they lie, for an anchored model.
     """
 
@@ -58,17 +58,17 @@ class Corpus:
     train: np.ndarray
     fingerprint: str
     summary: dict[str, int]
-    places: Places | None = None
+    marker_positions: MarkerPositions | None = None
 
     def bases_of(self, rows: np.ndarray) -> np.ndarray:
         """Return the base codes of barcodes, uint8 (B, longest), ambiguous past the end."""
         return gather_bases(self.codes, self.starts[rows], self.lengths[rows])
 
-    def places_of(self, rows: np.ndarray) -> np.ndarray | None:
+    def marker_positions_of(self, rows: np.ndarray) -> np.ndarray | None:
         """Return the place of each base in the marker, int64 (B, longest), if they are known."""
-        if self.places is None:
+        if self.marker_positions is None:
             return None
-        return self.places.take(rows).expand(int(self.lengths[rows].max()))
+        return self.marker_positions.take(rows).expand(int(self.lengths[rows].max()))
 
 
 def encode_corpus(
@@ -180,8 +180,10 @@ def encoded_from(path: Path, sources: list[dict[str, str]]) -> bool:
     sums = [[source["sha256"] for source in listed] for listed in (made_of, sources)]
     if sums[0] != sums[1]:
         names = ", ".join(source["name"] for source in made_of)
-        raise TrainingError(f"{path} was encoded from other content ({names}); a run resumes "
-                            "on the corpus that it began with")
+        raise TrainingError(
+            f"{path} was encoded from other content ({names}); a run resumes "
+            "on the corpus that it began with"
+        )
     return True
 
 

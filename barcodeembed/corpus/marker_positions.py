@@ -11,7 +11,7 @@ import numpy as np
 
 from barcodeembed.bundles.files import replace_file
 from barcodeembed.corpus.corpus import Corpus
-from barcodeembed.sequences.anchor import Anchor, Places, learn_anchor
+from barcodeembed.sequences.anchor import Anchor, MarkerPositions, learn_anchor
 
 _AT_ONCE = 2_000
 
@@ -27,11 +27,13 @@ def anchor_of(corpus: Corpus) -> tuple[Anchor, float]:
 
 
 def located(
-    corpus: Corpus, anchor: Anchor, path: Path,
+    corpus: Corpus,
+    anchor: Anchor,
+    path: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Corpus:  # fmt: skip
+) -> Corpus:
     """Return the corpus with the place of every barcode, read from ``path`` if they are there."""
-    tables = anchor.places.tobytes() + anchor.weights.tobytes() + corpus.fingerprint.encode()
+    tables = anchor.positions.tobytes() + anchor.weights.tobytes() + corpus.fingerprint.encode()
     path = path.with_name(f"{path.name}-{hashlib.sha256(tables).hexdigest()[:16]}.npz")
     count = len(corpus.lengths)
     if not path.exists():
@@ -41,9 +43,9 @@ def located(
             found.append(anchor.align(*_beginnings(corpus, rows)))
             progress(int(rows[-1]) + 1, count)
         with replace_file(path) as stream:
-            np.savez(stream, **Places.join(found).columns())
+            np.savez(stream, **MarkerPositions.join(found).columns())
     with np.load(path) as kept:
-        return replace(corpus, places=Places(**kept))
+        return replace(corpus, marker_positions=MarkerPositions(**kept))
 
 
 def _beginnings(corpus: Corpus, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

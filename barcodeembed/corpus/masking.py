@@ -59,9 +59,12 @@ class Masking:
 
 
 def choose_hidden(
-    tokens_BT: np.ndarray, ratio: float, rng: np.random.Generator,
-    span: int = 1, phase_B: np.ndarray | None = None,
-) -> np.ndarray:  # fmt: skip
+    tokens_BT: np.ndarray,
+    ratio: float,
+    rng: np.random.Generator,
+    span: int = 1,
+    phase_B: np.ndarray | None = None,
+) -> np.ndarray:
     """Choose ``round(ratio * n)`` of each sequence's n real tokens, evenly; bool (B, T).
 
     The count is fixed by the length, so that equal barcodes leave equally many tokens visible

@@ -52,7 +52,7 @@ class Views:
 
         ``padded`` says whether some token is padding, which only very short barcodes need.
         """
-        bases_BL, lengths_B, places_BL = batch.bases(), batch.lengths_B, batch.places()
+        bases_BL, lengths_B, positions_BL = batch.bases(), batch.lengths_B, batch.marker_positions()
         if self.reverse:
             if config.anchored:
                 raise TrainingError("an anchored model reads one strand; leave out reverse=yes")
@@ -66,25 +66,35 @@ class Views:
             bases_BL, lengths_B, found_BL = _shifted(
                 bases_BL, lengths_B, _rates(self.indels, lengths_B, rng), rng
             )
-            if places_BL is not None:
-                places_BL = np.take_along_axis(places_BL, found_BL, 1)
+            if positions_BL is not None:
+                positions_BL = np.take_along_axis(positions_BL, found_BL, 1)
         if self.ambiguous:
             unread_BL = rng.random(bases_BL.shape) < _rates(self.ambiguous, lengths_B, rng)
             bases_BL = np.where(unread_BL, AMBIGUOUS, bases_BL)
         window = random_window(
-            lengths_B, places_BL, config.k, config.merge, config.max_tokens, rng,
+            lengths_B,
+            positions_BL,
+            config.k,
+            config.merge,
+            config.max_tokens,
+            rng,
             rng.uniform(self.shortest, 1),
-        )  # fmt: skip
+        )
         tokens_BT = config.tokenizer.encode_at(
-            bases_BL.reshape(-1), np.arange(len(bases_BL)) * bases_BL.shape[1],
-            window.starts_BTM, window.counts_B,
-        )  # fmt: skip
+            bases_BL.reshape(-1),
+            np.arange(len(bases_BL)) * bases_BL.shape[1],
+            window.starts_BTM,
+            window.counts_B,
+        )
         return self._left(tokens_BT, window.positions_BT, config.merge, rng)
 
     def _left(
-        self, tokens_BT: np.ndarray, positions_BT: np.ndarray, merge: int,
+        self,
+        tokens_BT: np.ndarray,
+        positions_BT: np.ndarray,
+        merge: int,
         rng: np.random.Generator,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> dict[str, Any]:
         """Leave tokens out of a view; those that stay keep their places."""
         if self.keep < 1:
             first_BT = tokens_BT[:, ::merge]
@@ -92,9 +102,10 @@ class Views:
             positions_BT = gather_rows(positions_BT, left_BT, 0)
             tokens_BT = gather_rows(tokens_BT, left_BT.repeat(merge, 1), PAD)
         return {
-            "tokens": tokens_BT, "positions": positions_BT,
+            "tokens": tokens_BT,
+            "positions": positions_BT,
             "padded": bool((tokens_BT == PAD).any()),
-        }  # fmt: skip
+        }
 
 
 def _rates(highest: float, lengths_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -103,14 +114,12 @@ def _rates(highest: float, lengths_B: np.ndarray, rng: np.random.Generator) -> n
 
 def _reversed(bases_BL: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:
     """Return the reverse complements, each at the front of its row."""
-    places_BL = lengths_B[:, None] - 1 - np.arange(bases_BL.shape[1])
-    bases_BL = np.take_along_axis(bases_BL, np.maximum(places_BL, 0), 1)
-    return np.where((places_BL < 0) | (bases_BL == AMBIGUOUS), AMBIGUOUS, 3 - bases_BL)
+    positions_BL = lengths_B[:, None] - 1 - np.arange(bases_BL.shape[1])
+    bases_BL = np.take_along_axis(bases_BL, np.maximum(positions_BL, 0), 1)
+    return np.where((positions_BL < 0) | (bases_BL == AMBIGUOUS), AMBIGUOUS, 3 - bases_BL)
 
 
-def _substituted(
-    bases_BL: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _substituted(bases_BL: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Misread bases as one of the three others."""
     wrong_BL = (rng.random(bases_BL.shape) < rates_B) & (bases_BL != AMBIGUOUS)
     others_BL = (bases_BL + rng.integers(1, 4, bases_BL.shape)) % 4
@@ -126,11 +135,11 @@ def _shifted(
     """
     draws_BL = rng.random(bases_BL.shape)
     steps_BL = 1 + (draws_BL < rates_B / 2) - (draws_BL > 1 - rates_B / 2)
-    places_BL = np.maximum(steps_BL.cumsum(1) - 1, 0)
-    inside_BL = places_BL < lengths_B[:, None]
-    places_BL = np.minimum(places_BL, bases_BL.shape[1] - 1)
-    found_BL = np.take_along_axis(bases_BL, places_BL, 1)
-    return np.where(inside_BL, found_BL, AMBIGUOUS), inside_BL.sum(1), places_BL
+    positions_BL = np.maximum(steps_BL.cumsum(1) - 1, 0)
+    inside_BL = positions_BL < lengths_B[:, None]
+    positions_BL = np.minimum(positions_BL, bases_BL.shape[1] - 1)
+    found_BL = np.take_along_axis(bases_BL, positions_BL, 1)
+    return np.where(inside_BL, found_BL, AMBIGUOUS), inside_BL.sum(1), positions_BL
 
 
 def _synonymous(bases_BL: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -81,14 +81,27 @@ def _highest_difference(index: ReferenceIndex, one: int, other: int) -> tuple[st
 
 
 def _finding(
-    index: ReferenceIndex, kind: str, rank: str, own: str, other: str, within: str, group: _Group,
+    index: ReferenceIndex,
+    kind: str,
+    rank: str,
+    own: str,
+    other: str,
+    within: str,
+    group: _Group,
     name: Hashable,
-) -> Finding:  # fmt: skip
+) -> Finding:
     """Make the finding of the records of one name, against those of the most frequent."""
     mine, theirs = group[name], group[_most(group)]
     vectors = index.record_vectors
     return Finding(
-        kind, tuple(index.record_ids[i] for i in mine), rank, own, other, within,
-        sum(map(len, group.values())), len(theirs),
-        nearest_of(index, vectors[mine], vectors[theirs]), None,
-    )  # fmt: skip
+        kind,
+        tuple(index.record_ids[i] for i in mine),
+        rank,
+        own,
+        other,
+        within,
+        sum(map(len, group.values())),
+        len(theirs),
+        nearest_of(index, vectors[mine], vectors[theirs]),
+        None,
+    )

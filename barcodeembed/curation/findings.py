@@ -14,9 +14,21 @@ from barcodeembed.vectors.search import DECIMALS
 KINDS = ("mislabelled", "shared_barcode", "bin_discordance")
 
 COLUMNS = (
-    "kind", "record_ids", "rank", "name", "other_name", "within", "neighbours", "agreeing", "share",
-    "similarity", "identity", "own_similarity", "own_identity", "strength",
-)  # fmt: skip
+    "kind",
+    "record_ids",
+    "rank",
+    "name",
+    "other_name",
+    "within",
+    "neighbours",
+    "agreeing",
+    "share",
+    "similarity",
+    "identity",
+    "own_similarity",
+    "own_identity",
+    "strength",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +71,19 @@ class Finding:
     def row(self) -> list[str]:
         """Return the cells of COLUMNS."""
         return [
-            self.kind, ";".join(self.records), self.rank, self.name, self.other_name,
-            self.within or "NA", str(self.neighbours), str(self.agreeing), f"{self.share:.4f}",
-            *_cells(self.other), *_cells(self.own), f"{self.strength:.4f}",
-        ]  # fmt: skip
+            self.kind,
+            ";".join(self.records),
+            self.rank,
+            self.name,
+            self.other_name,
+            self.within or "NA",
+            str(self.neighbours),
+            str(self.agreeing),
+            f"{self.share:.4f}",
+            *_cells(self.other),
+            *_cells(self.own),
+            f"{self.strength:.4f}",
+        ]
 
 
 def nearest_of(index: ReferenceIndex, from_: Iterable[int], to: Iterable[int]) -> Nearest | None:
@@ -81,6 +102,8 @@ def nearest_of(index: ReferenceIndex, from_: Iterable[int], to: Iterable[int]) -
 
 
 def _cells(nearest: Nearest | None) -> list[str]:
-    return ["NA", "NA"] if nearest is None else [
-        f"{nearest.similarity:.4f}", f"{nearest.identity:.2f}"
-    ]  # fmt: skip
+    return (
+        ["NA", "NA"]
+        if nearest is None
+        else [f"{nearest.similarity:.4f}", f"{nearest.identity:.2f}"]
+    )

@@ -27,7 +27,7 @@ AGREEMENT = 0.8
 #: Kin are near where they are nearer than this share of the nearest kin is.
 _QUANTILE = 0.25
 
-_FEWEST_KIN = 20
+_MIN_RELATIVES = 20
 _BLOCK = 4_096
 
 
@@ -44,9 +44,11 @@ class Suspect:
 
 
 def find_mislabelled(
-    index: ReferenceIndex, *, neighbours: int = NEIGHBOURS,
+    index: ReferenceIndex,
+    *,
+    neighbours: int = NEIGHBOURS,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Iterator[Finding]:  # fmt: skip
+) -> Iterator[Finding]:
     """Yield the records that the references about them contradict, by rank, the highest first."""
     members = index.members
     owners = np.repeat(np.arange(len(index.vectors)), np.diff(members.starts))
@@ -63,11 +65,17 @@ def find_mislabelled(
         others = rows[suspect.member][codes_M[rows[suspect.member]] == suspect.taxon]
         names = index.taxa.names[suspect.rank]
         yield Finding(
-            "mislabelled", tuple(records[vector, lineage]), index.taxa.ranks[suspect.rank],
-            names[suspect.own], names[suspect.taxon], None, suspect.near, suspect.agreeing,
+            "mislabelled",
+            tuple(records[vector, lineage]),
+            index.taxa.ranks[suspect.rank],
+            names[suspect.own],
+            names[suspect.taxon],
+            None,
+            suspect.near,
+            suspect.agreeing,
             nearest_of(index, [vector], owners[others]),
             nearest_of(index, [vector], owners[of_own[of_own != suspect.member]]),
-        )  # fmt: skip
+        )
 
 
 def neighbourhoods(
@@ -103,8 +111,16 @@ def find_suspects(
             most = int(counts.argmax())
             if counts[most] >= AGREEMENT * counts.sum():
                 settled_M[member] = True
-                suspects.append(Suspect(int(member), rank, int(own_M[member]), int(found[most]),
-                                        int(counts.sum()), int(counts[most])))
+                suspects.append(
+                    Suspect(
+                        int(member),
+                        rank,
+                        int(own_M[member]),
+                        int(found[most]),
+                        int(counts.sum()),
+                        int(counts[most]),
+                    )
+                )
     return suspects
 
 
@@ -121,10 +137,11 @@ def reaches(
     """
     above = RANKS[: RANKS.index("family")]
     found = [
-        None if name in above and name != ranks[-1]
+        None
+        if name in above and name != ranks[-1]
         else _reach(similarities_MK, rows_MK, codes_MR, rank)
         for rank, name in enumerate(ranks)
-    ]  # fmt: skip
+    ]
     for rank in reversed(range(len(found) - 1)):
         found[rank] = found[rank] or found[rank + 1]
     for rank in range(1, len(found)):
@@ -141,7 +158,7 @@ def _reach(
         below_M, below_MK = codes_MR[:, rank + 1], codes_MR[rows_MK, rank + 1]
         kin_MK &= (below_MK != below_M[:, None]) & (below_MK >= 0) & (below_M >= 0)[:, None]
     has_M = kin_MK.any(1)
-    if has_M.sum() < _FEWEST_KIN:
+    if has_M.sum() < _MIN_RELATIVES:
         return None
     first = kin_MK[has_M].argmax(1)
     return float(np.quantile(similarities_MK[has_M][np.arange(len(first)), first], _QUANTILE))

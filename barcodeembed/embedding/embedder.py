@@ -76,8 +76,10 @@ class Embedder:
         self.encoder = for_inference(model.encoder, self.device, self.precision)
         self.anchor = model.encoder.anchor
         if self.anchor is not None and offsets > 1:
-            raise InputError("--offsets: an anchored model cuts every barcode at its place in the "
-                             "marker; other offsets would be other tokens")
+            raise InputError(
+                "--offsets: an anchored model cuts every barcode at its place in the "
+                "marker; other offsets would be other tokens"
+            )
 
     @property
     def fingerprint(self) -> str:
@@ -121,9 +123,11 @@ class Embedder:
         for rows, width in _buckets([len(t) // merge for t in tokens], most):
             count = max(1, _MICRO_TOKENS // width)
             batch, places = pad(
-                [tokens[row] for row in rows], [positions[row] for row in rows],
-                (count, width), merge,
-            )  # fmt: skip
+                [tokens[row] for row in rows],
+                [positions[row] for row in rows],
+                (count, width),
+                merge,
+            )
             batch[len(rows) :, 0] = UNKNOWN  # a dummy row must have something to attend to
             made = self.encoder.embed(
                 torch.from_numpy(batch).to(self.device), torch.from_numpy(places).to(self.device)
@@ -146,9 +150,11 @@ def tokenize(
         places = anchor.align(rows, lengths).expand(rows.shape[1]) if anchor else None
         window = whole_window(lengths, places, config.k, config.merge, config.max_tokens)
         found = config.tokenizer.encode_at(
-            rows.reshape(-1), np.arange(len(rows)) * rows.shape[1], window.starts_BTM,
+            rows.reshape(-1),
+            np.arange(len(rows)) * rows.shape[1],
+            window.starts_BTM,
             window.counts_B,
-        )  # fmt: skip
+        )
         for row, i in enumerate(numbers):
             tokens[i] = found[row, : window.counts_B[row] * config.merge]
             positions[i] = window.positions_BT[row, : window.counts_B[row]]
@@ -165,9 +171,11 @@ def _like_lengths(codes: Sequence[np.ndarray]) -> Iterator[list[int]]:
 
 
 def pad(
-    tokens: Sequence[np.ndarray], positions: Sequence[np.ndarray], shape: tuple[int, int],
+    tokens: Sequence[np.ndarray],
+    positions: Sequence[np.ndarray],
+    shape: tuple[int, int],
     merge: int,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Return what `tokenize` made as the encoder takes it: k-mers and positions of a batch.
 
     ``shape`` is the number of rows, as many as there are or more, and of tokens.
@@ -181,9 +189,13 @@ def pad(
 
 
 def load_embedder(
-    path: str | PathLike[str] | None = None, *, device: str = "auto", verify: bool = True,
-    precision: str = "fp32", offsets: int = 1,
-) -> Embedder:  # fmt: skip
+    path: str | PathLike[str] | None = None,
+    *,
+    device: str = "auto",
+    verify: bool = True,
+    precision: str = "fp32",
+    offsets: int = 1,
+) -> Embedder:
     """Open a model bundle, or the COI model that ships, for embedding.
 
     Raises BundleError, InputError.
@@ -193,8 +205,10 @@ def load_embedder(
 
     return Embedder(
         load_model(path or shipped_model(), verify=verify),
-        device=device, precision=precision, offsets=offsets,
-    )  # fmt: skip
+        device=device,
+        precision=precision,
+        offsets=offsets,
+    )
 
 
 def embed_all(

@@ -26,9 +26,13 @@ class EmbeddedBatch:
 
 
 def embed_records(
-    records: Iterable[SequenceRecord], embedder: VectorMaker, *, batch_size: int = 2_048,
-    min_bases: int = MIN_BASES, normalize: bool = False,
-) -> Iterator[EmbeddedBatch]:  # fmt: skip
+    records: Iterable[SequenceRecord],
+    embedder: VectorMaker,
+    *,
+    batch_size: int = 2_048,
+    min_bases: int = MIN_BASES,
+    normalize: bool = False,
+) -> Iterator[EmbeddedBatch]:
     """Clean and embed a stream of records, ``batch_size`` at a time, in order."""
     records = iter(records)
     while batch := list(islice(records, batch_size)):
@@ -46,5 +50,8 @@ def embed_records(
                 refused[i], flags[i] = NO_VECTOR, (*flags[i], NO_VECTOR)
         yield EmbeddedBatch(
             [record.id for record in batch],
-            [len(barcode.bases) for barcode in barcodes], flags, refused, vectors,
+            [len(barcode.bases) for barcode in barcodes],
+            flags,
+            refused,
+            vectors,
         )

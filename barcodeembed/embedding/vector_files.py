@@ -28,8 +28,9 @@ def open_vectors(path: str | PathLike[str], dimension: int):
         _TSV_SUFFIXES, _tsv
     )
     if suffix not in writers:
-        raise OutputError(f"{path}: no format has the suffix {suffix}; "
-                          "there are .npy, .npz, .parquet and .tsv")
+        raise OutputError(
+            f"{path}: no format has the suffix {suffix}; there are .npy, .npz, .parquet and .tsv"
+        )
     return writers[suffix](path, dimension)
 
 
@@ -99,10 +100,14 @@ def _parquet(path, dimension: int) -> Iterator[Writer]:
     from pyarrow import parquet
 
     vector_type = pa.list_(pa.float32(), dimension)
-    schema = pa.schema([
-        ("record_id", pa.string()), ("length", pa.int64()), ("flags", pa.string()),
-        ("vector", vector_type),
-    ])  # fmt: skip
+    schema = pa.schema(
+        [
+            ("record_id", pa.string()),
+            ("length", pa.int64()),
+            ("flags", pa.string()),
+            ("vector", vector_type),
+        ]
+    )
     with replace_file(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
 
         def write(batch: EmbeddedBatch) -> None:

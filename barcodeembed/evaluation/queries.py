@@ -50,13 +50,16 @@ def sort_queries(
     if sample is not None:
         drawn = np.random.default_rng(seed).permutation(len(records))
         of = np.array(categories)
-        chosen = np.sort(np.concatenate(
-            [drawn[of[drawn] == category][:sample] for category in (*CATEGORIES, OTHER)]
-        ))
+        chosen = np.sort(
+            np.concatenate(
+                [drawn[of[drawn] == category][:sample] for category in (*CATEGORIES, OTHER)]
+            )
+        )
     if not len(chosen):
         raise InputError("no labelled query: nothing can be evaluated")
     return LabelledQueries(
-        [records[i] for i in chosen], [lineages[i] for i in chosen],
+        [records[i] for i in chosen],
+        [lineages[i] for i in chosen],
         [categories[i] for i in chosen],
     )
 

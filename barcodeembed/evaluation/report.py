@@ -19,10 +19,13 @@ SCHEMA_VERSION = 1
 
 #: The accuracies that open-world work is judged by: (category, rank).
 _HEADLINES = (
-    ("seen", "species"), ("seen", "genus"),
-    ("unseen species", "genus"), ("unseen species", "family"),
-    ("unseen genus", "family"), ("unseen genus", "order"),
-)  # fmt: skip
+    ("seen", "species"),
+    ("seen", "genus"),
+    ("unseen species", "genus"),
+    ("unseen species", "family"),
+    ("unseen genus", "family"),
+    ("unseen genus", "order"),
+)
 
 
 def evaluate_method(predictions: Predictions, queries: LabelledQueries) -> dict[str, Any]:
@@ -38,15 +41,16 @@ def evaluate_method(predictions: Predictions, queries: LabelledQueries) -> dict[
     of = np.array(queries.categories)
 
     def familiar(rank: str) -> np.ndarray:
-        if predictions.known is None:
+        if predictions.in_reference is None:
             return predictions.similarity
-        return predictions.known[:, RANKS.index(rank)]
+        return predictions.in_reference[:, RANKS.index(rank)]
 
     result: dict[str, Any] = {
         "method": predictions.method,
         "accuracy": {
             category: {
-                rank: _rounded(accuracy.get((category, rank), math.nan)) for rank in RANKS
+                rank: _rounded(accuracy.get((category, rank), math.nan))
+                for rank in RANKS
                 if (category, rank) in accuracy.index
             }
             for category in CATEGORIES
@@ -57,16 +61,19 @@ def evaluate_method(predictions: Predictions, queries: LabelledQueries) -> dict[
             if rank and not np.isnan(familiar(rank)).any()
         },
         "queries_per_second": round(len(queries) / predictions.seconds, 1),
-    }  # fmt: skip
+    }
     if predictions.confidences is not None:
         told = outcomes.dropna(subset=["confidence"])
         result["calibration_error"] = {
-            rank: _rounded(calibration_error(
-                of_rank["confidence"].to_numpy(float), of_rank["right"].to_numpy(bool),
-                weights=_half_and_half(of_rank["category"] == "seen"),
-            ))
+            rank: _rounded(
+                calibration_error(
+                    of_rank["confidence"].to_numpy(float),
+                    of_rank["right"].to_numpy(bool),
+                    weights=_half_and_half(of_rank["category"] == "seen"),
+                )
+            )
             for rank, of_rank in told.groupby("rank", sort=False)
-        }  # fmt: skip
+        }
     if predictions.taken is not None:
         result["taken"] = {"rule": predictions.rule, "ranks": _taken(outcomes)}
     return result
@@ -82,8 +89,11 @@ def _taken(outcomes: pd.DataFrame) -> dict[str, dict[str, Any]]:
     for rank, rows in outcomes.groupby("rank", sort=False):
         weights = _half_and_half(rows["category"] == "seen")
         taken, right = (rows[c].to_numpy(float) for c in ("taken", "right"))
-        new = [category for category, at in CATEGORIES.items()
-               if at and RANKS.index(at) <= RANKS.index(rank)]  # fmt: skip
+        new = [
+            category
+            for category, at in CATEGORIES.items()
+            if at and RANKS.index(at) <= RANKS.index(rank)
+        ]
         of_new = rows["category"].isin(new)
         result[rank] = {
             "named": _rounded(np.average(taken, weights=weights)),
@@ -103,9 +113,7 @@ def evaluate_agreement(
 
     ``theirs`` is the share of their right names that is also taken by ``ours``, and so the other.
     """
-    seen = [
-        of[of["category"] == "seen"] for of in (_outcomes(p, queries) for p in (ours, theirs))
-    ]
+    seen = [of[of["category"] == "seen"] for of in (_outcomes(p, queries) for p in (ours, theirs))]
     right_ours, right_theirs = (of["taken"] & of["right"] for of in seen)
     ranks = seen[0]["rank"]
     return {
@@ -119,9 +127,11 @@ def evaluate_agreement(
 
 
 def evaluate_decisions(
-    predictions: Predictions, assignments: Sequence[Assignment], queries: LabelledQueries,
+    predictions: Predictions,
+    assignments: Sequence[Assignment],
+    queries: LabelledQueries,
     least: Mapping[str, float],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return what a user of the table meets: how often names are given, and right, by category.
 
     ``least`` is the confidence that is enough at each rank.
@@ -179,41 +189,72 @@ def markdown(report: dict[str, Any]) -> str:
 def _audit(report: dict[str, Any]) -> list[str]:
     """Say what was read and dropped, and what the splits share."""
     splits = report["splits"]
-    lines = [f"Splits; dropped from those of queries: {report['deduplicate']} duplicates of train",
-             ""]
+    lines = [
+        f"Splits; dropped from those of queries: {report['deduplicate']} duplicates of train",
+        "",
+    ]
     header = ["split", "records", "left out", "distinct barcodes", "dropped", "used"]
-    lines += _table(header, [
-        [name, *(f"{n:,}" for n in (
-            split["records"], sum(split["left_out"].values()), split["barcodes"],
-            split["dropped"], split["used"],
-        ))]
-        for name, split in splits.items()
-    ])  # fmt: skip
+    lines += _table(
+        header,
+        [
+            [
+                name,
+                *(
+                    f"{n:,}"
+                    for n in (
+                        split["records"],
+                        sum(split["left_out"].values()),
+                        split["barcodes"],
+                        split["dropped"],
+                        split["used"],
+                    )
+                ),
+            ]
+            for name, split in splits.items()
+        ],
+    )
     lines += ["", "Barcodes of one split that another has, before any is dropped", ""]
     kinds = ("exact", "contained", "containing", "same_bin")
-    lines += _table(["split", "in", "barcodes", "exact", "contained", "containing", "same BIN"], [
-        [row["split"], row["in"], f"{row['barcodes']:,}",
-         *("NA" if row[kind] is None else f"{row[kind]:,}" for kind in kinds)]
-        for row in report["audit"]
-    ])  # fmt: skip
+    lines += _table(
+        ["split", "in", "barcodes", "exact", "contained", "containing", "same BIN"],
+        [
+            [
+                row["split"],
+                row["in"],
+                f"{row['barcodes']:,}",
+                *("NA" if row[kind] is None else f"{row[kind]:,}" for kind in kinds),
+            ]
+            for row in report["audit"]
+        ],
+    )
     return lines
 
 
 def _protocols(report: dict[str, Any]) -> list[str]:
     lines = ["Accuracy, or adjusted mutual information (AMI), with 95% confidence intervals", ""]
-    return lines + _table(["method", "queries", "rank", "value", "95% interval", "n"], [
-        [score["method"], score["split"], score["rank"], _cell(score["value"]),
-         f"{_cell(score['low'])} to {_cell(score['high'])}", f"{score['queries']:,}"]
-        for score in report["protocols"]
-    ])  # fmt: skip
+    return lines + _table(
+        ["method", "queries", "rank", "value", "95% interval", "n"],
+        [
+            [
+                score["method"],
+                score["split"],
+                score["rank"],
+                _cell(score["value"]),
+                f"{_cell(score['low'])} to {_cell(score['high'])}",
+                f"{score['queries']:,}",
+            ]
+            for score in report["protocols"]
+        ],
+    )
 
 
 def _open_world(report: dict[str, Any]) -> list[str]:
     counts = ", ".join(f"{n:,} {category}" for category, n in report["queries"].items())
     lines = [
         f"{report['references']:,} reference barcodes; queries: {counts}; "
-        f"{report['threads']} {'thread' if report['threads'] == 1 else 'threads'}.", "",
-    ]  # fmt: skip
+        f"{report['threads']} {'thread' if report['threads'] == 1 else 'threads'}.",
+        "",
+    ]
     headings = [f"{category}: {rank}" for category, rank in _HEADLINES]
     headings += ["AUROC, novel species", "AUROC, novel genus", "queries/s"]
     rows = []
@@ -222,34 +263,62 @@ def _open_world(report: dict[str, Any]) -> list[str]:
         cells += [method["novelty_auroc"].get(rank) for rank in ("species", "genus")]
         rows.append([method["method"], *map(_cell, cells), f"{method['queries_per_second']:,.0f}"])
     lines += _table(["method", *headings], rows)
-    lines += ["", "What users take for true: queries named / of those right, known and new taxa "
-              "half and half; queries of new taxa named all the same", ""]
+    lines += [
+        "",
+        "What users take for true: queries named / of those right, known and new taxa "
+        "half and half; queries of new taxa named all the same",
+        "",
+    ]
     shown = ("order", "family", "genus", "species")
     lines += _table(
         ["method", "names taken from", *shown, "new genera named", "new species named"],
         [
-            [method["method"], method["taken"]["rule"],
-             *(f"{_cell(of.get('named'))} / {_cell(of.get('precision'))}" for of in
-               (method["taken"]["ranks"].get(rank, {}) for rank in shown)),
-             *(_cell(method["taken"]["ranks"].get(rank, {}).get("too_deep"))
-               for rank in ("genus", "species"))]
-            for method in report["methods"] if "taken" in method
+            [
+                method["method"],
+                method["taken"]["rule"],
+                *(
+                    f"{_cell(of.get('named'))} / {_cell(of.get('precision'))}"
+                    for of in (method["taken"]["ranks"].get(rank, {}) for rank in shown)
+                ),
+                *(
+                    _cell(method["taken"]["ranks"].get(rank, {}).get("too_deep"))
+                    for rank in ("genus", "species")
+                ),
+            ]
+            for method in report["methods"]
+            if "taken" in method
         ],
     )
     if report["agreement"]:
-        lines += ["", "Of the right names taken by the one for seen queries, those that the other "
-                  "takes too: of the method's, of `classify`'s", ""]
-        lines += _table(["method", *shown], [
-            [method, *(f"{_cell(of.get('theirs'))}, {_cell(of.get('ours'))}" for of in
-                       (ranks.get(rank, {}) for rank in shown))]
-            for method, ranks in report["agreement"].items()
-        ])  # fmt: skip
+        lines += [
+            "",
+            "Of the right names taken by the one for seen queries, those that the other "
+            "takes too: of the method's, of `classify`'s",
+            "",
+        ]
+        lines += _table(
+            ["method", *shown],
+            [
+                [
+                    method,
+                    *(
+                        f"{_cell(of.get('theirs'))}, {_cell(of.get('ours'))}"
+                        for of in (ranks.get(rank, {}) for rank in shown)
+                    ),
+                ]
+                for method, ranks in report["agreement"].items()
+            ],
+        )
     decisions = report["decisions"]
     bound = report["max_error"]
-    least = sorted({_cell(value) for value in report["least_confidence"].values()})
+    least = sorted({_cell(value) for value in report["confidence_threshold"].values()})
     at = f"--max-error {bound:g}" if bound is not None else f"confidence {', '.join(least)}"
-    lines += ["", f"`classify` at {at}: "
-              "share of queries named at each rank / share of those names that are right", ""]
+    lines += [
+        "",
+        f"`classify` at {at}: "
+        "share of queries named at each rank / share of those names that are right",
+        "",
+    ]
     ranks = [rank for rank in RANKS if any(rank in d["ranks"] for d in decisions.values())]
     rows = []
     for category, decided in decisions.items():
@@ -280,13 +349,19 @@ def _outcomes(predictions: Predictions, queries: LabelledQueries) -> pd.DataFram
     """Return a row per query and rank that the query is truly named at."""
     confidences, taken = predictions.confidences, predictions.taken
     rows = [
-        (category, rank, predicted[r] == truth[r],
-         math.nan if confidences is None else confidences[i, r],
-         taken is not None and bool(taken[i, r]) and predicted[r] is not None)
+        (
+            category,
+            rank,
+            predicted[r] == truth[r],
+            math.nan if confidences is None else confidences[i, r],
+            taken is not None and bool(taken[i, r]) and predicted[r] is not None,
+        )
         for i, (category, truth, predicted) in enumerate(
-            zip(queries.categories, queries.lineages, predictions.names, strict=True))
-        for r, rank in enumerate(RANKS) if truth[r]
-    ]  # fmt: skip
+            zip(queries.categories, queries.lineages, predictions.names, strict=True)
+        )
+        for r, rank in enumerate(RANKS)
+        if truth[r]
+    ]
     return pd.DataFrame(rows, columns=["category", "rank", "right", "confidence", "taken"])
 
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from barcodeembed.calibration.examples import Examples, Voting, look_up, misread, mutants, piece
+from barcodeembed.calibration.examples import (
+    Examples,
+    Voting,
+    add_sequencing_errors,
+    make_examples,
+    mutants,
+    random_fragment,
+)
 from barcodeembed.calibration.fit import Calibration, calibrate
 from barcodeembed.calibration.sample import SAMPLE, Sample, draw_sample
 from barcodeembed.calibration.tuning import tune_vote
@@ -20,10 +27,10 @@ from barcodeembed.index.collect import (
     Reference,
     clean_references,
     collapse,
-    each_once,
+    deduplicate,
     of_one_marker,
-    settle,
-    turn,
+    orient_references,
+    resolve_lineages,
 )
 from barcodeembed.index.sources import Sources
 from barcodeembed.scoring.identity import identities
@@ -40,7 +47,7 @@ from barcodeembed.vectors.whitening import Whitening, as_searched
 PROTOTYPES = ("species", "bin")
 
 _REFERENCES_PER_DIRECTION = 4
-_FEWEST_WHITENED = 64
+_MIN_WHITENED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +67,18 @@ class _Held:
 
 
 def build_index(
-    labelled: Iterable[LabelledRecord], embedder: VectorMaker, *, whiten: int = 0,
-    min_bases: int = MIN_BASES, on_conflict: str = "majority", prototypes: str | None = None,
-    read_errors: float = 0.0, sample: int = SAMPLE, seed: int = 0,
+    labelled: Iterable[LabelledRecord],
+    embedder: VectorMaker,
+    *,
+    whiten: int = 0,
+    min_bases: int = MIN_BASES,
+    on_conflict: str = "majority",
+    prototypes: str | None = None,
+    read_errors: float = 0.0,
+    sample: int = SAMPLE,
+    seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[ReferenceIndex, BuildReport]:  # fmt: skip
+) -> tuple[ReferenceIndex, BuildReport]:
     """Embed and calibrate references; the result does not depend on their order.
 
     Identical barcodes become one vector with all their records; with ``prototypes`` (one of
@@ -76,41 +90,53 @@ def build_index(
     prototypes are asked of.
     """
     report = BuildReport()
-    usable = clean_references(
-        labelled, report, max_bases=embedder.max_bases, min_bases=min_bases
-    )
-    references = each_once(of_one_marker(usable, report), report)
+    usable = clean_references(labelled, report, max_bases=embedder.max_bases, min_bases=min_bases)
+    references = deduplicate(of_one_marker(usable, report), report)
     if prototypes == "bin" and not any(r.bin for r in references):
         raise ReferenceDataError(
             f"prototypes of BINs: no reference has one in a column {', '.join(BIN_COLUMNS)}"
         )
-    references = settle(references, on_conflict, report)
+    references = resolve_lineages(references, on_conflict, report)
     index = make_index(
-        references, embedder, report, whiten=whiten, min_bases=min_bases,
-        prototypes=prototypes, read_errors=read_errors, sample=sample, seed=seed,
+        references,
+        embedder,
+        report,
+        whiten=whiten,
+        min_bases=min_bases,
+        prototypes=prototypes,
+        read_errors=read_errors,
+        sample=sample,
+        seed=seed,
         progress=progress,
-    )  # fmt: skip
+    )
     return index, report
 
 
 def make_index(
-    references: list[Reference], embedder: VectorMaker, report: BuildReport, *,
-    known: Mapping[str, np.ndarray] | None = None, whiten: int | Whitening = 0,
-    min_bases: int = MIN_BASES, prototypes: str | None = None, read_errors: float = 0.0,
-    sample: int = SAMPLE, seed: int = 0,
+    references: list[Reference],
+    embedder: VectorMaker,
+    report: BuildReport,
+    *,
+    embedded: Mapping[str, np.ndarray] | None = None,
+    whiten: int | Whitening = 0,
+    min_bases: int = MIN_BASES,
+    prototypes: str | None = None,
+    read_errors: float = 0.0,
+    sample: int = SAMPLE,
+    seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> ReferenceIndex:  # fmt: skip
+) -> ReferenceIndex:
     """Make an index of settled references, as their sources have them, sorted by id.
 
-    ``known`` holds the unit vectors of barcodes that were embedded before: these are taken as they
+    ``embedded`` holds the unit vectors of barcodes that were embedded before: these are taken as they
     are. ``whiten`` is a number of directions to fit, of which none can be where vectors are known,
     or the whitening that these have been through. The rest is as in `build_index`.
     """
-    references, orientation = turn(references, report)
+    references, orientation = orient_references(references, report)
     vectors_of, barcodes = collapse(references)
     report.distinct = len(barcodes)
-    known = known or {}
-    new = [bases for bases in barcodes if bases not in known]
+    embedded = embedded or {}
+    new = [bases for bases in barcodes if bases not in embedded]
     report.embedded = len(new)
     raw = embed_all(embedder, new, progress)
     whitening = whiten if isinstance(whiten, Whitening) else _whiten(raw, whiten)
@@ -119,9 +145,9 @@ def make_index(
         return as_searched(vectors, whitening)
 
     vectors = unit(raw)
-    if known:
+    if embedded:
         made = iter(vectors)
-        vectors = np.array([known[b] if b in known else next(made) for b in barcodes])
+        vectors = np.array([embedded[b] if b in embedded else next(made) for b in barcodes])
     if not np.isfinite(vectors).all():
         worst = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
         name = next(r.id for r, v in zip(references, vectors_of, strict=True) if v == worst)
@@ -134,21 +160,40 @@ def make_index(
     rows = draw_sample(members, size=sample, seed=seed)
     if prototypes is None:
         held = _Held(
-            vectors, barcodes, [r.id for r in references], vectors_of, lineages_of,
-            members, Sample.of_barcodes(vectors, members, rows),
-        )  # fmt: skip
+            vectors,
+            barcodes,
+            [r.id for r in references],
+            vectors_of,
+            lineages_of,
+            members,
+            Sample.of_barcodes(vectors, members, rows),
+        )
     else:
         bins = _bins_of(references, vectors_of, lineages_of) if prototypes == "bin" else {}
         held = _as_prototypes(vectors, members, taxa, rows, bins)
     temperature, identity_weight = tune_vote(
-        held.vectors, held.members, taxa, held.sample, NEIGHBOURS,
-        None if held.sequences is None
+        held.vectors,
+        held.members,
+        taxa,
+        held.sample,
+        NEIGHBOURS,
+        None
+        if held.sequences is None
         else lambda found: identities([barcodes[i] for i in rows], barcodes, found).percents,
-    )  # fmt: skip
+    )
     calibration = _calibrate(
-        held, taxa, barcodes, members, rows, temperature, identity_weight, min_bases, read_errors,
-        lambda copies: unit(embedder.embed(copies)), np.random.default_rng(seed),
-    )  # fmt: skip
+        held,
+        taxa,
+        barcodes,
+        members,
+        rows,
+        temperature,
+        identity_weight,
+        min_bases,
+        read_errors,
+        lambda copies: unit(embedder.embed(copies)),
+        np.random.default_rng(seed),
+    )
     settings = {
         "embedder": embedder.fingerprint,
         "embedding": embedder.settings,
@@ -165,54 +210,87 @@ def make_index(
     if prototypes:
         settings |= {"prototypes": prototypes, "barcodes": len(barcodes)}
     return ReferenceIndex(
-        held.vectors, held.sequences, held.ids, held.vectors_of, held.lineages_of,
-        taxa, calibration, orientation, whitening, settings,
+        held.vectors,
+        held.sequences,
+        held.ids,
+        held.vectors_of,
+        held.lineages_of,
+        taxa,
+        calibration,
+        orientation,
+        whitening,
+        settings,
         Sources() if prototypes else Sources.of(references),
-    )  # fmt: skip
+    )
 
 
 def _calibrate(
-    held: _Held, taxa: Taxa, barcodes: list[str], members: Members, rows: np.ndarray,
-    temperature: float, identity_weight: float, min_bases: int, read_errors: float,
-    unit_vectors: Callable[[list[str]], np.ndarray], rng: np.random.Generator,
-) -> Calibration:  # fmt: skip
+    held: _Held,
+    taxa: Taxa,
+    barcodes: list[str],
+    members: Members,
+    rows: np.ndarray,
+    temperature: float,
+    identity_weight: float,
+    min_bases: int,
+    read_errors: float,
+    unit_vectors: Callable[[list[str]], np.ndarray],
+    rng: np.random.Generator,
+) -> Calibration:
     """Learn from the sample, the ``rows`` of the barcodes, whole and in pieces."""
     usual = float(np.median([len(bases) for bases in barcodes]))
     voting = Voting(
-        held.vectors, held.members, taxa, NEIGHBOURS, temperature, identity_weight, usual,
-        None if held.sequences is None
+        held.vectors,
+        held.members,
+        taxa,
+        NEIGHBOURS,
+        temperature,
+        identity_weight,
+        usual,
+        None
+        if held.sequences is None
         else lambda queries, found: identities(queries, barcodes, found),
-    )  # fmt: skip
+    )
     whole = [barcodes[i] for i in rows]
-    pieces = [piece(bases, usual, min_bases, rng) for bases in whole]
+    pieces = [random_fragment(bases, usual, min_bases, rng) for bases in whole]
 
     def ask(copies: list[str]) -> Examples:
         """Look copies of the sample up; what gets no vector stays as it is."""
         if not copies or copies == whole:
-            return look_up(held.sample, whole, voting)
+            return make_examples(held.sample, whole, voting)
         made = unit_vectors(copies)
         finite = np.isfinite(made).all(1)
         vectors = np.where(finite[:, None], made, held.sample.vectors)
         asked = [c if f else w for c, f, w in zip(copies, finite, whole, strict=True)]
-        return look_up(replace(held.sample, vectors=vectors), asked, voting)
+        return make_examples(replace(held.sample, vectors=vectors), asked, voting)
 
     owners = members.lineages[members.starts[:-1]]
     return calibrate(
-        Examples.join([
-            ask([misread(bases, read_errors, rng) for bases in copies] if read_errors else copies)
-            for copies in (whole, pieces)
-        ]),
-        taxa.ranks, usual,
-        lambda rank, known: mutants(
-            voting, barcodes, owners, rank, known=known, embed=unit_vectors, rng=rng
+        Examples.join(
+            [
+                ask(
+                    [add_sequencing_errors(bases, read_errors, rng) for bases in copies]
+                    if read_errors
+                    else copies
+                )
+                for copies in (whole, pieces)
+            ]
         ),
-    )  # fmt: skip
+        taxa.ranks,
+        usual,
+        lambda rank, in_reference: mutants(
+            voting, barcodes, owners, rank, in_reference=in_reference, embed=unit_vectors, rng=rng
+        ),
+    )
 
 
 def _as_prototypes(
-    vectors: np.ndarray, members: Members, taxa: Taxa, rows: np.ndarray,
+    vectors: np.ndarray,
+    members: Members,
+    taxa: Taxa,
+    rows: np.ndarray,
     bins: dict[tuple[int, int], str],
-) -> _Held:  # fmt: skip
+) -> _Held:
     """Make prototypes of the barcodes of each lineage, or of each lineage and BIN.
 
     ``members`` are the lineages of the barcodes, ``bins`` the BINs of (barcode, lineage), and
@@ -228,9 +306,11 @@ def _as_prototypes(
     ids = name_prototypes([lowest(taxa.lineages[lineage])[1] for lineage in lineages_of])
     sampled = members.starts[rows]  # of one lineage each, and so members of one prototype
     sample = Sample(
-        vectors[rows], members.lineages[sampled], made.of_members[sampled],
+        vectors[rows],
+        members.lineages[sampled],
+        made.of_members[sampled],
         prototypes_without(vectors, barcodes_M, made.of_members, sampled),
-    )  # fmt: skip
+    )
     each = np.arange(len(ids))
     of_prototypes = Members.of(each, lineages_of, len(ids))
     return _Held(made.vectors, None, ids, each, lineages_of, of_prototypes, sample)
@@ -254,7 +334,7 @@ def _whiten(vectors: np.ndarray, width: int) -> Whitening | None:
     With hardly more references than directions every reference lies far out along its own, and a
     query of another phylum is then as near as a kin: it would be named.
     """
-    if not width or len(vectors) < _FEWEST_WHITENED:
+    if not width or len(vectors) < _MIN_WHITENED:
         return None
     return Whitening.fit(vectors, min(width, len(vectors) // _REFERENCES_PER_DIRECTION))
 

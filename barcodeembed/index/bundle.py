@@ -4,7 +4,7 @@
 access by pyfastx), ``records.tsv`` (every record and its vector), ``lineages.tsv``,
 ``calibration.json``, ``orientation.npy``, ``whitening.npz`` where asked for, ``config.json``, a
 copy of the model in ``model/`` where it was given, and ``manifest.json``. What the records'
-sources said beside (Sources) are further columns of ``records.tsv``, and ``stated.tsv``; each is
+sources said beside (Sources) are further columns of ``records.tsv``, and ``source_lineage.tsv``; each is
 there only where a record has such a thing.
 
 An index of prototypes keeps neither sequences nor records. In place of the first four it holds
@@ -125,8 +125,11 @@ def save_index(
             _write_references(bundle, index, index.sequences)
         np.save(bundle / "orientation.npy", index.orientation)
         if index.whitening:
-            np.savez(bundle / "whitening.npz", mean=index.whitening.mean,
-                     directions=index.whitening.directions)
+            np.savez(
+                bundle / "whitening.npz",
+                mean=index.whitening.mean,
+                directions=index.whitening.directions,
+            )
         write_json(bundle / "calibration.json", index.calibration.to_json())
         write_json(bundle / "config.json", index.settings)
         if model is not None:
@@ -155,19 +158,26 @@ def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[s
     FastaSequences(bundle / "references.fasta")  # leaves its index beside it
     said = index.sources.columns()
     write_table(
-        bundle / "records.tsv", ("record_id", "vector", "lineage", *said),
-        zip(index.record_ids, map(str, index.record_vectors),
-            map(str, index.record_lineages), *said.values(), strict=True),
-    )  # fmt: skip
+        bundle / "records.tsv",
+        ("record_id", "vector", "lineage", *said),
+        zip(
+            index.record_ids,
+            map(str, index.record_vectors),
+            map(str, index.record_lineages),
+            *said.values(),
+            strict=True,
+        ),
+    )
     _write_lineages(bundle / "lineages.tsv", index.taxa.lineages)
-    if "stated" in said:
-        _write_lineages(bundle / "stated.tsv", index.sources.lineages())
+    if "source_lineage" in said:
+        _write_lineages(bundle / "source_lineage.tsv", index.sources.lineages())
 
 
 def _write_prototypes(bundle: Path, index: ReferenceIndex) -> None:
     np.save(bundle / "prototypes.npy", quantise(index.vectors))
     write_table(
-        bundle / "prototypes.tsv.gz", ("prototype_id", "lineage"),
+        bundle / "prototypes.tsv.gz",
+        ("prototype_id", "lineage"),
         zip(index.record_ids, map(str, index.record_lineages), strict=True),
     )
     _write_lineages(bundle / "lineages.tsv.gz", index.taxa.lineages)
@@ -197,7 +207,7 @@ def _read(bundle: Path) -> ReferenceIndex:
 def _read_references(bundle: Path) -> dict[str, Any]:
     header, rows = read_table(bundle / "records.tsv")
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    stated = _read_lineages(bundle / "stated.tsv") if "stated" in columns else []
+    source_lineages = _read_lineages(bundle / "source_lineage.tsv") if "source_lineage" in columns else []
     return {
         "vectors": np.load(bundle / "vectors.npy", mmap_mode="r"),
         "sequences": FastaSequences(bundle / "references.fasta"),
@@ -205,7 +215,7 @@ def _read_references(bundle: Path) -> dict[str, Any]:
         "record_vectors": np.array(columns["vector"], np.int64),
         "record_lineages": np.array(columns["lineage"], np.int64),
         "taxa": Taxa.of(_read_lineages(bundle / "lineages.tsv")),
-        "sources": Sources.read(columns, stated),
+        "sources": Sources.read(columns, source_lineages),
     }
 
 

@@ -24,7 +24,7 @@ class BuildReport:
     left_out: Counter[str] = field(default_factory=Counter)
     distinct: int = 0
     embedded: int = 0
-    turned: int = 0
+    reverse_complemented: int = 0
     conflicts: list[str] = field(default_factory=list)
 
     @property
@@ -36,8 +36,8 @@ class BuildReport:
 class Reference:
     """A barcode with a name. Two of one id are the same if bases and lineage are.
 
-    ``stated`` is the lineage as its source has it, where ``lineage`` was settled to another;
-    ``turned`` tells that the source has the other strand of ``bases``.
+    ``source_lineage`` is the lineage as its source has it, where ``lineage`` was settled to another;
+    ``reverse_complemented`` tells that the source has the other strand of ``bases``.
     """
 
     id: str
@@ -45,15 +45,18 @@ class Reference:
     lineage: Lineage
     bin: str | None = field(default=None, compare=False)
     country: str | None = field(default=None, compare=False)
-    stated: Lineage | None = field(default=None, compare=False)
-    turned: bool = field(default=False, compare=False)
+    source_lineage: Lineage | None = field(default=None, compare=False)
+    reverse_complemented: bool = field(default=False, compare=False)
     marker: str | None = field(default=None, compare=False)
 
 
 def clean_references(
-    labelled: Iterable[LabelledRecord], report: BuildReport, *, max_bases: int,
+    labelled: Iterable[LabelledRecord],
+    report: BuildReport,
+    *,
+    max_bases: int,
     min_bases: int = MIN_BASES,
-) -> Iterator[Reference]:  # fmt: skip
+) -> Iterator[Reference]:
     """Yield the records that can be used; the others are counted."""
     for record, lineage in labelled:
         report.records += 1
@@ -65,9 +68,13 @@ def clean_references(
             report.left_out[reason] += 1
             continue
         yield Reference(
-            record.id, barcode.bases, lineage, bin_of(record.fields), country_of(record.fields),
+            record.id,
+            barcode.bases,
+            lineage,
+            bin_of(record.fields),
+            country_of(record.fields),
             marker=marker_of(record.fields),
-        )  # fmt: skip
+        )
 
 
 def of_one_marker(references: Iterable[Reference], report: BuildReport) -> list[Reference]:
@@ -81,7 +88,7 @@ def of_one_marker(references: Iterable[Reference], report: BuildReport) -> list[
     return [r for r in references if r.marker in (usual, None)]
 
 
-def each_once(references: Iterable[Reference], report: BuildReport) -> list[Reference]:
+def deduplicate(references: Iterable[Reference], report: BuildReport) -> list[Reference]:
     """Return references sorted by id; exact repeats are dropped and counted.
 
     Raises ReferenceDataError where an id stands for different references, or there are none.
@@ -107,9 +114,7 @@ def each_once(references: Iterable[Reference], report: BuildReport) -> list[Refe
     return [found[name] for name in sorted(found)]
 
 
-def settle(
-    references: list[Reference], on_conflict: str, report: BuildReport
-) -> list[Reference]:
+def resolve_lineages(references: list[Reference], on_conflict: str, report: BuildReport) -> list[Reference]:
     """Give every taxon one set of ancestors; what a source stated otherwise is kept beside."""
     replacement, report.conflicts = resolve_conflicts(r.lineage for r in references)
     if report.conflicts and on_conflict == "fail":
@@ -118,24 +123,23 @@ def settle(
             "--on-conflict majority follows the greater number of records"
         )
     return [
-        replace(r, lineage=replacement[r.lineage], stated=r.lineage)
-        if r.lineage in replacement else r
+        replace(r, lineage=replacement[r.lineage], source_lineage=r.lineage)
+        if r.lineage in replacement
+        else r
         for r in references
-    ]  # fmt: skip
+    ]
 
 
-def turn(
-    references: list[Reference], report: BuildReport
-) -> tuple[list[Reference], np.ndarray]:
+def orient_references(references: list[Reference], report: BuildReport) -> tuple[list[Reference], np.ndarray]:
     """Learn the usual sense of the references and turn those that were deposited in the other."""
     log_odds = learn_orientation(r.bases for r in references)
-    turned = []
+    oriented = []
     for r in references:
         if strand(r.bases, log_odds) == "-":
-            report.turned += 1
-            r = replace(r, bases=reverse_complement(r.bases), turned=True)
-        turned.append(r)
-    return turned, log_odds
+            report.reverse_complemented += 1
+            r = replace(r, bases=reverse_complement(r.bases), reverse_complemented=True)
+        oriented.append(r)
+    return oriented, log_odds
 
 
 def collapse(references: list[Reference]) -> tuple[np.ndarray, list[str]]:

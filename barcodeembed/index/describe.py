@@ -22,8 +22,9 @@ def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any
     bundle = Path(path)
     kind = read_manifest(bundle, "a model or index bundle").get("kind")
     describers = {
-        "model": (_describe_model, MODEL_FORMAT), "index": (_describe_index, INDEX_FORMAT),
-    }  # fmt: skip
+        "model": (_describe_model, MODEL_FORMAT),
+        "index": (_describe_index, INDEX_FORMAT),
+    }
     if kind not in describers:
         raise BundleError(f"{bundle}: is a bundle of kind {kind!r}, neither model nor index")
     describer, newest = describers[kind]

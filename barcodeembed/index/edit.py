@@ -21,9 +21,9 @@ from barcodeembed.index.collect import (
     BuildReport,
     Reference,
     clean_references,
-    each_once,
+    deduplicate,
     of_one_marker,
-    settle,
+    resolve_lineages,
 )
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.taxonomy.references import LabelledRecord
@@ -33,9 +33,13 @@ Progress = Callable[[int, int], None]
 
 
 def add_records(
-    index: ReferenceIndex, labelled: Iterable[LabelledRecord], embedder: VectorMaker, *,
-    on_conflict: str = "majority", progress: Progress = lambda done, total: None,
-) -> tuple[ReferenceIndex, BuildReport]:  # fmt: skip
+    index: ReferenceIndex,
+    labelled: Iterable[LabelledRecord],
+    embedder: VectorMaker,
+    *,
+    on_conflict: str = "majority",
+    progress: Progress = lambda done, total: None,
+) -> tuple[ReferenceIndex, BuildReport]:
     """Return an index of an index's records and more.
 
     The index is one that `refuse_unchangeable` lets pass. Raises IndexMismatch where another model
@@ -51,9 +55,12 @@ def add_records(
 
 
 def merge_indexes(
-    indexes: Sequence[ReferenceIndex], embedder: VectorMaker, *, on_conflict: str = "majority",
+    indexes: Sequence[ReferenceIndex],
+    embedder: VectorMaker,
+    *,
+    on_conflict: str = "majority",
     progress: Progress = lambda done, total: None,
-) -> tuple[ReferenceIndex, BuildReport]:  # fmt: skip
+) -> tuple[ReferenceIndex, BuildReport]:
     """Return an index of the records of all; its least length is the least of theirs.
 
     Its seed, and the errors of reads that it is calibrated for, are the first's. Raises what
@@ -65,9 +72,12 @@ def merge_indexes(
 
 
 def take_records(
-    index: ReferenceIndex, chosen: np.ndarray, embedder: VectorMaker, *,
+    index: ReferenceIndex,
+    chosen: np.ndarray,
+    embedder: VectorMaker,
+    *,
     progress: Progress = lambda done, total: None,
-) -> ReferenceIndex:  # fmt: skip
+) -> ReferenceIndex:
     """Return an index of the records where ``chosen``, bool (records,), is true; not prototypes.
 
     They keep the names that were settled for them among all, and whitened vectors their
@@ -76,10 +86,16 @@ def take_records(
     refuse_other_model(index, embedder)
     taken = [r for r, wanted in zip(_references(index), chosen, strict=True) if wanted]
     return make_index(
-        taken, embedder, BuildReport(), known=_known([index]), whiten=index.whitening or 0,
-        min_bases=index.settings["min_bases"], read_errors=index.settings["read_errors"],
-        seed=index.settings["seed"], progress=progress,
-    )  # fmt: skip
+        taken,
+        embedder,
+        BuildReport(),
+        embedded=_vectors_of([index]),
+        whiten=index.whitening or 0,
+        min_bases=index.settings["min_bases"],
+        read_errors=index.settings["read_errors"],
+        seed=index.settings["seed"],
+        progress=progress,
+    )
 
 
 def take_prototypes(index: ReferenceIndex, chosen: np.ndarray) -> ReferenceIndex:
@@ -110,14 +126,16 @@ def refuse_unchangeable(indexes: Mapping[str, ReferenceIndex]) -> None:
         if index.sequences is None:
             raise InputError(
                 "is an index of prototypes, which keeps no barcodes to put others beside; "
-                "build it again from its files", name,
-            )  # fmt: skip
+                "build it again from its files",
+                name,
+            )
         if index.whitening:
             raise InputError(
                 "its vectors are whitened, by references that would change, and what they were "
                 "before is not kept; build it again from its files, with --whiten 0 to add to it "
-                "later", name,
-            )  # fmt: skip
+                "later",
+                name,
+            )
 
 
 def refuse_different(indexes: Mapping[str, ReferenceIndex]) -> None:
@@ -141,18 +159,26 @@ def refuse_other_model(index: ReferenceIndex, embedder: VectorMaker) -> None:
 
 
 def _grow(
-    indexes: Sequence[ReferenceIndex], more: Iterable[Reference], embedder: VectorMaker,
-    report: BuildReport, on_conflict: str, progress: Progress,
-) -> tuple[ReferenceIndex, BuildReport]:  # fmt: skip
+    indexes: Sequence[ReferenceIndex],
+    more: Iterable[Reference],
+    embedder: VectorMaker,
+    report: BuildReport,
+    on_conflict: str,
+    progress: Progress,
+) -> tuple[ReferenceIndex, BuildReport]:
     there = [_as_stated(r) for index in indexes for r in _references(index)]
     report.records += len(there)
-    references = settle(each_once(chain(there, more), report), on_conflict, report)
+    references = resolve_lineages(deduplicate(chain(there, more), report), on_conflict, report)
     index = make_index(
-        references, embedder, report, known=_known(indexes),
+        references,
+        embedder,
+        report,
+        embedded=_vectors_of(indexes),
         min_bases=min(index.settings["min_bases"] for index in indexes),
-        read_errors=indexes[0].settings["read_errors"], seed=indexes[0].settings["seed"],
+        read_errors=indexes[0].settings["read_errors"],
+        seed=indexes[0].settings["seed"],
         progress=progress,
-    )  # fmt: skip
+    )
     return index, report
 
 
@@ -160,21 +186,24 @@ def _references(index: ReferenceIndex) -> Iterator[Reference]:
     """Yield the records of an index with their settled names, in the sense of their sources."""
     sequences = list(index.sequences or ())
     beside = index.sources.rows(len(index.record_ids))
-    for name, vector, lineage, (bin, country, turned, stated) in zip(
-        index.record_ids, index.record_vectors.tolist(), index.record_lineages.tolist(), beside,
+    for name, vector, lineage, (bin, country, reverse_complemented, source_lineage) in zip(
+        index.record_ids,
+        index.record_vectors.tolist(),
+        index.record_lineages.tolist(),
+        beside,
         strict=True,
-    ):  # fmt: skip
-        bases = reverse_complement(sequences[vector]) if turned else sequences[vector]
-        yield Reference(name, bases, index.taxa.lineages[lineage], bin, country, stated)
+    ):
+        bases = reverse_complement(sequences[vector]) if reverse_complemented else sequences[vector]
+        yield Reference(name, bases, index.taxa.lineages[lineage], bin, country, source_lineage)
 
 
 def _as_stated(reference: Reference) -> Reference:
-    if reference.stated is None:
+    if reference.source_lineage is None:
         return reference
-    return replace(reference, lineage=reference.stated, stated=None)
+    return replace(reference, lineage=reference.source_lineage, source_lineage=None)
 
 
-def _known(indexes: Iterable[ReferenceIndex]) -> dict[str, np.ndarray]:
+def _vectors_of(indexes: Iterable[ReferenceIndex]) -> dict[str, np.ndarray]:
     """Return the vector of every barcode of the indexes."""
     return {
         bases: vector

@@ -66,8 +66,9 @@ def _lineages_in(taxa: Taxa, text: str) -> np.ndarray:
     if not ranks:
         names = {name for names in taxa.names for name in names}
         near = get_close_matches(text.rpartition(":")[2], names, 1)
-        raise InputError(f"--taxon: the index has no {text!r}"
-                         + (f"; did you mean {near[0]!r}?" if near else ""))
+        raise InputError(
+            f"--taxon: the index has no {text!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        )
     if len(ranks) > 1:
         told = " or ".join(f"{taxa.ranks[r]}:{text}" for r in ranks)
         raise InputError(f"--taxon: {text!r} is a name at several ranks; give {told}")

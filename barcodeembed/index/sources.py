@@ -1,7 +1,7 @@
 """What the sources of an index's records said of them beyond the name that they bear in it.
 
 BINs and countries choose and check records. Lineages before they were settled, and strands before
-they were turned, let an index be changed later as if all of its records had been there at once.
+they were reverse_complemented, let an index be changed later as if all of its records had been there at once.
 """
 
 from __future__ import annotations
@@ -21,25 +21,27 @@ class Sources:
 
     bins: Sequence[str | None] = ()
     countries: Sequence[str | None] = ()
-    turned: Sequence[bool] = ()
-    stated: Sequence[Lineage | None] = ()
+    reverse_complemented: Sequence[bool] = ()
+    source_lineage: Sequence[Lineage | None] = ()
 
     @classmethod
     def of(cls, references: Sequence[Reference]) -> Sources:
         columns = (
-            [r.bin for r in references], [r.country for r in references],
-            [r.turned for r in references], [r.stated for r in references],
-        )  # fmt: skip
+            [r.bin for r in references],
+            [r.country for r in references],
+            [r.reverse_complemented for r in references],
+            [r.source_lineage for r in references],
+        )
         return cls(*(column if any(column) else () for column in columns))
 
     def rows(self, count: int) -> Iterator[tuple]:
-        """Yield BIN, country, whether turned, and lineage stated, of each of ``count`` records."""
-        columns = (self.bins, self.countries, self.turned, self.stated)
+        """Yield BIN, country, whether reverse_complemented, and lineage source_lineage, of each of ``count`` records."""
+        columns = (self.bins, self.countries, self.reverse_complemented, self.source_lineage)
         return zip(*(column or [None] * count for column in columns), strict=True)
 
     def lineages(self) -> list[Lineage]:
         """Return the distinct lineages that were stated and settled otherwise, sorted."""
-        found = {lineage for lineage in self.stated if lineage}
+        found = {lineage for lineage in self.source_lineage if lineage}
         return sorted(found, key=lambda taxa: tuple(name or "" for name in taxa))
 
     def columns(self) -> dict[str, list[str]]:
@@ -48,8 +50,8 @@ class Sources:
         cells = {
             "bin": [name or _NA for name in self.bins],
             "country": [name or _NA for name in self.countries],
-            "strand": ["-" if turned else "+" for turned in self.turned],
-            "stated": [row[lineage] if lineage else _NA for lineage in self.stated],
+            "strand": ["-" if turned else "+" for turned in self.reverse_complemented],
+            "source_lineage": [row[lineage] if lineage else _NA for lineage in self.source_lineage],
         }
         return {name: column for name, column in cells.items() if column}
 
@@ -63,5 +65,5 @@ class Sources:
         return cls(
             *names,
             [cell == "-" for cell in columns.get("strand", ())],
-            [None if cell == _NA else lineages[int(cell)] for cell in columns.get("stated", ())],
+            [None if cell == _NA else lineages[int(cell)] for cell in columns.get("source_lineage", ())],
         )

@@ -50,9 +50,12 @@ def fingerprint(config: ModelConfig, weights: Path) -> str:
 
 
 def save_model(
-    path: str | PathLike[str], encoder: Encoder, training: dict[str, Any], *,
+    path: str | PathLike[str],
+    encoder: Encoder,
+    training: dict[str, Any],
+    *,
     precision: str = "fp32",
-) -> None:  # fmt: skip
+) -> None:
     """Write a model bundle, all or nothing. Raises OutputError.
 
     With ``precision`` bf16 what is a real number lies rounded in half the bytes; whole numbers, as
@@ -62,8 +65,9 @@ def save_model(
     tensors = encoder.state_dict()
     if precision == "bf16":
         values["weights"] = precision
-        tensors = {name: t.bfloat16() if t.is_floating_point() else t
-                   for name, t in tensors.items()}  # fmt: skip
+        tensors = {
+            name: t.bfloat16() if t.is_floating_point() else t for name, t in tensors.items()
+        }
     with replace_directory(path, KIND) as bundle:
         write_json(bundle / CONFIG, values)
         save_tensors(tensors, bundle / WEIGHTS)

@@ -150,15 +150,25 @@ _BASE = ModelConfig(
 PRESETS = {
     "tiny": Preset(
         ModelConfig(k=4, width=64, layers=2, heads=2, feed_forward_width=256, max_tokens=432),
-        {"decoder_layers": 1}, learning_rate=2e-3, batch_size=32,
+        {"decoder_layers": 1},
+        learning_rate=2e-3,
+        batch_size=32,
     ),
     "small": Preset(ModelConfig(), {"decoder_layers": 2}),
     "base": Preset(_BASE, {"decoder_layers": 2}, learning_rate=4e-4, batch_size=256),
     # A marker of fixed places: few and wide tokens, each read out by its place.
     "aligned": Preset(
         ModelConfig(
-            k=6, merge=5, width=320, heads=5, feed_forward_width=1280, max_tokens=22,
-            positions="learned", pooling="place", vector_width=192, anchored=True,
+            k=6,
+            merge=5,
+            width=320,
+            heads=5,
+            feed_forward_width=1280,
+            max_tokens=22,
+            positions="learned",
+            pooling="place",
+            vector_width=192,
+            anchored=True,
         ),
         batch_size=256,
     ),
@@ -166,6 +176,7 @@ PRESETS = {
     "barcodemae": Preset(
         replace(_BASE, positions="learned", norm="post", max_tokens=512, dropout=0.1),
         {"decoder_layers": 6, "mask_ratio": 0.5},
-        learning_rate=1e-4, weight_decay=1e-5,
+        learning_rate=1e-4,
+        weight_decay=1e-5,
     ),
-}  # fmt: skip
+}

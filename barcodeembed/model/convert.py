@@ -62,10 +62,14 @@ class Converted:
 
 
 def convert(
-    source: str | PathLike[str], *, k: int | None = None, heads: int | None = None,
-    special_tokens: Sequence[str] | None = None, pooling: str = "mean",
+    source: str | PathLike[str],
+    *,
+    k: int | None = None,
+    heads: int | None = None,
+    special_tokens: Sequence[str] | None = None,
+    pooling: str = "mean",
     max_bases: int | None = None,
-) -> Converted:  # fmt: skip
+) -> Converted:
     """Read published weights as an encoder.
 
     Args:
@@ -89,16 +93,25 @@ def convert(
         raise InputError(
             f"has no class token among its special tokens {', '.join(special)}", checkpoint.file
         )
-    config = _configure(checkpoint, {
-        "k": k, "heads": _count_heads(checkpoint, heads), "pooling": pooling,
-        "max_tokens": _longest(checkpoint, k, pooling, max_bases, learnt),
-    })  # fmt: skip
+    config = _configure(
+        checkpoint,
+        {
+            "k": k,
+            "heads": _count_heads(checkpoint, heads),
+            "pooling": pooling,
+            "max_tokens": _longest(checkpoint, k, pooling, max_bases, learnt),
+        },
+    )
     encoder = Encoder(config)
     encoder.load_state_dict(_rearrange(checkpoint, config, special))
     return Converted(
-        encoder.eval(), checkpoint.file, checkpoint.layout, special, checkpoint.count_ignored(),
+        encoder.eval(),
+        checkpoint.file,
+        checkpoint.layout,
+        special,
+        checkpoint.count_ignored(),
         length_known=(max_bases or learnt) is not None,
-    )  # fmt: skip
+    )
 
 
 def _read_vocabulary(
@@ -121,8 +134,9 @@ def _read_vocabulary(
     if len(special) != count:
         raise InputError(
             f"{size} tokens are 4^{k} k-mers and {count} special tokens; --special-tokens must "
-            f"name {count} in their order", checkpoint.file,
-        )  # fmt: skip
+            f"name {count} in their order",
+            checkpoint.file,
+        )
     if "unk" not in special or len(set(special)) < count or set(special) - _SPECIAL_IDS.keys():
         raise InputError(
             f"--special-tokens are of {', '.join(_SPECIAL_IDS)}, each once at most and unk among "
@@ -159,8 +173,9 @@ def _count_heads(checkpoint: Checkpoint, heads: int | None) -> int:
     if heads is None:
         raise InputError(
             "nothing tells how many attention heads it has; give --heads, or the directory with "
-            "its config.json", checkpoint.file,
-        )  # fmt: skip
+            "its config.json",
+            checkpoint.file,
+        )
     return heads
 
 
@@ -174,8 +189,9 @@ def _longest(
     if not k <= max_bases < (most + 1) * k:
         raise InputError(
             f"--max-length {max_bases} is not between {k} and the {most * k + k - 1} bases that "
-            "there are positions for", checkpoint.file,
-        )  # fmt: skip
+            "there are positions for",
+            checkpoint.file,
+        )
     return max_bases // k
 
 
@@ -186,10 +202,11 @@ def _configure(checkpoint: Checkpoint, chosen: dict[str, Any]) -> ModelConfig:
     shape = {
         "vocab_size": vocabulary,
         "hidden_size": width,
-        "num_hidden_layers": len({found[1] for found in map(layer.match, checkpoint.tensors)
-                                  if found}),
+        "num_hidden_layers": len(
+            {found[1] for found in map(layer.match, checkpoint.tensors) if found}
+        ),
         "intermediate_size": len(checkpoint.take(_INNER, None, width)),
-    }  # fmt: skip
+    }
     told = checkpoint.settings
     for name, found in shape.items():
         if told.get(name, found) != found:

@@ -32,9 +32,14 @@ class MaskedDecoder(nn.Module):
         initialise(self.project)
 
     def forward(
-        self, visible_BVD: Tensor, places_BV: Tensor, real_BT: Tensor, positions_BT: Tensor, *,
+        self,
+        visible_BVD: Tensor,
+        places_BV: Tensor,
+        real_BT: Tensor,
+        positions_BT: Tensor,
+        *,
         padded: bool = True,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Return features (B, T, W) of every place.
 
         ``places_BV`` says where each visible token stands; T, a place past the end, is where
@@ -60,8 +65,12 @@ def decoder_config(config: ModelConfig, layers: int, width: int = 0) -> ModelCon
     inner = max(1, config.feed_forward_width * width // config.width)
     try:
         return replace(
-            config, pooling="mean", layers=layers, width=width, heads=heads,
+            config,
+            pooling="mean",
+            layers=layers,
+            width=width,
+            heads=heads,
             feed_forward_width=inner,
-        )  # fmt: skip
+        )
     except ValueError as error:
         raise TrainingError(f"no decoder of width {width}: {error}") from None

@@ -17,9 +17,7 @@ class Encoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.tokens = nn.Embedding(
-            config.tokenizer.vocabulary_size, config.width // config.merge
-        )
+        self.tokens = nn.Embedding(config.tokenizer.vocabulary_size, config.width // config.merge)
         self.stack = Stack(config, config.layers)
         # Where nothing normalises the embeddings, wide ones keep each k-mer's identity in the
         # residual path: learning leaves its first plateau sooner, and vectors do not collapse
@@ -36,9 +34,13 @@ class Encoder(nn.Module):
             self.register_buffer("anchor_length", torch.zeros((), dtype=torch.int32))
 
     def forward(
-        self, tokens_BT: Tensor, positions_BT: Tensor | None = None, *,
-        causal: bool = False, padded: bool = True,
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        self,
+        tokens_BT: Tensor,
+        positions_BT: Tensor | None = None,
+        *,
+        causal: bool = False,
+        padded: bool = True,
+    ) -> tuple[Tensor, Tensor]:
         """Return features (B, T, D) and which tokens are real, bool (B, T).
 
         ``tokens_BT`` are k-mers: where a model merges them there are as many times more than
@@ -78,9 +80,10 @@ class Encoder(nn.Module):
         B, _, D = features_BTD.shape
         placed_BPD = features_BTD.new_zeros(B, self.config.max_tokens, D)
         placed_BPD = placed_BPD.scatter_add(
-            1, positions_BT[..., None].expand(-1, -1, D),
+            1,
+            positions_BT[..., None].expand(-1, -1, D),
             features_BTD * weights.to(features_BTD.dtype),
-        )  # fmt: skip
+        )
         return self.readout(placed_BPD.flatten(1)).float() / counts
 
     def embed(
@@ -113,11 +116,12 @@ class Encoder(nn.Module):
         if not self.config.anchored or not self.anchor_length:
             return None
         return Anchor(
-            self.anchor_places.cpu().numpy(), self.anchor_weights.cpu().numpy(),
+            self.anchor_places.cpu().numpy(),
+            self.anchor_weights.cpu().numpy(),
             int(self.anchor_length),
-        )  # fmt: skip
+        )
 
     def set_anchor(self, anchor: Anchor) -> None:
-        self.anchor_places.copy_(torch.from_numpy(anchor.places))
+        self.anchor_places.copy_(torch.from_numpy(anchor.positions))
         self.anchor_weights.copy_(torch.from_numpy(anchor.weights))
         self.anchor_length.fill_(anchor.length)

@@ -50,9 +50,13 @@ class Attention(nn.Module):
         if angles is not None:
             q_BHTE, k_BHTE = rotate(q_BHTE, angles), rotate(k_BHTE, angles)
         mixed_BHTE = F.scaled_dot_product_attention(
-            q_BHTE, k_BHTE, v_BHTE, attn_mask=mask, is_causal=causal,
+            q_BHTE,
+            k_BHTE,
+            v_BHTE,
+            attn_mask=mask,
+            is_causal=causal,
             dropout_p=self.dropout if self.training else 0.0,
-        )  # fmt: skip
+        )
         return self.output(mixed_BHTE.transpose(1, 2).reshape(B, T, D))
 
 

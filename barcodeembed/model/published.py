@@ -30,14 +30,25 @@ _STATES = ("model", "state_dict", "model_state_dict")
 WORDS = "embeddings.word_embeddings.weight"
 
 #: Parts of the names of tensors that the features of the last layer do not depend on.
-_APART = {"pooler", "cls", "classifier", "decoder", "decoder_embedding", "projection_layer",
-          "position_ids", "token_type_ids"}  # fmt: skip
+_APART = {
+    "pooler",
+    "cls",
+    "classifier",
+    "decoder",
+    "decoder_embedding",
+    "projection_layer",
+    "position_ids",
+    "token_type_ids",
+}
 
 #: Settings that must be these, where a checkpoint has them: all else is another arithmetic.
 _REQUIRED = {
-    "hidden_act": "gelu", "position_embedding_type": "absolute", "tokenizer": "kmer",
-    "is_decoder": False, "tokenize_n_nucleotide": False,
-}  # fmt: skip
+    "hidden_act": "gelu",
+    "position_embedding_type": "absolute",
+    "tokenizer": "kmer",
+    "is_decoder": False,
+    "tokenize_n_nucleotide": False,
+}
 
 
 @dataclass(slots=True)
@@ -168,8 +179,9 @@ def _read_values(file: Path) -> dict[Any, Any]:
     except Exception:  # a damaged pickle may fail in any way
         raise InputError(
             "is damaged, or more than weights: to read it could run code that it carries; save "
-            "its state dict alone, best as safetensors", file,
-        ) from None  # fmt: skip
+            "its state dict alone, best as safetensors",
+            file,
+        ) from None
     if not isinstance(values, dict):
         raise InputError(f"holds a {type(values).__name__}, not a state dict", file)
     return values

@@ -12,6 +12,7 @@ from barcodeembed.sequences.bases import AMBIGUOUS, encode_bases
 PAD, MASK, UNKNOWN, CLASS = range(4)
 SPECIAL_TOKENS = 4
 
+
 @dataclass(frozen=True, slots=True)
 class KmerTokenizer:
     """Cuts a sequence into consecutive k-mers and numbers them.

@@ -31,29 +31,32 @@ class Window:
         columns_BT = np.minimum(columns_BT, self.starts_BTM.shape[1] - 1)
         return Window(
             np.take_along_axis(self.starts_BTM, columns_BT[..., None], 1),
-            np.take_along_axis(self.positions_BT, columns_BT, 1), counts_B,
-        )  # fmt: skip
+            np.take_along_axis(self.positions_BT, columns_BT, 1),
+            counts_B,
+        )
 
 
 def whole_window(
-    lengths_B: np.ndarray, places_BL: np.ndarray | None, k: int, merge: int, max_tokens: int
+    lengths_B: np.ndarray, positions_BL: np.ndarray | None, k: int, merge: int, max_tokens: int
 ) -> Window:
     """Return all that an encoder reads of barcodes of these lengths.
 
-    Without places it is from the first base on. In an anchored model, ``places_BL`` says where in
+    Without places it is from the first base on. In an anchored model, ``positions_BL`` says where in
     the marker each base lies. Its k-mers are those that begin at multiples of k and hold no
     insertion or deletion, its tokens those of the marker of which a barcode has any k-mer.
     """
     bases = k * merge
-    if places_BL is None:
+    if positions_BL is None:
         counts_B = np.minimum(lengths_B // bases, max_tokens)
         return _consecutive(np.zeros_like(lengths_B), counts_B, k, merge, max_tokens)
-    first_BL, last_BL = places_BL[:, : 1 - k or None], places_BL[:, k - 1 :]
+    first_BL, last_BL = positions_BL[:, : 1 - k or None], positions_BL[:, k - 1 :]
     begins_BL = (
-        (first_BL % k == 0) & (first_BL >= 0) & (first_BL < bases * max_tokens)
+        (first_BL % k == 0)
+        & (first_BL >= 0)
+        & (first_BL < bases * max_tokens)
         & (last_BL - first_BL == k - 1)
         & (np.arange(first_BL.shape[1]) <= (lengths_B - k)[:, None])
-    )  # fmt: skip
+    )
     rows, starts = np.nonzero(begins_BL)
     starts_BTM = np.full((len(lengths_B), max_tokens, merge), -1)
     starts_BTM.reshape(len(lengths_B), -1)[rows, first_BL[rows, starts] // k] = starts
@@ -66,21 +69,26 @@ def whole_window(
 
 
 def random_window(
-    lengths_B: np.ndarray, places_BL: np.ndarray | None, k: int, merge: int, max_tokens: int,
-    rng: np.random.Generator, share: float = 1.0,
-) -> Window:  # fmt: skip
+    lengths_B: np.ndarray,
+    positions_BL: np.ndarray | None,
+    k: int,
+    merge: int,
+    max_tokens: int,
+    rng: np.random.Generator,
+    share: float = 1.0,
+) -> Window:
     """Return a random stretch of each barcode, all of one number of tokens: no padding.
 
     It is ``share`` of what the shortest fills; without places, at any reading frame.
     """
-    if places_BL is None:
+    if positions_BL is None:
         bases = k * merge
         most = np.clip((lengths_B.min() - bases + 1) // bases, 1, max_tokens)
         count = max(1, round(share * int(most)))
         # Shifting the reading frame is BarcodeBERT's augmentation (arXiv 2311.02401).
         first_B = rng.integers(0, np.maximum(lengths_B - count * bases, 0), endpoint=True)
         return _consecutive(first_B, np.minimum(count, lengths_B // bases), k, merge, max_tokens)
-    whole = whole_window(lengths_B, places_BL, k, merge, max_tokens)
+    whole = whole_window(lengths_B, positions_BL, k, merge, max_tokens)
     return whole.stretch(max(1, round(share * int(whole.counts_B.min()))), rng)
 
 

@@ -66,9 +66,12 @@ class KmerPrediction(Objective):
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         features_BTD = token_features(
-            encoder, inputs["tokens"], inputs["positions"],
-            causal=self.causal, padded=inputs["padded"],
-        )  # fmt: skip
+            encoder,
+            inputs["tokens"],
+            inputs["positions"],
+            causal=self.causal,
+            padded=inputs["padded"],
+        )
         predicted_ND = features_BTD.flatten(0, 1)[inputs["predicted"]]
         return token_losses(self.head(predicted_ND), inputs["classes"])
 

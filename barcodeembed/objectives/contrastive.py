@@ -40,8 +40,9 @@ class Contrast(Objective):
         )
         logits_BB = one_BD @ other_BD.T / self.options.temperature
         targets_BB = self.positives(inputs, len(logits_BB), logits_BB.device)
-        loss = 0.5 * (F.cross_entropy(logits_BB, targets_BB)
-                      + F.cross_entropy(logits_BB.T, targets_BB))  # fmt: skip
+        loss = 0.5 * (
+            F.cross_entropy(logits_BB, targets_BB) + F.cross_entropy(logits_BB.T, targets_BB)
+        )
         own_B = torch.arange(len(logits_BB), device=logits_BB.device)
         return {"loss": loss, "accuracy": (logits_BB.argmax(-1) == own_B).float().mean()}
 

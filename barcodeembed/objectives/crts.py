@@ -121,9 +121,11 @@ def neighbour_vectors(
     values = np.sqrt(counts / np.bincount(row, counts)[row])
     projection = rng.standard_normal((2 * kmers, _PROJECTED), np.float32)
     profiles = torch.sparse_coo_tensor(
-        np.stack((row, neighbour)), values.astype(np.float32), (len(seen_S), 2 * kmers),
+        np.stack((row, neighbour)),
+        values.astype(np.float32),
+        (len(seen_S), 2 * kmers),
         check_invariants=True,
-    )  # fmt: skip
+    )
     return seen_S, unit((profiles @ torch.from_numpy(projection)).numpy())
 
 

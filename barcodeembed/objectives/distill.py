@@ -72,9 +72,10 @@ class Distillation(MaskedAutoencoder):
             tokens_BT, positions_BT = self._teacher_tokens(batch)
         most = self.teacher.config.max_tokens
         whole = {
-            "whole": tokens_BT[:, :most], "whole_positions": positions_BT[:, :most],
+            "whole": tokens_BT[:, :most],
+            "whole_positions": positions_BT[:, :most],
             "whole_padded": padded(tokens_BT),
-        }  # fmt: skip
+        }
         return super().prepare(batch, rng) | whole
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
@@ -98,8 +99,12 @@ class Distillation(MaskedAutoencoder):
         loss = self.options.rebuild * metrics["loss"]
         for name, distance in distances.items():
             loss = loss + getattr(self.options, name) * distance
-        return {"loss": loss, "rebuild_loss": metrics["loss"], "accuracy": metrics["accuracy"],
-                **{f"{name}_distance": value for name, value in distances.items()}}  # fmt: skip
+        return {
+            "loss": loss,
+            "rebuild_loss": metrics["loss"],
+            "accuracy": metrics["accuracy"],
+            **{f"{name}_distance": value for name, value in distances.items()},
+        }
 
     def _feature_distance(
         self, encoder: Encoder, inputs: Inputs, ours_BVD: Tensor, theirs_BTE: Tensor
@@ -119,7 +124,7 @@ class Distillation(MaskedAutoencoder):
     def _teacher_tokens(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Return the teacher's own tokens of the whole barcodes, and their positions."""
         config, corpus = self.teacher.config, batch.corpus
-        window = whole_window(batch.lengths_B, batch.places(), config.k, 1, config.max_tokens)
+        window = whole_window(batch.lengths_B, batch.marker_positions(), config.k, 1, config.max_tokens)
         tokens_BT = config.tokenizer.encode_at(
             corpus.codes, corpus.starts[batch.rows], window.starts_BTM, window.counts_B
         )

@@ -64,9 +64,12 @@ class MaskedAutoencoder(Objective):
         )
         of_tokens_BVD = features_BVD[:, 1:] if encoder.config.class_token else features_BVD
         rebuilt_BTD = self.decoder(
-            of_tokens_BVD, inputs["places"], inputs["real"], inputs["positions"],
+            of_tokens_BVD,
+            inputs["places"],
+            inputs["real"],
+            inputs["positions"],
             padded=inputs["padded"],
-        )  # fmt: skip
+        )
         return features_BVD, real_BV, rebuilt_BTD.flatten(0, 1)[inputs["predicted"]]
 
 

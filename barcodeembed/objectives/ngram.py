@@ -122,9 +122,12 @@ def segment(lengths_BT: np.ndarray) -> np.ndarray:
 
 
 def hide_units(
-    tokens_BT: np.ndarray, units_BT: np.ndarray, lengths_BT: np.ndarray, ratio: float,
+    tokens_BT: np.ndarray,
+    units_BT: np.ndarray,
+    lengths_BT: np.ndarray,
+    ratio: float,
     rng: np.random.Generator,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Choose whole units at random, up to ``round(ratio * n)`` of n real tokens; bool (B, T).
 
     The first that would exceed it ends the choice. One token at least stays visible.

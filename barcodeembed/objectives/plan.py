@@ -101,8 +101,10 @@ def resolve_settings(
         heard = [name for name in ([one] if dot else names) if key in kinds.get(name, ())]
         if not equals or not heard:
             known = sorted({f"{name}.{key}" for name in names for key in kinds[name]})
-            raise TrainingError(f"--set {text}: the objectives of this run have "
-                                + (", ".join(known) if known else "no settings"))
+            raise TrainingError(
+                f"--set {text}: the objectives of this run have "
+                + (", ".join(known) if known else "no settings")
+            )
         for name in heard:
             settings[name][key] = _convert(value, kinds[name][key].default, text)
     return settings

@@ -45,7 +45,8 @@ class Pretraining(nn.Module):
             ((name, metrics),) = found.items()
             return metrics | {"loss": weights[name] * metrics["loss"]}
         named = {
-            f"{name}_{key}": value for name, metrics in found.items()
+            f"{name}_{key}": value
+            for name, metrics in found.items()
             for key, value in metrics.items()
-        }  # fmt: skip
+        }
         return {"loss": sum(weights[name] * found[name]["loss"] for name in found), **named}

@@ -99,9 +99,12 @@ class ReplacedTokenDetection(Objective):
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         tokens_BT, known_N = inputs["tokens"], inputs["known"]
         logits_PV = self.generator(
-            encoder.tokens.weight, inputs["generator_tokens"], inputs["positions"],
-            inputs["masked"], padded=inputs["padded"],
-        )  # fmt: skip
+            encoder.tokens.weight,
+            inputs["generator_tokens"],
+            inputs["positions"],
+            inputs["masked"],
+            padded=inputs["padded"],
+        )
         generated = token_losses(logits_PV, inputs["classes"])
         sampled_P = sample(logits_PV, inputs["uniform"]) + SPECIAL_TOKENS
         shown_BT = tokens_BT.flatten().scatter(0, inputs["masked"], sampled_P).view_as(tokens_BT)
@@ -142,9 +145,14 @@ class Generator(nn.Module):
         self.head = kmer_head(self.config)
 
     def forward(
-        self, table_VD: Tensor, tokens_BT: Tensor, positions_BT: Tensor, masked_P: Tensor, *,
+        self,
+        table_VD: Tensor,
+        tokens_BT: Tensor,
+        positions_BT: Tensor,
+        masked_P: Tensor,
+        *,
         padded: bool,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """Return the logits (P, V) of the k-mers at the masked flat places.
 
         ``table_VD`` are the encoder's embeddings, specials included, to be shared or not.

@@ -1,7 +1,7 @@
 """Supervised contrast: views of kin are pulled together, the more the closer the kin.
 
 Khosla et al., arXiv 2004.11362, eq. 2, with positives weighted by the deepest rank that two
-barcodes share, as BarcodeMAE+ does with the genus alone. A batch needs kin in it: ``--kin``.
+barcodes share, as BarcodeMAE+ does with the genus alone. A batch needs kin in it: ``--group-by``.
 Shapes: B barcodes, R labels.
 """
 

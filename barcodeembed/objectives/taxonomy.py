@@ -53,14 +53,18 @@ class Taxonomy(Objective):
         ranks = [rank for rank in LABELS if rank in options.ranks.split(",")]
         labels = corpus.labels[corpus.train]
         columns = [LABELS.index(rank) for rank in ranks]
-        self.heads = nn.ModuleDict({
-            rank: RankHead(config.dimension, corpus.labels, labels, column, parent, options)
-            for rank, column, parent in zip(ranks, columns, [None, *columns], strict=False)
-        })  # fmt: skip
+        self.heads = nn.ModuleDict(
+            {
+                rank: RankHead(config.dimension, corpus.labels, labels, column, parent, options)
+                for rank, column, parent in zip(ranks, columns, [None, *columns], strict=False)
+            }
+        )
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
-        taxa = {f"taxa_{rank}": batch.labels_BR[:, LABELS.index(rank)].astype(np.int64)
-                for rank in self.heads}  # fmt: skip
+        taxa = {
+            f"taxa_{rank}": batch.labels_BR[:, LABELS.index(rank)].astype(np.int64)
+            for rank in self.heads
+        }
         return self.options.draw(batch, self.config, rng) | taxa
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
@@ -78,9 +82,14 @@ class RankHead(nn.Module):
     """The classes of one rank, as directions, with their weights and their places in the tree."""
 
     def __init__(
-        self, width: int, labels: np.ndarray, train: np.ndarray, column: int,
-        parent_column: int | None, options: Taxonomy.Options,
-    ) -> None:  # fmt: skip
+        self,
+        width: int,
+        labels: np.ndarray,
+        train: np.ndarray,
+        column: int,
+        parent_column: int | None,
+        options: Taxonomy.Options,
+    ) -> None:
         super().__init__()
         count = int(labels[:, column].max(initial=-1)) + 1
         self.directions = nn.Parameter(torch.randn(count, width) / width**0.5)

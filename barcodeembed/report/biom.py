@@ -23,19 +23,29 @@ def biom(
     counted = features(rows, samples, by)
     columns = {sample: number for number, sample in enumerate(counted.samples)}
     numbers = {feature: number for number, feature in enumerate(counted.taxonomy)}
-    yield json.dumps({
-        "id": None,
-        "format": "Biological Observation Matrix 1.0.0",
-        "format_url": "http://biom-format.org",
-        "type": _TYPES[by],
-        "generated_by": f"barcodeembed {__version__}",
-        "date": f"{date:%Y-%m-%dT%H:%M:%S}",
-        "rows": [{"id": feature, "metadata": {"taxonomy": names}}
-                 for feature, names in counted.taxonomy.items()],
-        "columns": [{"id": sample, "metadata": None} for sample in counted.samples],
-        "matrix_type": "sparse",
-        "matrix_element_type": "int",
-        "shape": [len(numbers), len(columns)],
-        "data": sorted([numbers[feature], columns[sample], reads]
-                       for (feature, sample), reads in counted.reads.items() if reads),
-    }) + "\n"  # fmt: skip
+    yield (
+        json.dumps(
+            {
+                "id": None,
+                "format": "Biological Observation Matrix 1.0.0",
+                "format_url": "http://biom-format.org",
+                "type": _TYPES[by],
+                "generated_by": f"barcodeembed {__version__}",
+                "date": f"{date:%Y-%m-%dT%H:%M:%S}",
+                "rows": [
+                    {"id": feature, "metadata": {"taxonomy": names}}
+                    for feature, names in counted.taxonomy.items()
+                ],
+                "columns": [{"id": sample, "metadata": None} for sample in counted.samples],
+                "matrix_type": "sparse",
+                "matrix_element_type": "int",
+                "shape": [len(numbers), len(columns)],
+                "data": sorted(
+                    [numbers[feature], columns[sample], reads]
+                    for (feature, sample), reads in counted.reads.items()
+                    if reads
+                ),
+            }
+        )
+        + "\n"
+    )

@@ -48,8 +48,9 @@ def features(rows: Iterable[Row], samples: Sequence[str], by: str) -> FeatureTab
 def check_same(feature: str, known: object, new: object) -> None:
     """Raise InputError where one id stands for two taxa: a feature can have one only."""
     if known != new:
-        raise InputError(f"the id {feature} comes again with another taxon; "
-                         "ids of features must be unique")  # fmt: skip
+        raise InputError(
+            f"the id {feature} comes again with another taxon; ids of features must be unique"
+        )
 
 
 def table(rows: Iterable[Row], samples: Sequence[str] = (), by: str = "taxon") -> Iterator[str]:

@@ -28,9 +28,11 @@ _LOWEST = 3
 
 
 def html(
-    rows: Iterable[Row], samples: Sequence[str] = (), projection: Projection | None = None,
+    rows: Iterable[Row],
+    samples: Sequence[str] = (),
+    projection: Projection | None = None,
     references: References | None = None,
-) -> Iterator[str]:  # fmt: skip
+) -> Iterator[str]:
     """Yield the page.
 
     ``projection`` has a point for each row, in their order, and then for each of ``references``.
@@ -42,9 +44,13 @@ def html(
     for mark, part in (  # in the order of the page; a part is not itself looked through
         ("/*STYLE*/", folder.joinpath("page.css").read_text(encoding="utf-8")),
         ("/*DATA*/", text.translate(_ESCAPES)),
-        ("/*SCRIPT*/", "\n".join(folder.joinpath(f"page.{name}.js").read_text(encoding="utf-8")
-                                 for name in _SCRIPTS)),
-    ):  # fmt: skip
+        (
+            "/*SCRIPT*/",
+            "\n".join(
+                folder.joinpath(f"page.{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS
+            ),
+        ),
+    ):
         before, _, page = page.partition(mark)
         yield before
         yield part
@@ -52,9 +58,11 @@ def html(
 
 
 def page_data(
-    rows: Sequence[Row], samples: Sequence[str], projection: Projection | None,
+    rows: Sequence[Row],
+    samples: Sequence[str],
+    projection: Projection | None,
     references: References | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return what the page's script reads: a list for each column, taxa and samples by number."""
     taxa: dict[tuple, int] = {}
     known = {sample: number for number, sample in enumerate(samples)}
@@ -83,7 +91,7 @@ def page_data(
             "flags": [row.flags for row in rows],
         },
         "map": projection and _map_data(projection, len(rows), references),
-    }  # fmt: skip
+    }
 
 
 def _map_data(

@@ -15,8 +15,9 @@ UNASSIGNED = "Unassigned"
 T = TypeVar("T")
 
 # Kingdom has two letters; `k` is the one of QIIME 2 and UNITE. Subfamily has none.
-_LETTERS = tuple((RANKS.index(rank), letter) for letter, rank in RANK_LETTERS.items()
-                 if letter != "d")  # fmt: skip
+_LETTERS = tuple(
+    (RANKS.index(rank), letter) for letter, rank in RANK_LETTERS.items() if letter != "d"
+)
 
 
 def tally(rows: Iterable[Row]) -> tuple[Counter[Lineage], int]:

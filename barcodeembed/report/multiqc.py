@@ -11,8 +11,11 @@ from barcodeembed.taxonomy.ranks import RANKS
 
 # The colours of the HTML page.
 _STATUSES = {
-    "assigned": "#2a78d6", "ambiguous": "#eda100", "novel": "#cf3f7d", "unclassifiable": "#898781",
-}  # fmt: skip
+    "assigned": "#2a78d6",
+    "ambiguous": "#eda100",
+    "novel": "#cf3f7d",
+    "unclassifiable": "#898781",
+}
 _UNPLACED = "not placed"
 
 
@@ -25,24 +28,35 @@ def multiqc(rows: Iterable[Row], samples: Sequence[str] = ()) -> Iterator[str]:
         ranks.setdefault(row.sample, Counter())[row.rank or _UNPLACED] += row.reads
     placed = set().union(*ranks.values())
     shown = [rank for rank in reversed(RANKS) if rank in placed] + [_UNPLACED]
-    yield json.dumps({
-        "id": "barcodeembed",
-        "section_name": "barcodeembed",
-        "description": "Reads by what barcodeembed classify says of them.",
-        "plot_type": "bargraph",
-        "pconfig": {
-            "id": "barcodeembed_reads",
-            "title": "barcodeembed: reads by status and by rank",
-            "ylab": "reads",
-            "data_labels": [{"name": "status", "ylab": "reads"},
-                            {"name": "rank of the placement", "ylab": "reads"}],
-        },
-        "categories": [
-            {status: {"name": status, "color": color} for status, color in _STATUSES.items()},
-            {rank: {"name": rank} for rank in shown},
-        ],
-        "data": [_filled(statuses, list(_STATUSES)), _filled(ranks, shown)],
-    }, indent=1) + "\n"  # fmt: skip
+    yield (
+        json.dumps(
+            {
+                "id": "barcodeembed",
+                "section_name": "barcodeembed",
+                "description": "Reads by what barcodeembed classify says of them.",
+                "plot_type": "bargraph",
+                "pconfig": {
+                    "id": "barcodeembed_reads",
+                    "title": "barcodeembed: reads by status and by rank",
+                    "ylab": "reads",
+                    "data_labels": [
+                        {"name": "status", "ylab": "reads"},
+                        {"name": "rank of the placement", "ylab": "reads"},
+                    ],
+                },
+                "categories": [
+                    {
+                        status: {"name": status, "color": color}
+                        for status, color in _STATUSES.items()
+                    },
+                    {rank: {"name": rank} for rank in shown},
+                ],
+                "data": [_filled(statuses, list(_STATUSES)), _filled(ranks, shown)],
+            },
+            indent=1,
+        )
+        + "\n"
+    )
 
 
 def _filled(counts: dict[str, Counter[str]], names: list[str]) -> dict[str, dict[str, int]]:

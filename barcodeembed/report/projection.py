@@ -13,7 +13,7 @@ import numpy as np
 from barcodeembed.errors import InputError
 
 #: UMAP looks at 15 neighbours of each; fewer points than that have no neighbourhoods to show.
-_FEWEST_FOR_UMAP = 32
+_MIN_FOR_UMAP = 32
 
 #: Each query brings its few references, and UMAP's defaults draw so small groups into one spot.
 _SPREAD_OUT = {"n_neighbors": 50, "min_dist": 0.9}
@@ -36,12 +36,14 @@ def read_vectors(paths: Sequence[str | os.PathLike[str]], query_ids: Sequence[st
     """
     parts = [_load(path) for path in paths]
     if len({part.shape[1] for part in parts}) > 1:
-        raise InputError("vectors of different dimensions; embed all with one model",
-                         paths[1])  # fmt: skip
+        raise InputError("vectors of different dimensions; embed all with one model", paths[1])
     total = sum(map(len, parts))
     if total != len(query_ids):
-        raise InputError(f"{total:,} vectors for {len(query_ids):,} rows of the table; "
-                         "embed the file that was classified", paths[0])  # fmt: skip
+        raise InputError(
+            f"{total:,} vectors for {len(query_ids):,} rows of the table; "
+            "embed the file that was classified",
+            paths[0],
+        )
     at = 0
     for path, part in zip(paths, parts, strict=True):
         _check_ids(path, query_ids[at : at + len(part)])
@@ -56,7 +58,7 @@ def project(vectors: np.ndarray, *others: np.ndarray) -> Projection:
     lengths = np.linalg.norm(vectors, axis=1)
     usable = np.isfinite(lengths) & (lengths > 0)
     directions = vectors[usable] / lengths[usable, None]
-    umap = _umap() if len(directions) >= _FEWEST_FOR_UMAP else None
+    umap = _umap() if len(directions) >= _MIN_FOR_UMAP else None
     if umap is None:
         points[usable], shares = _pca(directions)
         axes = tuple(f"PC{n} ({share:.0%} of the variance)" for n, share in enumerate(shares, 1))
@@ -120,5 +122,8 @@ def _check_ids(path: str | os.PathLike[str], query_ids: Sequence[str]) -> None:
         ids = [row[0] for row in rows][1:]
     for number, (id, query) in enumerate(zip(ids, query_ids, strict=False), 1):
         if id != query:
-            raise InputError(f"vector {number} is of {id}, row {number} of the table of {query}; "
-                             "embed the file that was classified", path)  # fmt: skip
+            raise InputError(
+                f"vector {number} is of {id}, row {number} of the table of {query}; "
+                "embed the file that was classified",
+                path,
+            )

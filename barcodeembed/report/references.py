@@ -47,8 +47,10 @@ def surround(
     where the vectors are of another model, or the rows of another index.
     """
     if vectors_QD.shape[1] != index.dimension:
-        raise InputError(f"vectors of {vectors_QD.shape[1]} dimensions; the index was made with a "
-                         f"model of {index.dimension}: embed with that one")  # fmt: skip
+        raise InputError(
+            f"vectors of {vectors_QD.shape[1]} dimensions; the index was made with a "
+            f"model of {index.dimension}: embed with that one"
+        )
     queries = index.as_searched(vectors_QD.astype(np.float32))
     named = _named(rows, index)
     _check_similarities(queries, named, rows, index)
@@ -72,8 +74,10 @@ def _named(rows: Sequence[Row], index: ReferenceIndex) -> np.ndarray:
         if row.nearest_id is None:
             continue
         if row.nearest_id not in vector_of:
-            raise InputError(f"the index has no {row.nearest_id}, the nearest reference of "
-                             f"{row.query_id}; give the index that classify had")  # fmt: skip
+            raise InputError(
+                f"the index has no {row.nearest_id}, the nearest reference of "
+                f"{row.query_id}; give the index that classify had"
+            )
         named[number] = vector_of[row.nearest_id]
     return named
 
@@ -85,8 +89,10 @@ def _check_similarities(
 
     Those of reads on the other strand are not: classify turns reads, embed does not.
     """
-    told = np.array([np.nan if row.similarity is None or row.strand == "-" else row.similarity
-                     for row in rows], float)  # fmt: skip
+    told = np.array(
+        [np.nan if row.similarity is None or row.strand == "-" else row.similarity for row in rows],
+        float,
+    )
     checked = np.flatnonzero((named >= 0) & np.isfinite(queries).all(1) & np.isfinite(told))
     found = np.einsum("qd,qd->q", queries[checked], index.vectors[named[checked]])
     off = np.median(np.abs(found - told[checked])) if len(checked) else 0.0

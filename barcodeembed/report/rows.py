@@ -14,9 +14,19 @@ from barcodeembed.taxonomy.ranks import RANKS, Lineage
 
 #: What a table must have, besides a rank or more; newer columns may be there or not.
 REQUIRED = (
-    "query_id", "status", "novel_rank", "rank", "taxon", "confidence",
-    "nearest_id", "similarity", "identity", "strand", "length", "flags",
-)  # fmt: skip
+    "query_id",
+    "status",
+    "novel_rank",
+    "rank",
+    "taxon",
+    "confidence",
+    "nearest_id",
+    "similarity",
+    "identity",
+    "strand",
+    "length",
+    "flags",
+)
 #: The column of operational units, in tables of queries that were grouped.
 UNIT = "novel_unit"
 
@@ -83,8 +93,9 @@ def read_table(
         if not missing and not any(rank in header for rank in RANKS):
             missing = " or ".join(RANKS)
         if missing:
-            raise InputError(f"no table of `barcodeembed classify`: it has no column {missing}",
-                             lines.path)  # fmt: skip
+            raise InputError(
+                f"no table of `barcodeembed classify`: it has no column {missing}", lines.path
+            )
         for number, cells in rows:
             yield _row(cells, _Place(lines, number, cells["query_id"]), sample_of)
 

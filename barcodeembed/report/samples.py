@@ -31,8 +31,10 @@ def sample_names(sources: Sequence[str]) -> list[str]:
     for number, name in enumerate(names):
         if name in names[:number]:
             first = sources[names.index(name)]
-            raise InputError(f"{first} and {sources[number]} would both be the sample {name}; "
-                             "rename one, or give --sample-pattern")  # fmt: skip
+            raise InputError(
+                f"{first} and {sources[number]} would both be the sample {name}; "
+                "rename one, or give --sample-pattern"
+            )
     return names
 
 

@@ -20,8 +20,10 @@ def sintax(rows: Iterable[Row]) -> Iterator[str]:
     """
     for row in rows:
         confidences = dict(lettered(row.confidences))
-        shown = ",".join(f"{letter}:{name}({confidences.get(letter) or 0:.2f})"
-                         for letter, name in _named(row.names))  # fmt: skip
+        shown = ",".join(
+            f"{letter}:{name}({confidences.get(letter) or 0:.2f})"
+            for letter, name in _named(row.names)
+        )
         placed = ",".join(f"{letter}:{name}" for letter, name in _named(row.placement))
         yield f"{row.query_id}\t{shown}\t{row.strand or ''}\t{placed}\n"
 

@@ -46,9 +46,12 @@ class Neighbours:
 
     @classmethod
     def ranked(
-        cls, similarities: np.ndarray, rows: np.ndarray, identities: Identities | None,
+        cls,
+        similarities: np.ndarray,
+        rows: np.ndarray,
+        identities: Identities | None,
         weight: float,
-    ) -> Neighbours:  # fmt: skip
+    ) -> Neighbours:
         """Put neighbours, the most similar first, in the order of similarity and identity."""
         if not weight or identities is None:
             return cls(similarities, rows, identities, similarities)
@@ -62,27 +65,29 @@ class Neighbours:
 
 
 def weigh(
-    neighbours: Neighbours, members: Members, codes: np.ndarray, temperature: float,
-    lengths: np.ndarray, usual_length: float,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    neighbours: Neighbours,
+    members: Members,
+    codes: np.ndarray,
+    temperature: float,
+    lengths: np.ndarray,
+    median_length: float,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the taxon that wins the vote at each rank, int (Q, R), and its evidence (Q, R, F).
 
     ``codes`` int (lineages, R) numbers the taxa, -1 is unknown; ``lengths`` int (Q,) are the
     queries', in bases.
     """
-    winners_QR, shares_QR = vote(
-        neighbours.scores, neighbours.rows, members, codes, temperature
-    )
+    winners_QR, shares_QR = vote(neighbours.scores, neighbours.rows, members, codes, temperature)
     scores_QK = neighbours.scores
     Q, R = winners_QR.shape
-    evidence = np.zeros((Q, R, len(FEATURES)))
+    features = np.zeros((Q, R, len(FEATURES)))
     nearest_Q = neighbours.similarities.max(1)
-    evidence[:, :, 0] = -np.log(1 + _SIMILARITY_FLOOR - np.minimum(nearest_Q, 1))[:, None]
+    features[:, :, 0] = -np.log(1 + _SIMILARITY_FLOOR - np.minimum(nearest_Q, 1))[:, None]
     if neighbours.identities is not None:
         percents_QK = neighbours.identities.percents
         for f, percents_Q in ((1, percents_QK[:, 0]), (2, percents_QK.max(1))):
-            evidence[:, :, f] = -np.log(1 + _IDENTITY_FLOOR - percents_Q / 100)[:, None]
-    evidence[:, :, 3] = np.log((shares_QR + _SHARE_FLOOR) / (1 + _SHARE_FLOOR - shares_QR))
+            features[:, :, f] = -np.log(1 + _IDENTITY_FLOOR - percents_Q / 100)[:, None]
+    features[:, :, 3] = np.log((shares_QR + _SHARE_FLOOR) / (1 + _SHARE_FLOOR - shares_QR))
     place_M, lineage_M = members_of(neighbours.rows, members)
     query_M = place_M // scores_QK.shape[1]
     for r in range(R):
@@ -97,8 +102,8 @@ def weigh(
         rival_Q = scores_QK.max(1, where=other_QK, initial=-np.inf)
         rival_Q = np.where(other_QK.any(1), rival_Q, scores_QK[:, -1])
         margin_Q = np.where(same_QK.any(1), best_Q - rival_Q, 0.0)
-        evidence[:, r, 4] = np.sqrt(np.maximum(margin_Q, 0))
-        evidence[:, r, 5] = same_QK.mean(1)
-    evidence[:, :, 6] = (scores_QK[:, 0] - scores_QK[:, -1])[:, None]
-    evidence[:, :, 7] = np.log(np.clip(lengths / usual_length, 1e-3, 1))[:, None]
-    return winners_QR, evidence
+        features[:, r, 4] = np.sqrt(np.maximum(margin_Q, 0))
+        features[:, r, 5] = same_QK.mean(1)
+    features[:, :, 6] = (scores_QK[:, 0] - scores_QK[:, -1])[:, None]
+    features[:, :, 7] = np.log(np.clip(lengths / median_length, 1e-3, 1))[:, None]
+    return winners_QR, features

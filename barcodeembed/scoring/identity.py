@@ -10,9 +10,18 @@ from typing import NamedTuple
 import numpy as np
 
 _IUPAC = {
-    "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC",
-    "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT",
-}  # fmt: skip
+    "R": "AG",
+    "Y": "CT",
+    "S": "CG",
+    "W": "AT",
+    "K": "GT",
+    "M": "AC",
+    "B": "CGT",
+    "D": "AGT",
+    "H": "ACT",
+    "V": "ACG",
+    "N": "ACGT",
+}
 
 #: An ambiguity code agrees with each base that it may stand for, and with itself.
 _EQUALITIES = [(code, base) for code, bases in _IUPAC.items() for base in bases]
@@ -35,10 +44,12 @@ def identities(
     Of queries that are the same a pair is aligned once.
     """
     align = cache(lambda query, row: _identity(query, references[row]))
-    pairs_QK2 = np.array([
-        [align(query, row) for row in rows]
-        for query, rows in zip(queries, rows_QK.tolist(), strict=True)
-    ]).reshape(*rows_QK.shape, 2)  # fmt: skip
+    pairs_QK2 = np.array(
+        [
+            [align(query, row) for row in rows]
+            for query, rows in zip(queries, rows_QK.tolist(), strict=True)
+        ]
+    ).reshape(*rows_QK.shape, 2)
     return Identities(pairs_QK2[..., 0], pairs_QK2[..., 1].astype(np.int64))
 
 
@@ -86,9 +97,7 @@ def _align(shorter: str, longer: str) -> tuple[list[tuple[int, str]], int, int]:
 
     if not shorter:
         return [], 0, 0
-    found = edlib.align(
-        shorter, longer, mode="HW", task="path", additionalEqualities=_EQUALITIES
-    )
+    found = edlib.align(shorter, longer, mode="HW", task="path", additionalEqualities=_EQUALITIES)
     columns = [(int(n), operation) for n, operation in _OPERATION.findall(found["cigar"])]
     begin = {"I": 0, "D": found["locations"][0][0]}
     while columns and columns[0][1] in "ID":

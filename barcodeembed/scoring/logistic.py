@@ -1,4 +1,4 @@
-"""A logistic model of evidence: monotone where that is known, tolerant of wrong names, by length.
+"""A logistic model of features: monotone where that is known, tolerant of wrong names, by length.
 
 Shapes: E examples, F features.
 """
@@ -15,7 +15,7 @@ from barcodeembed.scoring.features import FEATURES
 _SHORT = (0.5, 0.25)
 
 #: More wrong names than this no reference is thought to bear: then the evidence is at fault.
-_MOST_NOISE = 0.02
+_MAX_NOISE = 0.02
 
 _RIDGE = 1e-3
 _STEPS = 200
@@ -38,31 +38,31 @@ class Logistic:
     shift: tuple[float, ...] = (0.0,) * len(_SHORT)
     noise: float = 0.0
 
-    def probability(self, evidence: np.ndarray) -> np.ndarray:
+    def probability(self, features: np.ndarray) -> np.ndarray:
         """Return probabilities (...) of evidence (..., F)."""
-        short = _shortness(evidence)
-        spoken = evidence[..., :-1] @ np.array(self.weights) - self.middle
+        short = _shortness(features)
+        spoken = features[..., :-1] @ np.array(self.weights) - self.middle
         logits = spoken * np.exp(short @ np.array(self.growth)) + short @ np.array(self.shift)
         return 1 / (1 + np.exp(-np.clip(logits + self.bias, -500, 500)))
 
 
 def fit_logistic(
-    evidence: np.ndarray, true: np.ndarray, weights: np.ndarray, *, noisy: bool = False
+    features: np.ndarray, true: np.ndarray, weights: np.ndarray, *, noisy: bool = False
 ) -> Logistic:
     """Fit a logistic model by its weighted likelihood, with a small ridge (L-BFGS, torch).
 
-    ``evidence`` (E, F), ``true`` bool (E,), ``weights`` (E,). Features that can only speak for a
+    ``features`` (E, F), ``true`` bool (E,), ``weights`` (E,). Features that can only speak for a
     name get no negative weight. ``noisy``: what is true may be told as false, at a rate that is
     fitted. Rounded, so that a bundle does not depend on how sums were split among threads.
     """
     import torch
     from torch.nn.functional import softplus
 
-    features = evidence[:, :-1]
-    middle, spread = features.mean(0), features.std(0)
+    spoken = features[:, :-1]
+    middle, spread = spoken.mean(0), spoken.std(0)
     scale = np.where(spread > 1e-9, spread, 1.0)
     varies = torch.from_numpy((spread > 1e-9).astype(float))
-    x, short = torch.from_numpy((features - middle) / scale), torch.from_numpy(_shortness(evidence))
+    x, short = torch.from_numpy((spoken - middle) / scale), torch.from_numpy(_shortness(features))
     y, w = torch.from_numpy(true.astype(float)), torch.from_numpy(weights / weights.sum())
     speaks_for = torch.tensor(list(FEATURES.values())[:-1])
     free, growth, shift, bias, doubt = (
@@ -71,8 +71,9 @@ def fit_logistic(
     )
     optimizer = torch.optim.LBFGS(
         [free, growth, shift, bias, *([doubt] if noisy else [])],
-        max_iter=_STEPS, line_search_fn="strong_wolfe",
-    )  # fmt: skip
+        max_iter=_STEPS,
+        line_search_fn="strong_wolfe",
+    )
 
     def slopes() -> torch.Tensor:
         return torch.where(speaks_for, softplus(free), free) * varies
@@ -81,7 +82,7 @@ def fit_logistic(
         optimizer.zero_grad()
         p = torch.sigmoid(x @ slopes() * torch.exp(short @ growth) + short @ shift + bias)
         if noisy:
-            p = p * (1 - _MOST_NOISE * torch.sigmoid(doubt))
+            p = p * (1 - _MAX_NOISE * torch.sigmoid(doubt))
         p = p.clamp(1e-9, 1 - 1e-9)
         cost = -(w * (y * p.log() + (1 - y) * (1 - p).log())).sum()
         cost = cost + _RIDGE * ((free**2).mean() + (growth**2).mean())
@@ -94,15 +95,18 @@ def fit_logistic(
     def rounded(values: np.ndarray) -> tuple[float, ...]:
         return tuple(np.round(values, _DECIMALS).tolist())
 
-    noise = _MOST_NOISE * torch.sigmoid(doubt).item() if noisy else 0.0
+    noise = _MAX_NOISE * torch.sigmoid(doubt).item() if noisy else 0.0
     return Logistic(
-        rounded(found), round(bias.item(), _DECIMALS), round(float(found @ middle), _DECIMALS),
-        rounded(growth.detach().numpy()), rounded(shift.detach().numpy()),
+        rounded(found),
+        round(bias.item(), _DECIMALS),
+        round(float(found @ middle), _DECIMALS),
+        rounded(growth.detach().numpy()),
+        rounded(shift.detach().numpy()),
         round(noise, _DECIMALS),
-    )  # fmt: skip
+    )
 
 
-def _shortness(evidence: np.ndarray) -> np.ndarray:
+def _shortness(features: np.ndarray) -> np.ndarray:
     """Return how much of each length of `_SHORT` a query has, (..., 2), from evidence (..., F).
 
     Nothing at the usual length; in between it is shared by the logarithm, below the last that has
@@ -110,5 +114,5 @@ def _shortness(evidence: np.ndarray) -> np.ndarray:
     """
     points = -np.log([1.0, *_SHORT])
     return np.stack(
-        [np.interp(-evidence[..., -1], points, part) for part in np.eye(len(points))[1:]], -1
+        [np.interp(-features[..., -1], points, part) for part in np.eye(len(points))[1:]], -1
     )

@@ -50,9 +50,12 @@ def rescore(
 
 
 def vote(
-    similarities_QK: np.ndarray, rows_QK: np.ndarray, members: Members, codes: np.ndarray,
+    similarities_QK: np.ndarray,
+    rows_QK: np.ndarray,
+    members: Members,
+    codes: np.ndarray,
     temperature: float = TEMPERATURE,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the winning taxon of each rank, int (Q, R), and its share of the vote, (Q, R).
 
     Similarities, or scores, stand best first. ``codes`` int (lineages, R) numbers the taxa; -1 is
@@ -101,9 +104,12 @@ def _spread(
 
 
 def _heaviest(
-    query_M: np.ndarray, code_M: np.ndarray, weight_M: np.ndarray, counted_M: np.ndarray,
+    query_M: np.ndarray,
+    code_M: np.ndarray,
+    weight_M: np.ndarray,
+    counted_M: np.ndarray,
     queries: int,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Return each query's code of the greatest summed weight (-1 for none) and that weight."""
     winner_Q, best_Q = np.full(queries, -1, np.int64), np.zeros(queries)
     if not counted_M.any():

@@ -52,12 +52,12 @@ _COVERED = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The votes of every 5-mer: ``places`` int16 and ``weights`` float32, both TABLE.
+    """The votes of every 5-mer: ``positions`` int16 and ``weights`` float32, both TABLE.
 
-    Places count from the marker's first base, and the marker has ``length`` bases.
+    MarkerPositions count from the marker's first base, and the marker has ``length`` bases.
     """
 
-    places: np.ndarray
+    positions: np.ndarray
     weights: np.ndarray
     length: int
 
@@ -87,7 +87,7 @@ class Anchor:
     def _votes(self, codes_BL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where each 5-mer's votes put the first base, and their weights, (B, K, V)."""
         kmers_BK = overlapping_kmers(codes_BL, _K)
-        first_BKV = self.places[kmers_BK] - np.arange(kmers_BK.shape[1])[:, None]
+        first_BKV = self.positions[kmers_BK] - np.arange(kmers_BK.shape[1])[:, None]
         return first_BKV, self.weights[kmers_BK]
 
     def _first(
@@ -116,7 +116,7 @@ class Anchor:
         lowest_B1, highest_B1 = (within - lengths_B)[:, None], (self.length - within)[:, None]
         return np.where((place >= lowest_B1) & (place <= highest_B1), votes, -1.0), place
 
-    def align(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> Places:
+    def align(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> MarkerPositions:
         """Return the place of every base, insertions and deletions followed.
 
         The path with the most votes, each change of shift costing `_CHANGE`. Only barcodes of
@@ -126,9 +126,9 @@ class Anchor:
             self._align(codes_BL[i : i + _AT_ONCE], lengths_B[i : i + _AT_ONCE])
             for i in range(0, len(codes_BL), _AT_ONCE)
         ]
-        return Places.join(found)
+        return MarkerPositions.join(found)
 
-    def _align(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> Places:
+    def _align(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> MarkerPositions:
         first_BKV, weights_BKV = self._votes(codes_BL)
         place_B = self._first(first_BKV, weights_BKV, lengths_B)
         shift_BKV = first_BKV - place_B[:, None, None]
@@ -146,7 +146,7 @@ class Anchor:
             place_B[rows] += path_NK[:, 0]
         counts_B = np.zeros(len(place_B), np.int64)
         np.add.at(counts_B, rows[at], 1)
-        return Places(place_B, counts_B, base + 1, path_NK[at, base + 1] - path_NK[at, base])
+        return MarkerPositions(place_B, counts_B, base + 1, path_NK[at, base + 1] - path_NK[at, base])
 
     def agreement(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> float:
         """Return the share of barcodes whose two halves are located where the whole puts them.
@@ -156,13 +156,11 @@ class Anchor:
         half_B = lengths_B // 2
         second_BL = np.where(np.arange(codes_BL.shape[1]) < half_B[:, None], AMBIGUOUS, codes_BL)
         first_BL = np.where(np.arange(codes_BL.shape[1]) < half_B[:, None], codes_BL, AMBIGUOUS)
-        return float(
-            (self.locate(first_BL, lengths_B) == self.locate(second_BL, lengths_B)).mean()
-        )
+        return float((self.locate(first_BL, lengths_B) == self.locate(second_BL, lengths_B)).mean())
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class MarkerPositions:
     """Where in the marker the bases of barcodes lie.
 
     ``first_B`` is the place of each barcode's first base, ``counts_B`` the number of its changes of
@@ -185,22 +183,25 @@ class Places:
         return {name: getattr(self, name) for name in _COLUMNS}
 
     @classmethod
-    def join(cls, parts: Sequence[Places]) -> Places:
+    def join(cls, parts: Sequence[MarkerPositions]) -> MarkerPositions:
         """Put the places of several batches together."""
         empty = np.zeros(0, np.int64)
-        return cls(*(
-            np.concatenate([empty, *(getattr(part, name) for part in parts)]) for name in _COLUMNS
-        ))  # fmt: skip
+        return cls(
+            *(
+                np.concatenate([empty, *(getattr(part, name) for part in parts)])
+                for name in _COLUMNS
+            )
+        )
 
     def __len__(self) -> int:
         return len(self.first_B)
 
-    def take(self, rows: np.ndarray) -> Places:
+    def take(self, rows: np.ndarray) -> MarkerPositions:
         """Return the places of some of the barcodes."""
         counts_B = self.counts_B[rows]
         within = np.arange(counts_B.sum()) - np.repeat(counts_B.cumsum() - counts_B, counts_B)
         found = np.repeat(self._begin_B[rows], counts_B) + within
-        return Places(self.first_B[rows], counts_B, self.bases_N[found], self.shifts_N[found])
+        return MarkerPositions(self.first_B[rows], counts_B, self.bases_N[found], self.shifts_N[found])
 
     def expand(self, width: int) -> np.ndarray:
         """Return the place of every base, int64 (B, width)."""
@@ -218,9 +219,10 @@ def _sum_votes(votes_BKV: np.ndarray, column_BKV: np.ndarray, block: int) -> np.
     blocks, width = -(-K // block), 2 * _REACH + 1
     row_BK1 = (np.arange(B)[:, None] * blocks + np.arange(K) // block)[:, :, None]
     sums = np.bincount(
-        (row_BK1 * width + column_BKV).reshape(-1), votes_BKV.reshape(-1),
+        (row_BK1 * width + column_BKV).reshape(-1),
+        votes_BKV.reshape(-1),
         minlength=B * blocks * width,
-    )  # fmt: skip
+    )
     return sums.reshape(B, blocks, width).astype(np.float32)
 
 
@@ -282,9 +284,7 @@ class _Sample:
             kmers_BK = overlapping_kmers(self._bases(part)[0], _K)
             places_BK = places_B[part, None] + np.arange(kmers_BK.shape[1]) + _LONGEST
             counted_BK = chosen_B[part, None] & (kmers_BK < _KMERS)
-            counts += np.bincount(
-                (kmers_BK * width + places_BK)[counted_BK], minlength=len(counts)
-            )
+            counts += np.bincount((kmers_BK * width + places_BK)[counted_BK], minlength=len(counts))
         return counts.reshape(_KMERS, width)
 
     def _parts(self) -> list[slice]:

@@ -27,7 +27,8 @@ def open_artifact(path: str | os.PathLike[str]) -> BinaryIO:
             if member.file_size > max(_LARGE, _FOLD * member.compress_size):
                 raise InputError(
                     f"{member.filename} in it would unpack from {member.compress_size:,} to "
-                    f"{member.file_size:,} bytes; extract it yourself if that is right", path,
+                    f"{member.file_size:,} bytes; extract it yourself if that is right",
+                    path,
                 )
             return archive.open(member)  # type: ignore[return-value]  # keeps the file open
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
@@ -38,12 +39,14 @@ def open_artifact(path: str | os.PathLike[str]) -> BinaryIO:
 def _member(archive: zipfile.ZipFile, path: str | os.PathLike[str]) -> zipfile.ZipInfo:
     """Find the file that is ``<uuid>/data/`` and one of MEMBERS."""
     found = [
-        member for member in archive.infolist()
+        member
+        for member in archive.infolist()
         if (parts := member.filename.split("/"))[1:-1] == ["data"] and parts[-1] in MEMBERS
-    ]  # fmt: skip
+    ]
     if len(found) != 1:
         raise InputError(
             "a zip archive (a .qza, .xlsx or .zip?) without the one "
-            f"data/{' or data/'.join(MEMBERS)} of a QIIME 2 artifact; extract the file first", path,
+            f"data/{' or data/'.join(MEMBERS)} of a QIIME 2 artifact; extract the file first",
+            path,
         )
     return found[0]

@@ -26,17 +26,24 @@ _CHUNK = 1 << 17
 _NOT_SEQUENCES = tuple(
     (re.compile(start, re.IGNORECASE), name)
     for start, name in (
-        (rb"PK\x03\x04", "a zip archive (a .qza, .xlsx or .zip?) in a pipe; give the .qza by its "
-         "path, or extract the sequences first"),
+        (
+            rb"PK\x03\x04",
+            "a zip archive (a .qza, .xlsx or .zip?) in a pipe; give the .qza by its "
+            "path, or extract the sequences first",
+        ),
         (rb"\x89PNG", "a PNG image"),
         (rb"%PDF", "a PDF document"),
-        (rb"\xff\xfe|\xfe\xff|(?:[\t-~]\x00){2}|(?:\x00[\t-~]){2}",
-         "UTF-16 text; save it as UTF-8"),
-        (rb"version https://git-lfs",
-         "a git-lfs pointer; fetch the file itself with `git lfs pull`"),
+        (
+            rb"\xff\xfe|\xfe\xff|(?:[\t-~]\x00){2}|(?:\x00[\t-~]){2}",
+            "UTF-16 text; save it as UTF-8",
+        ),
+        (
+            rb"version https://git-lfs",
+            "a git-lfs pointer; fetch the file itself with `git lfs pull`",
+        ),
         (rb"\s*<(?:!doc|html)", "an HTML page (a failed download?)"),
     )
-)  # fmt: skip
+)
 
 
 class _Rewound(io.RawIOBase):
@@ -173,5 +180,6 @@ def _open_zstandard(stream: BinaryIO, path: str | os.PathLike[str]) -> BinaryIO:
             continue
     raise InputError(
         "is zstandard-compressed; `pip install backports.zstd` reads it, "
-        "or `zstd -dc FILE | barcodeembed ... -`", path,
+        "or `zstd -dc FILE | barcodeembed ... -`",
+        path,
     )

@@ -56,7 +56,8 @@ def read_rows(lines: Lines) -> tuple[list[str], Iterator[tuple[int, dict[str, st
             if len(values) != len(header):
                 raise InputError(
                     f"the row has {len(values)} columns, the header has {len(header)}",
-                    lines.path, line,
+                    lines.path,
+                    line,
                 )
             yield line, dict(zip(header, values, strict=True))
 
@@ -90,6 +91,4 @@ def read_table(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
         if written.lower() in _NO_SEQUENCE:
             written = ""
         letters, flags = tidy_residues(written, lines.path, line, identifier)
-        yield make_record(
-            identifier, "", letters[:limit], number, line, len(letters), flags, row
-        )
+        yield make_record(identifier, "", letters[:limit], number, line, len(letters), flags, row)

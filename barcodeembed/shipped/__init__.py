@@ -25,6 +25,8 @@ def shipped_index() -> Path:
 def _find(name: str, what: str) -> Path:
     path = FOLDER / name
     if not path.is_dir():
-        raise BundleError(f"{path}: missing; {what} should be there; install barcodeembed again, "
-                          "or give a bundle of your own")
+        raise BundleError(
+            f"{path}: missing; {what} should be there; install barcodeembed again, "
+            "or give a bundle of your own"
+        )
     return path

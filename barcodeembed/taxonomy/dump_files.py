@@ -46,9 +46,11 @@ def _open_member(path: Path, name: str) -> Iterator[Lines | None]:
     except Exception as error:
         if isinstance(error, tarfile.TarError) or is_damage(error):
             raise InputError(
-                f"damaged archive, after line {lines.number:,} of {name}" if lines else
-                "no tar archive, or a damaged one; expected NCBI's taxdump.tar.gz, or the folder "
-                "of its files", path,
+                f"damaged archive, after line {lines.number:,} of {name}"
+                if lines
+                else "no tar archive, or a damaged one; expected NCBI's taxdump.tar.gz, or the folder "
+                "of its files",
+                path,
             ) from None
         if isinstance(error, OSError):
             raise InputError(f"cannot be read: {error.strerror or error}", path) from None

@@ -25,14 +25,22 @@ _TAXID = re.compile(r"_\d+$")
 _FILLED = re.compile(r"(?:phylum|class|order|family|genus|species)_.*")
 #: How a list of MIDORI2 begins. Names of other sources may end in a number that belongs to them.
 _NUMBERED = frozenset(
-    ("Eukaryota_2759", "Bacteria_2", "Archaea_2157", "Viruses_10239", "Metazoa_33208",
-     "Animalia_33208", "Fungi_4751", "Viridiplantae_33090")
-)  # fmt: skip
+    (
+        "Eukaryota_2759",
+        "Bacteria_2",
+        "Archaea_2157",
+        "Viruses_10239",
+        "Metazoa_33208",
+        "Animalia_33208",
+        "Fungi_4751",
+        "Viridiplantae_33090",
+    )
+)
 
 _PREFIXES = RANK_LETTERS | {"sf": "subfamily"}
 _LEVELS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 #: Fewer names than this, with semicolons between, are not taken for a lineage.
-_FEWEST_LEVELS = 4
+_MIN_LEVELS = 4
 
 
 def split_sintax(title: str) -> tuple[str, Lineage] | None:
@@ -171,7 +179,7 @@ def parse_levels(text: str) -> Lineage | None:
         del names[0]
     # An id or a size that stands before a semicolon is no kingdom.
     no_lineage = "=" in text or re.search(r"\d|__", _TAXID.sub("", names[0] if names else "0"))
-    if no_lineage or len(names) < _FEWEST_LEVELS:
+    if no_lineage or len(names) < _MIN_LEVELS:
         return None
     if len(names) not in (6, 7):
         raise ReferenceDataError(

@@ -18,9 +18,15 @@ RANK_ALIASES = {"superkingdom": "kingdom", "domain": "kingdom", "division": "phy
 RANK_WORDS = frozenset(RANKS) | frozenset(RANK_ALIASES)
 
 RANK_LETTERS = {
-    "d": "kingdom", "k": "kingdom", "p": "phylum", "c": "class", "o": "order",
-    "f": "family", "g": "genus", "s": "species",
-}  # fmt: skip
+    "d": "kingdom",
+    "k": "kingdom",
+    "p": "phylum",
+    "c": "class",
+    "o": "order",
+    "f": "family",
+    "g": "genus",
+    "s": "species",
+}
 
 
 def lineage(names: dict[str, str]) -> Lineage:

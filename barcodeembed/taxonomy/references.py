@@ -52,7 +52,11 @@ def read_labelled(
         records = list(records)
         wanted = {record.id for record in records}
     lineages = read_taxonomy(
-        taxonomy, encoding=encoding, taxdump=taxdump, wanted=wanted, allow_missing=allow_missing,
+        taxonomy,
+        encoding=encoding,
+        taxdump=taxdump,
+        wanted=wanted,
+        allow_missing=allow_missing,
         recognised=recognised,
     )
     unused = set(lineages)
@@ -60,14 +64,17 @@ def read_labelled(
         unused.discard(record.id)
         if record.id not in lineages and not allow_missing:
             raise ReferenceDataError(
-                f"no lineage for this record: {taxonomy} does not list it", source, record.line,
+                f"no lineage for this record: {taxonomy} does not list it",
+                source,
+                record.line,
                 record.id,
             )
         yield record, lineages.get(record.id, UNKNOWN)
     if unused and not allow_missing:
         raise ReferenceDataError(
             f"{len(unused):,} ids have a lineage but no sequence, {min(unused)!r} first; "
-            "--allow-missing ignores them", taxonomy,
+            "--allow-missing ignores them",
+            taxonomy,
         )
 
 
@@ -80,9 +87,11 @@ def chain_labelled(
 
 
 def _label_by_format(
-    records: Iterator[SequenceRecord], source: str | PathLike[str], allow_missing: bool,
+    records: Iterator[SequenceRecord],
+    source: str | PathLike[str],
+    allow_missing: bool,
     recognised: Recognised,
-) -> Iterator[LabelledRecord]:  # fmt: skip
+) -> Iterator[LabelledRecord]:
     """Yield records with the lineages that they carry, all in the one format of the file."""
     first = list(islice(records, JUDGED))
     found = recognise(first)
@@ -106,15 +115,17 @@ def _label_by_format(
             yield _named(record, labels[0], number), labels[1]
 
 
-def _misfit(
-    record: SequenceRecord, found: Format | None, example: SequenceRecord | None
-) -> str:
+def _misfit(record: SequenceRecord, found: Format | None, example: SequenceRecord | None) -> str:
     if found is None or example is None:
-        return ("no lineage for this record: give --taxonomy, a table with rank columns, or "
-                "headers that have it (SINTAX ;tax=..., UNITE, DADA2, RDP)")
-    return (f"no lineage for this record: {title_of(record)[:_SHOWN]!r} does not read as "
-            f"{found.name}, as line {example.line} does: {title_of(example)[:_SHOWN]!r}; "
-            "--taxonomy gives lineages apart, --allow-missing leaves such records out")
+        return (
+            "no lineage for this record: give --taxonomy, a table with rank columns, or "
+            "headers that have it (SINTAX ;tax=..., UNITE, DADA2, RDP)"
+        )
+    return (
+        f"no lineage for this record: {title_of(record)[:_SHOWN]!r} does not read as "
+        f"{found.name}, as line {example.line} does: {title_of(example)[:_SHOWN]!r}; "
+        "--taxonomy gives lineages apart, --allow-missing leaves such records out"
+    )
 
 
 def _named(record: SequenceRecord, identifier: str | None, number: int) -> SequenceRecord:
@@ -166,8 +177,9 @@ def _settle(
         best = chosen[phylum, name] = _merge(ranked)
         rivals = [p for p in ranked if not _agree(p, best)]
         if rivals:
-            yield (f"{RANKS[rank]} {name}: in {_show(best)}, also in "
-                   + ", ".join(map(_show, rivals)))
+            yield (
+                f"{RANKS[rank]} {name}: in {_show(best)}, also in " + ", ".join(map(_show, rivals))
+            )
     for taxa, now in replacement.items():
         if now[rank]:
             replacement[taxa] = chosen[now[1], now[rank]] + now[rank:]

@@ -52,8 +52,10 @@ def read_taxonomy(
         lines.put_back(head)
         if _gives_taxids(head) != (taxdump is not None):
             raise ReferenceDataError(
-                "has no column of taxids; leave --taxdump out" if taxdump is not None else
-                "holds taxids; --taxdump PATH tells their lineages (NCBI's taxdump.tar.gz)", path,
+                "has no column of taxids; leave --taxdump out"
+                if taxdump is not None
+                else "holds taxids; --taxdump PATH tells their lineages (NCBI's taxdump.tar.gz)",
+                path,
             )
         if taxdump is not None:
             recognised(path, "accessions with NCBI taxids")
@@ -65,8 +67,9 @@ def read_taxonomy(
             rows = _read_lists(lines, recognised)
         for line, identifier, taxa in rows:
             if taxonomy.setdefault(identifier, taxa) != taxa:
-                raise ReferenceDataError("a second, different lineage for this id", path, line,
-                                         identifier)
+                raise ReferenceDataError(
+                    "a second, different lineage for this id", path, line, identifier
+                )
     return taxonomy
 
 
@@ -125,9 +128,11 @@ def _is_list(listed: str, parse: Callable[[str], Lineage | None]) -> bool:
 
 
 def _parse_list(
-    row: _Row, parse: Callable[[str], Lineage | None], example: _Row | None,
+    row: _Row,
+    parse: Callable[[str], Lineage | None],
+    example: _Row | None,
     path: str | PathLike[str],
-) -> Lineage:  # fmt: skip
+) -> Lineage:
     line, identifier, listed = row
     try:
         taxa = parse(listed)
@@ -139,8 +144,11 @@ def _parse_list(
         like = f", as line {example[0]} has it: {example[2][:40]!r}" if example else ""
         raise ReferenceDataError(
             f"{listed[:40]!r} is no lineage; expected 'k__..;p__..;..' or rank columns{like}"
-            if parse is parse_ranked or example is None else
-            f"{listed[:40]!r} is no lineage of 6 or 7 names{like}", path, line, identifier,
+            if parse is parse_ranked or example is None
+            else f"{listed[:40]!r} is no lineage of 6 or 7 names{like}",
+            path,
+            line,
+            identifier,
         )
     return taxa
 
@@ -165,9 +173,11 @@ def _read_taxids(lines: Lines, wanted: Collection[str] | None) -> Iterator[_Row]
 
 
 def _resolve(
-    rows: Iterator[_Row], taxdump: str | PathLike[str], path: str | PathLike[str],
+    rows: Iterator[_Row],
+    taxdump: str | PathLike[str],
+    path: str | PathLike[str],
     allow_missing: bool,
-) -> Iterator[tuple[int, str, Lineage]]:  # fmt: skip
+) -> Iterator[tuple[int, str, Lineage]]:
     """Give the taxids their lineages."""
     taken: list[tuple[int, str, int]] = []
     for line, identifier, written in rows:
@@ -181,5 +191,8 @@ def _resolve(
         elif not allow_missing:
             raise ReferenceDataError(
                 f"the taxid {taxid} is not in {taxdump}; is it newer? --allow-missing leaves such "
-                "records out", path, line, identifier,
+                "records out",
+                path,
+                line,
+                identifier,
             )

@@ -15,7 +15,7 @@ from barcodeembed.taxonomy.ranks import RANKS, Lineage, lineage
 _RANKS = ("", *RANKS, "superkingdom", "domain")
 _SCIENTIFIC = "scientific name"
 #: Far above any taxid: the tables below have a place for each.
-_MOST = 100_000_000
+_MAX_COUNT = 100_000_000
 
 
 def read_lineages(dump: str | PathLike[str], taxids: Collection[int]) -> dict[int, Lineage]:
@@ -38,8 +38,7 @@ def read_lineages(dump: str | PathLike[str], taxids: Collection[int]) -> dict[in
     for taxid, path in paths.items():
         for node in path.values():
             if node not in names:
-                raise ReferenceDataError(f"no scientific name of taxid {node}",
-                                         dump / "names.dmp")
+                raise ReferenceDataError(f"no scientific name of taxid {node}", dump / "names.dmp")
         lineages[taxid] = lineage({rank: names[node] for rank, node in path.items()})
     return lineages
 
@@ -86,8 +85,10 @@ def _read_names(path: Path, wanted: Collection[int]) -> dict[int, str]:
 
 def _read_merged(path: Path) -> dict[int, int]:
     # Small dumps that people cut out have none.
-    return {_taxid(old, path, line): _taxid(new, path, line)
-            for line, (old, new) in _rows(path, 2, needed=False)}
+    return {
+        _taxid(old, path, line): _taxid(new, path, line)
+        for line, (old, new) in _rows(path, 2, needed=False)
+    }
 
 
 def _rows(path: Path, width: int, *, needed: bool = True) -> Iterator[tuple[int, list[str]]]:
@@ -103,6 +104,6 @@ def _rows(path: Path, width: int, *, needed: bool = True) -> Iterator[tuple[int,
 
 
 def _taxid(text: str, path: Path, line: int) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < _MOST):
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < _MAX_COUNT):
         raise ReferenceDataError(f"{text[:20]!r} is no taxid", path, line)
     return int(text)

@@ -22,9 +22,13 @@ _KEPT = 2
 
 
 def save_checkpoint(
-    directory: Path, step: int, pretraining: Pretraining, optimizer: torch.optim.AdamW,
-    state: dict[str, Any], averaged: Encoder | None = None,
-) -> None:  # fmt: skip
+    directory: Path,
+    step: int,
+    pretraining: Pretraining,
+    optimizer: torch.optim.AdamW,
+    state: dict[str, Any],
+    averaged: Encoder | None = None,
+) -> None:
     """Write ``checkpoint-STEP``, decoder and optimizer included, then drop all but the last two."""
     with replace_directory(directory / f"checkpoint-{step:08d}", KIND) as bundle:
         save_tensors(pretraining.state_dict(), bundle / "pretraining.safetensors")
@@ -54,9 +58,11 @@ def latest_checkpoint(directory: Path) -> tuple[Path, dict[str, Any]] | None:
 
 
 def load_checkpoint(
-    path: Path, pretraining: Pretraining, optimizer: torch.optim.AdamW,
+    path: Path,
+    pretraining: Pretraining,
+    optimizer: torch.optim.AdamW,
     averaged: Encoder | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Put weights and optimizer state back exactly as they were saved."""
     from safetensors.torch import load_file
 

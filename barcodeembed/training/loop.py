@@ -42,7 +42,7 @@ class Recipe:
     ``warmup`` and ``decay`` are shares of the steps, ``decay_to`` the share of ``learning_rate``
     at the end. ``average`` is the decay per step of the running mean of the encoder's weights that
     becomes the model, 0 for none. ``compile`` has torch compile the blocks. ``max_bases`` is the
-    longest stretch learnt from, ``kin`` how many barcodes of one taxon, at which label, stand
+    longest stretch learnt from, ``same_taxon`` how many barcodes of one taxon, at which label, stand
     together in a batch.
     """
 
@@ -63,7 +63,7 @@ class Recipe:
     precision: str = "fp32"
     compile: bool = False
     max_bases: int = 720
-    kin: tuple[str, int] | None = None
+    same_taxon: tuple[str, int] | None = None
     seed: int = 0
     init: str | None = None
 
@@ -73,9 +73,13 @@ class Recipe:
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
         share = rate_at(
-            self.rates, step, self.steps, warmup=self.warmup, decay=self.decay,
+            self.rates,
+            step,
+            self.steps,
+            warmup=self.warmup,
+            decay=self.decay,
             decay_to=self.decay_to,
-        )  # fmt: skip
+        )
         return self.learning_rate * share
 
     def phase(self, step: int) -> int:
@@ -97,14 +101,19 @@ class Trainer:
     """One pretraining run, resumable at any checkpoint of its ``directory``."""
 
     def __init__(
-        self, recipe: Recipe, corpus: Corpus, directory: Path, device: torch.device,
-        processes: Processes | None = None, encoder: Encoder | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        recipe: Recipe,
+        corpus: Corpus,
+        directory: Path,
+        device: torch.device,
+        processes: Processes | None = None,
+        encoder: Encoder | None = None,
+    ) -> None:
         """Take up a run. An anchored encoder must know its anchor, and the corpus its places.
 
         Raises TrainingError where either is missing.
         """
-        if recipe.model.anchored and (corpus.places is None or not (encoder and encoder.anchor)):
+        if recipe.model.anchored and (corpus.marker_positions is None or not (encoder and encoder.anchor)):
             raise TrainingError("an anchored model is trained on barcodes that have their places")
         self.recipe, self.corpus, self.directory = recipe, corpus, directory
         self.device, self.processes = device, processes or Processes()
@@ -118,11 +127,15 @@ class Trainer:
         self.step = 0
         tokenizer = recipe.model.tokenizer
         self.batches = Batches(
-            corpus, tokenizer, size=recipe.batch_size,
+            corpus,
+            tokenizer,
+            size=recipe.batch_size,
             parts=recipe.accumulate * self.processes.count,
             max_tokens=min(recipe.model.max_tokens, recipe.max_bases // recipe.model.token_bases),
-            seed=recipe.seed, merge=recipe.model.merge, kin=recipe.kin,
-        )  # fmt: skip
+            seed=recipe.seed,
+            merge=recipe.model.merge,
+            same_taxon=recipe.same_taxon,
+        )
         self._loader = ThreadPoolExecutor(max_workers=1)
 
     @property
@@ -151,10 +164,15 @@ class Trainer:
         return True
 
     def run(
-        self, *, report: Callable[[Progress], None] = lambda progress: None,
-        should_stop: Callable[[], bool] = lambda: False, until: int | None = None,
-        report_every: int = 10, evaluate_every: int = 200, checkpoint_every: int = 500,
-    ) -> bool:  # fmt: skip
+        self,
+        *,
+        report: Callable[[Progress], None] = lambda progress: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        until: int | None = None,
+        report_every: int = 10,
+        evaluate_every: int = 200,
+        checkpoint_every: int = 500,
+    ) -> bool:
         """Train up to ``until`` or the last step; True once the run is complete.
 
         Stops after a step where ``should_stop`` says so in any process. Whatever the reason, a
@@ -248,12 +266,16 @@ class Trainer:
         """Return this process' micro-batches of a step, by their number."""
         parts = range(self.processes.rank, self.batches.parts, self.processes.count)
         return [
-            (part, self.pretraining.prepare(
-                self.recipe.phase(step), self.batches.batch(step, part),
-                self.batches.mask_generator(step, part),
-            ))
+            (
+                part,
+                self.pretraining.prepare(
+                    self.recipe.phase(step),
+                    self.batches.batch(step, part),
+                    self.batches.mask_generator(step, part),
+                ),
+            )
             for part in parts
-        ]  # fmt: skip
+        ]
 
     def learn(
         self, model: torch.nn.Module, parts: list[tuple[int, dict[str, Inputs]]]
@@ -340,11 +362,12 @@ def to_device(inputs: dict[str, Inputs], device: torch.device) -> dict[str, Inpu
     return {
         objective: {
             name: torch.from_numpy(value).to(device, non_blocking=True)
-            if isinstance(value, np.ndarray) else value
+            if isinstance(value, np.ndarray)
+            else value
             for name, value in found.items()
         }
         for objective, found in inputs.items()
-    }  # fmt: skip
+    }
 
 
 def _dropout_seed(*numbers: int) -> int:

@@ -20,7 +20,7 @@ from barcodeembed.vectors.normalise import normalise
 #: are, the more names are right; this many make an index by a quarter larger than undivided.
 _DIVIDED = 0.3
 
-_MOST_PER_GROUP = 3
+_MAX_PER_GROUP = 3
 _ROUNDS = 20
 
 
@@ -36,9 +36,7 @@ class Prototypes:
     of_members: np.ndarray
 
 
-def make_prototypes(
-    vectors_ND: np.ndarray, rows_M: np.ndarray, groups_M: np.ndarray
-) -> Prototypes:
+def make_prototypes(vectors_ND: np.ndarray, rows_M: np.ndarray, groups_M: np.ndarray) -> Prototypes:
     """Make the prototypes of groups of barcodes.
 
     ``vectors_ND`` float32, of unit length; member m is barcode ``rows_M[m]`` of group
@@ -63,7 +61,7 @@ def make_prototypes(
     return Prototypes(at_rest(normalise(np.array(made))), np.array(group_of), of_members)
 
 
-def divide(vectors: np.ndarray, least: float, most: int = _MOST_PER_GROUP) -> list[np.ndarray]:
+def divide(vectors: np.ndarray, least: float, most: int = _MAX_PER_GROUP) -> list[np.ndarray]:
     """Divide unit vectors (n, D) until every part is as cohesive as ``least``, or into ``most``.
 
     Returns the rows of each part, the greatest part first.

@@ -33,17 +33,27 @@ _SINTAX_ITEM = re.compile(r"([a-z]):(.*)\(([\d.]+)\)$")
 
 def run_vsearch(index: ReferenceIndex, queries: LabelledQueries, threads: int) -> list[Predictions]:
     """Name queries by VSEARCH's top hit (``--usearch_global --id 0.7``) and by ``--sintax``."""
-    return _beside_files(index, queries, "vsearch", lambda folder: [
-        _vsearch_global(folder, index, queries, threads),
-        _vsearch_sintax(folder, queries, threads),
-    ])  # fmt: skip
+    return _beside_files(
+        index,
+        queries,
+        "vsearch",
+        lambda folder: [
+            _vsearch_global(folder, index, queries, threads),
+            _vsearch_sintax(folder, queries, threads),
+        ],
+    )
 
 
 def run_blastn(index: ReferenceIndex, queries: LabelledQueries, threads: int) -> list[Predictions]:
     """Name queries by the top hit of blastn (megablast, its default task)."""
-    return _beside_files(index, queries, "blastn", lambda folder: [
-        _blastn(folder, index, queries, threads),
-    ])  # fmt: skip
+    return _beside_files(
+        index,
+        queries,
+        "blastn",
+        lambda folder: [
+            _blastn(folder, index, queries, threads),
+        ],
+    )
 
 
 PEERS: dict[str, Callable[..., list[Predictions]]] = {
@@ -53,18 +63,25 @@ PEERS: dict[str, Callable[..., list[Predictions]]] = {
 
 
 def _beside_files(
-    index: ReferenceIndex, queries: LabelledQueries, program: str,
+    index: ReferenceIndex,
+    queries: LabelledQueries,
+    program: str,
     run: Callable[[Path], list[Predictions]],
-) -> list[Predictions]:  # fmt: skip
+) -> list[Predictions]:
     if shutil.which(program) is None:
         raise InputError(f"--against {program}: it is not on the PATH")
     with tempfile.TemporaryDirectory(prefix="barcodeembed-") as name:
         folder = Path(name)
         # Numbers for ids: what users put into theirs is no concern of the aligner's.
-        _write_fasta(folder / "references.fasta", (
-            (f"{i};tax={_sintax(lineage)};", bases) for i, (lineage, bases) in
-            enumerate(zip(reference_lineages(index), index.sequences, strict=True))
-        ))  # fmt: skip
+        _write_fasta(
+            folder / "references.fasta",
+            (
+                (f"{i};tax={_sintax(lineage)};", bases)
+                for i, (lineage, bases) in enumerate(
+                    zip(reference_lineages(index), index.sequences, strict=True)
+                )
+            ),
+        )
         _write_fasta(folder / "queries.fasta", enumerate(clean_bases(index, queries)))
         return run(folder)
 
@@ -73,18 +90,37 @@ def _vsearch_global(
     folder: Path, index: ReferenceIndex, queries: LabelledQueries, threads: int
 ) -> Predictions:
     seconds = _run(
-        "vsearch", "--usearch_global", folder / "queries.fasta", "--db",
-        folder / "references.fasta", "--id", "0.7", "--userout", folder / "hits.tsv",
-        "--userfields", "query+target+id", "--threads", threads,
-    )  # fmt: skip
+        "vsearch",
+        "--usearch_global",
+        folder / "queries.fasta",
+        "--db",
+        folder / "references.fasta",
+        "--id",
+        "0.7",
+        "--userout",
+        folder / "hits.tsv",
+        "--userfields",
+        "query+target+id",
+        "--threads",
+        threads,
+    )
     return _top_hits("VSEARCH --usearch_global", folder, index, queries, seconds)
 
 
 def _vsearch_sintax(folder: Path, queries: LabelledQueries, threads: int) -> Predictions:
     seconds = _run(
-        "vsearch", "--sintax", folder / "queries.fasta", "--db", folder / "references.fasta",
-        "--tabbedout", folder / "sintax.tsv", "--randseed", "1", "--threads", threads,
-    )  # fmt: skip
+        "vsearch",
+        "--sintax",
+        folder / "queries.fasta",
+        "--db",
+        folder / "references.fasta",
+        "--tabbedout",
+        folder / "sintax.tsv",
+        "--randseed",
+        "1",
+        "--threads",
+        threads,
+    )
     names = [UNKNOWN] * len(queries)
     confidences = np.full((len(queries), len(RANKS)), np.nan)
     for line in (folder / "sintax.tsv").read_text().splitlines():
@@ -96,22 +132,40 @@ def _vsearch_sintax(folder: Path, queries: LabelledQueries, threads: int) -> Pre
         names[int(query)] = tuple(guess)
     none = np.full(len(queries), np.nan)
     return Predictions(
-        "VSEARCH --sintax", names, none, seconds, confidences,
-        taken=confidences >= _SINTAX_CUTOFF, rule=f"confidence {_SINTAX_CUTOFF}",
-    )  # fmt: skip
+        "VSEARCH --sintax",
+        names,
+        none,
+        seconds,
+        confidences,
+        taken=confidences >= _SINTAX_CUTOFF,
+        rule=f"confidence {_SINTAX_CUTOFF}",
+    )
 
 
 def _blastn(
     folder: Path, index: ReferenceIndex, queries: LabelledQueries, threads: int
 ) -> Predictions:
-    _run("makeblastdb", "-in", folder / "references.fasta", "-dbtype", "nucl",
-         "-out", folder / "db")
+    _run(
+        "makeblastdb", "-in", folder / "references.fasta", "-dbtype", "nucl", "-out", folder / "db"
+    )
     # More targets than one are asked for: with one, BLAST may stop before the best.
     seconds = _run(
-        "blastn", "-query", folder / "queries.fasta", "-db", folder / "db",
-        "-outfmt", "6 qseqid sseqid pident", "-max_target_seqs", "10", "-max_hsps", "1",
-        "-num_threads", threads, "-out", folder / "hits.tsv",
-    )  # fmt: skip
+        "blastn",
+        "-query",
+        folder / "queries.fasta",
+        "-db",
+        folder / "db",
+        "-outfmt",
+        "6 qseqid sseqid pident",
+        "-max_target_seqs",
+        "10",
+        "-max_hsps",
+        "1",
+        "-num_threads",
+        threads,
+        "-out",
+        folder / "hits.tsv",
+    )
     return _top_hits("blastn (megablast)", folder, index, queries, seconds)
 
 
@@ -128,7 +182,11 @@ def _top_hits(
             similarity[int(query)] = float(identity)
     limits = np.array([100 * (1 - CUSTOMARY_DIVERGENCE[rank]) for rank in RANKS])
     return Predictions(
-        method, names, similarity, seconds, taken=similarity[:, None] >= limits,
+        method,
+        names,
+        similarity,
+        seconds,
+        taken=similarity[:, None] >= limits,
         rule="identity 97, 95, 90, 85 %",
     )
 
@@ -137,8 +195,9 @@ def _sintax(lineage: Lineage) -> str:
     """Write a lineage as SINTAX does; it has no letter for subfamily, nor these signs in names."""
     return ",".join(
         f"{_LETTER[rank]}:{re.sub('[ ,;()]', '_', name)}"
-        for rank, name in zip(RANKS, lineage, strict=True) if name and rank in _LETTER
-    )  # fmt: skip
+        for rank, name in zip(RANKS, lineage, strict=True)
+        if name and rank in _LETTER
+    )
 
 
 def _sintax_item(item: str) -> tuple[str, ...] | None:

@@ -26,7 +26,7 @@ NO_HIT = -np.inf
 class Predictions:
     """A method's names for every query, its similarity to the top hit, and its time in seconds.
 
-    ``confidences`` and ``known``, the probabilities that the taxon is in the reference, are
+    ``confidences`` and ``in_reference``, the probabilities that the taxon is in the reference, are
     (queries, RANKS), NaN where there is none, for a method that gives them. ``taken`` bool
     (queries, RANKS) are the names that its users take for true, by the rule in ``rule``.
     """
@@ -36,7 +36,7 @@ class Predictions:
     similarity: np.ndarray
     seconds: float
     confidences: np.ndarray | None = None
-    known: np.ndarray | None = None
+    in_reference: np.ndarray | None = None
     taken: np.ndarray | None = None
     rule: str = ""
 
@@ -54,18 +54,20 @@ def classify_queries(
     assignments = list(classifier.classify(queries.records, batch_size=batch_size))
     seconds = time.perf_counter() - began
     # What is most similar; the pipeline may rank another first, for its identity.
-    nearest_hits = [max(a.hits, key=lambda hit: (hit.similarity, -hit.row), default=(None, NO_HIT))
-                    for a in assignments]  # fmt: skip
+    nearest_hits = [
+        max(a.hits, key=lambda hit: (hit.similarity, -hit.row), default=(None, NO_HIT))
+        for a in assignments
+    ]
     top_hits = [row for row, *_ in nearest_hits]
     similarity = np.array([value for _, value, *_ in nearest_hits])
     ranks = [RANKS.index(rank) for rank in classifier.index.taxa.ranks]
     enough = np.array([least.get(rank, np.inf) for rank in RANKS])
     told = sorted({f"{value:g}" for value in least.values()})
-    confidences, known = (np.full((len(assignments), len(RANKS)), np.nan) for _ in range(2))
+    confidences, in_reference = (np.full((len(assignments), len(RANKS)), np.nan) for _ in range(2))
     above = np.ones(confidences.shape, bool)
     guesses = []
-    for row, there, fits, assignment in zip(confidences, known, above, assignments, strict=True):
-        there[ranks] = assignment.known or 0.0
+    for row, there, fits, assignment in zip(confidences, in_reference, above, assignments, strict=True):
+        there[ranks] = assignment.in_reference or 0.0
         if assignment.novel_rank:
             fits[RANKS.index(assignment.novel_rank) :] = False
         guess: list[str | None] = [None] * len(RANKS)
@@ -76,8 +78,16 @@ def classify_queries(
         guesses.append(tuple(guess))
     return (
         Predictions("nearest reference", _named(classifier.index, top_hits), similarity, seconds),
-        Predictions("classify", guesses, similarity, seconds, confidences, known,
-                    above & (confidences >= enough), f"confidence {', '.join(told)}"),
+        Predictions(
+            "classify",
+            guesses,
+            similarity,
+            seconds,
+            confidences,
+            in_reference,
+            above & (confidences >= enough),
+            f"confidence {', '.join(told)}",
+        ),
         assignments,
     )
 

@@ -39,9 +39,7 @@ class Classifier(nn.Module):
     apart. These numbers are fixed, so that the head is linear.
     """
 
-    def __init__(
-        self, encoder: Encoder, vectors_ND: np.ndarray, classes: int, seed: int
-    ) -> None:
+    def __init__(self, encoder: Encoder, vectors_ND: np.ndarray, classes: int, seed: int) -> None:
         super().__init__()
         self.encoder = copy.deepcopy(encoder).float()
         self.register_buffer("mean_D", torch.from_numpy(vectors_ND.mean(0)))
@@ -58,11 +56,17 @@ class Classifier(nn.Module):
 
 
 def finetune(
-    encoder: Encoder, barcodes: Sequence[str], vectors_ND: np.ndarray, labels_N: np.ndarray,
-    classes: int, *, epochs: int = EPOCHS, device: torch.device | str = "cpu",
+    encoder: Encoder,
+    barcodes: Sequence[str],
+    vectors_ND: np.ndarray,
+    labels_N: np.ndarray,
+    classes: int,
+    *,
+    epochs: int = EPOCHS,
+    device: torch.device | str = "cpu",
     seed: int = 0,
     report: Callable[[int, int, float], None] = lambda epoch, epochs, loss: None,
-) -> Classifier:  # fmt: skip
+) -> Classifier:
     """Train a copy of an encoder, and a head on it, to tell the classes of barcodes.
 
     ``vectors_ND`` are the encoder's own, float32, of the barcodes; ``labels_N`` their classes.
@@ -76,8 +80,9 @@ def finetune(
     rate = _RATE * _WIDTH / encoder.config.width
     optimizer = torch.optim.AdamW(
         [{"params": model.encoder.parameters()}, {"params": model.head.parameters()}],
-        lr=rate, weight_decay=_DECAY,
-    )  # fmt: skip
+        lr=rate,
+        weight_decay=_DECAY,
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, [rate, rate * _HEAD_RATE], total_steps=epochs * -(-len(barcodes) // _BATCH)
     )
@@ -133,8 +138,9 @@ def _batches(
         offsets = np.zeros(len(rows), int) if rng is None else rng.integers(0, highest, len(rows))
         tokens, places = tokenize(
             [barcodes[row][offset:] for row, offset in zip(rows, offsets, strict=True)],
-            encoder.config, encoder.anchor,
-        )  # fmt: skip
+            encoder.config,
+            encoder.anchor,
+        )
         longest = max(map(len, tokens)) // encoder.config.merge
         width = -(-longest // _BUCKET) * _BUCKET  # few shapes: kernels are reused
         batch, positions = pad(tokens, places, (len(rows), width), encoder.config.merge)

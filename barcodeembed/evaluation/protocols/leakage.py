@@ -82,22 +82,23 @@ def count_overlaps(splits: Splits, duplicates: Duplicates) -> list[dict[str, Any
         bit = duplicates.bit(earlier)
         there = bins[earlier]
         bases = splits[later].bases
-        rows.append({
-            "split": later,
-            "in": earlier,
-            "barcodes": len(bases),
-            "exact": sum(bool(duplicates.same[b] & bit) for b in bases),
-            "contained": sum(bool(duplicates.inside.get(b, 0) & bit) for b in bases),
-            "containing": sum(bool(duplicates.around.get(b, 0) & bit) for b in bases),
-            "same_bin": sum(b in there for b in splits[later].bin)
-            if there and bins[later] else None,
-        })  # fmt: skip
+        rows.append(
+            {
+                "split": later,
+                "in": earlier,
+                "barcodes": len(bases),
+                "exact": sum(bool(duplicates.same[b] & bit) for b in bases),
+                "contained": sum(bool(duplicates.inside.get(b, 0) & bit) for b in bases),
+                "containing": sum(bool(duplicates.around.get(b, 0) & bit) for b in bases),
+                "same_bin": sum(b in there for b in splits[later].bin)
+                if there and bins[later]
+                else None,
+            }
+        )
     return rows
 
 
-def deduplicate(
-    splits: Splits, duplicates: Duplicates, what: str
-) -> tuple[Splits, dict[str, int]]:
+def deduplicate(splits: Splits, duplicates: Duplicates, what: str) -> tuple[Splits, dict[str, int]]:
     """Drop from the held-out splits what ``train`` has, and count it by split.
 
     ``exact`` drops the same bases, ``contained`` also what is part of a barcode of ``train``,
@@ -115,6 +116,4 @@ def deduplicate(
     for name in splits.keys() & set(HELD_OUT):
         split = splits[name]
         kept[name] = split.take([i for i, bases in enumerate(split.bases) if not has(bases)])
-    return kept, {
-        name: len(splits[name]) - len(kept[name]) for name in splits if name in HELD_OUT
-    }
+    return kept, {name: len(splits[name]) - len(kept[name]) for name in splits if name in HELD_OUT}

@@ -46,7 +46,13 @@ def predict(
     ]
     for k in ks:
         for kind, temperature in ("uniform", None), ("softmax", TEMPERATURE):
-            yield k, kind, np.concatenate([
-                vote(similarities[:, :k], labels_N[rows[:, :k]], temperature)
-                for similarities, rows in found
-            ])  # fmt: skip
+            yield (
+                k,
+                kind,
+                np.concatenate(
+                    [
+                        vote(similarities[:, :k], labels_N[rows[:, :k]], temperature)
+                        for similarities, rows in found
+                    ]
+                ),
+            )

@@ -18,8 +18,8 @@ _RATE = 1e-2
 _EPOCHS = 100
 _PATIENCE = 10
 _BATCH = 1_024
-_LEAST_BATCH = 32
-_LEAST_STEPS = 20
+_MIN_BATCH = 32
+_MIN_STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,14 @@ class Probe:
 
 
 def fit_probe(
-    train_ND: np.ndarray, labels_N: np.ndarray, classes: int, *,
+    train_ND: np.ndarray,
+    labels_N: np.ndarray,
+    classes: int,
+    *,
     val: tuple[np.ndarray, np.ndarray] | None = None,
-    device: torch.device | str = "cpu", seed: int = 0,
-) -> Probe:  # fmt: skip
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+) -> Probe:
     """Fit a linear classifier to vectors, float32 (N, D), and their class numbers, int64 (N,).
 
     Vectors are standardised in each dimension; AdamW on shuffled batches, its rate falling as a
@@ -68,7 +72,7 @@ def fit_probe(
 def _attempt(start: Probe, x, y, val, seed: int) -> tuple[Probe, float]:
     """Train with one weight decay; return the best probe and its share right on validation."""
     head = start.head
-    batch = min(_BATCH, max(_LEAST_BATCH, len(x) // _LEAST_STEPS))
+    batch = min(_BATCH, max(_MIN_BATCH, len(x) // _MIN_STEPS))
     optimizer = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=start.decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _EPOCHS * -(-len(x) // batch))
     order = torch.Generator().manual_seed(seed)

@@ -56,10 +56,14 @@ class Settings:
 
 
 def evaluate_protocols(
-    names: Collection[str], splits: Splits, embedder: Embedder, settings: Settings, *,
+    names: Collection[str],
+    splits: Splits,
+    embedder: Embedder,
+    settings: Settings,
+    *,
     say: Callable[[str], None] = lambda message: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Audit the splits, then run protocols on them; returns the report's keys.
 
     ``audit`` counts what the splits share before anything is dropped, ``splits`` what was read,
@@ -83,13 +87,16 @@ def evaluate_protocols(
         "deduplicate": settings.deduplicate,
         "splits": {
             name: {
-                "records": split.records, "left_out": dict(split.left_out),
-                "barcodes": len(split), "dropped": dropped.get(name, 0), "used": len(used[name]),
+                "records": split.records,
+                "left_out": dict(split.left_out),
+                "barcodes": len(split),
+                "dropped": dropped.get(name, 0),
+                "used": len(used[name]),
             }
             for name, split in splits.items()
         },
         "protocols": [score.to_json() for score in scores],
-    }  # fmt: skip
+    }
 
 
 class _Run:
@@ -119,8 +126,9 @@ class _Run:
             queries = normalise(self.vectors(name)[rows])
             for k, kind, found in neighbours.predict(train, labels, queries):
                 method = f"kNN, k = {k}, {kind} votes"
-                yield _accuracy("knn", method, name, rank, found, truth,
-                                {"k": k, "references": len(kept)})
+                yield _accuracy(
+                    "knn", method, name, rank, found, truth, {"k": k, "references": len(kept)}
+                )
 
     def probe(self) -> Iterator[Score]:
         """Species of seen species, by a linear classifier on the vectors of train."""
@@ -134,14 +142,28 @@ class _Run:
             if len(val_rows):
                 val = self.vectors("val")[val_rows], val_labels
         probe = fit_probe(
-            self.vectors("train")[kept], labels, len(classes), val=val,
-            device=self.embedder.device, seed=self.settings.seed,
-        )  # fmt: skip
+            self.vectors("train")[kept],
+            labels,
+            len(classes),
+            val=val,
+            device=self.embedder.device,
+            seed=self.settings.seed,
+        )
         found = probe.predict(self.vectors("test")[rows])
-        yield _accuracy("probe", "linear probe", "test", "species", found, truth, {
-            "classes": len(classes), "train": len(kept),
-            "weight_decay": probe.decay, "epochs": probe.epochs,
-        })  # fmt: skip
+        yield _accuracy(
+            "probe",
+            "linear probe",
+            "test",
+            "species",
+            found,
+            truth,
+            {
+                "classes": len(classes),
+                "train": len(kept),
+                "weight_decay": probe.decay,
+                "epochs": probe.epochs,
+            },
+        )
 
     def finetune(self) -> Iterator[Score]:
         """Species of seen species, by the encoder and a head trained together on train."""
@@ -151,15 +173,28 @@ class _Run:
         train, epochs = self.splits["train"], self.settings.epochs
         kept, labels = _numbered(train.species, classes)
         model = finetune(
-            self.embedder.model.encoder, [train.bases[i] for i in kept],
-            self.vectors("train")[kept], labels, len(classes), epochs=epochs,
-            device=self.embedder.device, seed=self.settings.seed,
-            report=lambda epoch, of, loss: self.say(f"finetune: epoch {epoch}/{of}  "
-                                                    f"loss {loss:.4f}"),
-        )  # fmt: skip
+            self.embedder.model.encoder,
+            [train.bases[i] for i in kept],
+            self.vectors("train")[kept],
+            labels,
+            len(classes),
+            epochs=epochs,
+            device=self.embedder.device,
+            seed=self.settings.seed,
+            report=lambda epoch, of, loss: self.say(
+                f"finetune: epoch {epoch}/{of}  loss {loss:.4f}"
+            ),
+        )
         found = predict(model, [self.splits["test"].bases[i] for i in rows])
-        yield _accuracy("finetune", "fine-tuned", "test", "species", found, truth,
-                        {"classes": len(classes), "train": len(kept), "epochs": epochs})
+        yield _accuracy(
+            "finetune",
+            "fine-tuned",
+            "test",
+            "species",
+            found,
+            truth,
+            {"classes": len(classes), "train": len(kept), "epochs": epochs},
+        )
 
     def bins(self) -> Iterator[Score]:
         """BINs of test and test_unseen together, from clusters of their vectors."""
@@ -186,8 +221,13 @@ class _Run:
             np.unique([self.splits["train"].bin[i] for i in learnt], return_inverse=True)[1],
         )
         found = clusters.cluster_within(vectors, threshold)
-        yield self._agreement("average linkage, number unknown", where, truth, found,
-                              {"threshold": round(threshold, 6), "learnt_from": len(learnt)})
+        yield self._agreement(
+            "average linkage, number unknown",
+            where,
+            truth,
+            found,
+            {"threshold": round(threshold, 6), "learnt_from": len(learnt)},
+        )
 
     def vectors(self, name: str) -> np.ndarray:
         """Return a split's vectors, float32 (barcodes, D), as the model makes them."""
@@ -196,8 +236,9 @@ class _Run:
             self._vectors[name] = vectors = embed_all(self.embedder, split.bases, self.progress)
             wrong = np.flatnonzero(~np.isfinite(normalise(vectors)).all(1))
             if len(wrong):
-                raise BundleError(f"the model gives {split.ids[wrong[0]]} no finite, non-zero "
-                                  "vector")
+                raise BundleError(
+                    f"the model gives {split.ids[wrong[0]]} no finite, non-zero vector"
+                )
         return self._vectors[name]
 
     def _labelled(self, name: str, rank: str):
@@ -218,18 +259,34 @@ class _Run:
 
         value = adjusted_mutual_information(truth, found)
         low, high = half_sample_interval(
-            value, lambda rows: adjusted_mutual_information(truth[rows], found[rows]),
-            len(truth), seed=self.settings.seed,
-        )  # fmt: skip
+            value,
+            lambda rows: adjusted_mutual_information(truth[rows], found[rows]),
+            len(truth),
+            seed=self.settings.seed,
+        )
         counts = {"bins": int(truth.max()) + 1, "clusters": len(np.unique(found))}
-        return Score("bins", method, where, "BIN (AMI)", value, low, min(high, 1.0), len(truth),
-                     counts | dict(details))
+        return Score(
+            "bins",
+            method,
+            where,
+            "BIN (AMI)",
+            value,
+            low,
+            min(high, 1.0),
+            len(truth),
+            counts | dict(details),
+        )
 
 
 def _accuracy(
-    protocol: str, method: str, split: str, rank: str, found: np.ndarray, truth: np.ndarray,
+    protocol: str,
+    method: str,
+    split: str,
+    rank: str,
+    found: np.ndarray,
+    truth: np.ndarray,
     details: dict[str, float | int],
-) -> Score:  # fmt: skip
+) -> Score:
     right, n = int((found == truth).sum()), len(truth)
     details = details | {"absent_from_train": int((truth < 0).sum())}
     return Score(protocol, method, split, rank, right / n, *wilson(right, n), n, details)
@@ -258,8 +315,10 @@ def _check(protocol: str, splits: Splits) -> None:
         need(has("train", "species"), "records of train with a species")
         need(has("test", "species"), "records of test (seen species) with a species")
     elif protocol == "knn":
-        need(any(has("train", rank) and has(name, rank) for name, rank in _ASKED),
-             "records of train, and of test or test_unseen, with a species or a genus")
+        need(
+            any(has("train", rank) and has(name, rank) for name, rank in _ASKED),
+            "records of train, and of test or test_unseen, with a species or a genus",
+        )
     elif protocol == "bins":
         from barcodeembed.evaluation.protocols.clusters import check_scikit_learn
 

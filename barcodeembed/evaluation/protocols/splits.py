@@ -24,9 +24,15 @@ SPLIT_COLUMN = "split"
 
 #: BIOSCAN-5M's eight splits in their usual order; CanadianInvertebrates has five of them.
 SPLITS = (
-    "pretrain", "train", "val", "test", "key_unseen", "val_unseen", "test_unseen",
+    "pretrain",
+    "train",
+    "val",
+    "test",
+    "key_unseen",
+    "val_unseen",
+    "test_unseen",
     "other_heldout",
-)  # fmt: skip
+)
 
 #: The splits that queries are taken from, and that duplicates are dropped from.
 HELD_OUT = ("val", "test", "key_unseen", "val_unseen", "test_unseen")
@@ -64,8 +70,9 @@ class Split:
         """Return the split with these of its barcodes only."""
         columns = {
             column.name: [getattr(self, column.name)[row] for row in rows]
-            for column in fields(self) if isinstance(getattr(self, column.name), list)
-        }  # fmt: skip
+            for column in fields(self)
+            if isinstance(getattr(self, column.name), list)
+        }
         return replace(self, **columns)
 
 
@@ -106,9 +113,7 @@ class _Collector:
         return {name: self.splits[name] for name in names}
 
 
-def read_splits(
-    path: str | PathLike[str], *, max_bases: int, encoding: str = "utf-8"
-) -> Splits:
+def read_splits(path: str | PathLike[str], *, max_bases: int, encoding: str = "utf-8") -> Splits:
     """Read a table whose ``split`` column names the split of each record.
 
     Barcodes are cut to PUBLISHED_BASES, as by the tables' own loaders. A species is what the
@@ -161,10 +166,9 @@ def sample_queries(splits: Splits, most: int, seed: int) -> Splits:
     """Draw at most so many barcodes of each held-out split."""
     rng = np.random.default_rng(seed)
     return {
-        name: split.take(np.sort(rng.permutation(len(split))[:most]))
-        if name in HELD_OUT else split
+        name: split.take(np.sort(rng.permutation(len(split))[:most])) if name in HELD_OUT else split
         for name, split in splits.items()
-    }  # fmt: skip
+    }
 
 
 def _published_names(columns: dict[str, str]) -> tuple[str | None, str | None]:
