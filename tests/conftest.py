@@ -6,13 +6,10 @@ The model has random weights, so no test here says anything about how right a na
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 # Before torch is loaded. Idle threads sleep: on shared cores spinning ones cost tenfold.
 os.environ["OMP_NUM_THREADS"] = "2"
@@ -22,25 +19,11 @@ os.environ.pop("PYTHONUNBUFFERED", None)
 
 import pytest
 from hypothesis import settings
-
-from barcodeembed.cli import main
-from barcodeembed.cli.console import console
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-SIMULATED = REPOSITORY / "data" / "simulated"
-SHARED = REPOSITORY.parent / "shared"
+from support import SHARED, SIMULATED, Result, command, run_here
 
 # The same examples on every run, on machines of any speed.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
-
-
-class Result(NamedTuple):
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -113,36 +96,3 @@ def run() -> Callable[..., Result]:
         return Result(done.returncode, done.stdout, done.stderr)
 
     return run
-
-
-def command(*arguments: object) -> list[str]:
-    """Return the words of a command that runs the program."""
-    return [sys.executable, "-m", "barcodeembed", *map(str, arguments)]
-
-
-def run_here(*arguments: object) -> int:
-    """Run the command line in this process, leave no trace of it, and return its exit code."""
-    before = dict(os.environ), signal.getsignal(signal.SIGTERM)
-    console.quiet = console.verbose = console.debug = False
-    console._said.clear()
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as ended:
-        return ended.code or 0
-    finally:
-        os.environ.clear()
-        os.environ.update(before[0])
-        signal.signal(signal.SIGTERM, before[1])
-    raise AssertionError("the command line returned without an exit code")
-
-
-def rows_of(table: str) -> list[dict[str, str]]:
-    """Read a TSV as its users should: no quoting, nothing missing."""
-    header, *lines = table.removesuffix("\n").split("\n")
-    names = header.split("\t")
-    return [dict(zip(names, line.split("\t"), strict=True)) for line in lines]
-
-
-def files_in(*folders: Path) -> set[Path]:
-    """Return everything in the folders, to tell afterwards that nothing was left there."""
-    return {path for folder in folders for path in folder.rglob("*")}

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import files_in
+from support import files_in
 
 from barcodeembed.bundles import files
 from barcodeembed.bundles.directories import refuse_directory, replace_directory

@@ -7,9 +7,9 @@ import re
 
 import numpy as np
 import pytest
-from conftest import SIMULATED, rows_of, run_here
 from hypothesis import given
 from hypothesis import strategies as st
+from support import SIMULATED, rows_of, run_here
 
 from barcodeembed.classify.novel_units import Likeness, find_units, learn_likeness
 from barcodeembed.evaluation.open_world.kmers import KmerCounter

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SIMULATED, files_in, run_here
+from support import SIMULATED, files_in, run_here
 
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
@@ -120,7 +120,9 @@ def same(one: Path, other: Path) -> None:
 
 def test_the_fixture_has_what_must_be_remembered(built):
     sources = open_index(built / "all.bix").sources
-    assert any(sources.reverse_complemented) and any(sources.source_lineage) and any(sources.countries)
+    assert (
+        any(sources.reverse_complemented) and any(sources.source_lineage) and any(sources.countries)
+    )
     assert None in sources.bins and any(sources.bins)
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 from Bio.SeqIO.QualityIO import FastqGeneralIterator
-from conftest import SIMULATED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import SIMULATED
 
 from barcodeembed.errors import InputError, InputWarning
 from barcodeembed.sequences import fasta

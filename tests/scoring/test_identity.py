@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import SIMULATED, rows_of
 from hypothesis import given
 from hypothesis import strategies as st
+from support import SIMULATED, rows_of
 
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.rows import HIT_COLUMNS, hit_rows

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import SIMULATED, rows_of
+from support import SIMULATED, rows_of
 
 from barcodeembed.curation.discordance import find_bin_discordances, find_shared_barcodes
 from barcodeembed.curation.findings import COLUMNS

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import files_in, rows_of
+from support import files_in, rows_of
 
 from barcodeembed.report import projection, references
 from barcodeembed.report.projection import project
@@ -324,7 +324,7 @@ def test_multiqc_gets_a_bar_for_every_sample(call, names, tmp_path):
 @pytest.fixture(scope="module")
 def classified(tmp_path_factory, index_bundle) -> Path:
     """The table of the simulated reads, as classify writes it."""
-    from conftest import SIMULATED, run_here
+    from support import SIMULATED, run_here
 
     path = tmp_path_factory.mktemp("classified") / "reads.tsv"
     assert run_here("classify", SIMULATED / "reads.fasta", "-i", index_bundle, "-o", path) == 0
@@ -673,7 +673,7 @@ def components(monkeypatch):
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory, model_bundle) -> Path:
     """The vectors of the simulated reads, by the model of their index."""
-    from conftest import SIMULATED, run_here
+    from support import SIMULATED, run_here
 
     path = tmp_path_factory.mktemp("embedded") / "reads.npy"
     assert run_here("embed", SIMULATED / "reads.fasta", "-m", model_bundle, "-o", path) == 0

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import SIMULATED, files_in, run_here
+from support import SIMULATED, files_in, run_here
 
 from barcodeembed import shipped
 from barcodeembed.bundles.manifest import read_manifest, write_manifest

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import SIMULATED, files_in, run_here
+from support import SIMULATED, files_in, run_here
 
 from barcodeembed.bundles.manifest import digest_file
 from barcodeembed.errors import BundleError

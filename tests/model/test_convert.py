@@ -16,8 +16,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import SIMULATED, files_in
 from safetensors.torch import load_file, save_file
+from support import SIMULATED, files_in
 
 from barcodeembed.bundles.manifest import digest_file
 from barcodeembed.errors import BundleError, InputError

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 from Bio.Seq import reverse_complement
-from conftest import REPOSITORY, SHARED, SIMULATED, Result, command, files_in, rows_of
 from odd_files import CASES, PLAIN, Case
+from support import REPOSITORY, SHARED, SIMULATED, Result, command, files_in, rows_of
 
 from barcodeembed.classify.quality import FLAGS
 from barcodeembed.errors import InputError
@@ -32,7 +32,7 @@ REASONS = {"empty", "short", "too_long", "low_information"}
 @pytest.fixture(scope="session")
 def plain_rows(tmp_path_factory, index_bundle) -> list[dict[str, str]]:
     """The rows of PLAIN, which many of the odd files are a way of writing."""
-    from conftest import run_here
+    from support import run_here
 
     folder = tmp_path_factory.mktemp("plain")
     (folder / "plain.fa").write_bytes(PLAIN)

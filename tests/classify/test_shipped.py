@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, SIMULATED, rows_of
+from support import REPOSITORY, SIMULATED, rows_of
 
 #: Port 9 is for discarding: whoever asks a proxy there for anything fails.
 UNREACHABLE = dict.fromkeys(

@@ -10,9 +10,9 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from conftest import SIMULATED, files_in
 from hypothesis import given
 from hypothesis import strategies as st
+from support import SIMULATED, files_in
 
 from barcodeembed.embedding.embedder import load_embedder
 from barcodeembed.errors import InputError

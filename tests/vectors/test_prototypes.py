@@ -8,9 +8,9 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import SIMULATED, files_in, rows_of, run_here
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import SIMULATED, files_in, rows_of, run_here
 
 from barcodeembed.calibration.examples import Voting, make_examples
 from barcodeembed.calibration.tuning import _without_itself

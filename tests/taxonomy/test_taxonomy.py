@@ -7,9 +7,9 @@ import random
 from pathlib import Path
 
 import pytest
-from conftest import SIMULATED, rows_of
 from hypothesis import given
 from hypothesis import strategies as st
+from support import SIMULATED, rows_of
 
 from barcodeembed.errors import InputError, ReferenceDataError
 from barcodeembed.taxonomy.headers import parse_ranked, split_sintax

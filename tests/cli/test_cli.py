@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 import typer
-from conftest import SIMULATED, command, files_in, rows_of
+from support import SIMULATED, command, files_in, rows_of
 
 from barcodeembed import __version__
 from barcodeembed.classify.quality import FLAGS as FLAGGED

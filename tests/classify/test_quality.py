@@ -6,9 +6,9 @@ import random
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, SIMULATED, rows_of
 from hypothesis import given
 from hypothesis import strategies as st
+from support import REPOSITORY, SIMULATED, rows_of
 
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.genetic_codes import code_of, parse_code

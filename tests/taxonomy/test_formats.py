@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SIMULATED, files_in
+from support import SIMULATED, files_in
 
 from barcodeembed.errors import InputError, ReferenceDataError
 from barcodeembed.sequences import artifacts
