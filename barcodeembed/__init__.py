@@ -21,7 +21,6 @@ _API = {
     "SequenceRecord": "barcodeembed.sequences.records",
     "build_index": "barcodeembed.index.build",
     "clean": "barcodeembed.sequences.cleaning",
-    "load_embedder": "barcodeembed.embedding.embedder",
     "read_records": "barcodeembed.sequences.reading",
 }
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from barcodeembed.curation.mislabelled import Suspect, find_suspects, neighbourhoods
-from barcodeembed.embedding.embedder import load_embedder
+from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.index.build import build_index
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.taxonomy.references import LabelledRecord, read_labelled
@@ -85,7 +85,7 @@ def main() -> None:
     labelled = list(read_labelled(asked.data / "reference.tsv.gz"))
     if asked.sample:
         labelled = sample_genera(labelled, asked.sample)
-    index, _ = build_index(labelled, load_embedder(asked.model))
+    index, _ = build_index(labelled, Embedder.load(asked.model))
     audit = Audit(index)
     lineages = index.record_lineages
     ranks = index.taxa.ranks

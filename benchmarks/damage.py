@@ -36,7 +36,9 @@ def turn(bases: str, rng: np.random.Generator) -> str:
 
 KINDS: dict[str, Callable[[str, np.random.Generator], str]] = {
     **{f"{length}bp": partial(cut, length=length) for length in (300, 200, 150)},
-    **{f"errors{percent}": partial(add_sequencing_errors, rate=percent / 100) for percent in (1, 3)},
+    **{
+        f"errors{percent}": partial(add_sequencing_errors, rate=percent / 100) for percent in (1, 3)
+    },
     "reverse": turn,
 }
 

@@ -20,12 +20,12 @@ import numpy as np
 
 from barcodeembed.classify.novel_units import Likeness, find_units, learn_likeness
 from barcodeembed.classify.pipeline import Assignment, Classifier
-from barcodeembed.embedding.embedder import load_embedder
+from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.evaluation.protocols.clusters import (
     adjusted_mutual_information,
     check_scikit_learn,
 )
-from barcodeembed.index.bundle import open_index
+from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.model import model_of
 from barcodeembed.sequences.reading import read_records
 
@@ -68,8 +68,8 @@ def main() -> None:
     parser.add_argument("-m", "--model", type=Path)
     asked = parser.parse_args()
     check_scikit_learn()
-    index = open_index(asked.index)
-    embedder = load_embedder(
+    index = ReferenceIndex.open(asked.index)
+    embedder = Embedder.load(
         model_of(asked.index, index, asked.model), **index.settings["embedding"]
     )
     classifier = Classifier(index, embedder)

@@ -21,8 +21,8 @@ import numpy as np
 
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.quality import FLAGS
-from barcodeembed.embedding.embedder import load_embedder
-from barcodeembed.index.bundle import open_index
+from barcodeembed.embedding.embedder import Embedder
+from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.model import model_of
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import reading_frames
@@ -128,9 +128,9 @@ def main() -> None:
     parser.add_argument("--others", type=Path, metavar="FASTA")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    index = open_index(asked.index)
+    index = ReferenceIndex.open(asked.index)
     model = model_of(asked.index, index, asked.model)
-    embedder = load_embedder(model, **index.settings["embedding"])
+    embedder = Embedder.load(model, **index.settings["embedding"])
     classifier = Classifier(index, embedder, check_chimeras=True)
     queries = [query for path in asked.queries for query in _read(path)]
     rng = np.random.default_rng(asked.seed)

@@ -14,7 +14,7 @@ import json
 import time
 from pathlib import Path
 
-from barcodeembed.embedding.embedder import embed_all, load_embedder
+from barcodeembed.embedding.embedder import Embedder, embed_all
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.evaluation.open_world.predictions import Predictions
 from barcodeembed.evaluation.queries import sort_queries
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     set_threads(asked.threads)
-    embedder = KmerCounter(5) if str(asked.model) == "5-mers" else load_embedder(asked.model)
+    embedder = KmerCounter(5) if str(asked.model) == "5-mers" else Embedder.load(asked.model)
     records, lineages = zip(*chain_labelled([asked.references]), strict=True)
     queries = sort_queries(chain_labelled(asked.queries), Taxa.of(sorted(set(lineages), key=str)))
 

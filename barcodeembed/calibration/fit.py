@@ -67,7 +67,9 @@ class Calibration:
         lower rank. Where the models of several ranks contradict this they are averaged
         (`_agreed`): one of them alone may be at fault with what is like nothing it has learnt from.
         """
-        return _agreed(self._probabilities("in_reference", features), features[:, :, _AGREEMENT] > 0)
+        return _agreed(
+            self._probabilities("in_reference", features), features[:, :, _AGREEMENT] > 0
+        )
 
     def correct(self, features: np.ndarray, winners: np.ndarray) -> np.ndarray:
         """Return P(the name that wins is the right one), (Q, R); 0 where none has won.

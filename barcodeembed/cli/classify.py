@@ -159,8 +159,8 @@ def classify(
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.rows import HIT_COLUMNS, NA, NOVEL_UNIT, columns, hit_rows, row
     from barcodeembed.classify.run import Tally, describe_run
-    from barcodeembed.embedding.embedder import load_embedder
-    from barcodeembed.index.bundle import open_index
+    from barcodeembed.embedding.embedder import Embedder
+    from barcodeembed.index.bundle import ReferenceIndex
     from barcodeembed.index.model import model_of
     from barcodeembed.sequences.reading import read_records
     from barcodeembed.shipped import shipped_index
@@ -168,8 +168,8 @@ def classify(
     options.use_threads(threads)
     began = perf_counter()
     path = index or shipped_index()
-    opened = open_index(path, verify=not no_verify)
-    embedder = load_embedder(
+    opened = ReferenceIndex.open(path, verify=not no_verify)
+    embedder = Embedder.load(
         model_of(path, opened, model),
         device=device,
         verify=not no_verify,
@@ -189,7 +189,9 @@ def classify(
         console.say(_coverage(opened.taxa))
     ranks = opened.taxa.ranks
     unnamed = [
-        rank for rank, least in zip(ranks, classifier.confidence_threshold, strict=True) if least > 1
+        rank
+        for rank, least in zip(ranks, classifier.confidence_threshold, strict=True)
+        if least > 1
     ]
     if unnamed:
         console.warn(f"--max-error {max_error:g}: no name is sure enough at {', '.join(unnamed)}")

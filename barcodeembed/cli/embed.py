@@ -52,13 +52,13 @@ def embed(
     The .npy has its ids, lengths and flags in FILE.ids.tsv.
     """
     options.refuse_overwriting([output], [reads, model])
-    from barcodeembed.embedding.embedder import load_embedder
+    from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.embedding.streaming import embed_records
     from barcodeembed.embedding.vector_files import open_vectors
     from barcodeembed.sequences.reading import read_records
 
     options.use_threads(threads)
-    embedder = load_embedder(
+    embedder = Embedder.load(
         model, device=device, verify=not no_verify, precision=precision, offsets=offsets
     )
     counts: Counter[str] = Counter()

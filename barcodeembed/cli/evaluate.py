@@ -272,11 +272,11 @@ def _papers(
     **settings,
 ) -> dict:
     """Run the papers' protocols on a table's own splits, or on references and queries."""
-    from barcodeembed.embedding.embedder import load_embedder
+    from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.evaluation.protocols.run import Settings, evaluate_protocols
     from barcodeembed.evaluation.protocols.splits import derive_splits, read_splits
 
-    embedder = load_embedder(model, device=device, verify=verify, offsets=offsets)
+    embedder = Embedder.load(model, device=device, verify=verify, offsets=offsets)
     if queries:
         splits = derive_splits(read([reference]), read(queries), max_bases=embedder.max_bases)
     else:
@@ -292,8 +292,8 @@ def _opened(
     reference: Path, model: Path | None, *, verify: bool, device: str, **settings
 ) -> Iterator[tuple]:
     """Give an index and its embedder; the index of references is built for this run alone."""
-    from barcodeembed.embedding.embedder import load_embedder
-    from barcodeembed.index.bundle import open_index
+    from barcodeembed.embedding.embedder import Embedder
+    from barcodeembed.index.bundle import ReferenceIndex
     from barcodeembed.index.model import model_of
 
     with ExitStack() as stack:
@@ -304,10 +304,10 @@ def _opened(
             path = Path(folder) / "references.bix"
             build(str(reference), path, model, device=device, **settings)
             reference = path
-        index = open_index(reference, verify=verify)
+        index = ReferenceIndex.open(reference, verify=verify)
         yield (
             index,
-            load_embedder(
+            Embedder.load(
                 model_of(reference, index, model),
                 device=device,
                 verify=verify,

@@ -114,9 +114,9 @@ def build(
     if prototypes is not None:
         options.check_choice("--prototypes", prototypes, ("species", "bin"))
     from barcodeembed.bundles.directories import refuse_directory
-    from barcodeembed.embedding.embedder import load_embedder
+    from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.index.build import build_index
-    from barcodeembed.index.bundle import KIND, save_index
+    from barcodeembed.index.bundle import KIND
     from barcodeembed.shipped import shipped_model
     from barcodeembed.taxonomy.references import read_labelled
     from barcodeembed.vectors.whitening import usual_width
@@ -124,7 +124,7 @@ def build(
     refuse_directory(output, KIND)
     model = model or shipped_model()
     options.use_threads(threads)
-    embedder = load_embedder(model, device=device, precision=precision, offsets=offsets)
+    embedder = Embedder.load(model, device=device, precision=precision, offsets=offsets)
     if whiten is None:
         whiten = usual_width(embedder.model.config.pooling)
     labelled = read_labelled(
@@ -149,10 +149,12 @@ def build(
         )
     if coverage:
         index.settings["coverage"] = coverage
-    save_index(output, index, None if without_model else model)
+    index.save(output, None if without_model else model)
     warn_of_build(report, references)
     if report.reverse_complemented:
-        console.say(f"{report.reverse_complemented:,} references were reverse complements and were turned")
+        console.say(
+            f"{report.reverse_complemented:,} references were reverse complements and were turned"
+        )
     made = f", {len(index.vectors):,} prototypes" if prototypes else ""
     console.say(
         f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "

@@ -54,9 +54,9 @@ def audit(
     from barcodeembed.curation.findings import COLUMNS
     from barcodeembed.curation.mislabelled import find_mislabelled
     from barcodeembed.errors import InputError
-    from barcodeembed.index.bundle import open_index
+    from barcodeembed.index.bundle import ReferenceIndex
 
-    opened = open_index(index, verify=not no_verify)
+    opened = ReferenceIndex.open(index, verify=not no_verify)
     if opened.sequences is None:
         raise InputError("is an index of prototypes, which keeps no records to check", index)
     counts: Counter[str] = Counter()

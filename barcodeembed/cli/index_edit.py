@@ -192,21 +192,21 @@ def _open(
     paths: list[Path], output: Path, threads: int | None, no_verify: bool
 ) -> list[ReferenceIndex]:
     from barcodeembed.bundles.directories import refuse_directory
-    from barcodeembed.index.bundle import KIND, open_index
+    from barcodeembed.index.bundle import KIND, ReferenceIndex
 
     refuse_directory(output, KIND)
     options.use_threads(threads)
-    return [open_index(path, verify=not no_verify) for path in paths]
+    return [ReferenceIndex.open(path, verify=not no_verify) for path in paths]
 
 
 def _embedder(
     paths: list[Path], index: ReferenceIndex, model: Path | None, device: str, no_verify: bool
 ) -> Embedder:
     """Open the model that made indexes; of several the first that holds a copy has it."""
-    from barcodeembed.embedding.embedder import load_embedder
+    from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.index.model import model_of
 
-    return load_embedder(
+    return Embedder.load(
         model_of(_holder(paths) or paths[0], index, model),
         device=device,
         verify=not no_verify,
@@ -222,13 +222,13 @@ def _holder(paths: list[Path]) -> Path | None:
 
 def _save(output: Path, index: ReferenceIndex, coverage: str | None, paths: list[Path]) -> None:
     """Write an index, with a copy of the model where one that it was made of has it."""
-    from barcodeembed.index.bundle import MODEL, save_index
+    from barcodeembed.index.bundle import MODEL
 
     index.settings.pop("coverage", None)  # what was said of other references
     if coverage:
         index.settings["coverage"] = coverage
     holder = _holder(paths)
-    save_index(output, index, holder and holder / MODEL)
+    index.save(output, holder and holder / MODEL)
 
 
 def _tell(output: Path, index: ReferenceIndex, report: BuildReport) -> None:

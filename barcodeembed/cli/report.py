@@ -202,10 +202,10 @@ def _page(
 def _surround(queries: np.ndarray, rows: list[Row], index: Path) -> tuple[np.ndarray, References]:
     """Find the references about the queries, and warn of queries that lie away from theirs."""
     options.use_threads(None)
-    from barcodeembed.index.bundle import open_index
+    from barcodeembed.index.bundle import ReferenceIndex
     from barcodeembed.report.references import surround
 
-    found = surround(queries, rows, open_index(index))
+    found = surround(queries, rows, ReferenceIndex.open(index))
     reverse_complemented = sum(row.strand == "-" for row in rows)
     if reverse_complemented:
         console.warn(

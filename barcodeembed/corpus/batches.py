@@ -89,7 +89,12 @@ class Batches:
         self.corpus, self.tokenizer = corpus, tokenizer
         self.size, self.parts = min(size, len(corpus.train)), parts
         check_split(self.size, parts)
-        self.max_tokens, self.seed, self.merge, self.same_taxon = max_tokens, seed, merge, same_taxon
+        self.max_tokens, self.seed, self.merge, self.same_taxon = (
+            max_tokens,
+            seed,
+            merge,
+            same_taxon,
+        )
         if same_taxon and not (corpus.labels[corpus.train, LABELS.index(same_taxon[0])] >= 0).any():
             raise TrainingError(f"no barcode of the corpus has a {same_taxon[0]}: none are kin")
         self.per_epoch = len(corpus.train) // self.size

@@ -81,6 +81,26 @@ class Embedder:
                 "marker; other offsets would be other tokens"
             )
 
+    @classmethod
+    def load(
+        cls,
+        path: str | PathLike[str] | None = None,
+        *,
+        device: str = "auto",
+        verify: bool = True,
+        precision: str = "fp32",
+        offsets: int = 1,
+    ) -> Embedder:
+        """Open a model bundle, or the COI model that ships, for embedding.
+
+        Raises BundleError, InputError.
+        """
+        from barcodeembed.model.bundle import load_model
+        from barcodeembed.shipped import shipped_model
+
+        model = load_model(path or shipped_model(), verify=verify)
+        return cls(model, device=device, precision=precision, offsets=offsets)
+
     @property
     def fingerprint(self) -> str:
         return f"{self.model.fingerprint}:{self.precision}:{self.offsets}"
@@ -186,29 +206,6 @@ def pad(
         batch[row, : len(found)] = found
         places[row, : len(positions[row])] = positions[row]
     return batch, places
-
-
-def load_embedder(
-    path: str | PathLike[str] | None = None,
-    *,
-    device: str = "auto",
-    verify: bool = True,
-    precision: str = "fp32",
-    offsets: int = 1,
-) -> Embedder:
-    """Open a model bundle, or the COI model that ships, for embedding.
-
-    Raises BundleError, InputError.
-    """
-    from barcodeembed.model.bundle import load_model
-    from barcodeembed.shipped import shipped_model
-
-    return Embedder(
-        load_model(path or shipped_model(), verify=verify),
-        device=device,
-        precision=precision,
-        offsets=offsets,
-    )
 
 
 def embed_all(

@@ -90,6 +90,41 @@ class ReferenceIndex:
         """
         return as_searched(vectors, self.whitening)
 
+    @classmethod
+    def open(cls, path: str | PathLike[str], *, verify: bool = True) -> ReferenceIndex:
+        """Open an index bundle; the vectors of barcodes stay on disk, mapped. Raises BundleError."""
+        bundle = Path(path)
+        manifest = open_bundle(bundle, KIND, INDEX_FORMAT, verify=verify)
+        if manifest["format_version"] < INDEX_FORMAT:
+            raise BundleError(outdated(bundle))
+        try:
+            return _read(bundle)
+        except (ValueError, KeyError, OSError, IndexError, EOFError, zlib.error) as error:
+            raise BundleError(f"{bundle}: not a readable index: {error}") from None
+
+    def save(self, path: str | PathLike[str], model: str | PathLike[str] | None = None) -> None:
+        """Write an index bundle, all or nothing, with a copy of the model bundle that made it.
+
+        Without a ``model`` there is only its fingerprint.
+        """
+        with replace_directory(path, KIND) as bundle:
+            if self.sequences is None:
+                _write_prototypes(bundle, self)
+            else:
+                _write_references(bundle, self, self.sequences)
+            np.save(bundle / "orientation.npy", self.orientation)
+            if self.whitening:
+                np.savez(
+                    bundle / "whitening.npz",
+                    mean=self.whitening.mean,
+                    directions=self.whitening.directions,
+                )
+            write_json(bundle / "calibration.json", self.calibration.to_json())
+            write_json(bundle / "config.json", self.settings)
+            if model is not None:
+                shutil.copytree(model, bundle / MODEL)
+            write_manifest(bundle, KIND, INDEX_FORMAT, embedder=self.embedder_fingerprint)
+
 
 class FastaSequences(Sequence[str]):
     """The bundle's own FASTA, read by position; its pyfastx index lies beside it."""
@@ -109,44 +144,6 @@ class FastaSequences(Sequence[str]):
         if isinstance(number, slice):
             return [self[i] for i in range(*number.indices(len(self)))]
         return self._fasta[int(number)].seq
-
-
-def save_index(
-    path: str | PathLike[str], index: ReferenceIndex, model: str | PathLike[str] | None
-) -> None:
-    """Write an index bundle, all or nothing, with a copy of the model bundle that made it.
-
-    Without a ``model`` there is only its fingerprint.
-    """
-    with replace_directory(path, KIND) as bundle:
-        if index.sequences is None:
-            _write_prototypes(bundle, index)
-        else:
-            _write_references(bundle, index, index.sequences)
-        np.save(bundle / "orientation.npy", index.orientation)
-        if index.whitening:
-            np.savez(
-                bundle / "whitening.npz",
-                mean=index.whitening.mean,
-                directions=index.whitening.directions,
-            )
-        write_json(bundle / "calibration.json", index.calibration.to_json())
-        write_json(bundle / "config.json", index.settings)
-        if model is not None:
-            shutil.copytree(model, bundle / MODEL)
-        write_manifest(bundle, KIND, INDEX_FORMAT, embedder=index.embedder_fingerprint)
-
-
-def open_index(path: str | PathLike[str], *, verify: bool = True) -> ReferenceIndex:
-    """Open an index bundle; the vectors of barcodes stay on disk, mapped. Raises BundleError."""
-    bundle = Path(path)
-    manifest = open_bundle(bundle, KIND, INDEX_FORMAT, verify=verify)
-    if manifest["format_version"] < INDEX_FORMAT:
-        raise BundleError(outdated(bundle))
-    try:
-        return _read(bundle)
-    except (ValueError, KeyError, OSError, IndexError, EOFError, zlib.error) as error:
-        raise BundleError(f"{bundle}: not a readable index: {error}") from None
 
 
 def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[str]) -> None:
@@ -207,7 +204,9 @@ def _read(bundle: Path) -> ReferenceIndex:
 def _read_references(bundle: Path) -> dict[str, Any]:
     header, rows = read_table(bundle / "records.tsv")
     columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    source_lineages = _read_lineages(bundle / "source_lineage.tsv") if "source_lineage" in columns else []
+    source_lineages = (
+        _read_lineages(bundle / "source_lineage.tsv") if "source_lineage" in columns else []
+    )
     return {
         "vectors": np.load(bundle / "vectors.npy", mmap_mode="r"),
         "sequences": FastaSequences(bundle / "references.fasta"),

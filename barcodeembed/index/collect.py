@@ -114,7 +114,9 @@ def deduplicate(references: Iterable[Reference], report: BuildReport) -> list[Re
     return [found[name] for name in sorted(found)]
 
 
-def resolve_lineages(references: list[Reference], on_conflict: str, report: BuildReport) -> list[Reference]:
+def resolve_lineages(
+    references: list[Reference], on_conflict: str, report: BuildReport
+) -> list[Reference]:
     """Give every taxon one set of ancestors; what a source stated otherwise is kept beside."""
     replacement, report.conflicts = resolve_conflicts(r.lineage for r in references)
     if report.conflicts and on_conflict == "fail":
@@ -130,7 +132,9 @@ def resolve_lineages(references: list[Reference], on_conflict: str, report: Buil
     ]
 
 
-def orient_references(references: list[Reference], report: BuildReport) -> tuple[list[Reference], np.ndarray]:
+def orient_references(
+    references: list[Reference], report: BuildReport
+) -> tuple[list[Reference], np.ndarray]:
     """Learn the usual sense of the references and turn those that were deposited in the other."""
     log_odds = learn_orientation(r.bases for r in references)
     oriented = []

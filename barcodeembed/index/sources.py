@@ -65,5 +65,8 @@ class Sources:
         return cls(
             *names,
             [cell == "-" for cell in columns.get("strand", ())],
-            [None if cell == _NA else lineages[int(cell)] for cell in columns.get("source_lineage", ())],
+            [
+                None if cell == _NA else lineages[int(cell)]
+                for cell in columns.get("source_lineage", ())
+            ],
         )

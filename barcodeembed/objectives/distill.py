@@ -124,7 +124,9 @@ class Distillation(MaskedAutoencoder):
     def _teacher_tokens(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Return the teacher's own tokens of the whole barcodes, and their positions."""
         config, corpus = self.teacher.config, batch.corpus
-        window = whole_window(batch.lengths_B, batch.marker_positions(), config.k, 1, config.max_tokens)
+        window = whole_window(
+            batch.lengths_B, batch.marker_positions(), config.k, 1, config.max_tokens
+        )
         tokens_BT = config.tokenizer.encode_at(
             corpus.codes, corpus.starts[batch.rows], window.starts_BTM, window.counts_B
         )

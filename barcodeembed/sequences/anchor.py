@@ -146,7 +146,9 @@ class Anchor:
             place_B[rows] += path_NK[:, 0]
         counts_B = np.zeros(len(place_B), np.int64)
         np.add.at(counts_B, rows[at], 1)
-        return MarkerPositions(place_B, counts_B, base + 1, path_NK[at, base + 1] - path_NK[at, base])
+        return MarkerPositions(
+            place_B, counts_B, base + 1, path_NK[at, base + 1] - path_NK[at, base]
+        )
 
     def agreement(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> float:
         """Return the share of barcodes whose two halves are located where the whole puts them.
@@ -201,7 +203,9 @@ class MarkerPositions:
         counts_B = self.counts_B[rows]
         within = np.arange(counts_B.sum()) - np.repeat(counts_B.cumsum() - counts_B, counts_B)
         found = np.repeat(self._begin_B[rows], counts_B) + within
-        return MarkerPositions(self.first_B[rows], counts_B, self.bases_N[found], self.shifts_N[found])
+        return MarkerPositions(
+            self.first_B[rows], counts_B, self.bases_N[found], self.shifts_N[found]
+        )
 
     def expand(self, width: int) -> np.ndarray:
         """Return the place of every base, int64 (B, width)."""

@@ -113,7 +113,9 @@ class Trainer:
 
         Raises TrainingError where either is missing.
         """
-        if recipe.model.anchored and (corpus.marker_positions is None or not (encoder and encoder.anchor)):
+        if recipe.model.anchored and (
+            corpus.marker_positions is None or not (encoder and encoder.anchor)
+        ):
             raise TrainingError("an anchored model is trained on barcodes that have their places")
         self.recipe, self.corpus, self.directory = recipe, corpus, directory
         self.device, self.processes = device, processes or Processes()

@@ -28,7 +28,7 @@ from barcodeembed.bundles.directories import refuse_directory, replace_directory
 from barcodeembed.bundles.files import open_output, replace_file
 from barcodeembed.bundles.manifest import open_bundle, write_manifest
 from barcodeembed.errors import OutputError
-from barcodeembed.index.bundle import open_index
+from barcodeembed.index.bundle import ReferenceIndex
 
 ROWS = [f"row {number}" for number in range(3_000)]
 TEXT = "".join(f"{row}\n" for row in ROWS)
@@ -193,10 +193,10 @@ def test_an_index_survives_the_failure_of_any_call(
         assert str(target) in ended[-1].err
         assert {path.name for path in folder.iterdir()} <= {"two.bix"}
         if target.exists():  # the last call, the flush of the folder, failed
-            open_index(target)
+            ReferenceIndex.open(target)
             shutil.rmtree(target)
     assert failures >= 20
-    assert len(open_index(target).record_ids) == 2
+    assert len(ReferenceIndex.open(target).record_ids) == 2
 
 
 def test_an_index_survives_a_full_disk(two_references, model_bundle, run, tmp_path):

@@ -13,7 +13,7 @@ from support import SIMULATED, rows_of, run_here
 
 from barcodeembed.classify.novel_units import Likeness, find_units, learn_likeness
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
-from barcodeembed.index.bundle import open_index
+from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.scoring.identity import percent_identity
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.vectors.normalise import normalise
@@ -118,8 +118,8 @@ def test_nothing_has_no_units():
 def test_likeness_is_learnt_where_there_are_pairs_of_one_species(
     index_bundle, model_bundle, tmp_path
 ):
-    learnt = learn_likeness(open_index(index_bundle))
-    assert learnt == learn_likeness(open_index(index_bundle))
+    learnt = learn_likeness(ReferenceIndex.open(index_bundle))
+    assert learnt == learn_likeness(ReferenceIndex.open(index_bundle))
     assert learnt.vectors
     assert 0.5 < learnt.least < 1
     lines = (SIMULATED / "reference.fasta").read_text().splitlines()
@@ -140,7 +140,7 @@ def test_likeness_is_learnt_where_there_are_pairs_of_one_species(
             )
             == 0
         )
-        assert learn_likeness(open_index(path)) == Likeness(0.97, False)
+        assert learn_likeness(ReferenceIndex.open(path)) == Likeness(0.97, False)
 
 
 def test_the_command_tells_units_of_novel_reads_alone_and_keeps_rows_in_order(

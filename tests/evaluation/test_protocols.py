@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import SIMULATED, files_in
 
-from barcodeembed.embedding.embedder import load_embedder
+from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.errors import InputError
 from barcodeembed.evaluation.protocols import clusters, neighbours
 from barcodeembed.evaluation.protocols.intervals import half_sample_interval, wilson
@@ -246,7 +246,7 @@ def test_a_probe_separates_what_is_separable_and_learns_no_noise():
 def test_finetuning_learns_and_leaves_the_model_as_it_was(model_bundle):
     from barcodeembed.evaluation.protocols.finetune import finetune, predict
 
-    embedder = load_embedder(model_bundle)
+    embedder = Embedder.load(model_bundle)
     encoder = embedder.model.encoder
     rng = np.random.default_rng(0)
     barcodes = [

@@ -13,7 +13,7 @@ from support import SIMULATED, files_in, run_here
 
 from barcodeembed.bundles.manifest import digest_file
 from barcodeembed.errors import BundleError
-from barcodeembed.index.bundle import open_index
+from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.model.bundle import load_model
 
 MODEL_FILES = ["config.json", "manifest.json", "model.safetensors"]
@@ -173,7 +173,7 @@ def test_a_manifest_of_another_mind_is_refused(bundle, changes, problem, request
     path = request.getfixturevalue(bundle)
     edit(path / "manifest.json", **changes)
     with pytest.raises(BundleError, match=problem):
-        load_model(path) if bundle == "model" else open_index(path)
+        load_model(path) if bundle == "model" else ReferenceIndex.open(path)
     described = call("info", path)
     assert (described.code, described.out) == (1, "")
     assert described.err.count("\n") == 1

@@ -13,7 +13,7 @@ from support import SIMULATED, files_in, run_here
 
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
-from barcodeembed.index.bundle import open_index, save_index
+from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.edit import add_records, merge_indexes
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.taxonomy.ranks import RANKS
@@ -119,7 +119,7 @@ def same(one: Path, other: Path) -> None:
 
 
 def test_the_fixture_has_what_must_be_remembered(built):
-    sources = open_index(built / "all.bix").sources
+    sources = ReferenceIndex.open(built / "all.bix").sources
     assert (
         any(sources.reverse_complemented) and any(sources.source_lineage) and any(sources.countries)
     )
@@ -228,14 +228,14 @@ def test_nothing_that_is_there_is_embedded_again(parts, tmp_path):
 
 @pytest.mark.slow
 def test_a_subset_keeps_the_names_settled_among_all(built, call, tmp_path):
-    old = open_index(built / "all.bix")
+    old = ReferenceIndex.open(built / "all.bix")
     chosen = np.array([bool(lineage) for lineage in old.sources.source_lineage])
     assert chosen.any() and not chosen.all()
     lineages = [old.taxa.lineages[i] for i in old.record_lineages[chosen]]
     index = tmp_path / "some.bix"
     country = call("index", "subset", built / "all.bix", "--country", "kenya", "-o", index)
     assert country.code == 0
-    new = open_index(index)
+    new = ReferenceIndex.open(index)
     assert set(new.sources.countries) == {"Kenya"}
     named = dict(
         zip(old.record_ids, (old.taxa.lineages[i] for i in old.record_lineages), strict=True)
@@ -248,7 +248,7 @@ def test_a_subset_keeps_the_names_settled_among_all(built, call, tmp_path):
 
 
 def test_countries_and_taxa_are_chosen_together(built, call, tmp_path):
-    old = open_index(built / "all.bix")
+    old = ReferenceIndex.open(built / "all.bix")
     order = old.taxa.names[old.taxa.ranks.index("order")][0]
     made = call(
         "index",
@@ -272,16 +272,16 @@ def test_countries_and_taxa_are_chosen_together(built, call, tmp_path):
         )
         if country and old.taxa.names[column][old.taxa.codes[lineage, column]] == order
     }
-    assert set(open_index(tmp_path / "some.bix").record_ids) == wanted
+    assert set(ReferenceIndex.open(tmp_path / "some.bix").record_ids) == wanted
 
 
 @pytest.mark.slow
 def test_a_subset_of_whitened_vectors_keeps_their_whitening(index_bundle, call, tmp_path):
-    old = open_index(index_bundle)
+    old = ReferenceIndex.open(index_bundle)
     order = old.taxa.names[old.taxa.ranks.index("order")][0]
     made = call("index", "subset", index_bundle, "--taxon", order, "-o", tmp_path / "s.bix")
     assert made.code == 0
-    new = open_index(tmp_path / "s.bix")
+    new = ReferenceIndex.open(tmp_path / "s.bix")
     assert np.array_equal(new.whitening.directions, old.whitening.directions)
     rows = [list(old.sequences).index(bases) for bases in new.sequences]
     assert np.array_equal(new.vectors, old.vectors[rows])
@@ -304,11 +304,11 @@ def test_a_subset_of_prototypes_needs_no_model(model_bundle, call, tmp_path):
         ).code
         == 0
     )
-    old = open_index(whole)
+    old = ReferenceIndex.open(whole)
     family = old.taxa.names[old.taxa.ranks.index("family")][1]
     made = call("index", "subset", whole, "--taxon", family, "-o", tmp_path / "new.bix")
     assert made.code == 0
-    new = open_index(tmp_path / "new.bix")
+    new = ReferenceIndex.open(tmp_path / "new.bix")
     column = old.taxa.ranks.index("family")
     kept = np.array([old.taxa.codes[i, column] == 1 for i in old.record_lineages])
     assert np.array_equal(new.vectors, old.vectors[kept])
@@ -323,12 +323,12 @@ def test_a_subset_of_prototypes_needs_no_model(model_bundle, call, tmp_path):
 @pytest.mark.slow
 def test_an_index_without_further_columns_opens_and_is_added_to(built, parts, call, tmp_path):
     """As those made before there were any."""
-    old = open_index(built / "a.bix")
+    old = ReferenceIndex.open(built / "a.bix")
     assert {"bin", "country", "strand", "source_lineage"} <= set(
         (built / "a.bix" / "records.tsv").read_text().split("\n")[0].split("\t")
     )
     bare = type(old)(*(getattr(old, name) for name in type(old).__slots__[:-1]))
-    save_index(tmp_path / "bare.bix", bare, built / "a.bix" / "model")
+    bare.save(tmp_path / "bare.bix", built / "a.bix" / "model")
     head = (tmp_path / "bare.bix" / "records.tsv").read_text().split("\n")[0]
     assert head == "record_id\tvector\tlineage"
     assert not (tmp_path / "bare.bix" / "source_lineage.tsv").exists()
@@ -340,7 +340,7 @@ def test_an_index_without_further_columns_opens_and_is_added_to(built, parts, ca
         "index", "add", tmp_path / "bare.bix", tmp_path / "more.fasta", "-o", tmp_path / "new.bix"
     )
     assert made.code == 0
-    assert set(open_index(tmp_path / "new.bix").record_ids) == {*old.record_ids, "new"}
+    assert set(ReferenceIndex.open(tmp_path / "new.bix").record_ids) == {*old.record_ids, "new"}
     refused = call(
         "index", "subset", tmp_path / "bare.bix", "--country", "Kenya", "-o", tmp_path / "none.bix"
     )
@@ -508,7 +508,7 @@ def test_a_name_at_two_ranks_is_asked_after_and_two_of_one_rank_are_told(
             "index", "subset", tmp_path / "x.bix", "--taxon", text, "-o", tmp_path / "n.bix"
         )
         assert made.code == 0
-        assert list(open_index(tmp_path / "n.bix").record_ids) == ids
+        assert list(ReferenceIndex.open(tmp_path / "n.bix").record_ids) == ids
         assert ("2 taxa, of different phyla" in made.err) == told
 
 
@@ -538,4 +538,4 @@ def test_the_copy_of_the_model_goes_along(built, call, tmp_path):
     )
     assert made.code == 0
     assert not (tmp_path / "s.bix" / "model").exists()
-    assert open_index(tmp_path / "s.bix").settings["coverage"] == "All there is."
+    assert ReferenceIndex.open(tmp_path / "s.bix").settings["coverage"] == "All there is."

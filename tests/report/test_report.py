@@ -688,9 +688,9 @@ def map_over(call, table, vectors, index) -> dict:
 
 def nearest_of_each(index_bundle, table, vectors, count=3) -> list[set[str]]:
     """Return of each row the references that it names or is nearest to, found another way."""
-    from barcodeembed.index.bundle import open_index
+    from barcodeembed.index.bundle import ReferenceIndex
 
-    index = open_index(index_bundle)
+    index = ReferenceIndex.open(index_bundle)
     queries = (np.load(vectors) - index.whitening.mean) @ index.whitening.directions
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     ids = np.array(index.record_ids)[index.first_records]
@@ -739,10 +739,10 @@ def test_of_many_references_those_about_the_most_queries_are_shown(
 @pytest.fixture
 def of_prototypes(tmp_path) -> tuple[Path, Path, list[str]]:
     """A table and vectors of three queries: two are prototypes that ship, one has no vector."""
-    from barcodeembed.index.bundle import open_index
+    from barcodeembed.index.bundle import ReferenceIndex
     from barcodeembed.shipped import shipped_index
 
-    index = open_index(shipped_index())
+    index = ReferenceIndex.open(shipped_index())
     chosen = [7, 40_000]
     ids = [index.record_ids[number] for number in chosen]
     made = [

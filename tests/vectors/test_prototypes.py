@@ -17,7 +17,7 @@ from barcodeembed.calibration.tuning import _without_itself
 from barcodeembed.classify.pipeline import confidence_thresholds
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import _as_prototypes, build_index
-from barcodeembed.index.bundle import open_index, save_index
+from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.scoring.vote import Members
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.references import read_labelled
@@ -240,8 +240,8 @@ def bare(tmp_path_factory, model_bundle):
 def test_what_is_written_is_what_was_built(tmp_path):
     labelled = list(read_labelled(SIMULATED / "reference.fasta"))
     built, report = build_index(labelled, KmerCounter(4), whiten=32, prototypes="species")
-    save_index(tmp_path / "a.bix", built, None)
-    opened = open_index(tmp_path / "a.bix")
+    built.save(tmp_path / "a.bix", None)
+    opened = ReferenceIndex.open(tmp_path / "a.bix")
     assert opened.vectors.dtype == np.float32
     assert opened.vectors.tobytes() == built.vectors.tobytes()
     assert list(opened.record_ids) == built.record_ids
@@ -257,7 +257,7 @@ def test_what_is_written_is_what_was_built(tmp_path):
     assert len(built.taxa.lineages) < len(built.vectors) <= 1.6 * len(built.taxa.lineages)
 
     again, _ = build_index(labelled[::-1], KmerCounter(4), whiten=32, prototypes="species")
-    save_index(tmp_path / "b.bix", again, None)
+    again.save(tmp_path / "b.bix", None)
     for path in files_in(tmp_path / "a.bix"):
         assert (tmp_path / "b.bix" / path.name).read_bytes() == path.read_bytes()
 
@@ -294,8 +294,8 @@ def test_nothing_of_a_single_record_is_left(small):
 
 def test_the_command_names_as_the_whole_index_does(call, small, index_bundle, tmp_path):
     reads = SIMULATED / "reads.fasta"
-    assert set(confidence_thresholds(open_index(index_bundle))) == {0.65}
-    assert set(confidence_thresholds(open_index(small))) == {0.75}
+    assert set(confidence_thresholds(ReferenceIndex.open(index_bundle))) == {0.65}
+    assert set(confidence_thresholds(ReferenceIndex.open(small))) == {0.75}
     whole = rows_of(call("classify", reads, "-i", index_bundle, "--min-confidence", 0).out)
     result = call(
         "classify", reads, "-i", small, "--min-confidence", 0, "--hits", tmp_path / "hits.tsv"
@@ -314,7 +314,7 @@ def test_the_command_names_as_the_whole_index_does(call, small, index_bundle, tm
     ]
     assert len(same) > 40
     assert np.mean(same) > 0.9
-    ids = set(open_index(small).record_ids)
+    ids = set(ReferenceIndex.open(small).record_ids)
     assert {row["nearest_id"] for row in rows} <= ids | {"NA"}
     hits = rows_of((tmp_path / "hits.tsv").read_text())
     assert {row["reference_id"] for row in hits} <= ids
@@ -326,7 +326,10 @@ def test_the_command_names_as_the_whole_index_does(call, small, index_bundle, tm
 def test_info_says_what_the_prototypes_are_of(call, small):
     described = json.loads(call("info", small, "--json").out)
     assert (described["prototypes"], described["barcodes"]) == ("species", 493)
-    assert (described["records"], described["vectors"]) == (605, len(open_index(small).vectors))
+    assert (described["records"], described["vectors"]) == (
+        605,
+        len(ReferenceIndex.open(small).vectors),
+    )
     assert {r: described["taxa"][r] for r in ("order", "family", "genus", "species")} == {
         "order": 5,
         "family": 15,
@@ -410,7 +413,7 @@ def test_a_bin_is_a_prototype_of_its_own(call, model_bundle, tmp_path):
             kind,
         )
         assert result.code == 0
-        index = open_index(path)
+        index = ReferenceIndex.open(path)
         assert least <= len(index.vectors) <= 3 * least
         assert len(index.taxa.lineages) == 1
         first = lineage[-1].replace(" ", "_")

@@ -66,7 +66,9 @@ def classify_queries(
     confidences, in_reference = (np.full((len(assignments), len(RANKS)), np.nan) for _ in range(2))
     above = np.ones(confidences.shape, bool)
     guesses = []
-    for row, there, fits, assignment in zip(confidences, in_reference, above, assignments, strict=True):
+    for row, there, fits, assignment in zip(
+        confidences, in_reference, above, assignments, strict=True
+    ):
         there[ranks] = assignment.in_reference or 0.0
         if assignment.novel_rank:
             fits[RANKS.index(assignment.novel_rank) :] = False
