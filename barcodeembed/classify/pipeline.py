@@ -17,17 +17,12 @@ from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.scoring.decision import decide
 from barcodeembed.scoring.features import Neighbours, weigh
 from barcodeembed.scoring.identity import Identities, identities
-from barcodeembed.scoring.vote import NEIGHBOURS
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.vectors.search import nearest
-
-#: From which confidence on a rank is named unless told otherwise: chosen on barcodes that neither
-#: the model nor the reference had seen, so that 95% of the names at every rank are right. Where
-#: an index keeps no sequences no alignment bears a name out.
-MIN_CONFIDENCE, MIN_CONFIDENCE_UNALIGNED = 0.65, 0.75
+from barcodeembed.vocabulary import MIN_CONFIDENCE, MIN_CONFIDENCE_UNALIGNED, NEIGHBOURS
 
 
 class Hit(NamedTuple):

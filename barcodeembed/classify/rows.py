@@ -5,36 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from barcodeembed.classify.pipeline import Assignment, Classifier
-
-NA = "NA"
-
-#: The last column where novel queries are put into units.
-NOVEL_UNIT = "novel_unit"
-
-
-def columns(ranks: Sequence[str]) -> list[str]:
-    """Return the header of the table for a reference of these ranks.
-
-    >>> columns(["genus"])[6:8]
-    ['genus', 'genus_confidence']
-    """
-    return [
-        "query_id",
-        "status",
-        "novel_rank",
-        "rank",
-        "taxon",
-        "confidence",
-        *ranks,
-        *(f"{rank}_confidence" for rank in ranks),
-        "nearest_id",
-        "similarity",
-        "identity",
-        "strand",
-        "length",
-        "flags",
-        "overlap",
-    ]
+from barcodeembed.vocabulary import NA
 
 
 def row(assignment: Assignment, ranks: Sequence[str]) -> list[str]:
@@ -58,17 +29,6 @@ def row(assignment: Assignment, ranks: Sequence[str]) -> list[str]:
         ";".join(a.flags) or NA,
         _count(a.overlap),
     ]
-
-
-HIT_COLUMNS = (
-    "query_id",
-    "hit",
-    "reference_id",
-    "similarity",
-    "lineage",
-    "identity",
-    "overlap",
-)
 
 
 def hit_rows(assignment: Assignment, classifier: Classifier) -> list[list[str]]:

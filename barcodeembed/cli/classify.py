@@ -157,13 +157,14 @@ def classify(
     from barcodeembed.classify.genetic_codes import parse_code
     from barcodeembed.classify.novel_units import NovelUnits
     from barcodeembed.classify.pipeline import Classifier
-    from barcodeembed.classify.rows import HIT_COLUMNS, NA, NOVEL_UNIT, columns, hit_rows, row
+    from barcodeembed.classify.rows import hit_rows, row
     from barcodeembed.classify.run import Tally, describe_run
     from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.index.bundle import ReferenceIndex
     from barcodeembed.index.model import model_of
     from barcodeembed.sequences.reading import read_records
     from barcodeembed.shipped import shipped_index
+    from barcodeembed.vocabulary import HIT_COLUMNS, NA, NOVEL_UNIT, columns
 
     options.use_threads(threads)
     began = perf_counter()

@@ -10,13 +10,9 @@ from typing import Annotated
 
 import typer
 
+from barcodeembed import vocabulary
 from barcodeembed.cli import options
 from barcodeembed.cli.console import console
-
-_PEERS = ("kmer", "vsearch", "blastn")
-_OPEN_WORLD = "open-world"
-_PROTOCOLS = (_OPEN_WORLD, "knn", "probe", "finetune", "bins")
-_DEDUPLICATE = ("none", "exact", "contained")
 
 
 def evaluate(
@@ -57,7 +53,7 @@ def evaluate(
             metavar="NAMES",
             help="By commas: open-world, and of the papers knn, probe, finetune, bins.",
         ),
-    ] = _OPEN_WORLD,
+    ] = vocabulary.OPEN_WORLD,
     deduplicate: Annotated[
         str,
         typer.Option(
@@ -162,8 +158,8 @@ def evaluate(
     """
     peers = [] if against == "none" else against.split(",")
     for peer in peers:
-        options.check_choice("--against", peer, _PEERS)
-    options.check_choice("--deduplicate", deduplicate, _DEDUPLICATE)
+        options.check_choice("--against", peer, vocabulary.PEERS)
+    options.check_choice("--deduplicate", deduplicate, vocabulary.DEDUPLICATE)
     queries = queries or []
     papers, open_world = _check_protocols(protocol, reference, queries)
     options.check_taxdump(taxdump, taxonomy)
@@ -247,8 +243,11 @@ def _check_protocols(protocol: str, reference: Path, queries: list[str]) -> tupl
     """Return the papers' protocols that are asked for, and whether the open-world one is."""
     names = protocol.split(",")
     for name in names:
-        options.check_choice("--protocol", name, _PROTOCOLS)
-    papers, open_world = [name for name in names if name != _OPEN_WORLD], _OPEN_WORLD in names
+        options.check_choice("--protocol", name, vocabulary.PROTOCOLS)
+    papers, open_world = (
+        [name for name in names if name != vocabulary.OPEN_WORLD],
+        vocabulary.OPEN_WORLD in names,
+    )
     if open_world and not queries:
         raise typer.BadParameter("the protocol open-world needs --queries")
     if papers and reference.is_dir():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from barcodeembed import vocabulary
 from barcodeembed.cli import options
 from barcodeembed.cli.console import console
 from barcodeembed.cli.stopping import train
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from barcodeembed.training.distributed import Processes
     from barcodeembed.training.loop import Recipe, Trainer
 
-_PRESETS = ("tiny", "small", "base", "aligned", "barcodemae")
 _DEFAULT_EPOCHS = 20.0
 
 #: Share of barcodes whose halves must agree on their place, for --anchor to pass without a warning.
@@ -59,7 +59,9 @@ def pretrain(
     ],
     preset: Annotated[
         str,
-        typer.Option("--preset", metavar="NAME", help=f"Size of the model: {', '.join(_PRESETS)}."),
+        typer.Option(
+            "--preset", metavar="NAME", help=f"Size of the model: {', '.join(vocabulary.PRESETS)}."
+        ),
     ] = "small",
     objective: Annotated[
         str | None,
@@ -287,7 +289,7 @@ def pretrain(
     """
     if steps is not None and epochs is not None:
         raise typer.BadParameter("give --steps or --epochs, not both")
-    options.check_choice("--preset", preset, _PRESETS)
+    options.check_choice("--preset", preset, vocabulary.PRESETS)
     if pooling is not None:
         options.check_choice("--pooling", pooling, ("mean", "place", "class"))
     if not output.name:

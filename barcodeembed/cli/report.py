@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from barcodeembed import vocabulary
 from barcodeembed.cli import options
 from barcodeembed.cli.console import console
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from barcodeembed.report.references import References
     from barcodeembed.report.rows import Row
 
-FORMATS = ("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html")
 _TABLES = ("biom", "table")
 _BY_SAMPLE = ("biom", "table", "multiqc", "html")
 
@@ -46,8 +46,8 @@ def report(
         typer.Option(
             "--to",
             metavar="FORMAT",
-            help=f"One of {', '.join(FORMATS)}.",
-            callback=options.one_of(*FORMATS),
+            help=f"One of {', '.join(vocabulary.REPORT_FORMATS)}.",
+            callback=options.one_of(*vocabulary.REPORT_FORMATS),
         ),
     ],
     output: Annotated[

@@ -9,9 +9,10 @@ from itertools import islice
 import numpy as np
 
 from barcodeembed.embedding.embedder import NO_VECTOR, VectorMaker
-from barcodeembed.sequences.cleaning import MIN_BASES, clean
+from barcodeembed.sequences.cleaning import clean
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.vectors.normalise import normalise
+from barcodeembed.vocabulary import MIN_BASES
 
 
 @dataclass(frozen=True, slots=True)

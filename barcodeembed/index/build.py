@@ -34,17 +34,14 @@ from barcodeembed.index.collect import (
 )
 from barcodeembed.index.sources import Sources
 from barcodeembed.scoring.identity import identities
-from barcodeembed.scoring.vote import NEIGHBOURS, Members
-from barcodeembed.sequences.cleaning import MIN_BASES
+from barcodeembed.scoring.vote import Members
 from barcodeembed.taxonomy.columns import BIN_COLUMNS
 from barcodeembed.taxonomy.ranks import Lineage, lowest
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.prototypes import make_prototypes, name_prototypes, prototypes_without
 from barcodeembed.vectors.whitening import Whitening, as_searched
-
-#: What a prototype may stand for: the barcodes of one lineage, or of one lineage and BIN.
-PROTOTYPES = ("species", "bin")
+from barcodeembed.vocabulary import MIN_BASES, NEIGHBOURS
 
 _REFERENCES_PER_DIRECTION = 4
 _MIN_WHITENED = 64
@@ -82,7 +79,7 @@ def build_index(
     """Embed and calibrate references; the result does not depend on their order.
 
     Identical barcodes become one vector with all their records; with ``prototypes`` (one of
-    PROTOTYPES) the barcodes of a taxon become one vector or a few, without records or sequences.
+    `vocabulary.PROTOTYPES`) the barcodes of a taxon become one vector or a few, without records or sequences.
     ``whiten`` is the number of principal directions kept, 0 for none. It is calibrated for queries
     of which so great a share of the bases, ``read_errors``, is wrong. ``progress`` is told
     (embedded, total). Raises ReferenceDataError where no record can be used, an id is met twice,

@@ -36,11 +36,10 @@ from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.prototypes import dequantise, quantise
 from barcodeembed.vectors.whitening import Whitening, as_searched
+from barcodeembed.vocabulary import NA
 
 KIND = "index"
 MODEL = "model"
-
-_NA = "NA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ def _write_prototypes(bundle: Path, index: ReferenceIndex) -> None:
 
 
 def _write_lineages(path: Path, lineages: Iterable[Lineage]) -> None:
-    write_table(path, RANKS, ([name or _NA for name in lineage] for lineage in lineages))
+    write_table(path, RANKS, ([name or NA for name in lineage] for lineage in lineages))
 
 
 def _read(bundle: Path) -> ReferenceIndex:
@@ -233,4 +232,4 @@ def _read_prototypes(bundle: Path) -> dict[str, Any]:
 
 def _read_lineages(path: Path) -> list[Lineage]:
     rows = read_table(path)[1]
-    return [tuple(None if name == _NA else name for name in row) for row in rows]
+    return [tuple(None if name == NA else name for name in row) for row in rows]

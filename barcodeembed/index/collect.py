@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from barcodeembed.errors import ReferenceDataError
-from barcodeembed.sequences.cleaning import MIN_BASES, clean, reverse_complement
+from barcodeembed.sequences.cleaning import clean, reverse_complement
 from barcodeembed.sequences.orientation import learn_orientation, strand
 from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of
 from barcodeembed.taxonomy.ranks import Lineage
 from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
+from barcodeembed.vocabulary import MIN_BASES
 
 
 @dataclass(slots=True)

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from barcodeembed.index.collect import Reference
 from barcodeembed.taxonomy.ranks import Lineage
-
-_NA = "NA"
+from barcodeembed.vocabulary import NA
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,10 @@ class Sources:
         """Return the cells of a table of the records by column; of no column where none says."""
         row = {lineage: str(i) for i, lineage in enumerate(self.lineages())}
         cells = {
-            "bin": [name or _NA for name in self.bins],
-            "country": [name or _NA for name in self.countries],
+            "bin": [name or NA for name in self.bins],
+            "country": [name or NA for name in self.countries],
             "strand": ["-" if turned else "+" for turned in self.reverse_complemented],
-            "source_lineage": [row[lineage] if lineage else _NA for lineage in self.source_lineage],
+            "source_lineage": [row[lineage] if lineage else NA for lineage in self.source_lineage],
         }
         return {name: column for name, column in cells.items() if column}
 
@@ -59,14 +58,14 @@ class Sources:
     def read(cls, columns: dict[str, Sequence[str]], lineages: Sequence[Lineage]) -> Sources:
         """Return what `columns` gave; ``lineages`` are those of `lineages`."""
         names = (
-            [None if cell == _NA else cell for cell in columns.get(name, ())]
+            [None if cell == NA else cell for cell in columns.get(name, ())]
             for name in ("bin", "country")
         )
         return cls(
             *names,
             [cell == "-" for cell in columns.get("strand", ())],
             [
-                None if cell == _NA else lineages[int(cell)]
+                None if cell == NA else lineages[int(cell)]
                 for cell in columns.get("source_lineage", ())
             ],
         )

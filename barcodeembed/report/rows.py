@@ -11,6 +11,7 @@ from barcodeembed.errors import InputError
 from barcodeembed.sequences.lines import Lines, open_lines
 from barcodeembed.sequences.tables import read_rows
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
+from barcodeembed.vocabulary import NA, NOVEL_UNIT, STATUSES
 
 #: What a table must have, besides a rank or more; newer columns may be there or not.
 REQUIRED = (
@@ -27,12 +28,6 @@ REQUIRED = (
     "length",
     "flags",
 )
-#: The column of operational units, in tables of queries that were grouped.
-UNIT = "novel_unit"
-
-# As in barcodeembed.classify, which is not imported here: it needs torch.
-_NA = "NA"
-_STATUSES = frozenset(("assigned", "ambiguous", "novel", "unclassifiable"))
 _SIZE = re.compile(r"(?:^|;)size=(\d+)(?=;|$)")
 
 
@@ -113,8 +108,8 @@ class _Place:
 
 
 def _row(cells: dict[str, str], place: _Place, sample_of: Callable[[str], str | None]) -> Row:
-    known = {name: None if cell == _NA else cell for name, cell in cells.items()}
-    for name, words in (("status", _STATUSES), ("rank", RANKS), ("novel_rank", RANKS)):
+    known = {name: None if cell == NA else cell for name, cell in cells.items()}
+    for name, words in (("status", STATUSES), ("rank", RANKS), ("novel_rank", RANKS)):
         if known[name] not in words and (name == "status" or known[name] is not None):
             raise place.error(f"{cells[name]!r} in the column {name} is no {name}")
     names = tuple(known.get(rank) for rank in RANKS)
@@ -139,7 +134,7 @@ def _row(cells: dict[str, str], place: _Place, sample_of: Callable[[str], str | 
         strand=known["strand"],
         length=int(_number(known, "length", place) or 0),
         flags=known["flags"],
-        unit=known.get(UNIT),
+        unit=known.get(NOVEL_UNIT),
     )
 
 

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-STATUSES = ("assigned", "ambiguous", "novel", "unclassifiable")
-
 #: Below this probability that its taxon is in the reference, a query is new at that rank.
 _NOVEL_BELOW = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """``status`` (Q,) of STATUSES; ``placed`` and ``novel`` (Q,) are ranks' numbers, -1 for none.
+    """``status`` (Q,) of `vocabulary.STATUSES`; ``placed`` and ``novel`` (Q,) are ranks' numbers, -1 for none.
 
     ``confidence`` (Q, R) is the probability that the named taxon is the right one.
     """

@@ -13,9 +13,6 @@ import numpy as np
 
 TEMPERATURE = 0.02
 
-#: Neighbours that vote, unless told otherwise.
-NEIGHBOURS = 10
-
 
 @dataclass(frozen=True, slots=True)
 class Members:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from barcodeembed.sequences.records import SequenceRecord
-
-#: Default least number of unambiguous bases that a barcode needs to be named.
-MIN_BASES = 100
+from barcodeembed.vocabulary import MIN_BASES
 
 AMBIGUOUS_FLAG = 0.05
 AMBIGUOUS_REFUSED = 0.50

@@ -14,8 +14,8 @@ from support import SIMULATED, command, files_in, rows_of
 from barcodeembed import __version__
 from barcodeembed.classify.quality import FLAGS as FLAGGED
 from barcodeembed.cli import app
-from barcodeembed.scoring.decision import STATUSES
 from barcodeembed.taxonomy.ranks import RANKS
+from barcodeembed.vocabulary import STATUSES
 
 # The frozen interface. A name that changes here changes the scripts of every user: edit this list
 # and CHANGELOG.md together, and only ever add.

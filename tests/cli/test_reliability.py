@@ -23,8 +23,8 @@ from support import REPOSITORY, SHARED, SIMULATED, Result, command, files_in, ro
 
 from barcodeembed.classify.quality import FLAGS
 from barcodeembed.errors import InputError
-from barcodeembed.scoring.decision import STATUSES
 from barcodeembed.sequences.reading import read_records
+from barcodeembed.vocabulary import STATUSES
 
 REASONS = {"empty", "short", "too_long", "low_information"}
 

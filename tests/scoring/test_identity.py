@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support import SIMULATED, rows_of
 
 from barcodeembed.classify.pipeline import Classifier
-from barcodeembed.classify.rows import HIT_COLUMNS, hit_rows
+from barcodeembed.classify.rows import hit_rows
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.model import model_of
@@ -21,6 +21,7 @@ from barcodeembed.scoring.features import Neighbours
 from barcodeembed.scoring.identity import Identities, identities, overlap, percent_identity
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.reading import read_records
+from barcodeembed.vocabulary import HIT_COLUMNS
 
 letters = st.text("ACGT", min_size=1, max_size=30)
 

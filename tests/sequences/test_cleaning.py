@@ -9,8 +9,9 @@ from Bio.Seq import reverse_complement as biopython_reverse_complement
 from hypothesis import given
 from hypothesis import strategies as st
 
-from barcodeembed.sequences.cleaning import MIN_BASES, clean, reverse_complement
+from barcodeembed.sequences.cleaning import clean, reverse_complement
 from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.vocabulary import MIN_BASES
 
 MOST = 2_000
 BARCODE = "".join(random.Random(0).choices("ACGT", k=658))

@@ -1,0 +1,75 @@
+"""The words and defaults that several layers share, each written once. Imports nothing.
+
+Names of columns, statuses and choices are contracts: users script against them. A test lists them.
+"""
+
+from __future__ import annotations
+
+#: A missing value in every table.
+NA = "NA"
+
+#: What `classify` says of a query.
+STATUSES = ("assigned", "ambiguous", "novel", "unclassifiable")
+
+#: Columns of `classify` before and after those of the ranks. New columns come last.
+LEADING_COLUMNS = ("query_id", "status", "novel_rank", "rank", "taxon", "confidence")
+TRAILING_COLUMNS = (
+    "nearest_id",
+    "similarity",
+    "identity",
+    "strand",
+    "length",
+    "flags",
+    "overlap",
+)
+
+#: The column that `classify --cluster-novel` adds.
+NOVEL_UNIT = "novel_unit"
+
+#: Columns of `classify --hits`.
+HIT_COLUMNS = (
+    "query_id",
+    "hit",
+    "reference_id",
+    "similarity",
+    "lineage",
+    "identity",
+    "overlap",
+)
+
+#: Choices of options.
+PRESETS = ("tiny", "small", "base", "aligned", "barcodemae")
+POOLINGS = ("mean", "place", "class")
+RATE_SCHEDULES = ("cosine", "wsd", "onecycle")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16")
+PROTOTYPES = ("species", "bin")
+CONFLICT_POLICIES = ("majority", "fail")
+OPEN_WORLD = "open-world"
+PROTOCOLS = (OPEN_WORLD, "knn", "probe", "finetune", "bins")
+PEERS = ("kmer", "vsearch", "blastn")
+DEDUPLICATE = ("none", "exact", "contained")
+REPORT_FORMATS = ("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html")
+
+#: Unambiguous bases that a barcode needs to be classified.
+MIN_BASES = 100
+
+#: Closest references that vote.
+NEIGHBOURS = 10
+
+#: Records that a command processes at a time.
+BATCH_SIZE = 2_048
+
+#: Confidence thresholds, chosen on barcodes that neither the model nor the reference had seen so
+#: that 95 % of the names at every rank are correct. The second is for an index of prototypes, which
+#: keeps no sequences to align.
+MIN_CONFIDENCE, MIN_CONFIDENCE_UNALIGNED = 0.65, 0.75
+
+
+def columns(ranks: tuple[str, ...] | list[str]) -> list[str]:
+    """Return the header of the table of `classify` for a reference of these ranks.
+
+    >>> columns(["genus"])[6:8]
+    ['genus', 'genus_confidence']
+    """
+    return [*LEADING_COLUMNS, *ranks, *(f"{rank}_confidence" for rank in ranks), *TRAILING_COLUMNS]
