@@ -105,12 +105,12 @@ def test_hiding_is_a_search_without_the_hidden(seed):
         winners, _ = vote(values, np.array([nearest]), members, voting.taxa.codes, 0.1)
         own = voting.taxa.codes[of[row]]
         np.testing.assert_array_equal(found.named[i], own >= 0)
-        np.testing.assert_array_equal(found.right[i], (winners[0] == own) & (own >= 0))
+        np.testing.assert_array_equal(found.correct[i], (winners[0] == own) & (own >= 0))
         below = np.arange(len(ranks)) >= hidden if hidden >= 0 else np.zeros(len(ranks), bool)
-        np.testing.assert_array_equal(found.known[i], (own >= 0) & ~below)
+        np.testing.assert_array_equal(found.in_reference[i], (own >= 0) & ~below)
         wanted_nearness = -np.log(1.003 - values[0, 0])
         np.testing.assert_allclose(found.features[i, :, 0], wanted_nearness, atol=1e-3)
-    assert not (found.right & ~found.known).any()
+    assert not (found.correct & ~found.in_reference).any()
 
 
 @settings(deadline=None, max_examples=40)
@@ -261,10 +261,10 @@ def test_what_is_likely_below_is_likely_above():
     features[:, :, 0] = np.linspace(0, 6, 50)[:, None]
     features[:, :, NAMES.index("share")] = 4.0
     features[:, :, NAMES.index("agreement")] = 1.0
-    for values in (learnt.known(features), learnt.right(features, np.zeros((50, 2)))):
+    for values in (learnt.in_reference(features), learnt.correct(features, np.zeros((50, 2)))):
         assert (values[:, 0] >= values[:, 1]).all()
         assert (np.diff(values, axis=0) >= 0).all()
-    nameless = learnt.right(features, np.stack([np.zeros(50), np.full(50, -1)], 1))
+    nameless = learnt.correct(features, np.stack([np.zeros(50), np.full(50, -1)], 1))
     assert (nameless[:, 1] == 0).all()
     np.testing.assert_allclose(nameless[:, 0], 1 / (1 + np.exp(1 - 0.2 * features[:, 0, 0])))
 
@@ -294,7 +294,7 @@ def test_of_two_taxa_with_the_same_evidence_neither_is_likelier_than_the_other()
     features = np.zeros((1, 2, len(FEATURES)))
     features[:, :, 0] = 5.0
     features[:, 0, NAMES.index("share")] = 4.0  # both are of one genus
-    genus, species = learnt.right(features, np.zeros((1, 2)))[0]
+    genus, species = learnt.correct(features, np.zeros((1, 2)))[0]
     assert genus > 0.99 and species == 0.5
 
 
@@ -313,7 +313,7 @@ def test_a_calibration_is_read_as_it_was_written():
     learnt = calibration(genus=1, species=2)
     values = json.loads(json.dumps(learnt.to_json()))
     assert Calibration.from_json(values, ["genus", "species"]) == learnt
-    with pytest.raises(ValueError, match="other evidence"):
+    with pytest.raises(ValueError, match="other features"):
         Calibration.from_json(values | {"features": ["similarity"]}, ["genus", "species"])
 
 
@@ -436,7 +436,7 @@ def test_a_small_reference_falls_back_on_customary_limits():
     index, report = build_index([(record, lineage("F", "G", "G s"))], KmerCounter(5))
     assert report.used == report.distinct == 1
     models = index.calibration.models.values()
-    assert {m.known_from for m in models} == {m.new_from for m in models} == {"mutated copies"}
+    assert {m.in_reference_from for m in models} == {m.new_from for m in models} == {"mutated copies"}
     far = "".join(rng.choice(list("ACGT"), 650))
     queries = [SequenceRecord("q", "", b, 1, len(b)) for b in (bases, far)]
     same, other = Classifier(index, KmerCounter(5)).classify(queries)
