@@ -466,8 +466,8 @@ def test_places_are_kept_beside_the_run(marker, tmp_path):
     assert told[-1] == len(corpus.lengths)
     again = located(corpus, anchor, tmp_path / "places", lambda done, total: told.append(0))
     assert told[-1] != 0
-    np.testing.assert_array_equal(found.marker_positions.first_B, again.positions.first_B)
-    np.testing.assert_array_equal(found.marker_positions.bases_N, again.positions.bases_N)
+    np.testing.assert_array_equal(found.marker_positions.first_B, again.marker_positions.first_B)
+    np.testing.assert_array_equal(found.marker_positions.bases_N, again.marker_positions.bases_N)
     other = located(
         corpus, Anchor(anchor.positions + 7, anchor.weights, anchor.length), tmp_path / "places"
     )
