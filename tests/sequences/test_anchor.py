@@ -471,7 +471,7 @@ def test_places_are_kept_beside_the_run(marker, tmp_path):
     other = located(
         corpus, Anchor(anchor.positions + 7, anchor.weights, anchor.length), tmp_path / "places"
     )
-    assert not np.array_equal(other.marker_positions.first_B, found.places.first_B)
+    assert not np.array_equal(other.marker_positions.first_B, found.marker_positions.first_B)
 
 
 @pytest.fixture(scope="module")
