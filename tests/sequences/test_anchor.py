@@ -151,7 +151,7 @@ def test_halves_agree_where_there_are_places_and_not_elsewhere(marker):
 def test_learning_is_the_same_for_the_same_corpus(marker):
     _, _, corpus, anchor = marker
     again = learn_anchor(corpus.codes, corpus.starts, corpus.lengths)
-    np.testing.assert_array_equal(again.places, anchor.positions)
+    np.testing.assert_array_equal(again.positions, anchor.positions)
     np.testing.assert_array_equal(again.weights, anchor.weights)
 
 
@@ -342,7 +342,7 @@ def test_the_anchor_is_saved_with_the_model_and_is_part_of_its_fingerprint(
     ]
     np.testing.assert_array_equal(*made)
     other = encoder.anchor
-    encoder.set_anchor(Anchor(other.places, other.weights * 2, other.length))
+    encoder.set_anchor(Anchor(other.positions, other.weights * 2, other.length))
     save_model(tmp_path / "b", encoder, {})
     encoder.set_anchor(other)
     assert load_model(tmp_path / "b").fingerprint != loaded.fingerprint
@@ -466,12 +466,12 @@ def test_places_are_kept_beside_the_run(marker, tmp_path):
     assert told[-1] == len(corpus.lengths)
     again = located(corpus, anchor, tmp_path / "places", lambda done, total: told.append(0))
     assert told[-1] != 0
-    np.testing.assert_array_equal(found.places.first_B, again.places.first_B)
-    np.testing.assert_array_equal(found.places.bases_N, again.places.bases_N)
+    np.testing.assert_array_equal(found.marker_positions.first_B, again.marker_positions.first_B)
+    np.testing.assert_array_equal(found.marker_positions.bases_N, again.marker_positions.bases_N)
     other = located(
         corpus, Anchor(anchor.positions + 7, anchor.weights, anchor.length), tmp_path / "places"
     )
-    assert not np.array_equal(other.places.first_B, found.places.first_B)
+    assert not np.array_equal(other.marker_positions.first_B, found.marker_positions.first_B)
 
 
 @pytest.fixture(scope="module")

@@ -769,7 +769,7 @@ def test_no_damage_to_an_artifact_loses_a_record(tmp_path):
 
 def test_other_archives_are_refused(tmp_path):
     for name in ("table.biom", "aligned.fasta"):
-        with pytest.raises(InputError, match="a zip archive .* without the one"):
+        with pytest.raises(InputError, match="a zip archive .* exactly one"):
             list(read_records(artifact(tmp_path / "x.qza", name, "x")))
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("dna-sequences.fasta", SINTAX)
@@ -779,7 +779,7 @@ def test_other_archives_are_refused(tmp_path):
 
 def test_what_unpacks_to_far_more_is_refused_before_it_is(tmp_path, monkeypatch):
     path = artifact(tmp_path / "x.qza", "dna-sequences.fasta", b">a\n" + b"A" * 3_000_000)
-    monkeypatch.setattr(artifacts, "_LARGE", 1_000_000)
+    monkeypatch.setattr(artifacts, "_MAX_BYTES", 1_000_000)
     with pytest.raises(InputError, match="would unpack from .* to 3,000,003 bytes"):
         list(read_records(path))
 
