@@ -163,10 +163,10 @@ def edit(path: Path, **changes) -> None:
         ({"format_version": None}, "format None"),
         ({"kind": "sonnet"}, "is a sonnet, not an? (model|index)"),
         ({"kind": None}, "not an? (model|index)"),
-        ({"files": None}, "no manifest"),
-        ({"files": []}, "no manifest"),
+        ({"files": None}, "it is not a manifest"),
+        ({"files": []}, "it is not a manifest"),
         ({"files": {"absent": {"bytes": 1, "sha256": "0"}}}, "absent: missing"),
-        ({"files": {"config.json": 3}}, "config.json: the manifest gives no size"),
+        ({"files": {"config.json": 3}}, "config.json: the manifest has no size"),
     ],
 )
 def test_a_manifest_of_another_mind_is_refused(bundle, changes, problem, request, call):
