@@ -1,6 +1,6 @@
-"""The closed family of errors that a user can cause, meet and mend.
+"""Errors that a user can cause and correct.
 
-Anything else that escapes the core is a bug and keeps its traceback.
+The command line shows these as one line. Any other exception is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from os import PathLike
 
 
 class BarcodeEmbedError(Exception):
-    """Base of every expected error; its text is one line, fit to be shown as it is."""
+    """Base class of all expected errors. The message is one line of printable characters."""
 
     def __init__(self, message: str) -> None:
         line = " ".join(message.split())
-        # Names come from files: none may move the cursor of a terminal, or fail to be encoded.
+        # Messages quote files. Control characters would change the terminal or fail to be encoded.
         super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
 
 
 class InputError(BarcodeEmbedError):
     """A sequence file, table or option value cannot be used.
 
-    The place is put before the message: ``queries.fa:1042 (ASV_77): message``.
+    The location precedes the message: ``queries.fa:1042 (ASV_77): message``.
     """
 
     def __init__(
@@ -31,28 +31,28 @@ class InputError(BarcodeEmbedError):
         record: str | None = None,
     ) -> None:
         self.path, self.line, self.record = path, line, record
-        place = "" if path is None else str(path)
+        location = "" if path is None else str(path)
         if line is not None:
-            place += f":{line}"
+            location += f":{line}"
         if record:
-            place += f" ({record})"
-        super().__init__(f"{place}: {message}" if place else message)
+            location += f" ({record})"
+        super().__init__(f"{location}: {message}" if location else message)
 
 
 class InputWarning(UserWarning):
-    """Something in an input was read as it was surely meant, and may still be worth a look."""
+    """An input has something unusual. It was read as it was most probably meant."""
 
 
 class ReferenceDataError(InputError):
-    """References and their taxonomy do not fit together."""
+    """References and their taxonomy are not consistent."""
 
 
 class BundleError(BarcodeEmbedError):
-    """A model or index bundle is missing, damaged, or made by a newer version."""
+    """A model or index bundle is missing or damaged, or was made by a newer version."""
 
 
 class IndexMismatch(BarcodeEmbedError):
-    """An index was made with another model than the one given."""
+    """The index was made with another model than the one given."""
 
 
 class OutputError(BarcodeEmbedError):
@@ -60,4 +60,4 @@ class OutputError(BarcodeEmbedError):
 
 
 class TrainingError(BarcodeEmbedError):
-    """Pretraining cannot start, resume or go on."""
+    """Pretraining cannot start, resume or continue."""

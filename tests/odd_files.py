@@ -124,7 +124,7 @@ LAYOUTS = [
     _same("trailing_blanks.fa", PLAIN.replace(b"\n", b"  \t\n")),
     _same("space_after_mark.fa", PLAIN.replace(b">", b"> ")),
     _same("tab_in_header.fa", PLAIN.replace(b" ", b"\t")),
-    _same("comments.fa", b";an old comment\n;and more\n" + PLAIN, "taken for comments"),
+    _same("comments.fa", b";an old comment\n;and more\n" + PLAIN, "read as comments"),
     _same("lower.fa", PLAIN.lower()),
     _same("rna.fa", PLAIN.replace(b"T", b"U")),
     _same(

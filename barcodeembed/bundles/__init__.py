@@ -1,1 +1,1 @@
-"""Files and directories that are written whole or not at all, and their checksums."""
+"""Write files and directories atomically, and check them by size and sha256."""

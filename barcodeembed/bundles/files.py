@@ -1,4 +1,4 @@
-"""All-or-nothing outputs: a path keeps its old content, or gets the whole of the new."""
+"""Write outputs atomically: a path has either its old or its complete new content."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ STDOUT = "-"
 
 @contextmanager
 def replace_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Give a binary file that becomes ``path`` when the block ends well, and vanishes otherwise.
+    """Yield a binary file that becomes ``path`` if the block ends without error.
 
-    The file is written beside its target, synced, and renamed over it. Raises OutputError where
-    the target cannot be written.
+    The file is written in the folder of its target, synced, and renamed over the target. After an
+    error it is deleted. Raises OutputError if the target cannot be written.
     """
     path = Path(path)
-    # Of os.path, whose tests are False where the system refuses to look; opening then tells why.
+    # The tests of os.path are False if access is denied; opening the file then gives the reason.
     if os.path.isdir(path):
         raise OutputError(f"{path}: is a directory; give a file")
     if os.path.exists(path) and not os.path.isfile(path):
-        # A device or a FIFO (/dev/full, /dev/stdout) cannot be replaced, only written to.
-        with naming(path), open(path, "wb") as stream:
+        # A device or a FIFO (/dev/full, /dev/stdout) can only be written to, not replaced.
+        with output_errors(path), open(path, "wb") as stream:
             yield stream
         return
-    target = behind_links(path)
-    temporary = aside(target)
-    with naming(path):
+    target = resolve_links(path)
+    temporary = temporary_sibling(target)
+    with output_errors(path):
         try:
             with open(temporary, "xb") as stream:
                 yield stream
@@ -51,14 +51,14 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def open_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
-    """Give a UTF-8 text stream onto ``-`` (standard output) or a file that appears when whole.
+    """Yield a UTF-8 text stream to ``-`` (standard output) or to a file, written atomically.
 
-    The suffix asks for compression: ``.gz``, ``.bz2`` or ``.xz``. Compressed bytes carry no time
-    and no name, so the same rows give the same file.
+    The suffixes ``.gz``, ``.bz2`` and ``.xz`` compress the file. Compressed files contain no time
+    and no name, so that the same rows give the same bytes.
     """
     if os.fspath(path) == STDOUT:
         if sys.stdout is None:
-            raise OutputError("standard output is closed; -o FILE writes to a file")
+            raise OutputError("standard output is closed; use -o FILE to write to a file")
         stream = io.TextIOWrapper(
             os.fdopen(os.dup(sys.stdout.fileno()), "wb"), encoding="utf-8", newline="\n"
         )
@@ -74,7 +74,7 @@ def open_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
 
 @contextmanager
 def compressor(raw: IO[bytes], suffix: str) -> Iterator[IO[bytes]]:
-    """Give a stream into ``raw`` that compresses as a file's suffix asks, always to one result."""
+    """Yield a stream to ``raw``, compressed according to a file suffix, without time or name."""
     if suffix == ".gz":
         with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
             yield stream  # type: ignore[misc]
@@ -89,29 +89,32 @@ def compressor(raw: IO[bytes], suffix: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Turn the system's refusals into an OutputError that names the path."""
+def output_errors(path: Path) -> Iterator[None]:
+    """Convert OSError to an OutputError that names the path."""
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        # NumPy and shutil give no reason of the system's.
-        reason = error.strerror or "a write came short; is the disk full?"
+        # NumPy and shutil raise OSError without the system's reason.
+        reason = error.strerror or "not all bytes were written; is the disk full?"
         raise OutputError(f"{path}: cannot be written: {reason}") from None
 
 
-def behind_links(path: Path) -> Path:
-    """Return the path that is to be replaced: a link stays and leads to the new content."""
+def resolve_links(path: Path) -> Path:
+    """Return the path that a link leads to: that path is replaced, and the link stays."""
     return Path(os.path.realpath(path))
 
 
-def aside(path: Path, what: str = "tmp") -> Path:
-    # Not the process number alone: containers use the same few, and a killed one leaves its file.
-    return path.with_name(f".{path.name}.{what}-{os.getpid()}-{secrets.token_hex(3)}")
+def temporary_sibling(path: Path, label: str = "tmp") -> Path:
+    """Return a new hidden path in the same folder."""
+    # The process number is not enough: in containers the same numbers recur, and a killed process
+    # leaves its file.
+    return path.with_name(f".{path.name}.{label}-{os.getpid()}-{secrets.token_hex(3)}")
 
 
 def sync_directory(path: Path) -> None:
+    """Flush the entries of a directory to disk, so that a rename in it survives a crash."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

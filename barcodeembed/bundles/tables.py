@@ -1,4 +1,4 @@
-"""The text tables of an index bundle: tab-separated, a header line, compressed by suffix."""
+"""Read and write the tables of an index bundle: tab-separated, with a header line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from barcodeembed.bundles.files import compressor
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
-    """Write a table; the same rows are the same bytes, compressed (``.gz``) too."""
+    """Write a table, compressed according to its suffix. The same rows give the same bytes."""
     with (
         open(path, "wb") as raw,
         compressor(raw, path.suffix) as binary,
@@ -22,9 +22,9 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Iterable[str]]
 
 
 def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Read the header and the rows of a table that write_table wrote.
+    """Read the header and the rows of a table written by write_table.
 
-    Raises OSError, EOFError, ValueError or zlib.error where it is damaged.
+    Raises OSError, EOFError, ValueError or zlib.error if the table is damaged.
     """
     open_text = gzip.open if path.suffix == ".gz" else open
     with open_text(path, "rt", encoding="utf-8", newline="\n") as stream:

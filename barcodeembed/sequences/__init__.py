@@ -1,1 +1,1 @@
-"""Reading barcodes: containers, formats, cleaning and orientation."""
+"""Read barcodes: containers, formats, cleaning, orientation, and positions in the marker."""

@@ -1,13 +1,17 @@
-"""Where in its marker a barcode lies, learnt from barcodes alone.
+"""Locate the bases of a barcode in its marker, with a model fitted to barcodes alone.
 
-Barcodes of a coding marker hardly differ in length between their ends, but begin and end where
-primers and trimming left them. Each 5-mer is commonest at certain places of the marker; the 5-mers
-of a barcode vote for the place of its first base, and the place with the most votes is its own. So
-barcodes get one system of coordinates, at the cost of a table look-up, and a fragment the same
-places as the whole. Where bases were inserted or left out, later 5-mers vote for another place;
-Viterbi's algorithm follows them. Learnt by turns: places from votes, votes from places. Where a
-marker has no fixed places at all, the votes scatter: `agreement` tells. Shapes: B barcodes,
-L bases, K 5-mers of a barcode, V votes of a 5-mer, S shifts, N changes of shift.
+Barcodes of a coding marker rarely differ by insertions or deletions, but they begin and end where
+primers and trimming left them. Each 5-mer is frequent at a few positions of the marker. Every
+5-mer of a barcode votes for the position of the barcode's first base; the position with the most
+votes wins. This gives all barcodes one coordinate system for the price of a table look-up, and a
+fragment gets the same positions as the whole barcode. After an insertion or deletion, the later
+5-mers vote for another position; the Viterbi algorithm follows these shifts.
+
+Fitting alternates: positions from votes, then votes from positions. If a marker has no fixed
+positions, the votes scatter; `Anchor.agreement` measures this.
+
+Shapes: B barcodes, L bases, K 5-mers of a barcode, V votes of a 5-mer, P positions, S shifts,
+N changes of shift.
 """
 
 from __future__ import annotations
@@ -22,39 +26,39 @@ from barcodeembed.sequences.bases import AMBIGUOUS, overlapping_kmers
 _K = 5
 _KMERS = 4**_K
 
-#: Votes of a 5-mer: the places where it tells most.
+#: Number of votes of a 5-mer: its most informative positions.
 VOTES = 8
 
-#: Shape of the tables; the last 5-mer is the ambiguous one, which has no vote.
+#: Shape of the tables. The last row is for ambiguous 5-mers, which have no vote.
 TABLE = (_KMERS + 1, VOTES)
 
-_SAMPLE = 20_000
+_SAMPLE_SIZE = 20_000
 _ROUNDS = 3
-_LONGEST = 2_000
+_MAX_LENGTH = 2_000
 _PRIOR = 30.0
-_AT_ONCE = 128
+_BATCH_SIZE = 128
 
-#: Insertions and deletions are followed up to this many bases; most of COI's are of one codon.
-_REACH = 12
+#: Longest insertion or deletion that is followed, in bases. Most of those in COI are one codon.
+_MAX_SHIFT = 12
 
-#: What a change of shift costs, in votes (log-odds); three or four 5-mers outvote it.
-_CHANGE = 12.0
+#: Cost of a change of shift, in votes (log-odds). Three or four 5-mers outvote it.
+_CHANGE_COST = 12.0
 
-#: Votes by which another shift must lead in a block of 5-mers for a closer look at a barcode.
-_DOUBT = 4.0
+#: A barcode is aligned if another shift leads by this many votes in a block of 5-mers.
+_MIN_LEAD = 4.0
 _BLOCK = 32
 
 _COLUMNS = ("first_B", "counts_B", "bases_N", "shifts_N")
 
-#: A place belongs to the marker where a tenth as many barcodes reach as anywhere.
-_COVERED = 0.1
+#: A position belongs to the marker if its coverage is at least this fraction of the maximum.
+_MIN_COVERAGE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The votes of every 5-mer: ``positions`` int16 and ``weights`` float32, both TABLE.
+    """The votes of every 5-mer: ``positions`` int16 and ``weights`` float32, both of shape TABLE.
 
-    MarkerPositions count from the marker's first base, and the marker has ``length`` bases.
+    Positions count from the marker's first base; the marker has ``length`` bases.
     """
 
     positions: np.ndarray
@@ -62,30 +66,30 @@ class Anchor:
     length: int
 
     def locate(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:
-        """Return the place of each barcode's first base, int64 (B,).
+        """Return the position of each barcode's first base, int64 (B,).
 
-        ``codes_BL`` are base codes, ambiguous past the end. The place is negative where a barcode
-        begins before the marker; at least half of the shorter of the two lies within the other.
-        Without a vote it is 0.
+        ``codes_BL`` are base codes, ambiguous past the end. The position is negative if a barcode
+        begins before the marker. At least half of the shorter of the two, barcode and marker,
+        overlaps the other. A barcode without votes gets 0.
         """
-        found = [
-            self._first(*self._votes(codes_BL[i : i + _AT_ONCE]), lengths_B[i : i + _AT_ONCE])
-            for i in range(0, len(codes_BL), _AT_ONCE)
+        batches = [
+            self._first(*self._votes(codes_BL[i : i + _BATCH_SIZE]), lengths_B[i : i + _BATCH_SIZE])
+            for i in range(0, len(codes_BL), _BATCH_SIZE)
         ]
-        return np.concatenate(found) if found else np.zeros(0, np.int64)
+        return np.concatenate(batches) if batches else np.zeros(0, np.int64)
 
     def support(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:
-        """Return the votes for each barcode's place over the square root of its 5-mers, (B,).
+        """Return each barcode's votes for its position, over the square root of its 5-mers, (B,).
 
-        Votes for a place of the marker grow with the length of a barcode, those of chance with
-        its square root.
+        Votes for a true position grow with the length of the barcode; random votes grow with its
+        square root.
         """
         first_BKV, weights_BKV = self._votes(codes_BL)
-        votes = self._tally(first_BKV, weights_BKV, lengths_B)[0]
-        return np.maximum(votes.max(1), 0) / np.sqrt(np.maximum(lengths_B - _K + 1, 1))
+        votes_BP, _ = self._tally(first_BKV, weights_BKV, lengths_B)
+        return np.maximum(votes_BP.max(1), 0) / np.sqrt(np.maximum(lengths_B - _K + 1, 1))
 
     def _votes(self, codes_BL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return where each 5-mer's votes put the first base, and their weights, (B, K, V)."""
+        """Return the first-base position that each vote implies, and its weight, both (B, K, V)."""
         kmers_BK = overlapping_kmers(codes_BL, _K)
         first_BKV = self.positions[kmers_BK] - np.arange(kmers_BK.shape[1])[:, None]
         return first_BKV, self.weights[kmers_BK]
@@ -93,67 +97,71 @@ class Anchor:
     def _first(
         self, first_BKV: np.ndarray, weights_BKV: np.ndarray, lengths_B: np.ndarray
     ) -> np.ndarray:
-        """Return the place with the most votes of each barcode, (B,)."""
-        votes, place = self._tally(first_BKV, weights_BKV, lengths_B)
-        return np.where(votes.max(1) > 0, place[votes.argmax(1)], 0)
+        """Return the position with the most votes for each barcode, (B,)."""
+        votes_BP, positions_P = self._tally(first_BKV, weights_BKV, lengths_B)
+        return np.where(votes_BP.max(1) > 0, positions_P[votes_BP.argmax(1)], 0)
 
     def _tally(
         self, first_BKV: np.ndarray, weights_BKV: np.ndarray, lengths_B: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the votes of each barcode for each place, (B, P), and the places, (P,).
+        """Return each barcode's votes for each position, (B, P), and the positions, (P,).
 
-        Those for places that leave too little of it within the marker are -1.
+        The votes are -1 for positions at which too little of the barcode overlaps the marker.
         """
         B, K, _ = first_BKV.shape
-        # Bin s of a barcode holds the votes for a first base at place s - K.
+        # Bin s of a barcode holds the votes for a first base at position s - K.
         bins = K + self.length + 1
         bins_BKV = np.arange(B)[:, None, None] * bins + first_BKV + K
-        votes = np.bincount(
+        votes_BP = np.bincount(
             bins_BKV.reshape(-1), weights_BKV.reshape(-1), minlength=B * bins
         ).reshape(B, bins)
-        place = np.arange(bins) - K
-        within = np.minimum(lengths_B, self.length) // 2
-        lowest_B1, highest_B1 = (within - lengths_B)[:, None], (self.length - within)[:, None]
-        return np.where((place >= lowest_B1) & (place <= highest_B1), votes, -1.0), place
+        positions_P = np.arange(bins) - K
+        overlap_B = np.minimum(lengths_B, self.length) // 2
+        min_B1, max_B1 = (overlap_B - lengths_B)[:, None], (self.length - overlap_B)[:, None]
+        allowed_BP = (positions_P >= min_B1) & (positions_P <= max_B1)
+        return np.where(allowed_BP, votes_BP, -1.0), positions_P
 
     def align(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> MarkerPositions:
-        """Return the place of every base, insertions and deletions followed.
+        """Return the position of every base, taking insertions and deletions into account.
 
-        The path with the most votes, each change of shift costing `_CHANGE`. Only barcodes of
-        which some stretch votes for another shift than the whole are looked at so closely.
+        A barcode is aligned by the path with the most votes, where each change of shift costs
+        `_CHANGE_COST`. To save time, only barcodes in which some block of 5-mers votes for another
+        shift than the whole barcode are aligned.
         """
-        found = [
-            self._align(codes_BL[i : i + _AT_ONCE], lengths_B[i : i + _AT_ONCE])
-            for i in range(0, len(codes_BL), _AT_ONCE)
-        ]
-        return MarkerPositions.join(found)
+        return MarkerPositions.join(
+            [
+                self._align(codes_BL[i : i + _BATCH_SIZE], lengths_B[i : i + _BATCH_SIZE])
+                for i in range(0, len(codes_BL), _BATCH_SIZE)
+            ]
+        )
 
     def _align(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> MarkerPositions:
         first_BKV, weights_BKV = self._votes(codes_BL)
-        place_B = self._first(first_BKV, weights_BKV, lengths_B)
-        shift_BKV = first_BKV - place_B[:, None, None]
-        near_BKV = np.abs(shift_BKV) <= _REACH
+        first_B = self._first(first_BKV, weights_BKV, lengths_B)
+        shift_BKV = first_BKV - first_B[:, None, None]
+        near_BKV = np.abs(shift_BKV) <= _MAX_SHIFT
         votes_BKV = np.where(near_BKV, weights_BKV, 0)
-        column_BKV = np.where(near_BKV, shift_BKV + _REACH, 0)
+        column_BKV = np.where(near_BKV, shift_BKV + _MAX_SHIFT, 0)
         blocks = _sum_votes(votes_BKV, column_BKV, _BLOCK)
-        doubtful = (blocks.max(2) - blocks[:, :, _REACH]).max(1, initial=0) > _DOUBT
-        rows = np.flatnonzero(doubtful)
+        lead_B = (blocks.max(2) - blocks[:, :, _MAX_SHIFT]).max(1, initial=0)
+        rows = np.flatnonzero(lead_B > _MIN_LEAD)
         path_NK = _best_path(_sum_votes(votes_BKV[rows], column_BKV[rows], 1))
-        # A 5-mer's shift is its first base's; after a change, so is that of its later bases.
+        # The shift of a 5-mer is that of its first base. After a change, the new shift also holds
+        # for the later bases of the 5-mer.
         inside_NK = np.arange(1, path_NK.shape[1]) <= (lengths_B[rows] - _K)[:, None]
         at, base = np.nonzero((np.diff(path_NK, axis=1) != 0) & inside_NK)
         if path_NK.size:
-            place_B[rows] += path_NK[:, 0]
-        counts_B = np.zeros(len(place_B), np.int64)
+            first_B[rows] += path_NK[:, 0]
+        counts_B = np.zeros(len(first_B), np.int64)
         np.add.at(counts_B, rows[at], 1)
         return MarkerPositions(
-            place_B, counts_B, base + 1, path_NK[at, base + 1] - path_NK[at, base]
+            first_B, counts_B, base + 1, path_NK[at, base + 1] - path_NK[at, base]
         )
 
     def agreement(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> float:
-        """Return the share of barcodes whose two halves are located where the whole puts them.
+        """Return the fraction of barcodes whose two halves give the same position.
 
-        Near 1 where the marker has places at all; chance where it has not.
+        The fraction is near 1 if the marker has fixed positions, and at chance level if not.
         """
         half_B = lengths_B // 2
         second_BL = np.where(np.arange(codes_BL.shape[1]) < half_B[:, None], AMBIGUOUS, codes_BL)
@@ -163,30 +171,30 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class MarkerPositions:
-    """Where in the marker the bases of barcodes lie.
+    """Positions of the bases of barcodes in their marker.
 
-    ``first_B`` is the place of each barcode's first base, ``counts_B`` the number of its changes of
-    shift; all changes in order are ``bases_N``, where one happens, and ``shifts_N``, by how much
-    later bases lie further on. All int64.
+    ``first_B`` is the position of each barcode's first base and ``counts_B`` its number of changes
+    of shift. All changes, in order, are in ``bases_N``, the base at which the change happens, and
+    ``shifts_N``, the bases by which all later positions move. All arrays are int64.
     """
 
     first_B: np.ndarray
     counts_B: np.ndarray
     bases_N: np.ndarray
     shifts_N: np.ndarray
-    #: Where each barcode's changes begin: summed once, as batches are taken of whole corpora.
+    #: Index of each barcode's first change. Computed once, because `take` is called for each batch.
     _begin_B: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_begin_B", self.counts_B.cumsum() - self.counts_B)
 
     def columns(self) -> dict[str, np.ndarray]:
-        """Return what places are made of again."""
+        """Return the arrays from which the object can be constructed again."""
         return {name: getattr(self, name) for name in _COLUMNS}
 
     @classmethod
     def join(cls, parts: Sequence[MarkerPositions]) -> MarkerPositions:
-        """Put the places of several batches together."""
+        """Concatenate the positions of several batches."""
         empty = np.zeros(0, np.int64)
         return cls(
             *(
@@ -199,16 +207,16 @@ class MarkerPositions:
         return len(self.first_B)
 
     def take(self, rows: np.ndarray) -> MarkerPositions:
-        """Return the places of some of the barcodes."""
+        """Return the positions of some of the barcodes."""
         counts_B = self.counts_B[rows]
         within = np.arange(counts_B.sum()) - np.repeat(counts_B.cumsum() - counts_B, counts_B)
-        found = np.repeat(self._begin_B[rows], counts_B) + within
+        changes = np.repeat(self._begin_B[rows], counts_B) + within
         return MarkerPositions(
-            self.first_B[rows], counts_B, self.bases_N[found], self.shifts_N[found]
+            self.first_B[rows], counts_B, self.bases_N[changes], self.shifts_N[changes]
         )
 
     def expand(self, width: int) -> np.ndarray:
-        """Return the place of every base, int64 (B, width)."""
+        """Return the position of every base, int64 (B, width)."""
         steps_BL = np.ones((len(self), width), np.int64)
         steps_BL[:, :1] = self.first_B[:, None]
         rows = np.repeat(np.arange(len(self)), self.counts_B)
@@ -220,7 +228,7 @@ class MarkerPositions:
 def _sum_votes(votes_BKV: np.ndarray, column_BKV: np.ndarray, block: int) -> np.ndarray:
     """Sum votes by shift over blocks of 5-mers, float32 (B, blocks, S)."""
     B, K, _ = votes_BKV.shape
-    blocks, width = -(-K // block), 2 * _REACH + 1
+    blocks, width = -(-K // block), 2 * _MAX_SHIFT + 1
     row_BK1 = (np.arange(B)[:, None] * blocks + np.arange(K) // block)[:, :, None]
     sums = np.bincount(
         (row_BK1 * width + column_BKV).reshape(-1),
@@ -231,15 +239,15 @@ def _sum_votes(votes_BKV: np.ndarray, column_BKV: np.ndarray, block: int) -> np.
 
 
 def _best_path(votes_NKS: np.ndarray) -> np.ndarray:
-    """Return the shifts, int64 (N, K), of the path with the most votes less the cost of changes."""
+    """Return the shifts of the best path, int64 (N, K): most votes minus the cost of changes."""
     N, K, S = votes_NKS.shape
-    score_NS = np.where(np.arange(S) == _REACH, 0.0, -_CHANGE) + np.zeros((N, 1))
+    score_NS = np.where(np.arange(S) == _MAX_SHIFT, 0.0, -_CHANGE_COST) + np.zeros((N, 1))
     stays = np.empty((K, N, S), bool)
     best = np.empty((K, N), np.int64)
     every = np.arange(N)
     for k in range(K):
         best[k] = score_NS.argmax(1) if N else 0
-        changed_N1 = score_NS[every, best[k]][:, None] - _CHANGE
+        changed_N1 = score_NS[every, best[k]][:, None] - _CHANGE_COST
         stays[k] = score_NS >= changed_N1
         score_NS = np.where(stays[k], score_NS, changed_N1) + votes_NKS[:, k]
     path_NK = np.empty((N, K), np.int64)
@@ -247,31 +255,31 @@ def _best_path(votes_NKS: np.ndarray) -> np.ndarray:
     for k in range(K - 1, -1, -1):
         path_NK[:, k] = now_N
         now_N = np.where(stays[k, every, now_N], now_N, best[k])
-    return path_NK - _REACH
+    return path_NK - _MAX_SHIFT
 
 
 def learn_anchor(codes: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Anchor:
-    """Learn from barcodes, as a corpus holds them: base codes (total,), starts and lengths (B,).
+    """Fit an anchor to the barcodes of a corpus: base codes (total,), starts and lengths (B,).
 
-    Up to 20,000 of them, evenly taken; the same for the same corpus. Those of the commonest length
-    are first taken to begin together.
+    Uses at most 20,000 barcodes, evenly spaced, so that the same corpus gives the same anchor. The
+    first round assumes that all barcodes of the most common length begin at the same position.
     """
-    rows = np.unique(np.linspace(0, len(lengths) - 1, _SAMPLE).astype(int))
-    sample = _Sample(codes, starts[rows], np.minimum(lengths[rows], _LONGEST))
-    commonest = np.bincount(sample.lengths_B).argmax()
-    places_B = np.zeros(len(rows), np.int64)
-    counts = sample.count(places_B, sample.lengths_B == commonest)
+    rows = np.unique(np.linspace(0, len(lengths) - 1, _SAMPLE_SIZE).astype(int))
+    sample = _Sample(codes, starts[rows], np.minimum(lengths[rows], _MAX_LENGTH))
+    common_length = np.bincount(sample.lengths_B).argmax()
+    positions_B = np.zeros(len(rows), np.int64)
+    counts = sample.count(positions_B, sample.lengths_B == common_length)
     for _ in range(_ROUNDS):
-        places_B = sample.locate(_most_telling(counts, 0, 3 * _LONGEST)) - _LONGEST
-        counts = sample.count(places_B, np.ones(len(rows), bool))
-    covered = np.flatnonzero(counts.sum(0) >= _COVERED * counts.sum(0).max())
-    # A 5-mer that begins at the last place ends four bases later.
-    return _most_telling(counts, covered[0], covered[-1] - covered[0] + _K)
+        positions_B = sample.locate(_most_informative(counts, 0, 3 * _MAX_LENGTH)) - _MAX_LENGTH
+        counts = sample.count(positions_B, np.ones(len(rows), bool))
+    covered = np.flatnonzero(counts.sum(0) >= _MIN_COVERAGE * counts.sum(0).max())
+    # A 5-mer that begins at the last position ends four bases later.
+    return _most_informative(counts, covered[0], covered[-1] - covered[0] + _K)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """Barcodes to learn from; until the marker is known, places run from -_LONGEST on."""
+    """Barcodes to fit an anchor to. Until the marker is known, positions start at -_MAX_LENGTH."""
 
     codes: np.ndarray
     starts_B: np.ndarray
@@ -280,15 +288,19 @@ class _Sample:
     def locate(self, anchor: Anchor) -> np.ndarray:
         return np.concatenate([anchor.locate(*self._bases(part)) for part in self._parts()])
 
-    def count(self, places_B: np.ndarray, chosen_B: np.ndarray) -> np.ndarray:
-        """Count the 5-mers of the chosen barcodes by place; float64 (5-mers, 3 * _LONGEST)."""
-        width = 3 * _LONGEST
+    def count(self, positions_B: np.ndarray, chosen_B: np.ndarray) -> np.ndarray:
+        """Count the 5-mers of the chosen barcodes by position; float64 (5-mers, 3 * _MAX_LENGTH).
+
+        ``positions_B`` are the positions of the first bases.
+        """
+        width = 3 * _MAX_LENGTH
         counts = np.zeros(_KMERS * width)
         for part in self._parts():
             kmers_BK = overlapping_kmers(self._bases(part)[0], _K)
-            places_BK = places_B[part, None] + np.arange(kmers_BK.shape[1]) + _LONGEST
+            positions_BK = positions_B[part, None] + np.arange(kmers_BK.shape[1]) + _MAX_LENGTH
             counted_BK = chosen_B[part, None] & (kmers_BK < _KMERS)
-            counts += np.bincount((kmers_BK * width + places_BK)[counted_BK], minlength=len(counts))
+            bins = (kmers_BK * width + positions_BK)[counted_BK]
+            counts += np.bincount(bins, minlength=len(counts))
         return counts.reshape(_KMERS, width)
 
     def _parts(self) -> list[slice]:
@@ -301,18 +313,18 @@ class _Sample:
 
 def gather_bases(codes: np.ndarray, starts_B: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:
     """Return barcodes of one array of base codes, uint8 (B, longest), ambiguous past the end."""
-    places = np.arange(int(lengths_B.max(initial=0)))
-    inside_BL = places < lengths_B[:, None]
-    found_BL = np.where(inside_BL, starts_B[:, None] + places, 0)
-    return np.where(inside_BL, codes[found_BL], AMBIGUOUS).astype(np.uint8)
+    offsets_L = np.arange(int(lengths_B.max(initial=0)))
+    inside_BL = offsets_L < lengths_B[:, None]
+    index_BL = np.where(inside_BL, starts_B[:, None] + offsets_L, 0)
+    return np.where(inside_BL, codes[index_BL], AMBIGUOUS).astype(np.uint8)
 
 
-def _most_telling(counts: np.ndarray, first: int, length: int) -> Anchor:
-    """Keep, for every 5-mer, the places where it is likeliest against its share of all."""
-    shares = (counts.sum(1, keepdims=True) + 0.5) / (counts.sum() + 0.5 * _KMERS)
-    expected = _PRIOR * shares
+def _most_informative(counts: np.ndarray, first: int, length: int) -> Anchor:
+    """Return, for every 5-mer, the positions at which it is most enriched, with the log-odds."""
+    frequency = (counts.sum(1, keepdims=True) + 0.5) / (counts.sum() + 0.5 * _KMERS)
+    expected = _PRIOR * frequency
     columns = counts[:, first : first + length]
-    odds = np.log((columns + expected) / ((columns.sum(0) + _PRIOR) * shares))
+    odds = np.log((columns + expected) / ((columns.sum(0) + _PRIOR) * frequency))
     best = np.argsort(-odds, axis=1, kind="stable")[:, :VOTES]
     weights = np.maximum(np.take_along_axis(odds, best, 1), 0)
     return Anchor(

@@ -1,4 +1,4 @@
-"""Bases as small whole numbers, and the overlapping k-mers that they form."""
+"""Encode bases as small integers, and number their overlapping k-mers."""
 
 from __future__ import annotations
 
@@ -24,16 +24,22 @@ def encode_bases(bases: str) -> np.ndarray:
 def overlapping_kmers(codes: np.ndarray, k: int) -> np.ndarray:
     """Return the number of the k-mer that begins at each base, int64 (..., L - k + 1).
 
-    ``codes`` are base codes (..., L). A k-mer with an ambiguous base has the number 4^k.
+    ``codes`` are base codes (..., L). Every k-mer with an ambiguous base gets the number 4^k; a
+    caller that does not want these drops that number.
 
     >>> overlapping_kmers(encode_bases("AACNTTT"), 2).tolist()
     [0, 1, 16, 16, 15, 15]
     """
     count = max(codes.shape[-1] - k + 1, 0)
-    numbers = np.zeros((*codes.shape[:-1], count), np.int64)
-    ambiguous = np.zeros(numbers.shape, bool)
-    for i in range(k):
-        part = codes[..., i : i + count]
-        ambiguous |= part == AMBIGUOUS
-        numbers = numbers * 4 + part
-    return np.where(ambiguous, 4**k, numbers)
+    unread = codes == AMBIGUOUS
+    # Most sequences have no ambiguous base; they skip the second mask.
+    ambiguous = unread[..., :count].copy() if unread.any() else None
+    numbers = codes[..., :count].astype(np.int64)
+    for i in range(1, k):
+        numbers *= 4
+        numbers += codes[..., i : i + count]
+        if ambiguous is not None:
+            ambiguous |= unread[..., i : i + count]
+    if ambiguous is not None:
+        numbers[ambiguous] = 4**k
+    return numbers

@@ -1,4 +1,4 @@
-"""From letters as written to the bases that the tokenizer reads, and what was wrong with them."""
+"""Clean a record: normalise its letters to bases, and flag what is unusual about them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.vocabulary import MIN_BASES
 
-AMBIGUOUS_FLAG = 0.05
-AMBIGUOUS_REFUSED = 0.50
-#: A barcode has hundreds of distinct 4-mers; a repeat of a short unit has a handful.
-LOW_COMPLEXITY = 0.10
+#: Fraction of ambiguous bases above which a record is flagged.
+MAX_UNFLAGGED_AMBIGUOUS = 0.05
+
+#: Fraction of ambiguous bases above which a record is refused.
+MAX_AMBIGUOUS = 0.50
+
+#: A barcode has hundreds of distinct 4-mers; a repeat of a short unit has a few.
+MIN_DISTINCT = 0.10
 
 _UPPER_DNA = str.maketrans("acgturyswkmbdhvniUI", "ACGTTRYSWKMBDHVNNTN", "-. \t")
 _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
@@ -20,7 +24,7 @@ _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
 class CleanSequence:
     """Bases in upper case (A, C, G, T and IUPAC codes), with flags.
 
-    ``unclassifiable`` is the flag for which no answer can be given, or None.
+    ``unclassifiable`` is the flag that makes an answer impossible, or None.
     """
 
     bases: str
@@ -29,30 +33,31 @@ class CleanSequence:
 
 
 def clean(record: SequenceRecord, *, min_bases: int = MIN_BASES, max_bases: int) -> CleanSequence:
-    """Normalise a record's letters and judge whether they carry enough to be named.
+    """Normalise a record's letters and check that they carry enough information.
 
-    Case, U for T, I (inosine) for N, and gaps (``-``, ``.``) are normalised silently: they say
-    nothing about the organism, and the result is the same to the byte. Flags:
-    ``ambiguous_bases`` (over 5% not A, C, G or T) and, refusing the record, ``empty``,
-    ``too_long`` (over ``max_bases``), ``short`` (under ``min_bases`` unambiguous bases),
-    ``low_information`` (over half ambiguous, or a repeat).
+    Case, U (read as T), I (inosine, read as N) and gaps (``-``, ``.``) are normalised without a
+    flag: they carry no information about the organism, and the result is identical. Flags:
+
+    - ``ambiguous_bases``: over 5% of the letters are not A, C, G or T.
+    - ``empty``, ``too_long`` (over ``max_bases``), ``short`` (under ``min_bases`` unambiguous
+      bases), ``low_information`` (over half ambiguous, or a repeat): these refuse the record.
     """
     bases = record.sequence.translate(_UPPER_DNA)
     flags = list(record.flags)
     reason = None
-    known = sum(map(bases.count, "ACGT"))
+    unambiguous = sum(map(bases.count, "ACGT"))
     length = max(len(bases), 1)
     if not bases:
         reason = "empty"
     elif len(bases) > max_bases or record.length > len(record.sequence):
         reason = "too_long"
-    elif len(bases) >= min_bases and known < AMBIGUOUS_REFUSED * length:
+    elif len(bases) >= min_bases and unambiguous < (1 - MAX_AMBIGUOUS) * length:
         reason = "low_information"
-    elif known < min_bases:
+    elif unambiguous < min_bases:
         reason = "short"
-    elif _distinct_fraction(bases) < LOW_COMPLEXITY:
+    elif _distinct_fraction(bases) < MIN_DISTINCT:
         reason = "low_information"
-    if bases and known < (1 - AMBIGUOUS_FLAG) * length:
+    if bases and unambiguous < (1 - MAX_UNFLAGGED_AMBIGUOUS) * length:
         flags.append("ambiguous_bases")
     if reason:
         flags.append(reason)
@@ -60,7 +65,7 @@ def clean(record: SequenceRecord, *, min_bases: int = MIN_BASES, max_bases: int)
 
 
 def reverse_complement(bases: str) -> str:
-    """Return the other strand, IUPAC codes complemented.
+    """Return the reverse complement, IUPAC codes included.
 
     >>> reverse_complement("AACRN")
     'NYGTT'
@@ -69,7 +74,7 @@ def reverse_complement(bases: str) -> str:
 
 
 def _distinct_fraction(bases: str) -> float:
-    """Distinct 4-mers over the number possible in a sequence of this length (at most 256)."""
+    """Return the distinct 4-mers over the number possible at this length (at most 256)."""
     windows = len(bases) - 3
     if windows <= 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""Bytes of a file or of standard input, decompressed as their first bytes ask for."""
+"""Open a file or standard input as bytes, decompressed according to the first bytes."""
 
 from __future__ import annotations
 
@@ -13,23 +13,30 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.artifacts import open_artifact
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+    Decompressor = bz2.BZ2Decompressor | lzma.LZMADecompressor
+
 STDIN = "-"
 
-_LONGEST_MAGIC = 512
+_MAGIC_LENGTH = 512
 _CHUNK = 1 << 17
-#: How files begin that are no sequence files; without its mark, UTF-16 is told by its zeros.
+_ZIP = b"PK\x03\x04"
+#: First bytes of files that are not sequence files. UTF-16 without a byte-order mark is recognised
+#: by its zero bytes.
 _NOT_SEQUENCES = tuple(
     (re.compile(start, re.IGNORECASE), name)
     for start, name in (
         (
-            rb"PK\x03\x04",
-            "a zip archive (a .qza, .xlsx or .zip?) in a pipe; give the .qza by its "
-            "path, or extract the sequences first",
+            re.escape(_ZIP),
+            "a zip archive (a .qza, .xlsx or .zip?) in a pipe; give the path of the .qza file, "
+            "or extract the sequences first",
         ),
         (rb"\x89PNG", "a PNG image"),
         (rb"%PDF", "a PDF document"),
@@ -47,18 +54,19 @@ _NOT_SEQUENCES = tuple(
 
 
 class _Rewound(io.RawIOBase):
-    """A stream that gives back the bytes already read from it, then goes on."""
+    """A stream that returns the bytes already read from it again, then continues."""
 
-    def __init__(self, start: bytes, rest: BinaryIO) -> None:
+    def __init__(self, start: bytes, rest: IO[bytes]) -> None:
         self._start, self._rest = start, rest
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
-        chunk = self._start[: len(buffer)] or self._rest.read(len(buffer))
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer)
+        chunk = self._start[: len(target)] or self._rest.read(len(target))
         self._start = self._start[len(chunk) :]
-        buffer[: len(chunk)] = chunk
+        target[: len(chunk)] = chunk
         return len(chunk)
 
     def close(self) -> None:
@@ -67,24 +75,25 @@ class _Rewound(io.RawIOBase):
 
 
 class _Members(io.RawIOBase):
-    """The data of concatenated bzip2 or xz streams, as pbzip2 and pixz write them.
+    """The data of concatenated bzip2 or xz streams, as written by pbzip2 and pixz.
 
-    The file objects of the standard library take a damaged second stream for garbage and end
-    before it without a word.
+    The file objects of the standard library treat a damaged second stream as trailing garbage and
+    end before it without an error.
     """
 
-    def __init__(self, compressed: BinaryIO, new: Callable[[], Any]) -> None:
+    def __init__(self, compressed: IO[bytes], new: Callable[[], Decompressor]) -> None:
         self._compressed, self._new = compressed, new
         self._decompressor = new()
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        target = memoryview(buffer)
         while True:
             data = b""
             if self._decompressor.eof:
-                data = self._decompressor.unused_data.lstrip(b"\0")  # of padding
+                data = self._decompressor.unused_data.lstrip(b"\0")  # padding
                 while not data:
                     more = self._compressed.read(_CHUNK)
                     if not more:
@@ -94,10 +103,10 @@ class _Members(io.RawIOBase):
             elif self._decompressor.needs_input:
                 data = self._compressed.read(_CHUNK)
                 if not data:
-                    raise EOFError("the last stream is not whole")
-            chunk = self._decompressor.decompress(data, len(buffer))
+                    raise EOFError("the last stream is incomplete")
+            chunk = self._decompressor.decompress(data, len(target))
             if chunk:
-                buffer[: len(chunk)] = chunk
+                target[: len(chunk)] = chunk
                 return len(chunk)
 
     def close(self) -> None:
@@ -105,46 +114,53 @@ class _Members(io.RawIOBase):
         super().close()
 
 
-def open_source(source: str | os.PathLike[str]) -> tuple[BinaryIO, str]:
+def open_source(source: str | os.PathLike[str]) -> tuple[IO[bytes], str]:
     """Open a path, or ``-`` for standard input, for reading bytes.
 
-    Gzip (all members), bzip2, xz, QIIME 2 artifacts and, where a library for it is there,
-    zstandard are told by their first bytes, never by the file's name. Returns the stream and the
-    container's name (``plain``, ``gzip``, ...). Raises InputError where the path cannot be opened
-    or the bytes are plainly those of something else.
+    Gzip (all members), bzip2, xz, QIIME 2 artifacts and, if a library for it is installed,
+    zstandard are recognised by their first bytes, never by the file's name. Returns the stream and
+    the container's name (``plain``, ``gzip``, ...). Raises InputError if the path cannot be opened
+    or the archive cannot be used.
     """
-    if os.fspath(source) == STDIN:
-        if sys.stdin is None:
-            raise InputError("is closed; nothing can be read from it", "standard input")
-        raw: BinaryIO = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
-    else:
-        if os.path.isdir(source):
-            raise InputError("is a directory; give a file", source)
-        try:
-            raw = open(source, "rb", buffering=0)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", source) from None
+    raw = _open_raw(source)
     try:
         stream, start = _peek(raw)
     except BaseException:
         raw.close()
         raise
     if start.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=stream), "gzip"  # type: ignore[return-value]
+        return gzip.GzipFile(fileobj=stream), "gzip"  # type: ignore[return-value]  # is no IO[bytes] in typeshed
     if start.startswith(b"BZh"):
         return io.BufferedReader(_Members(stream, bz2.BZ2Decompressor)), "bzip2"
     if start.startswith(b"\xfd7zXZ\x00"):
         return io.BufferedReader(_Members(stream, lzma.LZMADecompressor)), "xz"
     if start.startswith(b"\x28\xb5\x2f\xfd"):
         return _open_zstandard(stream, source), "zstandard"
-    if start.startswith(b"PK\x03\x04") and raw.seekable() and os.fspath(source) != STDIN:
-        stream.close()  # the table of a zip archive is at its end: it is opened by its path
+    if start.startswith(_ZIP) and raw.seekable() and os.fspath(source) != STDIN:
+        # The directory of a zip archive is at its end, so it is opened again by its path.
+        stream.close()
         return open_artifact(source), "QIIME 2 artifact"
     return stream, "plain"
 
 
-def sniff(stream: BinaryIO, path: str | os.PathLike[str]) -> tuple[BinaryIO, bytes]:
-    """Return the stream and its first bytes, or raise InputError naming what it looks like."""
+def _open_raw(source: str | os.PathLike[str]) -> IO[bytes]:
+    if os.fspath(source) == STDIN:
+        if sys.stdin is None:
+            raise InputError("is closed; nothing can be read from it", "standard input")
+        return os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    if os.path.isdir(source):
+        raise InputError("is a directory; give a file", source)
+    try:
+        return open(source, "rb", buffering=0)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", source) from None
+
+
+def sniff(stream: IO[bytes], path: str | os.PathLike[str]) -> tuple[IO[bytes], bytes]:
+    """Return the stream and its first bytes.
+
+    Raises InputError if these bytes are those of another kind of file, and names the kind.
+    """
     stream, start = _peek(stream)
     for pattern, name in _NOT_SEQUENCES:
         if pattern.match(start):
@@ -153,33 +169,33 @@ def sniff(stream: BinaryIO, path: str | os.PathLike[str]) -> tuple[BinaryIO, byt
 
 
 def is_damage(error: BaseException) -> bool:
-    """Tell whether an error is what a decompressor raises on damaged data."""
-    known = EOFError | gzip.BadGzipFile | zlib.error | lzma.LZMAError | zipfile.BadZipFile
-    if isinstance(error, known):
+    """Return whether an error is one that decompressors raise for damaged data."""
+    damage = EOFError | gzip.BadGzipFile | zlib.error | lzma.LZMAError | zipfile.BadZipFile
+    if isinstance(error, damage):
         return True
-    # bz2 has no error of its own but an OSError that the system did not number; that of
-    # zstandard is known by its name, the library being optional.
-    unnumbered = isinstance(error, OSError) and error.errno is None
-    return unnumbered or type(error).__name__ == "ZstdError"
+    # bz2 raises a plain OSError without an errno. The error of zstandard is recognised by its
+    # name, because that library is optional.
+    without_errno = isinstance(error, OSError) and error.errno is None
+    return without_errno or type(error).__name__ == "ZstdError"
 
 
-def _peek(stream: BinaryIO) -> tuple[BinaryIO, bytes]:
+def _peek(stream: IO[bytes]) -> tuple[IO[bytes], bytes]:
     start = b""
-    while len(start) < _LONGEST_MAGIC and (more := stream.read(_LONGEST_MAGIC - len(start))):
+    while len(start) < _MAGIC_LENGTH and (more := stream.read(_MAGIC_LENGTH - len(start))):
         start += more
     return io.BufferedReader(_Rewound(start, stream), _CHUNK), start
 
 
-def _open_zstandard(stream: BinaryIO, path: str | os.PathLike[str]) -> BinaryIO:
-    # Not the older package `zstandard`: it takes the end of a truncated file for the end of the
-    # data. The module of Python 3.14, and its backport, raise EOFError.
+def _open_zstandard(stream: IO[bytes], path: str | os.PathLike[str]) -> IO[bytes]:
+    # The older package `zstandard` is not used: it treats the end of a truncated file as the end of
+    # the data. The module of Python 3.14 and its backport raise EOFError.
     for name in ("compression.zstd", "backports.zstd"):
         try:
             return importlib.import_module(name).ZstdFile(stream)
         except ImportError:
             continue
     raise InputError(
-        "is zstandard-compressed; `pip install backports.zstd` reads it, "
-        "or `zstd -dc FILE | barcodeembed ... -`",
+        "is compressed with zstandard; `pip install backports.zstd` adds support for it, "
+        "or use `zstd -dc FILE | barcodeembed ... -`",
         path,
     )

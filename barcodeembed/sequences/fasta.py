@@ -1,7 +1,7 @@
-"""FASTA and FASTQ, assembled by Biopython from lines that are checked and counted here.
+"""Read FASTA and FASTQ with Biopython's parsers, from lines that are checked and counted here.
 
-Biopython's parsers are lenient and silent: they skip text before the first header, drop spaces
-and know no line numbers. So every line is looked at on its way to them.
+Biopython's parsers skip text before the first header, drop spaces, and do not report line numbers.
+So every line is checked before it reaches them.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from barcodeembed.errors import InputError, InputWarning
 from barcodeembed.sequences.lines import Lines
 from barcodeembed.sequences.records import SequenceRecord
 
-#: Longest header that is taken for one (bytes of text); beyond it the file is not FASTA.
+#: Maximum length of a header, in characters. A file with a longer one is not FASTA.
 MAX_HEADER = 65_536
 
-#: Longer lines are read in pieces of this many characters.
-PIECE = 1 << 20
+#: Longer lines are read in chunks of this many characters.
+CHUNK = 1 << 20
 
-#: What makes no text; not str.isspace, which takes some control characters for spaces.
+#: Characters of a blank line. Not str.isspace, which accepts some control characters.
 BLANKS = " \t\n"
 
-#: IUPAC codes, gaps, and I: inosine, which pairs with any base and stands in real records.
+#: IUPAC codes, gaps, and I: inosine, which pairs with any base and occurs in real records.
 _RESIDUES = "ACGTURYSWKMBDHVNIacgturyswkmbdhvni.-"
 _UNEXPECTED = re.compile(f"[^{re.escape(_RESIDUES)}\\s0-9]")
 _LAYOUT = re.compile(r"\d|\S\s+\S")
-#: What would break a row of the output in two, or the terminal that shows it.
+#: Characters that would break a row of the output in two, or disturb a terminal.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(slots=True)
-class _Open:
-    """The FASTA record that is being read."""
+class _Header:
+    """What Biopython does not report about the FASTA record that is being read."""
 
     id: str
     line: int
@@ -48,29 +48,29 @@ def read_fasta(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
     """Yield the records of a FASTA file; at most ``limit`` letters of each are kept."""
     from Bio.SeqIO.FastaIO import SimpleFastaParser
 
-    opened: deque[_Open] = deque()
-    parsed = SimpleFastaParser(_checked(lines, limit, opened))
+    headers: deque[_Header] = deque()
+    parsed = SimpleFastaParser(_checked(lines, limit, headers))
     for number, (title, sequence) in enumerate(parsed, 1):
-        record = opened.popleft()
+        record = headers.popleft()
         yield make_record(
             *split_title(title), sequence, number, record.line, record.length, record.flags
         )
 
 
-def _checked(lines: Lines, limit: int, opened: deque[_Open]) -> Iterator[str]:
-    """Yield the lines of a FASTA file, its sequence lines checked letter by letter.
+def _checked(lines: Lines, limit: int, headers: deque[_Header]) -> Iterator[str]:
+    """Yield the lines of a FASTA file, with every letter of a sequence checked.
 
-    What Biopython does not tell of a record is queued in ``opened``.
+    Appends to ``headers`` what Biopython does not report about a record.
     """
-    record: _Open | None = None
+    record: _Header | None = None
     continued = False
-    while line := lines.readline(PIECE):
+    while line := lines.readline(CHUNK):
         if line.startswith(">") and not continued:
             if len(line) > MAX_HEADER:
                 raise lines.error(f"the header is over {MAX_HEADER:,} characters long")
-            record = _Open(split_title(line[1:])[0], lines.number)
+            record = _Header(split_title(line[1:])[0], lines.number)
             check_id(record.id, lines.path, lines.number)
-            opened.append(record)
+            headers.append(record)
             yield line
         elif record is None:
             _skip(line, lines)
@@ -85,25 +85,26 @@ def _checked(lines: Lines, limit: int, opened: deque[_Open]) -> Iterator[str]:
 
 
 def _skip(line: str, lines: Lines) -> None:
-    """Pass over a line before the first header if it is blank or an old-style comment."""
+    """Skip a line before the first header if it is blank or an old-style comment."""
     if line.startswith(";"):
         warnings.warn(
-            InputWarning(f"{lines.path}: lines that begin with ';' are taken for comments"),
+            InputWarning(f"{lines.path}: lines that begin with ';' are read as comments"),
             stacklevel=2,
         )
     elif line.strip(BLANKS):
         raise lines.error(
             f"text {line.strip()[:20]!r} before the first header; "
-            "a FASTA record starts with a line '>id', a table with a column nucleotides, nuc, "
-            "dna_barcode, sequence or nucraw"
+            "a FASTA record starts with a line '>id', and a table needs a column named "
+            "nucleotides, nuc, dna_barcode, sequence or nucraw"
         )
 
 
 def read_fastq(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
-    """Yield the records of a FASTQ file; qualities are read, checked and let go."""
+    """Yield the records of a FASTQ file. Qualities are checked and discarded."""
     from Bio.SeqIO.QualityIO import FastqGeneralIterator
 
     line = lines.number + 1
+    # Biopython asks for a TextIO, but uses only what Lines has.
     records = enumerate(FastqGeneralIterator(lines), 1)  # type: ignore[arg-type]
     while True:
         try:
@@ -121,15 +122,16 @@ def read_fastq(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
         yield make_record(
             identifier, description, sequence[:limit], number, line, len(sequence), flags
         )
-        line = lines.number  # Biopython has read the next record's header
+        line = lines.number  # Biopython has already read the next record's header
 
 
 def tidy_residues(
     letters: str, path: str | PathLike[str], line: int, record: str
 ) -> tuple[str, tuple[str, ...]]:
-    """Return the letters without a layout's digits and inner spaces, and the flag for these.
+    """Remove the digits and inner spaces of a GenBank layout; return the letters and flags.
 
-    Raises InputError at the first character that no DNA sequence holds.
+    The flags are ``("layout_removed",)`` if anything was removed. Raises InputError at the first
+    character that cannot be part of a DNA sequence.
     """
     unexpected = _UNEXPECTED.search(letters)
     if unexpected is None:
@@ -140,24 +142,23 @@ def tidy_residues(
     if character == ">":
         message = "character '>' inside a sequence; is a newline missing before it?"
     elif len(_UNEXPECTED.findall(letters)) > 0.1 * len(letters):
-        message = f"character {character!r} is no nucleotide; this looks like protein or text"
+        message = f"character {character!r} is not a nucleotide; this looks like protein or text"
     else:
-        message = f"character {character!r} in the sequence is no nucleotide or IUPAC code"
+        message = f"character {character!r} in the sequence is not a nucleotide or IUPAC code"
     raise InputError(message, path, line, record)
 
 
 def split_title(title: str) -> tuple[str, str]:
-    """Split a header, without its mark, into the id and the description.
+    """Split a header, without its ``>`` or ``@``, into the id and the description.
 
-    A title that begins with white space has no id before it: ``> s1`` is read as ``s1``, which
-    is what its author meant.
+    Leading white space is ignored: ``> s1`` is read as ``s1``, which is what its author meant.
     """
     identifier, _, description = title.strip().replace("\t", " ").partition(" ")
     return identifier, description.strip()
 
 
 def check_id(identifier: str, path: str | PathLike[str], line: int) -> None:
-    """Raise InputError at an id with a character that shows as none."""
+    """Raise InputError if an id contains a control character."""
     if _CONTROL.search(identifier):
         raise InputError(f"control character in the record's id {identifier[:40]!r}", path, line)
 
@@ -172,7 +173,7 @@ def make_record(
     flags: tuple[str, ...] = (),
     fields: dict[str, str] | None = None,
 ) -> SequenceRecord:
-    """Build a record; one without an id is named by its number."""
+    """Build a record. A record without an id is named after its number and flagged ``no_id``."""
     if not identifier:
         identifier, flags = f"record_{number:06d}", (*flags, "no_id")
     return SequenceRecord(identifier, description, sequence, line, length, flags, fields or {})

@@ -1,4 +1,4 @@
-"""Reading frames and codons of protein-coding barcodes, on base codes."""
+"""Find reading frames and stop codons of protein-coding barcodes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 
-#: The invertebrate mitochondrial code, NCBI's table 5; COI of most animals reads by it.
+#: NCBI's translation table 5, the invertebrate mitochondrial code. It fits COI of most animals.
 GENETIC_CODE = 5
 
 
 def reading_frames(codes_BL: np.ndarray, genetic_code: int = GENETIC_CODE) -> np.ndarray:
-    """Return the frame (0, 1 or 2) with the fewest stop codons of each sequence, int64 (B,).
+    """Return the frame (0, 1 or 2) with the fewest stop codons for each sequence, int64 (B,).
 
     ``codes_BL`` are base codes, uint8 (B, L), ambiguous past the end.
     """
@@ -23,9 +23,9 @@ def reading_frames(codes_BL: np.ndarray, genetic_code: int = GENETIC_CODE) -> np
 
 
 def stops_by_frame(bases: str, genetic_code: int = GENETIC_CODE) -> list[int]:
-    """Return the stop codons in each of the three frames; one that ends its frame is none.
+    """Count the stop codons in each of the three frames, without the last codon of the frame.
 
-    A codon with an ambiguous base is no stop.
+    A codon with an ambiguous base is not a stop codon.
 
     >>> stops_by_frame("TAGTAACTAG")
     [2, 0, 0]
@@ -37,7 +37,10 @@ def stops_by_frame(bases: str, genetic_code: int = GENETIC_CODE) -> list[int]:
 
 @lru_cache
 def amino_acids(genetic_code: int = GENETIC_CODE) -> str:
-    """Return the amino acid of each codon by its number, ``*`` for stops, as Biopython has them."""
+    """Return the amino acid of each codon in the order of codon numbers, ``*`` for a stop.
+
+    The tables are Biopython's.
+    """
     from Bio.Data import CodonTable
 
     table = CodonTable.unambiguous_dna_by_id[genetic_code]

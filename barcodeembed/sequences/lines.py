@@ -1,4 +1,4 @@
-"""Lines of text out of any source: counted, and refused where a byte is no text."""
+"""Read counted lines of text from any source, and refuse bytes that are not text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import IO
 
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.containers import STDIN, is_damage, open_source, sniff
@@ -17,17 +17,17 @@ _UNDECODED = re.compile("[\udc80-\udcff]")
 
 
 class Lines:
-    """Lines of a text stream; any line end becomes ``\\n``. ``number`` is that of the last line.
+    """Lines of a text stream. ``number`` is the 1-based number of the last line read.
 
-    A byte that the encoding does not know is let through the decoder and found here, because a
-    decoder works on blocks and could not say which line it is in.
+    Every line end becomes ``\\n``. Bytes that the encoding cannot decode pass through the decoder
+    and are found here, because the decoder works on blocks and cannot report the line.
     """
 
     def __init__(
-        self, stream: BinaryIO, path: str | os.PathLike[str], encoding: str = "utf-8"
+        self, stream: IO[bytes], path: str | os.PathLike[str], encoding: str = "utf-8"
     ) -> None:
         if codecs.lookup(encoding).name == "utf-8":
-            encoding = "utf-8-sig"  # a byte-order mark is no part of the first line
+            encoding = "utf-8-sig"  # drops a byte-order mark
         self.path, self.encoding, self.number = path, encoding, 0
         self._text = io.TextIOWrapper(
             stream, encoding=encoding, errors="surrogateescape", newline=None
@@ -37,11 +37,11 @@ class Lines:
 
     @property
     def mid_line(self) -> bool:
-        """Whether the last piece read ended within its line."""
+        """Whether the last call of readline ended within a line."""
         return self._mid_line
 
     def readline(self, size: int = -1) -> str:
-        """Return the next line, or its next piece of ``size`` characters where it is longer."""
+        """Return the next line, or the next ``size`` characters of a longer line."""
         line, self._held = self._held or self._text.readline(size), ""
         if line and not self._mid_line:
             self.number += 1
@@ -51,12 +51,12 @@ class Lines:
         return line
 
     def put_back(self, line: str) -> None:
-        """Make a line, just read, the next one again."""
+        """Put back the line that was just read, so that it is the next one again."""
         self._held, self._mid_line = line, False
         self.number -= bool(line)
 
     def read(self, size: int) -> str:
-        """Return nothing: Biopython reads no characters, to see that the handle is of text."""
+        """Return an empty string: Biopython only calls ``read(0)``, to check for a text handle."""
         return ""
 
     def __iter__(self) -> Iterator[str]:
@@ -64,15 +64,15 @@ class Lines:
             yield line
 
     def error(self, message: str, record: str | None = None) -> InputError:
-        """Return an error at the last line read."""
+        """Return an error that names the last line read."""
         return InputError(message, self.path, self.number, record)
 
     def _refuse_undecoded(self, line: str) -> None:
-        if found := _UNDECODED.search(line):
+        if undecoded := _UNDECODED.search(line):
             encoding = self.encoding.removesuffix("-sig")
             raise self.error(
-                f"byte 0x{ord(found.group()) - 0xDC00:02x} is not {encoding} text; "
-                "give the file's encoding, as in --encoding latin-1"
+                f"byte 0x{ord(undecoded.group()) - 0xDC00:02x} is not {encoding} text; "
+                "give the file's encoding, for example --encoding latin-1"
             )
 
 
@@ -80,12 +80,12 @@ class Lines:
 def open_lines(
     source: str | os.PathLike[str],
     encoding: str = "utf-8",
-    place: Callable[[], str] | None = None,
+    reached: Callable[[], str] | None = None,
 ) -> Iterator[tuple[Lines, bytes]]:
-    """Open a path, or ``-``, as lines of text, beside its first bytes.
+    """Open a path, or ``-``, as lines of text; also return its first bytes.
 
-    Raises InputError where it cannot be read, is plainly something else, or turns out to be
-    damaged: after so many lines, or after what ``place`` says.
+    Raises InputError if it cannot be read, is another kind of file, or turns out to be damaged. The
+    message names the position that ``reached`` returns, or else the last line read.
     """
     path = "standard input" if os.fspath(source) == STDIN else source
     container, lines = "file", None
@@ -98,8 +98,8 @@ def open_lines(
     except Exception as error:
         if is_damage(error):
             what = "truncated" if isinstance(error, EOFError) else "damaged"
-            reached = place() if place else f"line {lines.number if lines else 0:,}"
-            raise InputError(f"{what} {container} after {reached}", path) from None
+            position = reached() if reached else f"line {lines.number if lines else 0:,}"
+            raise InputError(f"{what} {container} after {position}", path) from None
         if isinstance(error, OSError):
             raise InputError(f"cannot be read: {error.strerror or error}", path) from None
         raise

@@ -1,9 +1,9 @@
-"""Which strand a barcode was read from, learnt from the references themselves.
+"""Find the strand of a barcode from its 6-mers, with log-odds fitted to the references.
 
-A coding marker is not the same text on its two strands: 6-mers that are common on one are rare
-on the other. The sum over a sequence of log(count of the 6-mer / count of its reverse
-complement) among the references tells the strand at the cost of a table look-up, and the two
-strands of one sequence have exactly opposite sums.
+The two strands of a coding marker differ: 6-mers that are frequent on one strand are rare on the
+other. The score of a sequence is the sum over its 6-mers of log(count of the 6-mer / count of its
+reverse complement) among the references. The sign of the score gives the strand, for the price of a
+table look-up. The two strands of a sequence have exactly opposite scores.
 """
 
 from __future__ import annotations
@@ -12,46 +12,41 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from barcodeembed.sequences.bases import AMBIGUOUS, encode_bases
+from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 
 _K = 6
+_KMERS = 4**_K
 _POWERS = 4 ** np.arange(_K - 1, -1, -1)
 
-#: Log-odds are kept as whole numbers of this unit, so that sums are exact in any order.
+#: Log-odds are stored as multiples of 1 / _UNIT, as integers, so that sums are exact in any order.
 _UNIT = 1024
 
 
-def _numbers(codes: np.ndarray) -> np.ndarray:
-    """Return the numbers of all unambiguous overlapping 6-mers."""
-    count = max(len(codes) - _K + 1, 0)
-    numbers = np.zeros(count, np.int32)
-    for i in range(_K):
-        numbers = numbers * 4 + codes[i : i + count]
-    ambiguous = np.flatnonzero(codes == AMBIGUOUS)
-    if len(ambiguous):
-        spoilt = np.zeros(len(codes), bool)
-        for i in range(_K):
-            spoilt[np.maximum(ambiguous - i, 0)] = True
-        numbers = numbers[~spoilt[:count]]
-    return numbers
-
-
-def _reverse_complements() -> np.ndarray:
-    """Return, for every 6-mer, the number of its reverse complement."""
-    digits = np.arange(4**_K)[:, None] // _POWERS % 4
-    return (3 - digits[:, ::-1]) @ _POWERS
-
-
 def learn_orientation(references: Iterable[str]) -> np.ndarray:
-    """Return the log-odds of every 6-mer, int32 (4096,), from references in their usual sense."""
-    counts = np.ones(4**_K)
+    """Return the log-odds of every 6-mer, int32 (4096,).
+
+    ``references`` are all in the orientation that is to be called ``+``.
+    """
+    counts = np.ones(_KMERS)
     for bases in references:
-        counts += np.bincount(_numbers(encode_bases(bases)), minlength=4**_K)
+        counts += np.bincount(_unambiguous_kmers(bases), minlength=_KMERS)
     odds = np.log(counts) - np.log(counts[_reverse_complements()])
     return np.rint(odds * _UNIT).astype(np.int32)
 
 
 def strand(bases: str, log_odds: np.ndarray) -> str:
-    """Return ``+`` or ``-``; ``+`` where nothing speaks for either."""
-    score = int(log_odds[_numbers(encode_bases(bases))].sum())
+    """Return ``+`` or ``-``; ``+`` if the score is zero."""
+    score = int(log_odds[_unambiguous_kmers(bases)].sum())
     return "-" if score < 0 else "+"
+
+
+def _unambiguous_kmers(bases: str) -> np.ndarray:
+    """Return the numbers of all overlapping 6-mers without ambiguous bases, int64."""
+    kmers = overlapping_kmers(encode_bases(bases), _K)
+    return kmers[kmers < _KMERS]
+
+
+def _reverse_complements() -> np.ndarray:
+    """Return, for every 6-mer, the number of its reverse complement."""
+    digits = np.arange(_KMERS)[:, None] // _POWERS % 4
+    return (3 - digits[:, ::-1]) @ _POWERS

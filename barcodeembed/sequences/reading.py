@@ -1,4 +1,4 @@
-"""One way in: any sequence file, or standard input, becomes a stream of records."""
+"""Read any sequence file, or standard input, as a stream of records."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ from collections.abc import Iterator
 from os import PathLike
 
 from barcodeembed.errors import InputError
-from barcodeembed.sequences.fasta import BLANKS, PIECE, read_fasta, read_fastq
+from barcodeembed.sequences.fasta import BLANKS, CHUNK, read_fasta, read_fastq
 from barcodeembed.sequences.lines import Lines, open_lines
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.tables import is_sequence_table, read_table
 
-#: Letters of one record that are kept; a longer one (a contig, a chromosome) is cut, not refused.
-KEPT_LETTERS = 1_000_000
+#: Letters of a record that are kept. A longer record (a contig, a chromosome) is cut, not refused.
+MAX_LETTERS = 1_000_000
 
 
 def read_records(
-    source: str | PathLike[str], *, encoding: str = "utf-8", limit: int = KEPT_LETTERS
+    source: str | PathLike[str], *, encoding: str = "utf-8", limit: int = MAX_LETTERS
 ) -> Iterator[SequenceRecord]:
     """Yield the records of a FASTA, FASTQ, TSV or CSV file in order, as a stream.
 
-    ``source`` is a path or ``-`` for standard input; gzip, bzip2, xz and zstandard are told by
-    their bytes, and the format by its first character or header. Memory does not grow with the
-    file. Raises InputError, naming file and line, at the first thing that cannot be read.
+    ``source`` is a path or ``-`` for standard input. Compression (gzip, bzip2, xz, zstandard) is
+    recognised by the first bytes, and the format by the first character or the header. At most
+    ``limit`` letters of a record are kept, and memory does not grow with the file. Raises
+    InputError, which names file and line, at the first error.
     """
     count, last = 0, ""
 
-    def place() -> str:
+    def reached() -> str:
         return f"record {last} ({count:,} records read)" if count else "0 records"
 
-    with open_lines(source, encoding, place) as (lines, start):
+    with open_lines(source, encoding, reached) as (lines, start):
         for record in _parse(lines, start, limit):
             yield record
             count, last = count + 1, record.id
@@ -37,10 +38,10 @@ def read_records(
 
 def _parse(lines: Lines, start: bytes, limit: int) -> Iterator[SequenceRecord]:
     if b"\x00" in start and not start.lstrip().startswith((b">", b"@")):
-        raise InputError("not a sequence file: it holds binary data", lines.path)
-    head = lines.readline(PIECE)
+        raise InputError("not a sequence file: it contains binary data", lines.path)
+    head = lines.readline(CHUNK)
     while head and not head.strip(BLANKS):
-        head = lines.readline(PIECE)
+        head = lines.readline(CHUNK)
     lines.put_back(head)
     if head.startswith("@"):
         return read_fastq(lines, limit)

@@ -1,4 +1,4 @@
-"""The record that every sequence format is read into."""
+"""Define the record that every sequence format is read into."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class SequenceRecord:
-    """One record as it stands in its file, before cleaning.
+    """One record as written in its file, before cleaning.
 
-    ``id`` is the header up to the first white space and ``description`` the rest. ``sequence``
-    holds the letters as written, at most the reader's limit of them; ``length`` counts all.
-    ``line`` is the 1-based line of the header. ``fields`` holds the columns of a table, and
-    ``flags`` what the reader had to mend.
+    ``id`` is the header up to the first white space, and ``description`` is the rest. ``sequence``
+    contains the letters as written, up to the reader's limit; ``length`` counts all letters.
+    ``line`` is the 1-based line of the header. ``flags`` lists what the reader had to repair, and
+    ``fields`` contains the columns of a table.
     """
 
     id: str

@@ -1,13 +1,14 @@
-"""Tables (TSV, CSV) with a sequence column: BOLD, BIOSCAN-5M, CanadianInvertebrates.
+"""Read tables (TSV, CSV) with a sequence column: BOLD, BIOSCAN-5M, CanadianInvertebrates.
 
-The standard library's reader streams, counts lines and says where a row is ragged, which is what
-an error message needs; nothing is ever read as a missing value or a number (``NA`` is Namibia).
+The standard library's csv reader is used because it streams and counts lines, so that an error can
+name the line. No cell is read as a missing value or a number (``NA`` is Namibia).
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.fasta import check_id, make_record, tidy_residues
@@ -17,7 +18,7 @@ from barcodeembed.sequences.records import SequenceRecord
 SEQUENCE_COLUMNS = ("nucleotides", "nuc", "dna_barcode", "sequence", "nucraw")
 ID_COLUMNS = ("record_id", "processid", "sampleid", "id", "#id", "feature id")
 
-#: What BOLD's packages write where a record has no sequence; no letters of one.
+#: What BOLD's packages write for a record without a sequence.
 _NO_SEQUENCE = ("none", "null")
 
 csv.field_size_limit(1 << 28)
@@ -26,31 +27,17 @@ csv.field_size_limit(1 << 28)
 def read_rows(lines: Lines) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
     """Read a table's header and return it with an iterator over (line, row as a dict).
 
-    Names of columns are lower-cased. Tabs separate the columns if the header has one, otherwise
-    commas, otherwise semicolons. Quotes mean nothing in a tab-separated table.
-    Raises InputError at a ragged row.
+    Column names are converted to lower case. The delimiter is a tab if the header contains one,
+    otherwise a comma, otherwise a semicolon. Quotes have no meaning in a tab-separated table.
+    Raises InputError if a row has another number of columns than the header.
     """
     head = lines.readline()
     delimiter = next((d for d in "\t,;" if d in head), "\t")
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-
-    def split(source) -> Iterator[tuple[int, list[str]]]:
-        reader = csv.reader(source, delimiter=delimiter, quoting=quoting, strict=True)
-        while True:
-            line = lines.number + 1  # a quoted cell may go on over several
-            try:
-                values = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise InputError(f"not a valid table: {error}", lines.path, line) from None
-            yield line, values
-
-    _, names = next(split([head]), (0, []))
+    _, names = next(_split([head], delimiter, lines), (0, []))
     header = [name.strip().lower() for name in names]
 
     def rows() -> Iterator[tuple[int, dict[str, str]]]:
-        for line, values in split(lines):
+        for line, values in _split(lines, delimiter, lines):
             if not values:
                 continue
             if len(values) != len(header):
@@ -64,8 +51,23 @@ def read_rows(lines: Lines) -> tuple[list[str], Iterator[tuple[int, dict[str, st
     return header, rows()
 
 
+def _split(source: Iterable[str], delimiter: str, lines: Lines) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of ``source`` as cells, each with the line of ``lines`` on which it begins."""
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    reader = csv.reader(source, delimiter=delimiter, quoting=quoting, strict=True)
+    while True:
+        line = lines.number + 1  # a quoted cell may span several lines
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise InputError(f"not a valid table: {error}", lines.path, line) from None
+        yield line, values
+
+
 def is_sequence_table(first_line: str) -> bool:
-    """Tell whether a header line names a sequence column.
+    """Return whether a header line contains the name of a sequence column.
 
     >>> is_sequence_table("processid,genus,dna_barcode")
     True
@@ -80,7 +82,7 @@ def is_sequence_table(first_line: str) -> bool:
 
 
 def read_table(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
-    """Yield the records of a table; every column is kept in ``fields``."""
+    """Yield the records of a table. ``fields`` has all columns but the sequence."""
     header, rows = read_rows(lines)
     sequence_column = next(name for name in SEQUENCE_COLUMNS if name in header)
     id_column = next((name for name in ID_COLUMNS if name in header), None)

@@ -1,6 +1,7 @@
-"""The COI model and the taxon prototypes that come with the package, in bundles beside this file.
+"""Find the COI model and the taxon prototypes that ship with the package.
 
-``coi.bix`` is an index bundle without a model of its own: it was made with ``coi.model``.
+The bundles are in the folder of this file. ``coi.bix`` is an index bundle without a copy of its
+model; it was made with ``coi.model``.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ FOLDER = Path(__file__).parent
 
 
 def shipped_model() -> Path:
-    """Return where the COI model lies. Raises BundleError where it is missing."""
+    """Return the path of the COI model. Raises BundleError if it is missing."""
     return _find("coi.model", "the COI model that ships with barcodeembed")
 
 
 def shipped_index() -> Path:
-    """Return where the COI prototypes lie. Raises BundleError where they are missing."""
+    """Return the path of the COI prototypes. Raises BundleError if they are missing."""
     return _find("coi.bix", "the COI prototypes that ship with barcodeembed")
 
 
-def _find(name: str, what: str) -> Path:
+def _find(name: str, description: str) -> Path:
     path = FOLDER / name
     if not path.is_dir():
         raise BundleError(
-            f"{path}: missing; {what} should be there; install barcodeembed again, "
-            "or give a bundle of your own"
+            f"{path}: {description} should be here but is missing; reinstall barcodeembed, "
+            "or give another bundle"
         )
     return path

@@ -1,1 +1,1 @@
-"""Ranks, lineages, and the reference formats that carry them."""
+"""Define ranks and lineages, and read the reference formats that contain them."""

@@ -1,21 +1,21 @@
-"""The BIN, marker and country of a record, by the columns in which tables name them."""
+"""Find the BIN, marker and country of a record in the columns of a table."""
 
 from __future__ import annotations
 
 from barcodeembed.taxonomy.names import tidy_name
 
-#: Columns that hold BOLD's barcode index number, its cluster of like barcodes.
+#: Columns with BOLD's Barcode Index Number (BIN), a cluster of similar barcodes.
 BIN_COLUMNS = ("dna_bin", "bin_uri", "bin")
 
-#: Columns in which BOLD's tables name the marker of a record.
+#: Columns with the marker of a record, as BOLD's tables name them.
 MARKER_COLUMNS = ("marker_code", "markercode")
 
-#: Columns that hold the country, or the ocean, that a specimen is from.
+#: Columns with the country or ocean in which a specimen was collected.
 COUNTRY_COLUMNS = ("country", "country/ocean", "country_ocean")
 
 
 def bin_of(columns: dict[str, str]) -> str | None:
-    """Return the BIN that a table's row names, None where it names none.
+    """Return the BIN in a row of a table, or None if there is none.
 
     >>> bin_of({"bin_uri": "BOLD:AAA0001"})
     'BOLD:AAA0001'
@@ -24,7 +24,7 @@ def bin_of(columns: dict[str, str]) -> str | None:
 
 
 def marker_of(columns: dict[str, str]) -> str | None:
-    """Return the marker that a table's row names, None where it names none.
+    """Return the marker in a row of a table, or None if there is none.
 
     >>> marker_of({"marker_code": "COI-5P"})
     'COI-5P'
@@ -33,7 +33,7 @@ def marker_of(columns: dict[str, str]) -> str | None:
 
 
 def country_of(columns: dict[str, str]) -> str | None:
-    """Return the country or ocean that a table's row names, None where it names none.
+    """Return the country or ocean in a row of a table, or None if there is none.
 
     >>> country_of({"country/ocean": "Costa Rica"})
     'Costa Rica'
@@ -42,5 +42,5 @@ def country_of(columns: dict[str, str]) -> str | None:
 
 
 def _first_named(columns: dict[str, str], candidates: tuple[str, ...]) -> str | None:
-    found = next((columns[name] for name in candidates if name in columns), "")
-    return tidy_name(found, "bin")
+    value = next((columns[name] for name in candidates if name in columns), "")
+    return tidy_name(value, "bin")

@@ -1,12 +1,12 @@
-"""The formats of labelled records, and which of them a file is in.
+"""Recognise the format of labelled records.
 
-A file is in the format that reads most of its first records; of several the one listed first. It
-is never read as two.
+A file has the format that reads most of its first records; on a tie, the format listed first in
+FORMATS. A file is never read in two formats.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from barcodeembed.errors import ReferenceDataError
@@ -14,22 +14,22 @@ from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy import headers
 from barcodeembed.taxonomy.ranks import RANK_WORDS, Lineage, lineage
 
-#: Records that a file is judged by.
-JUDGED = 20
+#: Number of first records from which a format is recognised.
+SAMPLE_SIZE = 20
 
-#: An id, None where the format has none, and a lineage; or None for a record of another format.
+#: The id (None if the format has no ids) and the lineage; or None for a record in another format.
 Labels = tuple[str | None, Lineage] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A way to write lineages beside sequences; ``name`` is what the user is told."""
+    """A way to write lineages with sequences. ``name`` is shown to the user."""
 
     name: str
     read: Callable[[SequenceRecord], Labels]
 
     def fits(self, record: SequenceRecord) -> bool:
-        """Tell whether a record is of the format, also where it is malformed."""
+        """Return whether a record has this format, even if it is malformed."""
         try:
             return self.read(record) is not None
         except ReferenceDataError:
@@ -37,10 +37,10 @@ class Format:
 
 
 def recognise(records: Sequence[SequenceRecord]) -> Format | None:
-    """Return the format of a file by its first records, None where no format reads any."""
+    """Return the format of a file from its first records, or None if no format fits any of them."""
     counts = [sum(map(each.fits, records)) for each in FORMATS]
-    most = max(counts)
-    return FORMATS[counts.index(most)] if most else None
+    highest = max(counts)
+    return FORMATS[counts.index(highest)] if highest else None
 
 
 def title_of(record: SequenceRecord) -> str:
@@ -48,8 +48,8 @@ def title_of(record: SequenceRecord) -> str:
     return f"{record.id} {record.description}".strip()
 
 
-def has_rank_columns(columns) -> bool:
-    """Tell whether a table's lower-cased columns name ranks."""
+def has_rank_columns(columns: Collection[str]) -> bool:
+    """Return whether a table, given its column names in lower case, has a column for a rank."""
     return not RANK_WORDS.isdisjoint(columns)
 
 
@@ -58,11 +58,11 @@ def _headers(name: str, split: Callable[[str], Labels]) -> Format:
 
 
 def _table(name: str, *columns: str) -> Format:
-    """Return the format of a table with rank columns that also has these."""
+    """Return the format of a table with rank columns and all of ``columns``."""
 
     def read(record: SequenceRecord) -> Labels:
-        known = has_rank_columns(record.fields) and record.fields.keys() >= set(columns)
-        return (record.id, lineage(record.fields)) if known else None
+        fits = has_rank_columns(record.fields) and record.fields.keys() >= set(columns)
+        return (record.id, lineage(record.fields)) if fits else None
 
     return Format(name, read)
 

@@ -1,7 +1,7 @@
-"""Lineages written as one string: headers of each format, and the ranked lists that they hold.
+"""Parse lineages written as one string: FASTA headers of each format, and ranked lists.
 
-Every ``split_`` function takes a FASTA header without its mark and returns the id and the lineage,
-or None where the header is not of its format. The id is None where the format has none.
+Every ``split_`` function takes a FASTA header without the ``>``. It returns the id and the lineage,
+or None if the header has another format. The id is None if the format has no ids.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _PREFIXED = re.compile(r"(?:^|###|[|;\s])\s*(?=(?:[dkp]|D_0)__)", re.IGNORECASE)
 _SPECIES = re.compile(r"([^\s;]+)\s+([A-Z][a-z-]+)\s+([a-z][a-z-]+)")
 _PAIRS = re.compile(r"(?:^|\s)Lineage=")
 _ROOT = re.compile(r"root(?:_1)?", re.IGNORECASE)
-#: How many of 100 bootstraps agreed, as mothur writes after a name.
+#: The bootstrap support that mothur writes after a name.
 _BOOTSTRAP = re.compile(r"\(\d+(?:\.\d+)?\)$")
 _TAXID = re.compile(r"_\d+$")
-#: What MIDORI2 writes where a rank is missing: it, and the name below.
+#: MIDORI2's placeholder for a missing rank: the rank, and the next lower name.
 _FILLED = re.compile(r"(?:phylum|class|order|family|genus|species)_.*")
-#: How a list of MIDORI2 begins. Names of other sources may end in a number that belongs to them.
+#: First names of MIDORI2's lists. In other sources, a number at the end may belong to the name.
 _NUMBERED = frozenset(
     (
         "Eukaryota_2759",
@@ -39,49 +39,49 @@ _NUMBERED = frozenset(
 
 _PREFIXES = RANK_LETTERS | {"sf": "subfamily"}
 _LEVELS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
-#: Fewer names than this, with semicolons between, are not taken for a lineage.
+#: Minimum number of names, separated by semicolons, for a text to be read as a lineage.
 _MIN_LEVELS = 4
 
 
 def split_sintax(title: str) -> tuple[str, Lineage] | None:
-    """Split ``id;tax=k:..,s:..;`` into the id and its lineage; None where there is no ``tax=``.
+    """Split ``id;tax=k:..,s:..;`` (SINTAX) into the id and the lineage.
 
     >>> split_sintax("a1;tax=g:Apis,s:Apis_mellifera;")[0]
     'a1'
     >>> split_sintax("a1;tax=g:Apis;size=5")[0]
     'a1;size=5'
     """
-    found = _SINTAX.search(title)
-    if found is None:
+    match = _SINTAX.search(title)
+    if match is None:
         return None
     names = {}
-    for item in found.group(1).split(","):
+    for item in match.group(1).split(","):
         letter, _, name = item.strip().partition(":")
         if letter.lower() in RANK_LETTERS:
             names[RANK_LETTERS[letter.lower()]] = name
-    before, after = title[: found.start()], title[found.end() :].removeprefix(";")
+    before, after = title[: match.start()], title[match.end() :].removeprefix(";")
     joint = ";" if after[:1].strip() else ""
     return f"{before}{joint}{after}".strip(), _lineage(names)
 
 
 def split_prefixed(title: str) -> tuple[str | None, Lineage] | None:
-    """Split ``Name|ACC|SH|reps|k__..;p__..`` (UNITE), or another id before such a list.
+    """Split ``Name|ACC|SH|reps|k__..;p__..`` (UNITE), or any other id before such a list.
 
     >>> split_prefixed("Aa_bb|AB1|SH1.10FU|refs|k__Fungi;p__Ascomycota;g__Aa;s__Aa_bb")[0]
     'Aa_bb|AB1|SH1.10FU|refs'
     """
-    found = _PREFIXED.search(title)
-    taxa = parse_ranked(title[found.end() :]) if found else None
-    if found is None or taxa is None:
+    match = _PREFIXED.search(title)
+    taxa = parse_ranked(title[match.end() :]) if match else None
+    if match is None or taxa is None:
         return None
-    words = title[: found.start()].split()
+    words = title[: match.start()].split()
     if not words:
         return None, taxa
-    return words[0] if found.group().isspace() else "_".join(words), taxa
+    return words[0] if match.group().isspace() else "_".join(words), taxa
 
 
 def split_rdp(title: str) -> tuple[str, Lineage] | None:
-    """Split ``id<TAB>Root;A;B;..``, as RDP's classifier and MIDORI2 have it (there also ``###``).
+    """Split ``id<TAB>Root;A;B;..`` (RDP's classifier, MIDORI2) or ``id###root_1;A;..`` (MIDORI2).
 
     >>> split_rdp("AB1.1.<1.>9 root_1;Eukaryota_2759;B_2;C_3;D_4;E_5;F_6;F g_7")[1][-1]
     'F g'
@@ -94,37 +94,37 @@ def split_rdp(title: str) -> tuple[str, Lineage] | None:
 
 
 def split_rdp_pairs(title: str) -> tuple[str, Lineage] | None:
-    """Split ``id<TAB>Lineage=Root;rootrank;A;domain;B;phylum;..``, as RDP's training sets have it.
+    """Split ``id<TAB>Lineage=Root;rootrank;A;domain;B;phylum;..``, as in RDP's training sets.
 
-    Ranks that are not ours are passed over. Raises ReferenceDataError where names and ranks do not
-    take turns, or a rank comes twice.
+    Ranks that are not in RANKS are ignored. Raises ReferenceDataError if names and ranks do not
+    alternate, or a rank occurs twice.
 
     >>> split_rdp_pairs('S1 Lineage=Root;rootrank;Aa;domain;"Bb";phylum;Cc;suborder')[1][:3]
     ('Aa', 'Bb', None)
     """
-    found = _PAIRS.search(title)
-    if found is None:
+    match = _PAIRS.search(title)
+    if match is None:
         return None
-    parts = [part.strip() for part in title[found.end() :].split(";")]
+    parts = [part.strip() for part in title[match.end() :].split(";")]
     if len(parts) % 2 and not parts[-1]:
         parts.pop()
     names: dict[str, str] = {}
-    # RDP ends a list that goes no further by a name without a rank, ``unclassified_Insecta;``.
+    # RDP ends an incomplete list with a name without a rank, ``unclassified_Insecta;``.
     for name, rank in zip_longest(parts[::2], parts[1::2]):
         if rank is None or rank != rank.lower():
             raise ReferenceDataError(
-                f"Lineage= has {name[:40]!r} without a rank after it; it is to be names and ranks "
-                "in turn, as Root;rootrank;Animalia;kingdom;.."
+                f"Lineage= has {name[:40]!r} without a rank after it; names and ranks must "
+                "alternate, as in Root;rootrank;Animalia;kingdom;.."
             )
         if rank in names:
             raise ReferenceDataError(f"Lineage= has the rank {rank} twice")
         if rank in RANK_WORDS:
             names[rank] = name.strip('"')
-    return "".join(title[: found.start()].split()[:1]), lineage(names)
+    return "".join(title[: match.start()].split()[:1]), lineage(names)
 
 
 def split_dada2(title: str) -> tuple[None, Lineage] | None:
-    """Read ``Kingdom;Phylum;..;Species;``, a header that is a lineage and has no id.
+    """Parse ``Kingdom;Phylum;..;Species;`` (DADA2), a header that is a lineage and has no id.
 
     >>> split_dada2("Animalia;Arthropoda;Insecta;Diptera;Culicidae;Culex;Culex pipiens;")[0]
     """
@@ -134,20 +134,20 @@ def split_dada2(title: str) -> tuple[None, Lineage] | None:
 
 
 def split_dada2_species(title: str) -> tuple[str, Lineage] | None:
-    """Split ``id Genus species``, what DADA2's assignSpecies reads.
+    """Split ``id Genus species``, the format of DADA2's assignSpecies.
 
     >>> split_dada2_species("AB1 Culex pipiens")[1][-1]
     'Culex pipiens'
     """
-    found = _SPECIES.fullmatch(title)
-    if found is None:
+    match = _SPECIES.fullmatch(title)
+    if match is None:
         return None
-    identifier, genus, epithet = found.groups()
+    identifier, genus, epithet = match.groups()
     return identifier, lineage({"genus": genus, "species": f"{genus} {epithet}"})
 
 
 def parse_ranked(text: str) -> Lineage | None:
-    """Read ``k__Animalia; p__Arthropoda; ...`` (or ``D_0__...``); None where it is no such list.
+    """Parse ``k__Animalia; p__Arthropoda; ...`` (or ``D_0__...``); return None for other text.
 
     >>> parse_ranked("k__Fungi;p__Ascomycota;g__unidentified")[0]
     'Fungi'
@@ -164,11 +164,11 @@ def parse_ranked(text: str) -> Lineage | None:
 
 
 def parse_levels(text: str) -> Lineage | None:
-    """Read ``A;B;C;..;`` or ``A(100);B(98);..``, whose number of names says which ranks they are.
+    """Parse ``A;B;C;..;`` or ``A(100);B(98);..``, where the number of names determines the ranks.
 
-    Seven are kingdom to species and six kingdom to genus, not counting ``Root``; an empty one is
-    missing. None where it is no such list. Raises ReferenceDataError where it is one of another
-    length, or plainly of other ranks.
+    Seven names are kingdom to species, and six are kingdom to genus, not counting ``Root``. An
+    empty name is a missing rank. Returns None if the text is not such a list. Raises
+    ReferenceDataError if the list has another length, or clearly other ranks.
 
     >>> parse_levels("Root;Animalia;Arthropoda;;Diptera;Culicidae;Culex;")[:3]
     ('Animalia', 'Arthropoda', None)
@@ -177,26 +177,26 @@ def parse_levels(text: str) -> Lineage | None:
     names = [_BOOTSTRAP.sub("", part.strip()) for part in parts]
     if _ROOT.fullmatch(names[0]):
         del names[0]
-    # An id or a size that stands before a semicolon is no kingdom.
-    no_lineage = "=" in text or re.search(r"\d|__", _TAXID.sub("", names[0] if names else "0"))
-    if no_lineage or len(names) < _MIN_LEVELS:
+    # An id or a size before the first semicolon is not a kingdom.
+    not_lineage = "=" in text or re.search(r"\d|__", _TAXID.sub("", names[0] if names else "0"))
+    if not_lineage or len(names) < _MIN_LEVELS:
         return None
     if len(names) not in (6, 7):
         raise ReferenceDataError(
-            f"a lineage of {len(names)} names without ranks; those of 6 (kingdom to genus) and "
-            "7 (kingdom to species) can be read, a missing one left empty"
+            f"a lineage of {len(names)} names without ranks; it must have 6 names (kingdom to "
+            "genus) or 7 (kingdom to species); leave a missing name empty"
         )
     genus = re.escape(names[4])
     if len(names) == 6 and genus and re.match(rf"{genus}[ _]", names[5]):
         raise ReferenceDataError(
             f"a lineage of 6 names that ends in a species, {names[5]!r}, and has no kingdom; "
-            "put one before it"
+            "add the kingdom at the start"
         )
     return _lineage(dict(zip(_LEVELS, names, strict=False)))
 
 
 def _lineage(names: dict[str, str]) -> Lineage:
-    """Build the lineage of a list, highest name first; MIDORI2's names lose their taxids."""
+    """Build a lineage from names, highest rank first, without the taxids of MIDORI2."""
     given = [name for name in names.values() if name]
     if given and given[0] in _NUMBERED and all(map(_TAXID.search, given)):
         names = {rank: _FILLED.sub("", _TAXID.sub("", name)) for rank, name in names.items()}

@@ -1,10 +1,10 @@
-"""Taxon names: spelling made uniform, and placeholders told from names."""
+"""Normalise taxon names, and distinguish names from placeholders."""
 
 from __future__ import annotations
 
 import re
 
-#: The rank before a name, in lists and sometimes in columns: ``k__Animalia``.
+#: The rank prefix of a name, in lists and sometimes in columns: ``k__Animalia``.
 PREFIX = re.compile(r"^(?:(sf|[dkpcofgs])__|D_(\d)__)", re.IGNORECASE)
 
 _PLACEHOLDER = re.compile(
@@ -20,10 +20,10 @@ _INTERIM_SPECIES = re.compile(
 
 
 def tidy_name(name: str, rank: str) -> str | None:
-    """Return a name with single spaces for underscores, or None where it names nothing.
+    """Return a name with single spaces for underscores, or None for a placeholder.
 
-    Placeholders (``unidentified``, ``Incertae_sedis``, ``NA``, ``g__``...) name nothing at any
-    rank, and interim names (``Apis sp.``, ``Apis cf. mellifera``, ``Apis sp. BOLD:AAA0001``) no
+    Placeholders (``unidentified``, ``Incertae_sedis``, ``NA``, ``g__``...) are None at every rank.
+    Interim names (``Apis sp.``, ``Apis cf. mellifera``, ``Apis sp. BOLD:AAA0001``) are None as
     species.
 
     >>> tidy_name("Apis_mellifera", "species")

@@ -1,20 +1,20 @@
-"""The ranks of a lineage, and lineages themselves."""
+"""Define ranks and lineages."""
 
 from __future__ import annotations
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "subfamily", "genus", "species")
 
-#: Names per rank, in the order of RANKS; None where the rank is unknown.
+#: One name per rank, in the order of RANKS; None if the rank is unknown.
 Lineage = tuple[str | None, ...]
 
 UNKNOWN: Lineage = (None,) * len(RANKS)
 
-#: Other names of the ranks as columns; BOLD's exports say ``phylum_name`` to ``species_name``.
+#: Other column names of the ranks. BOLD's exports use ``phylum_name`` to ``species_name``.
 RANK_ALIASES = {"superkingdom": "kingdom", "domain": "kingdom", "division": "phylum"} | {
     f"{rank}_name": rank for rank in RANKS
 }
 
-#: Every word that names a rank of ours.
+#: Every word that names one of RANKS.
 RANK_WORDS = frozenset(RANKS) | frozenset(RANK_ALIASES)
 
 RANK_LETTERS = {
@@ -32,9 +32,9 @@ RANK_LETTERS = {
 def lineage(names: dict[str, str]) -> Lineage:
     """Build a lineage from names by rank; placeholders become None.
 
-    Column names may be in any case and use the aliases of RANK_ALIASES; where a table has both
-    (``superkingdom`` and ``kingdom``), the rank's own column counts.
-    A species given as an epithet alone is joined to its genus.
+    Ranks may be in any case, and may be aliases from RANK_ALIASES. If both an alias and the rank
+    itself are given (``superkingdom`` and ``kingdom``), the rank itself is used. A species given
+    only as an epithet is joined to its genus.
 
     >>> lineage({"Genus": "Apis", "species": "mellifera"})[-2:]
     ('Apis', 'Apis mellifera')
@@ -51,7 +51,7 @@ def lineage(names: dict[str, str]) -> Lineage:
 
 
 def lowest(taxa: Lineage) -> tuple[str, str] | None:
-    """Return the deepest named rank and its name, or None where nothing is known."""
+    """Return the lowest named rank and its name, or None if no rank is named."""
     for rank, name in zip(reversed(RANKS), reversed(taxa), strict=True):
         if name:
             return rank, name

@@ -1,4 +1,4 @@
-"""Labelled records: each sequence joined to the lineage that its file gives it."""
+"""Read labelled records (sequences with lineages), and resolve conflicting lineages."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from os import PathLike
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.sequences.records import SequenceRecord
-from barcodeembed.taxonomy.formats import JUDGED, Format, recognise, title_of
+from barcodeembed.taxonomy.formats import SAMPLE_SIZE, Format, recognise, title_of
 from barcodeembed.taxonomy.headers import split_sintax
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage
 from barcodeembed.taxonomy.tables import read_taxonomy
 
 LabelledRecord = tuple[SequenceRecord, Lineage]
 
-#: Letters of a header, and of an id that may be one, in a message.
-_SHOWN, _ID_SHOWN = 160, 40
+#: Maximum letters of a header, and of an id, in an error message.
+_MAX_SHOWN, _MAX_ID_SHOWN = 160, 40
 
-#: What is told the path of a file and the name of the format that it is in.
+#: A function that is called with the path of a file and the name of its format.
 Recognised = Callable[[str | PathLike[str], str], None]
 
 
@@ -36,21 +36,24 @@ def read_labelled(
 ) -> Iterator[LabelledRecord]:
     """Yield records with their lineages.
 
-    The lineage comes from ``taxonomy`` (a file read by read_taxonomy, where it holds taxids with
-    NCBI's ``taxdump``, a folder or an archive) where it is given, else from the file itself, in the
-    format that recognise finds. ``recognised`` is told the path and the name of the format. Raises
-    ReferenceDataError at a record that has no lineage, or one in another format than the file,
-    unless ``allow_missing``; and where ``taxonomy`` names ids that the sequences lack.
+    With ``taxonomy``, a file that read_taxonomy reads, the lineages come from that file. If it has
+    taxids, ``taxdump`` is NCBI's taxonomy dump, a folder or an archive. Without ``taxonomy`` the
+    lineages come from ``source`` itself, in the format that is recognised. ``recognised`` is
+    called with the path and the name of the format.
+
+    Raises ReferenceDataError, unless ``allow_missing``, if a record has no lineage or another
+    format than the file, or if ``taxonomy`` lists ids without a sequence.
     """
     records = read_records(source, encoding=encoding)
     if taxonomy is None:
         yield from _label_by_format(records, source, allow_missing, recognised)
         return
-    records = map(_without_sintax, records)
+    labelled: Iterable[SequenceRecord] = map(_without_sintax, records)
     wanted = None
-    if taxdump is not None:  # accession2taxid lists all of GenBank: what is wanted is known first
-        records = list(records)
-        wanted = {record.id for record in records}
+    if taxdump is not None:
+        # An accession2taxid file lists all of GenBank, so only the ids of the records are read.
+        labelled = list(labelled)
+        wanted = {record.id for record in labelled}
     lineages = read_taxonomy(
         taxonomy,
         encoding=encoding,
@@ -59,6 +62,17 @@ def read_labelled(
         allow_missing=allow_missing,
         recognised=recognised,
     )
+    yield from _label_by_id(labelled, lineages, source, taxonomy, allow_missing)
+
+
+def _label_by_id(
+    records: Iterable[SequenceRecord],
+    lineages: dict[str, Lineage],
+    source: str | PathLike[str],
+    taxonomy: str | PathLike[str],
+    allow_missing: bool,
+) -> Iterator[LabelledRecord]:
+    """Yield records with the lineages of a taxonomy file, matched by id."""
     unused = set(lineages)
     for record in records:
         unused.discard(record.id)
@@ -72,7 +86,7 @@ def read_labelled(
         yield record, lineages.get(record.id, UNKNOWN)
     if unused and not allow_missing:
         raise ReferenceDataError(
-            f"{len(unused):,} ids have a lineage but no sequence, {min(unused)!r} first; "
+            f"{len(unused):,} ids have a lineage but no sequence (the first is {min(unused)!r}); "
             "--allow-missing ignores them",
             taxonomy,
         )
@@ -81,7 +95,7 @@ def read_labelled(
 def chain_labelled(
     sources: Iterable[str | PathLike[str]], *, encoding: str = "utf-8"
 ) -> Iterator[LabelledRecord]:
-    """Yield the records of several files with what lineages they have, one file after the other."""
+    """Yield the records of several files, in order, with the lineages that they contain, if any."""
     for source in sources:
         yield from read_labelled(source, encoding=encoding, allow_missing=True)
 
@@ -92,21 +106,21 @@ def _label_by_format(
     allow_missing: bool,
     recognised: Recognised,
 ) -> Iterator[LabelledRecord]:
-    """Yield records with the lineages that they carry, all in the one format of the file."""
-    first = list(islice(records, JUDGED))
-    found = recognise(first)
-    example = next(filter(found.fits, first)) if found else None
-    if found:
-        recognised(source, found.name)
+    """Yield records with the lineages that they contain, all in the format of the file."""
+    first = list(islice(records, SAMPLE_SIZE))
+    fmt = recognise(first)
+    example = next(filter(fmt.fits, first)) if fmt else None
+    if fmt:
+        recognised(source, fmt.name)
     for number, record in enumerate(chain(first, records), 1):
         try:
-            labels = found.read(record) if found else None
+            labels = fmt.read(record) if fmt else None
             if labels is None and not allow_missing:
-                raise ReferenceDataError(_misfit(record, found, example))
+                raise ReferenceDataError(_misfit(record, fmt, example))
         except ReferenceDataError as error:
             if not allow_missing:
                 raise ReferenceDataError(
-                    str(error), source, record.line, record.id[:_ID_SHOWN]
+                    str(error), source, record.line, record.id[:_MAX_ID_SHOWN]
                 ) from None
             labels = None
         if labels is None:
@@ -115,22 +129,23 @@ def _label_by_format(
             yield _named(record, labels[0], number), labels[1]
 
 
-def _misfit(record: SequenceRecord, found: Format | None, example: SequenceRecord | None) -> str:
-    if found is None or example is None:
+def _misfit(record: SequenceRecord, fmt: Format | None, example: SequenceRecord | None) -> str:
+    """Return the message for a record that is not in the format of its file."""
+    if fmt is None or example is None:
         return (
             "no lineage for this record: give --taxonomy, a table with rank columns, or "
-            "headers that have it (SINTAX ;tax=..., UNITE, DADA2, RDP)"
+            "headers that contain it (SINTAX ;tax=..., UNITE, DADA2, RDP)"
         )
     return (
-        f"no lineage for this record: {title_of(record)[:_SHOWN]!r} does not read as "
-        f"{found.name}, as line {example.line} does: {title_of(example)[:_SHOWN]!r}; "
-        "--taxonomy gives lineages apart, --allow-missing leaves such records out"
+        f"no lineage for this record: {title_of(record)[:_MAX_SHOWN]!r} does not match "
+        f"{fmt.name}, the format of line {example.line}: {title_of(example)[:_MAX_SHOWN]!r}; "
+        "give the lineages with --taxonomy, or leave out such records with --allow-missing"
     )
 
 
 def _named(record: SequenceRecord, identifier: str | None, number: int) -> SequenceRecord:
-    """Give a record the id that its header has beside the lineage."""
-    if identifier is None:  # of a format without ids
+    """Return a record with the id that its header has without the lineage."""
+    if identifier is None:  # the format has no ids
         return replace(record, id=f"ref_{number:06d}", description="")
     if not identifier:
         return replace(record, flags=(*record.flags, "no_id"))
@@ -146,36 +161,37 @@ def resolve_conflicts(lineages: Iterable[Lineage]) -> tuple[dict[Lineage, Lineag
     """Give every taxon one set of ancestors: the one that most records state.
 
     A name in two phyla is a homonym (*Colocasia* is a moth and an aroid) and stays two taxa. A
-    missing middle rank is no conflict and is filled from the records that state it. Returns the
-    lineages that change with their replacement, and a line for each conflict settled.
+    missing rank is not a conflict; it is filled in from the records that state it. Returns the
+    lineages that change with their replacements, and a line of text for each resolved conflict.
     """
     counts = Counter(lineages)
     replacement = _fill_phyla(counts)
     conflicts: list[str] = []
-    for _ in RANKS:  # what a lower rank fills in may tell a higher one more: at most once each
+    # A name filled in at a lower rank may resolve a higher one, so repeat: at most once per rank.
+    for _ in RANKS:
         before = dict(replacement)
         for rank in range(2, len(RANKS)):
-            conflicts += _settle(rank, counts, replacement)
+            conflicts += _resolve_rank(rank, counts, replacement)
         if replacement == before:
             break
     return {old: new for old, new in replacement.items() if old != new}, conflicts
 
 
-def _settle(
+def _resolve_rank(
     rank: int, counts: Counter[Lineage], replacement: dict[Lineage, Lineage]
 ) -> Iterator[str]:
-    """Give the taxa of one rank one set of ancestors each; yields a line for each conflict."""
-    stated: dict[tuple, Counter] = defaultdict(Counter)
+    """Give every taxon of one rank one set of ancestors; yield a line for each conflict."""
+    stated: dict[tuple[str | None, str | None], Counter[Lineage]] = defaultdict(Counter)
     for taxa, count in counts.items():
         now = replacement[taxa]
         if now[rank]:
             stated[now[1], now[rank]][now[:rank]] += count
     chosen = {}
     for (phylum, name), parents in stated.items():
-        # The fullest of the most frequent: a record that omits a rank contradicts nothing.
+        # Most records first, then fewest gaps: a record that omits a rank contradicts nothing.
         ranked = sorted(parents, key=lambda p: (-parents[p], p.count(None), str(p)))
         best = chosen[phylum, name] = _merge(ranked)
-        rivals = [p for p in ranked if not _agree(p, best)]
+        rivals = [p for p in ranked if not _compatible(p, best)]
         if rivals:
             yield (
                 f"{RANKS[rank]} {name}: in {_show(best)}, also in " + ", ".join(map(_show, rivals))
@@ -186,7 +202,7 @@ def _settle(
 
 
 def _fill_phyla(lineages: Iterable[Lineage]) -> dict[Lineage, Lineage]:
-    """Give lineages without a phylum the only one in which a name of theirs is known."""
+    """Fill in a missing phylum if only one phylum has a name of the lineage."""
     phyla: dict[tuple[int, str], set[str]] = defaultdict(set)
     for taxa in lineages:
         for rank, name in enumerate(taxa[2:], 2):
@@ -194,24 +210,27 @@ def _fill_phyla(lineages: Iterable[Lineage]) -> dict[Lineage, Lineage]:
                 phyla[rank, name].add(taxa[1])
     filled = {}
     for taxa in lineages:
-        known = [phyla.get((rank, name), ()) for rank, name in enumerate(taxa[2:], 2) if name]
-        phylum = taxa[1] or next((min(found) for found in known if len(found) == 1), None)
+        candidates = [
+            phyla.get((rank, name), set()) for rank, name in enumerate(taxa[2:], 2) if name
+        ]
+        phylum = taxa[1] or next((min(each) for each in candidates if len(each) == 1), None)
         filled[taxa] = (taxa[0], phylum, *taxa[2:])
     return filled
 
 
-def _merge(parents: list[tuple]) -> tuple:
-    """Fill the gaps of the first lineage from the ones that agree with it."""
+def _merge(parents: list[Lineage]) -> Lineage:
+    """Fill the gaps of the first set of ancestors from those that are compatible with it."""
     merged = parents[0]
     for other in parents[1:]:
-        if _agree(merged, other):
+        if _compatible(merged, other):
             merged = tuple(a or b for a, b in zip(merged, other, strict=True))
     return merged
 
 
-def _agree(one: tuple, other: tuple) -> bool:
+def _compatible(one: Lineage, other: Lineage) -> bool:
+    """Return whether two sets of ancestors differ only in missing names."""
     return all(a == b or a is None or b is None for a, b in zip(one, other, strict=True))
 
 
-def _show(parents: tuple) -> str:
+def _show(parents: Lineage) -> str:
     return next((name for name in reversed(parents) if name), "no parent")

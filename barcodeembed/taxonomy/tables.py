@@ -1,4 +1,4 @@
-"""A taxonomy file beside a FASTA: rank columns, ranked lists, or NCBI's taxids."""
+"""Read a separate taxonomy file: rank columns, ranked lists, or NCBI's taxids."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from os import PathLike
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.sequences.lines import Lines, open_lines
 from barcodeembed.sequences.tables import ID_COLUMNS, read_rows
-from barcodeembed.taxonomy.formats import JUDGED, has_rank_columns
+from barcodeembed.taxonomy.formats import SAMPLE_SIZE, has_rank_columns
 from barcodeembed.taxonomy.headers import parse_levels, parse_ranked
 from barcodeembed.taxonomy.names import tidy_name
 from barcodeembed.taxonomy.ranks import UNKNOWN, Lineage, lineage
 from barcodeembed.taxonomy.taxdump import read_lineages
 
-#: What a table calls its column of NCBI's taxids, and those of GenBank's accessions.
+#: Names of columns with NCBI's taxids, and with GenBank's accessions.
 _TAXID_COLUMNS = ("taxid", "tax_id", "staxid", "ncbi_taxid")
 _ACCESSION_COLUMNS = ("accession.version", "accession")
 
 _Row = tuple[int, str, str]  # line, id, lineage or taxid
+_Resolved = tuple[int, str, Lineage]  # line, id, lineage
+_Recognised = Callable[[str | PathLike[str], str], None]
 _LISTS = (
     ("QIIME 2 or UNITE taxonomy (k__..;p__..)", parse_ranked),
     ("RDP or mothur taxonomy (Kingdom;Phylum;..)", parse_levels),
@@ -34,37 +36,22 @@ def read_taxonomy(
     taxdump: str | PathLike[str] | None = None,
     wanted: Collection[str] | None = None,
     allow_missing: bool = False,
-    recognised: Callable[[str | PathLike[str], str], None] = lambda path, name: None,
+    recognised: _Recognised = lambda path, name: None,
 ) -> dict[str, Lineage]:
-    """Read ids and lineages from a file of one of these forms.
+    """Return the lineage of every id in a taxonomy file.
 
-    A TSV or CSV with rank columns; ids with lists as ``k__..;p__..`` or ``Kingdom;Phylum;..``; ids
-    with taxids, whose lineages ``taxdump`` (NCBI's) tells. ``wanted`` are the ids to which an
-    accession2taxid file, which lists all of GenBank, is cut. ``recognised`` is told path and form.
-    Raises ReferenceDataError, naming the line, where no form is met, a line is of another, an id
-    comes twice with different lineages, or, unless ``allow_missing``, a taxid is unknown.
+    The file has one of three formats: a TSV or CSV table with rank columns; ids with lists such as
+    ``k__..;p__..`` or ``Kingdom;Phylum;..``; or ids with taxids, whose lineages are looked up in
+    ``taxdump``, NCBI's taxonomy dump. An accession2taxid file lists all of GenBank; of it, only the
+    ids in ``wanted`` are read. ``recognised`` is called with the path and the name of the format.
+
+    Raises ReferenceDataError, which names the line, if no format fits, if a line has another
+    format, if an id occurs twice with different lineages, or, unless ``allow_missing``, if a taxid
+    is not in the dump.
     """
     taxonomy: dict[str, Lineage] = {}
     with open_lines(path, encoding) as (lines, _):
-        head = lines.readline()
-        if not head:
-            raise ReferenceDataError("the taxonomy file is empty", path)
-        lines.put_back(head)
-        if _gives_taxids(head) != (taxdump is not None):
-            raise ReferenceDataError(
-                "has no column of taxids; leave --taxdump out"
-                if taxdump is not None
-                else "holds taxids; --taxdump PATH tells their lineages (NCBI's taxdump.tar.gz)",
-                path,
-            )
-        if taxdump is not None:
-            recognised(path, "accessions with NCBI taxids")
-            rows = _resolve(_read_taxids(lines, wanted), taxdump, path, allow_missing)
-        elif _names_columns(head, has_rank_columns):
-            recognised(path, "a table with rank columns")
-            rows = _read_columns(lines)
-        else:
-            rows = _read_lists(lines, recognised)
+        rows = _read_any(lines, path, taxdump, wanted, allow_missing, recognised)
         for line, identifier, taxa in rows:
             if taxonomy.setdefault(identifier, taxa) != taxa:
                 raise ReferenceDataError(
@@ -73,13 +60,44 @@ def read_taxonomy(
     return taxonomy
 
 
-def _names_columns(head: str, known: Callable[[list[str]], bool]) -> bool:
+def _read_any(
+    lines: Lines,
+    path: str | PathLike[str],
+    taxdump: str | PathLike[str] | None,
+    wanted: Collection[str] | None,
+    allow_missing: bool,
+    recognised: _Recognised,
+) -> Iterator[_Resolved]:
+    """Return the rows of a taxonomy file, read in the format that its first line shows."""
+    head = lines.readline()
+    if not head:
+        raise ReferenceDataError("the taxonomy file is empty", path)
+    lines.put_back(head)
+    if _has_taxids(head) != (taxdump is not None):
+        raise ReferenceDataError(
+            "has no column of taxids; leave --taxdump out"
+            if taxdump is not None
+            else "contains taxids; give NCBI's taxdump.tar.gz with --taxdump PATH to look up their "
+            "lineages",
+            path,
+        )
+    if taxdump is not None:
+        recognised(path, "accessions with NCBI taxids")
+        return _resolve(_read_taxids(lines, wanted), taxdump, path, allow_missing)
+    if _names_columns(head, has_rank_columns):
+        recognised(path, "a table with rank columns")
+        return _read_columns(lines)
+    return _read_lists(lines, recognised)
+
+
+def _names_columns(head: str, test: Callable[[list[str]], bool]) -> bool:
+    """Return whether the column names in a header line pass a test."""
     columns = head.lower().replace(",", "\t").replace(";", "\t").split("\t")
-    return known([name.strip().strip('"') for name in columns])
+    return test([name.strip().strip('"') for name in columns])
 
 
-def _gives_taxids(head: str) -> bool:
-    """Tell whether the first line names a column of taxids, and no ranks, or is ``id<TAB>9606``."""
+def _has_taxids(head: str) -> bool:
+    """Return whether the first line has a taxid column but no ranks, or is ``id<TAB>9606``."""
     if _names_columns(head, has_rank_columns):
         return False
     fields = head.rstrip("\n").split("\t")
@@ -87,19 +105,17 @@ def _gives_taxids(head: str) -> bool:
     return named or (len(fields) == 2 and fields[1].strip().isdigit())
 
 
-def _read_columns(lines: Lines) -> Iterator[tuple[int, str, Lineage]]:
+def _read_columns(lines: Lines) -> Iterator[_Resolved]:
     header, rows = read_rows(lines)
     id_column = next((name for name in ID_COLUMNS if name in header), header[0])
     for line, row in rows:
         yield line, row[id_column].strip(), lineage(row)
 
 
-def _read_lists(
-    lines: Lines, recognised: Callable[[str | PathLike[str], str], None]
-) -> Iterator[tuple[int, str, Lineage]]:
-    """Read ids with ranked lists, all of the kind that most of the first lines are."""
+def _read_lists(lines: Lines, recognised: _Recognised) -> Iterator[_Resolved]:
+    """Yield ids with ranked lists, all in the format of most of the first lines."""
     pairs = _pairs(lines)
-    first = list(islice(pairs, JUDGED))
+    first = list(islice(pairs, SAMPLE_SIZE))
     counts = [sum(_is_list(listed, parse) for _, _, listed in first) for _, parse in _LISTS]
     name, parse = _LISTS[counts.index(max(counts))]
     if max(counts):
@@ -113,7 +129,7 @@ def _read_lists(
 
 
 def _pairs(lines: Lines) -> Iterator[_Row]:
-    """Yield the first two columns of every line but the blank ones and QIIME 2's directives."""
+    """Yield the first two columns of every line, without blank lines and QIIME 2's directives."""
     for text in lines:
         if text.strip() and not text.startswith("#q2:"):
             identifier, _, rest = text.rstrip("\n").partition("\t")
@@ -141,11 +157,11 @@ def _parse_list(
     if taxa is None and listed.strip() and tidy_name(listed, "kingdom") is None:
         return UNKNOWN  # Unassigned
     if taxa is None:
-        like = f", as line {example[0]} has it: {example[2][:40]!r}" if example else ""
+        like = f", as in line {example[0]}: {example[2][:40]!r}" if example else ""
         raise ReferenceDataError(
-            f"{listed[:40]!r} is no lineage; expected 'k__..;p__..;..' or rank columns{like}"
+            f"{listed[:40]!r} is not a lineage; expected 'k__..;p__..;..' or rank columns{like}"
             if parse is parse_ranked or example is None
-            else f"{listed[:40]!r} is no lineage of 6 or 7 names{like}",
+            else f"{listed[:40]!r} is not a lineage of 6 or 7 names{like}",
             path,
             line,
             identifier,
@@ -154,7 +170,7 @@ def _parse_list(
 
 
 def _read_taxids(lines: Lines, wanted: Collection[str] | None) -> Iterator[_Row]:
-    """Yield ids and taxids of ``id<TAB>taxid``, with or without a header, or accession2taxid."""
+    """Yield ids and taxids from ``id<TAB>taxid`` lines, a table, or an accession2taxid file."""
     head = lines.readline()
     lines.put_back(head)
     if not _names_columns(head, lambda names: not set(names).isdisjoint(_TAXID_COLUMNS)):
@@ -177,21 +193,21 @@ def _resolve(
     taxdump: str | PathLike[str],
     path: str | PathLike[str],
     allow_missing: bool,
-) -> Iterator[tuple[int, str, Lineage]]:
-    """Give the taxids their lineages."""
-    taken: list[tuple[int, str, int]] = []
+) -> Iterator[_Resolved]:
+    """Yield ids with the lineages of their taxids."""
+    parsed: list[tuple[int, str, int]] = []
     for line, identifier, written in rows:
         if not (written.strip().isascii() and written.strip().isdigit()):
-            raise ReferenceDataError(f"{written[:20]!r} is no taxid", path, line, identifier)
-        taken.append((line, identifier, int(written)))
-    lineages = read_lineages(taxdump, {taxid for *_, taxid in taken})
-    for line, identifier, taxid in taken:
+            raise ReferenceDataError(f"{written[:20]!r} is not a taxid", path, line, identifier)
+        parsed.append((line, identifier, int(written)))
+    lineages = read_lineages(taxdump, {taxid for *_, taxid in parsed})
+    for line, identifier, taxid in parsed:
         if taxid in lineages:
             yield line, identifier, lineages[taxid]
         elif not allow_missing:
             raise ReferenceDataError(
-                f"the taxid {taxid} is not in {taxdump}; is it newer? --allow-missing leaves such "
-                "records out",
+                f"the taxid {taxid} is not in {taxdump}, which may be too old; --allow-missing "
+                "leaves out such records",
                 path,
                 line,
                 identifier,

@@ -1,4 +1,4 @@
-"""Taxa as numbers: the form in which votes are counted."""
+"""Number the taxa of a reference, so that votes can be counted with arrays."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _PHYLUM = RANKS.index("phylum")
 class Taxa:
     """The taxa of a reference.
 
-    ``ranks`` are those at which it names anything, highest first. ``names[r]`` are the names at
-    rank r in alphabetical order, homonyms of different phyla apart, and ``codes`` int32
-    (lineages, ranks) points into them; -1 is unknown.
+    ``ranks`` are the ranks at which any lineage has a name, highest first. ``names[r]`` are the
+    names at rank r in alphabetical order; homonyms in different phyla are separate entries.
+    ``codes``, int32 (lineages, ranks), are indices into ``names``; -1 is a missing name.
     """
 
     lineages: tuple[Lineage, ...]
@@ -28,7 +28,7 @@ class Taxa:
 
     @classmethod
     def of(cls, lineages: Sequence[Lineage]) -> Taxa:
-        """Number the taxa of distinct lineages."""
+        """Number the taxa of lineages, all of them distinct."""
         used = [r for r in range(len(RANKS)) if any(taxa[r] for taxa in lineages)]
         codes = np.full((len(lineages), len(used)), -1, np.int32)
         names: list[tuple[str, ...]] = []

@@ -373,16 +373,16 @@ def test_a_file_that_cannot_be_written_is_named(path, problem, tmp_path, monkeyp
 @pytest.mark.parametrize(
     "path, problem",
     [
-        (".", "with something else in it"),
+        (".", "contains something other than a bundle"),
         (
             "precious",
-            "with something else in it than a bundle of kind test, which would be deleted",
+            "contains something other than a bundle of kind test, which would be deleted",
         ),
-        ("extension", "with something else in it"),
-        ("model", "with something else in it"),
-        ("file", "exists and is no bundle directory"),
-        ("missing/bundle", "is no directory"),
-        ("file/bundle", "is no directory"),
+        ("extension", "contains something other than a bundle"),
+        ("model", "contains something other than a bundle"),
+        ("file", "exists and is not a bundle directory"),
+        ("missing/bundle", "is not a directory"),
+        ("file/bundle", "is not a directory"),
     ],
 )
 def test_a_bundle_deletes_nothing_but_a_bundle(path, problem, tmp_path, monkeypatch):

@@ -187,7 +187,7 @@ def test_a_broken_installation_is_told_in_a_line(tmp_path, reads, monkeypatch, c
     }.items():
         result = call(*words)
         assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
-        assert f"{tmp_path / 'nowhere' / name}: missing; the COI " in result.err
+        assert f"{tmp_path / 'nowhere' / name}: the COI " in result.err
     assert files_in(tmp_path) == before
 
 

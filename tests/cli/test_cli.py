@@ -344,10 +344,10 @@ def test_a_typographic_dash_is_told_from_a_hyphen(dash, call):
         (["index", "build", "{absent}", "-m", "{model}", "-o", "{new}"], "absent: cannot be read"),
         (
             ["index", "build", "{reads}", "-m", "{model}", "-o", "{absent}/x"],
-            "absent is no directory",
+            "absent is not a directory",
         ),
         (["index", "build", "{reads}", "-m", "{model}", "-o", "{folder}"], "would be deleted"),
-        (["index", "build", "{reads}", "-m", "{model}", "-o", "{reads}x/y"], "is no directory"),
+        (["index", "build", "{reads}", "-m", "{model}", "-o", "{reads}x/y"], "is not a directory"),
         (["info", "{absent}"], "absent: does not exist"),
         (["convert", "{absent}", "-o", "{new}"], "absent: does not exist"),
         (["info", "{reads}"], "reads.fa: is a file, not a bundle directory"),
@@ -528,7 +528,7 @@ def test_a_reader_that_leaves_is_141_and_no_more(index_bundle, tmp_path):
     "closed, code, problem",
     [
         ("<&-", 1, "standard input: is closed; nothing can be read from it"),
-        (">&-", 1, "standard output is closed; -o FILE writes to a file"),
+        (">&-", 1, "standard output is closed; use -o FILE to write to a file"),
         ("2>&-", 0, None),
     ],
 )

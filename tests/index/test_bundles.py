@@ -118,7 +118,7 @@ def test_a_changed_byte_of_a_model_is_refused_or_means_the_same(name, model, mod
 @pytest.mark.parametrize(
     "damage, problem",
     [
-        ("missing", "missing; the bundle is not whole|has no manifest.json"),
+        ("missing", "missing; the bundle is incomplete|has no manifest.json"),
         ("empty", "damaged|cannot be read as JSON"),
         ("truncated", "damaged|cannot be read as JSON"),
         ("longer", "damaged|cannot be read as JSON"),
@@ -158,15 +158,15 @@ def edit(path: Path, **changes) -> None:
     [
         (
             {"format_version": 9, "made_by": "barcodeembed 9.1"},
-            r"format 9 is newer than this version reads \([14]\).*made by barcodeembed 9.1",
+            r"format 9 is newer than this version can read \([14]\).*made by barcodeembed 9.1",
         ),
         ({"format_version": None}, "format None"),
         ({"kind": "sonnet"}, "is a sonnet, not an? (model|index)"),
         ({"kind": None}, "not an? (model|index)"),
-        ({"files": None}, "no manifest"),
-        ({"files": []}, "no manifest"),
+        ({"files": None}, "it is not a manifest"),
+        ({"files": []}, "it is not a manifest"),
         ({"files": {"absent": {"bytes": 1, "sha256": "0"}}}, "absent: missing"),
-        ({"files": {"config.json": 3}}, "config.json: the manifest gives no size"),
+        ({"files": {"config.json": 3}}, "config.json: the manifest has no size"),
     ],
 )
 def test_a_manifest_of_another_mind_is_refused(bundle, changes, problem, request, call):

@@ -1,4 +1,4 @@
-"""MarkerPositions in the marker: found from votes, the same for a fragment as for the whole, and used."""
+"""Marker positions are found from votes, are the same for a fragment, and are used in training."""
 
 from __future__ import annotations
 

@@ -86,22 +86,22 @@ def test_fasta_is_read_as_biopython_reads_it(data, tmp_path):
 @a_file
 @given(
     text=fasta_texts().filter(lambda text: max(map(len, text.split("\n"))) < 60),
-    piece=st.integers(61, 70),
+    chunk=st.integers(61, 70),
     limit=st.integers(1, 300),
 )
-def test_lines_longer_than_a_piece_are_read_in_pieces(text, piece, limit, tmp_path, monkeypatch):
+def test_lines_longer_than_a_chunk_are_read_in_chunks(text, chunk, limit, tmp_path, monkeypatch):
     """What a mebibyte is to real files, 61 characters are here: unwrapped lines are longer."""
     unwrapped = "".join(f">{r.id}\n{r.sequence}\n" for r in read(text, tmp_path / "x"))
     expected = read(unwrapped, tmp_path / "x")
-    monkeypatch.setattr(fasta, "PIECE", piece)
+    monkeypatch.setattr(fasta, "CHUNK", chunk)
     found = read(unwrapped, tmp_path / "x", limit=limit)
     assert [r.sequence for r in found] == [r.sequence[:limit] for r in expected]
     assert [(r.id, r.length, r.line) for r in found] == [(r.id, r.length, r.line) for r in expected]
 
 
-def test_a_piece_of_a_line_is_no_line(tmp_path, monkeypatch):
+def test_a_chunk_of_a_line_is_not_a_line(tmp_path, monkeypatch):
     """Neither counted as one, nor taken for a header where it happens to begin with its mark."""
-    monkeypatch.setattr(fasta, "PIECE", 8)
+    monkeypatch.setattr(fasta, "CHUNK", 8)
     found = read(f">a\n{'ACGT' * 9}\n>b\nA\n", tmp_path / "x")
     assert [(r.line, r.length) for r in found] == [(1, 36), (3, 1)]
     with pytest.raises(InputError, match=r"x:4 \(b\): character '>' inside a sequence"):
@@ -356,7 +356,7 @@ def test_files_are_closed_and_chained(tmp_path):
 
 
 def test_comments_are_skipped_with_a_warning(tmp_path):
-    with pytest.warns(InputWarning, match="taken for comments"):
+    with pytest.warns(InputWarning, match="read as comments"):
         assert [r.line for r in read(";a\n\n;b\n>s1\nAC\n", tmp_path / "x")] == [4]
 
 

@@ -271,13 +271,13 @@ MALFORMED = {
     "UNITE": (
         UNITE.replace("p__Arthropoda;c__Insecta;o__Hem", "Arthropoda;c__Insecta;o__Hem"),
         5,
-        "does not read as UNITE headers .*, as line 1 does",
+        "does not match UNITE headers .*, the format of line 1",
     ),
     "DADA2": (DADA2.replace("Hemiptera;", ""), None, None),
     "DADA2, 5 names": (
         DADA2.replace("Insecta;Hemiptera;", ""),
         5,
-        r"a lineage of 5 names without ranks; those of 6 \(kingdom to genus\)",
+        r"a lineage of 5 names without ranks; it must have 6 names \(kingdom to genus\)",
     ),
     "DADA2, 8 names": (
         DADA2.replace("Animalia;", "Eukaryota;Animalia;"),
@@ -308,11 +308,11 @@ MALFORMED = {
     "RDP trainset, one without": (
         RDP_PAIRS.replace("R3\tLineage=", "R3\t"),
         5,
-        "does not read as RDP trainset headers .*, as line 1 does",
+        "does not match RDP trainset headers .*, the format of line 1",
     ),
     "MIDORI2": (MIDORI_RDP.replace("Shamidae_900007;Shamia_900008;", ""), 5, "lineage of 5 names"),
-    "SINTAX": (SINTAX.replace("R3;tax", "R3;taxon"), 5, "does not read as SINTAX headers"),
-    "species": (DADA2_SPECIES.replace(" tertia", ""), 5, "does not read as DADA2 species headers"),
+    "SINTAX": (SINTAX.replace("R3;tax", "R3;taxon"), 5, "does not match SINTAX headers"),
+    "species": (DADA2_SPECIES.replace(" tertia", ""), 5, "does not match DADA2 species headers"),
     "BOLD v5": (
         BOLD5.replace("\tCOI-5P\n", "\n", 2)
         .replace("\n", "\tCOI-5P\n", 2)
@@ -456,24 +456,24 @@ def test_a_taxonomy_file_is_read_as_its_format_means_it(case, tmp_path):
 @pytest.mark.parametrize(
     "content, line, problem",
     [
-        (QIIME + RDP_LIST, 4, r"\(R1\): 'Root;.* is no lineage; .* as line 1 has it: 'k__Animalia"),
+        (QIIME + RDP_LIST, 4, r"\(R1\): 'Root;.* is not a lineage; .* as in line 1: 'k__Animalia"),
         (
             RDP_LIST * 9 + QIIME,
             28,
-            r"\(R1\): 'k__.* is no lineage of 6 or 7 names, as line 1 has it",
+            r"\(R1\): 'k__.* is not a lineage of 6 or 7 names, as in line 1",
         ),
         (
             MOTHUR + "R4\tAnimalia(100);Arthropoda(100);Insecta(99);Diptera(90);\n",
             4,
-            r"\(R4\): 'Animalia.*a lineage of 4 names without ranks; those of 6",
+            r"\(R4\): 'Animalia.*a lineage of 4 names without ranks; it must have 6",
         ),
         (RDP_LIST.replace("Animalia;", ""), 1, "ends in a species, 'Fictia prima'"),
-        (QIIME + "R4\tsomething else\n", 4, r"\(R4\): 'something else' is no lineage"),
-        ("R0\tAnimalia;Arthropoda\n" + QIIME, 1, r"\(R0\): 'Animalia;Arthropoda' is no lineage"),
-        ("R1\tA B\nR2\tC D\n", 2, r"\(R2\): 'C D' is no lineage; expected 'k__..;p__"),
+        (QIIME + "R4\tsomething else\n", 4, r"\(R4\): 'something else' is not a lineage"),
+        ("R0\tAnimalia;Arthropoda\n" + QIIME, 1, r"\(R0\): 'Animalia;Arthropoda' is not a lineage"),
+        ("R1\tA B\nR2\tC D\n", 2, r"\(R2\): 'C D' is not a lineage; expected 'k__..;p__"),
         (QIIME + "R1\tk__Plantae\n", 4, r"\(R1\): a second, different lineage"),
-        ("R1\t7227\n", None, "holds taxids; --taxdump PATH tells their lineages"),
-        ("accession,taxid\nR1,7227\n", None, "holds taxids; --taxdump PATH"),
+        ("R1\t7227\n", None, "contains taxids; give NCBI's taxdump.tar.gz with --taxdump PATH"),
+        ("accession,taxid\nR1,7227\n", None, "contains taxids; give .* --taxdump PATH"),
     ],
 )
 def test_a_malformed_taxonomy_is_told_by_file_and_number(content, line, problem, tmp_path):
@@ -600,21 +600,24 @@ def break_line(name: str, old: str, new: str) -> Callable[[Path], object]:
         (break_line("nodes.dmp", "6656\t|\t33208", "6656\n33208"), r"nodes.dmp:\d+: not a line"),
         (
             break_line("nodes.dmp", "\t|\tphylum", ", phylum"),
-            r"nodes.dmp:\d+: '33208, phyl.* no taxid",
+            r"nodes.dmp:\d+: '33208, phyl.* not a taxid",
         ),
         (
             break_line("nodes.dmp", "6656\t|\t33208", "x\t|\t33208"),
-            r"nodes.dmp:\d+: 'x' is no taxid",
+            r"nodes.dmp:\d+: 'x' is not a taxid",
         ),
         (
             break_line("nodes.dmp", "6656\t|\t33208", "6656\t|\t4444"),
-            "6656 has no parent 4444 there",
+            "4444, the parent of taxid 6656, is missing",
         ),
         (break_line("nodes.dmp", "6656\t|\t33208", "6656\t|\t900003"), "is its own ancestor"),
-        (break_line("nodes.dmp", "6656\t|\t33208", "9876543210\t|\t1"), "'9876543210' is no taxid"),
+        (
+            break_line("nodes.dmp", "6656\t|\t33208", "9876543210\t|\t1"),
+            "'9876543210' is not a taxid",
+        ),
         (
             break_line("names.dmp", "Arthropoda\t|\t\t|\tscientific name", "A\t|\t\t|\tmisnomer"),
-            "no scientific name of taxid 6656",
+            "no scientific name for taxid 6656",
         ),
     ],
 )
@@ -681,11 +684,14 @@ def test_no_damage_to_an_archive_changes_a_lineage(taxdump, tmp_path):
     [
         (
             lambda path: path.write_text("1\t|\t1\t|\n"),
-            "d.tar.gz: no tar archive, or a damaged one",
+            "d.tar.gz: not a tar archive, or a damaged one",
         ),
-        (lambda path: path.touch(), "d.tar.gz: no tar archive"),
-        (lambda path: path.write_bytes(gzip.compress(b"1\t|\t1\t|\n")), "d.tar.gz: no tar archive"),
-        (lambda path: artifact(path, "nodes.dmp", "1"), "d.tar.gz: no tar archive"),
+        (lambda path: path.touch(), "d.tar.gz: not a tar archive"),
+        (
+            lambda path: path.write_bytes(gzip.compress(b"1\t|\t1\t|\n")),
+            "d.tar.gz: not a tar archive",
+        ),
+        (lambda path: artifact(path, "nodes.dmp", "1"), "d.tar.gz: not a tar archive"),
         (lambda path: None, "d.tar.gz: cannot be read: No such file"),
     ],
 )
@@ -699,7 +705,7 @@ def test_what_is_no_dump_is_refused(write, problem, tmp_path):
 @pytest.mark.parametrize(
     "content, problem",
     [
-        ("XX1.1\t900003\nXX2.1\tnone\n", r"t:2 \(XX2.1\): 'none' is no taxid"),
+        ("XX1.1\t900003\nXX2.1\tnone\n", r"t:2 \(XX2.1\): 'none' is not a taxid"),
         ("XX1.1\t900003\nXX1.1\t900006\n", r"t:2 \(XX1.1\): a second, different lineage"),
         (QIIME, "has no column of taxids; leave --taxdump out"),
         ("id\tgenus\ttaxid\nR1\tApis\t900003\n", "has no column of taxids"),
@@ -749,7 +755,7 @@ def test_an_error_in_an_artifact_names_it_and_its_line(tmp_path):
     with pytest.raises(InputError, match=r"s.qza:6 \(R3\): character '!'"):
         list(read_records(seqs))
     names = artifact(tmp_path / "t.qza", "taxonomy.tsv", QIIME + "R4\tsomething\n")
-    with pytest.raises(InputError, match=r"t.qza:4 \(R4\): 'something' is no lineage"):
+    with pytest.raises(InputError, match=r"t.qza:4 \(R4\): 'something' is not a lineage"):
         read_taxonomy(names)
 
 
@@ -769,7 +775,7 @@ def test_no_damage_to_an_artifact_loses_a_record(tmp_path):
 
 def test_other_archives_are_refused(tmp_path):
     for name in ("table.biom", "aligned.fasta"):
-        with pytest.raises(InputError, match="a zip archive .* without the one"):
+        with pytest.raises(InputError, match="a zip archive .* exactly one"):
             list(read_records(artifact(tmp_path / "x.qza", name, "x")))
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("dna-sequences.fasta", SINTAX)
@@ -779,7 +785,7 @@ def test_other_archives_are_refused(tmp_path):
 
 def test_what_unpacks_to_far_more_is_refused_before_it_is(tmp_path, monkeypatch):
     path = artifact(tmp_path / "x.qza", "dna-sequences.fasta", b">a\n" + b"A" * 3_000_000)
-    monkeypatch.setattr(artifacts, "_LARGE", 1_000_000)
+    monkeypatch.setattr(artifacts, "_MAX_BYTES", 1_000_000)
     with pytest.raises(InputError, match="would unpack from .* to 3,000,003 bytes"):
         list(read_records(path))
 
@@ -915,7 +921,7 @@ def test_taxids_at_the_command_line(taxdump, build, tmp_path):
     packed.write_bytes(packed.read_bytes()[:-40])
     broken, _ = build(tmp_path / "x.fa", *options, "-q")
     assert (broken.code, broken.err.count("\n")) == (1, 1)
-    assert "taxdump.tar.gz: damaged archive, after line" in broken.err
+    assert "taxdump.tar.gz: damaged archive after line" in broken.err
     refused, _ = build(tmp_path / "x.fa", "--taxdump", taxdump)
     assert (refused.code, "--taxdump needs --taxonomy" in refused.err) == (2, True)
 
@@ -931,7 +937,8 @@ def test_references_and_queries_are_evaluated_by_taxids(simulated, call, model_b
     folder.mkdir()
     (folder / "nodes.dmp").write_text(
         "".join(
-            f"{taxid}\t|\t{number[path[:-1]]}\t|\t{levels[len(path) - 1] if path else 'no rank'}\t|\n"
+            f"{taxid}\t|\t{number[path[:-1]]}\t|\t"
+            f"{levels[len(path) - 1] if path else 'no rank'}\t|\n"
             for path, taxid in number.items()
         )
     )

@@ -44,7 +44,8 @@ def taxa(**names: str) -> Lineage:
     "title, identifier",
     [
         (
-            "a1;tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,s:Apis_mellifera;",
+            "a1;tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,"
+            "s:Apis_mellifera;",
             "a1",
         ),
         (
@@ -57,12 +58,13 @@ def taxa(**names: str) -> Lineage:
             "a1;size=3",
         ),
         (
-            "a1;tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,s:Apis_mellifera;"
-            "size=3;",
+            "a1;tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,"
+            "s:Apis_mellifera;size=3;",
             "a1;size=3;",
         ),
         (
-            "a1 tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,s:Apis_mellifera;",
+            "a1 tax=k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis,"
+            "s:Apis_mellifera;",
             "a1",
         ),
         (
@@ -295,8 +297,12 @@ def test_a_taxonomy_in_another_encoding(tmp_path):
         ("id\tgenus\na\tApis\tx\n", 2, "the row has 3 columns, the header has 2"),
         ("id,genus\n\na,Apis\nb\n", 4, "the row has 1 columns"),
         ('id,genus\na,"Apis\nb,Bombus\n', 2, "not a valid table"),
-        (LIST + "c\tAnimalia;Arthropoda\n", 3, r"\(c\): 'Animalia;Arthropoda' is no lineage"),
-        (LIST + "\nc k__Animalia\n", 4, "is no lineage; expected 'k__..;p__..;..' or rank columns"),
+        (LIST + "c\tAnimalia;Arthropoda\n", 3, r"\(c\): 'Animalia;Arthropoda' is not a lineage"),
+        (
+            LIST + "\nc k__Animalia\n",
+            4,
+            "is not a lineage; expected 'k__..;p__..;..' or rank columns",
+        ),
         ("id\tgenus\na\tGr\udcf6\n", 2, "byte 0xf6 is not utf-8 text"),
         ("\udc89PNG\n", None, "looks like a PNG image"),
     ],
