@@ -24,6 +24,7 @@ from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.tokenizer import SPECIAL_TOKENS
 from barcodeembed.objectives.rts import RandomSubstitution
 from barcodeembed.objectives.substitution import Substitution
+from barcodeembed.vectors.kmeans import choose_centres, most_similar, spherical_k_means
 
 _BARCODES = 20_000
 _PROJECTED = 128
@@ -102,7 +103,14 @@ def cluster_kmers(
     seen_S, vectors_SE = neighbour_vectors(tokens_BT, kmers, rng)
     cluster_V = clusters + np.arange(kmers)
     if len(seen_S):
-        cluster_V[seen_S] = spherical_means(vectors_SE, min(clusters, len(seen_S)), rng)
+        centres_CE = choose_centres(vectors_SE, min(clusters, len(seen_S)), rng)
+        cluster_V[seen_S] = spherical_k_means(
+            vectors_SE,
+            most_similar(vectors_SE, centres_CE),
+            centres_CE,
+            lambda sums, counts: unit(sums),
+            iterations=_ITERATIONS,
+        )
     return cluster_V
 
 
@@ -127,30 +135,6 @@ def neighbour_vectors(
         check_invariants=True,
     )
     return seen_S, unit((profiles @ torch.from_numpy(projection)).numpy())
-
-
-def spherical_means(vectors_SE: np.ndarray, clusters: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the cluster (S,) of every unit vector: k-means by cosine."""
-    centres_CE = first_centres(vectors_SE, clusters, rng)
-    for _ in range(_ITERATIONS):
-        nearest_S = (vectors_SE @ centres_CE.T).argmax(1)
-        sums_CE = np.zeros_like(centres_CE)
-        np.add.at(sums_CE, nearest_S, vectors_SE)
-        used_C = np.bincount(nearest_S, minlength=clusters) > 0
-        centres_CE = np.where(used_C[:, None], unit(sums_CE), centres_CE)
-    return (vectors_SE @ centres_CE.T).argmax(1)
-
-
-def first_centres(vectors_SE: np.ndarray, clusters: int, rng: np.random.Generator) -> np.ndarray:
-    """Choose vectors that lie apart (k-means++): each by its distance from those chosen before."""
-    chosen, distance_S = [], np.ones(len(vectors_SE))
-    for _ in range(clusters):
-        # None is chosen twice, and where all are alike any will do.
-        distance_S = np.maximum(distance_S, 1e-9)
-        distance_S[chosen] = 0
-        chosen.append(rng.choice(len(vectors_SE), p=distance_S / distance_S.sum()))
-        distance_S = np.minimum(distance_S, 1 - vectors_SE @ vectors_SE[chosen[-1]])
-    return vectors_SE[chosen]
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
