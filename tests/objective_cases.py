@@ -1,4 +1,4 @@
-"""What the tests of the objectives share: a small corpus, batches of it, and the encoder's view."""
+"""Common parts of the objectives' tests: a small corpus, batches, and what the encoder reads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from barcodeembed.objectives.plan import Phase, resolve_settings
 
 TINY = PRESETS["tiny"].model
 
-#: Objectives that read a batch's tokens where they stand; the others draw views.
+#: Objectives that read the tokens of a batch. The others draw views.
 PREDICTING_AT_PLACES = (
     "maelm",
     "mlm",
@@ -42,7 +42,7 @@ PREDICTING_AT_PLACES = (
 
 
 def make_corpus(rows: int = 24, shortest: int = 90, longest: int = 170, seed: int = 0) -> Corpus:
-    """Return random barcodes with 1 % of N, four to a genus, a third of them without a species."""
+    """Return random barcodes with 1 % N, four per genus, a third of them without a species."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(shortest, longest, rows)
     codes = rng.integers(0, 4, lengths.sum()).astype(np.uint8)
@@ -67,16 +67,16 @@ def make_corpus(rows: int = 24, shortest: int = 90, longest: int = 170, seed: in
 def make(
     name: str, corpus: Corpus | None = None, config: ModelConfig = TINY, **settings: Any
 ) -> Objective:
-    """Return an objective with these settings, its weights drawn with seed 0."""
+    """Return an objective with these settings, initialised with seed 0."""
     torch.manual_seed(0)
-    given = [f"{key}={value}" for key, value in (needed(name) | settings).items()]
+    given = [f"{key}={value}" for key, value in (required_settings(name) | settings).items()]
     options = resolve_settings((Phase(1.0, {name: 1.0}),), {}, given)[name]
     kind = objective_class(name)
     return kind(config, kind.Options(**options), corpus or make_corpus())
 
 
-def needed(name: str) -> dict[str, str]:
-    """Return the settings that an objective cannot do without."""
+def required_settings(name: str) -> dict[str, str]:
+    """Return the settings that an objective requires."""
     return {"distill.teacher": make_teacher()} if name == "distill" else {}
 
 
@@ -95,14 +95,14 @@ def make_encoder(config: ModelConfig = TINY) -> Encoder:
 
 
 def ragged(corpus: Corpus | None = None, rows: int = 6, k: int = 4) -> Batch:
-    """Return a padded batch, as evaluation cuts it."""
+    """Return a padded batch, as in evaluation."""
     corpus = corpus or make_corpus()
     batches = Batches(corpus, KmerTokenizer(k), size=2, parts=1, max_tokens=100, seed=0)
     return batches.whole(np.arange(rows))
 
 
 def rectangle(corpus: Corpus | None = None, size: int = 8, k: int = 4, **more: Any) -> Batch:
-    """Return a batch without padding, as training cuts it."""
+    """Return a batch without padding, as in training."""
     corpus = corpus or make_corpus()
     batches = Batches(corpus, KmerTokenizer(k), size=size, parts=1, max_tokens=100, seed=0, **more)
     return batches.batch(0, 0)
@@ -114,7 +114,7 @@ def with_tokens(batch: Batch, tokens_BT: np.ndarray) -> Batch:
 
 
 def all_unknown() -> Batch:
-    """Return a batch of nothing but N."""
+    """Return a batch of barcodes with only N."""
     corpus = make_corpus()
     corpus.codes[:] = 4
     batch = rectangle(corpus)
@@ -123,7 +123,7 @@ def all_unknown() -> Batch:
 
 
 def other_kmers(tokens: np.ndarray) -> np.ndarray:
-    """Return another k-mer (k = 4) for each."""
+    """Return a different k-mer (k = 4) for each."""
     return SPECIAL_TOKENS + (tokens - SPECIAL_TOKENS + 1) % 256
 
 
@@ -135,7 +135,7 @@ def to_torch(inputs: Inputs) -> Inputs:
 
 
 def seen_by_encoder(objective: Objective, encoder: Encoder, inputs: Inputs) -> list[torch.Tensor]:
-    """Return the token ids that entered the encoder's embedding table, pass by pass."""
+    """Return the token ids that the encoder embedded, one tensor per pass."""
     seen = []
     hook = encoder.tokens.register_forward_hook(lambda m, args, out: seen.append(args[0]))
     objective(encoder, to_torch(inputs))
@@ -144,7 +144,7 @@ def seen_by_encoder(objective: Objective, encoder: Encoder, inputs: Inputs) -> l
 
 
 def losses_on_a_repeated_batch(objective: Objective, steps: int = 60) -> list[float]:
-    """Train on one batch, its random choices alternating between two, and return the losses."""
+    """Train on one batch, alternating between two seeds of random choices. Returns the losses."""
     encoder, batch = make_encoder().train(), rectangle(size=4)
     weights = [*encoder.parameters(), *objective.train().parameters()]
     optimizer = torch.optim.AdamW(weights, lr=3e-3)

@@ -1,1 +1,1 @@
-"""Training data: barcodes, batches, masks and views of them."""
+"""Training data: the encoded corpus, batches, masks and views."""

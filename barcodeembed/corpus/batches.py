@@ -1,7 +1,7 @@
-"""Which barcodes stand in which batch, and how they are cut: a function of seed and step alone.
+"""Batches of barcodes, cut into tokens. A batch depends only on the seed and the step.
 
-Nothing here has a state, so a resumed run, or one split over more processes, sees the same
-batches as an unbroken one in a single process. Shapes: B barcodes, T tokens, R labels.
+Nothing here keeps state. A run that is resumed, or split over several processes, therefore gets
+the same batches as an uninterrupted run in one process. Shapes: B barcodes, T tokens, R labels.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ _SORTED_BATCHES = 32
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some barcodes of a corpus, cut into tokens.
+    """Barcodes of a corpus, cut into tokens.
 
-    ``rows`` (B,) are theirs in the corpus; ``tokens_BT`` their k-mers, int64, padded where they
-    are no rectangle, and ``positions_BT`` the positions of the tokens that these make up;
-    ``first_B`` the base at which each barcode's first token begins.
+    Attributes:
+        corpus: The corpus that the barcodes belong to.
+        rows: Their rows in the corpus, (B,).
+        tokens_BT: Their k-mers, int64. Rows are padded if barcodes have different lengths. If the
+            model merges k-mers, there are several columns per token.
+        positions_BT: The position of each token, int64.
+        first_B: The base at which each barcode's first token begins.
     """
 
     corpus: Corpus
@@ -37,7 +41,7 @@ class Batch:
 
     @property
     def labels_BR(self) -> np.ndarray:
-        """The taxa of each barcode, int32 (B, LABELS), -1 where unknown."""
+        """The taxa of each barcode, int32 (B, LABELS); -1 is unknown."""
         return self.corpus.labels[self.rows]
 
     @property
@@ -46,19 +50,19 @@ class Batch:
         return self.corpus.lengths[self.rows]
 
     def marker_positions(self) -> np.ndarray | None:
-        """Return the place of every base in the marker, int64 (B, longest), if they are known."""
+        """Return the marker position of every base, int64 (B, longest), or None if not located."""
         return self.corpus.marker_positions_of(self.rows)
 
     def bases(self) -> np.ndarray:
-        """Return the base codes of the whole barcodes, uint8 (B, longest), ambiguous past the end.
+        """Return the base codes of the whole barcodes, uint8 (B, longest).
 
-        The codes are the tokenizer's.
+        The codes are those of the tokenizer. Codes after the end of a barcode are ambiguous.
         """
         return self.corpus.bases_of(self.rows)
 
 
 def check_split(size: int, parts: int) -> None:
-    """Raise TrainingError where a batch has fewer barcodes than the micro-batches asked for."""
+    """Raise TrainingError if a batch has fewer barcodes than micro-batches."""
     if size < parts:
         raise TrainingError(
             f"a batch of {size} barcodes cannot be split into {parts} micro-batches"
@@ -66,12 +70,21 @@ def check_split(size: int, parts: int) -> None:
 
 
 class Batches:
-    """Endless shuffled batches of a corpus' training rows, barcodes of like length together.
+    """Endless shuffled batches of the training rows, with barcodes of similar length together.
 
-    A batch of ``size`` barcodes is dealt out as ``parts`` micro-batches. ``max_tokens``, of
-    ``merge`` k-mers each, bounds a barcode; of a longer one a random stretch is taken. ``same_taxon`` is
-    (label, n): barcodes are then shuffled by n of one taxon, so that a batch holds pairs to
-    compare.
+    Args:
+        corpus: The corpus.
+        tokenizer: Cuts barcodes into k-mers.
+        size: Barcodes per batch.
+        parts: Micro-batches per batch.
+        max_tokens: The maximum number of tokens. Of a longer barcode, a random stretch is used.
+        seed: The seed of all random choices.
+        merge: K-mers per token.
+        same_taxon: (label, n) keeps n barcodes of the same taxon together when rows are shuffled,
+            so that a batch has pairs to compare.
+
+    Raises:
+        TrainingError: The batch is too small for ``parts``, or no barcode has the label.
     """
 
     def __init__(
@@ -96,32 +109,35 @@ class Batches:
             same_taxon,
         )
         if same_taxon and not (corpus.labels[corpus.train, LABELS.index(same_taxon[0])] >= 0).any():
-            raise TrainingError(f"no barcode of the corpus has a {same_taxon[0]}: none are kin")
+            raise TrainingError(
+                f"no barcode of the corpus has a {same_taxon[0]}, so none can be grouped by it"
+            )
         self.per_epoch = len(corpus.train) // self.size
         self._epoch = lru_cache(maxsize=2)(self._shuffle)
 
     def rows(self, step: int) -> np.ndarray:
-        """Return the corpus rows of a batch; steps count from 0."""
+        """Return the corpus rows of a batch. Steps count from 0."""
         epoch, batch = divmod(step, self.per_epoch)
         return self._epoch(epoch)[batch]
 
     def batch(self, step: int, part: int) -> Batch:
-        """Return one micro-batch, a rectangle of tokens: each barcode a random stretch.
+        """Return one micro-batch, without padding: a random stretch of each barcode.
 
-        All are cut to what the shortest fills at any reading frame, so no arithmetic goes into
-        padding and attention needs no mask. What is cut off (about 2 % of the bases, barcodes of
-        like length being together) is met in another epoch.
+        All stretches have as many tokens as fit into the shortest barcode at any reading frame.
+        Attention then needs no mask and no computation is spent on padding. Because barcodes of
+        similar length are together, only about 2 % of the bases are cut off. Other epochs cut
+        elsewhere.
         """
         rows = self._part(self.rows(step), part)
         rng = np.random.default_rng((self.seed, _CUT, step, part))
         return self._cut(rows, random_window(*self._extent(rows), rng))
 
     def whole(self, rows: np.ndarray) -> Batch:
-        """Return rows as they are embedded: from the first base, padded."""
+        """Return rows as they are embedded: from the first base, with padding."""
         return self._cut(rows, whole_window(*self._extent(rows)))
 
     def mask_generator(self, step: int, part: int) -> np.random.Generator:
-        """Return the generator that an objective draws a micro-batch's masks from."""
+        """Return the random generator with which an objective masks a micro-batch."""
         return np.random.default_rng((self.seed, _MASK, step, part))
 
     def _extent(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, int, int, int]:
@@ -136,12 +152,13 @@ class Batches:
         return Batch(self.corpus, rows, tokens_BT, window.positions_BT, first_B)
 
     def _part(self, rows: np.ndarray, part: int) -> np.ndarray:
-        """Deal a batch out, kin staying together."""
+        """Return one part of a batch, with barcodes of the same taxon together."""
         if self.same_taxon is None:
             return rows[part :: self.parts]
         return np.array_split(rows, self.parts)[part]
 
     def _shuffle(self, epoch: int) -> np.ndarray:
+        """Return the rows of all batches of an epoch, (per_epoch, size)."""
         rng = np.random.default_rng((self.seed, _ORDER, epoch))
         rows, group = self._deal(rng)
         rows = rows[: self.per_epoch * self.size]
@@ -153,32 +170,33 @@ class Batches:
         return rng.permutation(rows.reshape(self.per_epoch, self.size))
 
     def _deal(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return the shuffled training rows, and the number of the group that each is in."""
+        """Return the shuffled training rows, and the number of each row's group."""
         rows = rng.permutation(self.corpus.train)
         if self.same_taxon is None:
             return rows, np.arange(len(rows))
         label, count = self.same_taxon
         taxa = self.corpus.labels[rows, LABELS.index(label)].astype(np.int64)
-        strangers = taxa < 0
-        taxa[strangers] = taxa.max() + 1 + np.arange(strangers.sum())
+        unlabelled = taxa < 0
+        taxa[unlabelled] = taxa.max() + 1 + np.arange(unlabelled.sum())
         order = np.argsort(taxa, kind="stable")
         rows, taxa = rows[order], taxa[order]
         first = np.r_[True, taxa[1:] != taxa[:-1]]
-        places = np.arange(len(rows))
-        place = places - np.maximum.accumulate(np.where(first, places, 0))
-        group = np.cumsum(first | (place % count == 0)) - 1
+        numbers = np.arange(len(rows))
+        within = numbers - np.maximum.accumulate(np.where(first, numbers, 0))
+        group = np.cumsum(first | (within % count == 0)) - 1
         number = rng.permutation(group[-1] + 1)[group]
         order = np.argsort(number, kind="stable")
         return rows[order], number[order]
 
     def _group_lengths(self, rows: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Return, for each row, the mean length of its group, told apart from other groups'."""
+        """Return for each row the average length of its group, different for every group."""
         lengths = self.corpus.lengths[rows].astype(float)
         if self.corpus.marker_positions is not None:
-            # What lies within the marker counts.
+            # Only the bases within the marker count.
             end = self.max_tokens * self.merge * self.tokenizer.k
             first = self.corpus.marker_positions.first_B[rows]
             lengths = np.minimum(first + lengths, end) - np.maximum(first, 0)
         _, number, counts = np.unique(group, return_inverse=True, return_counts=True)
         means = np.bincount(number, lengths) / counts
+        # The small term keeps the rows of a group together when groups have equal lengths.
         return means[number] + 1e-7 * number

@@ -1,4 +1,4 @@
-"""The corpus on disk: base codes and taxa of every distinct barcode, encoded once and mapped."""
+"""The encoded corpus: base codes and taxa of every distinct barcode, memory-mapped from disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -31,23 +31,31 @@ from barcodeembed.taxonomy.taxa import Taxa
 KIND = "corpus"
 FORMAT_VERSION = 2
 
-#: What a barcode may be labelled with: its taxon at every rank, and BOLD's cluster, the BIN.
+#: The labels of a barcode: its taxon at every rank, and its BIN (BOLD's cluster).
 LABELS = (*RANKS, "bin")
 
-#: Longest barcode that a corpus keeps; anything longer is a genome, not a marker.
+#: Maximum length of a barcode in a corpus. A longer sequence is a genome, not a marker.
 MAX_BASES = 10_000
 
-_HELD_OUT_SHARE = 0.01
-_HELD_OUT_MOST = 2_048
+_HELD_OUT_FRACTION = 0.01
+_MAX_HELD_OUT = 2_048
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Encoded barcodes: ``codes`` uint8 (total,), ``starts`` and ``lengths`` int64 (rows,).
+    """Encoded barcodes.
 
-    ``labels`` int32 (rows, LABELS) numbers the taxa of each rank from 0; -1 is unknown.
-    ``held_out`` and ``train`` are the rows for validation and for learning. ``marker_positions``
-    say where in the marker they lie, for an anchored model.
+    Attributes:
+        codes: Base codes of all barcodes, uint8 (total,).
+        starts: The index of each barcode's first code, int64 (rows,).
+        lengths: The length of each barcode in bases, int64 (rows,).
+        labels: The taxa of each barcode, numbered from 0 for each label, int32 (rows, LABELS).
+            -1 is unknown.
+        held_out: The rows for validation.
+        train: The rows for training.
+        fingerprint: The sha256 of codes and labels.
+        summary: Counts of records, by reason if they were left out.
+        marker_positions: The positions of the barcodes in the marker, for an anchored model.
     """
 
     codes: np.ndarray
@@ -61,11 +69,11 @@ class Corpus:
     marker_positions: MarkerPositions | None = None
 
     def bases_of(self, rows: np.ndarray) -> np.ndarray:
-        """Return the base codes of barcodes, uint8 (B, longest), ambiguous past the end."""
+        """Return base codes of barcodes, uint8 (B, longest); after their end they are ambiguous."""
         return gather_bases(self.codes, self.starts[rows], self.lengths[rows])
 
     def marker_positions_of(self, rows: np.ndarray) -> np.ndarray | None:
-        """Return the place of each base in the marker, int64 (B, longest), if they are known."""
+        """Return the marker position of each base, int64 (B, longest), or None if not located."""
         if self.marker_positions is None:
             return None
         return self.marker_positions.take(rows).expand(int(self.lengths[rows].max()))
@@ -78,11 +86,12 @@ def encode_corpus(
     *,
     progress: Callable[[int], None] = lambda count: None,
 ) -> None:
-    """Write the encoded corpus of a stream of records, all or nothing.
+    """Write the complete encoded corpus of a stream of records, or nothing.
 
-    Records that cannot be named could teach nothing either and are left out, counted by reason;
-    of identical barcodes one is kept (BarcodeMAE's recipe), with the taxa on which all that have
-    it agree. Bases go straight to disk: memory grows by 40 bytes a record and by its lineages.
+    Records that cannot be classified are left out and counted by reason. Identical barcodes are
+    written once, as in BarcodeMAE, with the taxa that all their records agree on. Bases are
+    written to disk at once: memory grows by 40 bytes per record, and by the lineages.
+    ``progress`` is called with the number of records so far.
     """
     with replace_directory(path, KIND) as bundle:
         with open(bundle / "codes.u8", "wb") as stream:
@@ -102,9 +111,11 @@ def encode_corpus(
 
 @dataclass(slots=True)
 class _Columns:
-    """What is known of each record kept: length, digest, number of its lineage and of its BIN."""
+    """Length, digest, lineage number and BIN number of each record that is used."""
 
-    columns: tuple[array, ...] = field(default_factory=lambda: tuple(map(array, "qQqq")))
+    columns: tuple[array[int], ...] = field(
+        default_factory=lambda: tuple(array(code) for code in "qQqq")
+    )
     lineages: dict[Lineage, int] = field(default_factory=dict)
     bins: dict[str | None, int] = field(default_factory=lambda: {None: -1})
     summary: dict[str, int] = field(default_factory=lambda: {"records": 0})
@@ -113,38 +124,40 @@ class _Columns:
 def _encode_records(
     labelled: Iterable[LabelledRecord], stream: IO[bytes], progress: Callable[[int], None]
 ) -> _Columns:
-    """Write the base codes of the records that can be learnt from; return the rest of them."""
-    made = _Columns()
-    lengths, digests, lineage_of, cluster_of = made.columns
+    """Write the base codes of the usable records, and return their other columns."""
+    encoded = _Columns()
+    lengths, digests, lineage_of, cluster_of = encoded.columns
     for record, lineage in labelled:
-        made.summary["records"] += 1
+        encoded.summary["records"] += 1
         barcode = clean(record, max_bases=MAX_BASES)
         if barcode.unclassifiable:
             reason = barcode.unclassifiable
-            made.summary[reason] = made.summary.get(reason, 0) + 1
+            encoded.summary[reason] = encoded.summary.get(reason, 0) + 1
             continue
         bases = barcode.bases.strip("N")
         stream.write(encode_bases(bases).tobytes())
         lengths.append(len(bases))
         digests.append(_digest(bases))
-        lineage_of.append(made.lineages.setdefault(lineage, len(made.lineages)))
-        cluster_of.append(made.bins.setdefault(bin_of(record.fields), len(made.bins) - 1))
-        if made.summary["records"] % 1024 == 0:
-            progress(made.summary["records"])
-    return made
+        lineage_of.append(encoded.lineages.setdefault(lineage, len(encoded.lineages)))
+        cluster_of.append(encoded.bins.setdefault(bin_of(record.fields), len(encoded.bins) - 1))
+        if encoded.summary["records"] % 1024 == 0:
+            progress(encoded.summary["records"])
+    return encoded
 
 
 def open_corpus(path: Path, *, verify: bool = True) -> Corpus:
-    """Map an encoded corpus. Raises BundleError where it is damaged, InputError where too small."""
+    """Open an encoded corpus, memory-mapped.
+
+    Raises BundleError if it is damaged, and InputError if it has fewer than two barcodes.
+    """
     manifest = open_bundle(path, KIND, FORMAT_VERSION, verify=verify)
     all_lengths = np.load(path / "lengths.npy")
     rows = np.load(path / "rows.npy")
     digests = np.load(path / "digests.npy")[rows]
     if len(rows) < 2:
         raise InputError(f"the corpus has {len(rows)} usable barcodes; pretraining needs two")
-    # The lowest digests, not the first rows, are held out: a sample that no order of the files
-    # decides.
-    count = min(max(1, round(_HELD_OUT_SHARE * len(rows))), _HELD_OUT_MOST)
+    # The rows with the lowest digests are held out, so the sample does not depend on file order.
+    count = min(max(1, round(_HELD_OUT_FRACTION * len(rows))), _MAX_HELD_OUT)
     held_out = np.zeros(len(rows), bool)
     held_out[np.argsort(digests, kind="stable")[:count]] = True
     numbers = np.arange(len(rows))
@@ -161,7 +174,7 @@ def open_corpus(path: Path, *, verify: bool = True) -> Corpus:
 
 
 def describe_sources(paths: Iterable[str]) -> list[dict[str, str]]:
-    """Return the name and sha256 of every file; standard input has no sum to be known by."""
+    """Return the name and sha256 of every file. The sha256 of standard input is empty."""
     return [
         {"name": path, "sha256": digest_file(Path(path)) if Path(path).is_file() else ""}
         for path in paths
@@ -169,26 +182,29 @@ def describe_sources(paths: Iterable[str]) -> list[dict[str, str]]:
 
 
 def encoded_from(path: Path, sources: list[dict[str, str]]) -> bool:
-    """Tell whether an encoded corpus was made of these files.
+    """Return whether ``path`` has a corpus that was encoded from these files.
 
-    Raises TrainingError where one is there that was made of others: a run must not go on with
-    another corpus than it began with.
+    Raises TrainingError if it was encoded from other files, because a run must resume on the
+    corpus that it began with.
     """
     if not path.is_dir():
         return False
-    made_of = open_bundle(path, KIND, FORMAT_VERSION, verify=False)["sources"]
-    sums = [[source["sha256"] for source in listed] for listed in (made_of, sources)]
+    encoded = open_bundle(path, KIND, FORMAT_VERSION, verify=False)["sources"]
+    sums = [[source["sha256"] for source in listed] for listed in (encoded, sources)]
     if sums[0] != sums[1]:
-        names = ", ".join(source["name"] for source in made_of)
+        names = ", ".join(source["name"] for source in encoded)
         raise TrainingError(
-            f"{path} was encoded from other content ({names}); a run resumes "
-            "on the corpus that it began with"
+            f"{path} was encoded from other content ({names}); resume the run with the corpus "
+            "that it began with"
         )
     return True
 
 
 def _number_taxa(lineages: list[Lineage], lineage_of: np.ndarray) -> np.ndarray:
-    """Return the taxa of every record, int (records, RANKS), homonyms apart, parents settled."""
+    """Return the taxa of every record, int (records, RANKS).
+
+    Homonyms have different numbers, and conflicting parents are resolved.
+    """
     replacement, _ = resolve_conflicts(lineages[i] for i in lineage_of)
     taxa = Taxa.of([replacement.get(lineage, lineage) for lineage in lineages])
     numbered = np.full((len(lineages), len(RANKS)), -1, np.int64)
@@ -197,20 +213,21 @@ def _number_taxa(lineages: list[Lineage], lineage_of: np.ndarray) -> np.ndarray:
 
 
 def _merge_identical(digests: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first row of each distinct barcode and the labels that all its rows agree on."""
+    """Return the first row of each distinct barcode, and the labels that all its rows agree on."""
     order = np.argsort(digests, kind="stable")
     first = np.flatnonzero(np.r_[True, digests[order][1:] != digests[order][:-1]][: len(order)])
     if not len(first):
         return order, labels
-    known = labels[order]
-    lowest = np.minimum.reduceat(np.where(known < 0, np.iinfo(np.int64).max, known), first)
-    highest = np.maximum.reduceat(known, first)
+    in_order = labels[order]
+    no_label = np.iinfo(np.int64).max
+    lowest = np.minimum.reduceat(np.where(in_order < 0, no_label, in_order), first)
+    highest = np.maximum.reduceat(in_order, first)
     rows = order[first]
     by_row = np.argsort(rows)
     return rows[by_row], np.where(lowest == highest, highest, -1)[by_row]
 
 
-def _fingerprint(files: dict[str, dict]) -> str:
+def _fingerprint(files: dict[str, dict[str, Any]]) -> str:
     sums = files["codes.u8"]["sha256"] + files["labels.npy"]["sha256"]
     return hashlib.sha256(sums.encode()).hexdigest()
 

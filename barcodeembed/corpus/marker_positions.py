@@ -1,4 +1,4 @@
-"""The places of a corpus' barcodes in their marker, found once for a run and kept beside it."""
+"""Locate the barcodes of a corpus in their marker, once per run, and cache the positions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,12 +16,15 @@ from barcodeembed.sequences.anchor import Anchor, MarkerPositions, learn_anchor
 
 _AT_ONCE = 2_000
 
-#: Of a barcode longer than this only the beginning is located.
-_LONGEST = 2_000
+#: Only this many bases at the beginning of a barcode are located.
+_MAX_LOCATED = 2_000
 
 
 def anchor_of(corpus: Corpus) -> tuple[Anchor, float]:
-    """Learn where the barcodes of a corpus lie; return with it how far halves of the rest agree."""
+    """Fit an anchor to the training barcodes of a corpus.
+
+    Also returns the fraction of held-out barcodes whose two halves are located consistently.
+    """
     rows = corpus.train
     anchor = learn_anchor(corpus.codes, corpus.starts[rows], corpus.lengths[rows])
     return anchor, anchor.agreement(*_beginnings(corpus, corpus.held_out))
@@ -32,23 +36,28 @@ def located(
     path: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Corpus:
-    """Return the corpus with the place of every barcode, read from ``path`` if they are there."""
+    """Return the corpus with the marker positions of every barcode.
+
+    The positions are read from a file next to ``path``, or written there. Its name depends on the
+    anchor and the corpus. ``progress`` is called with the number of barcodes done and in total.
+    """
     tables = anchor.positions.tobytes() + anchor.weights.tobytes() + corpus.fingerprint.encode()
     path = path.with_name(f"{path.name}-{hashlib.sha256(tables).hexdigest()[:16]}.npz")
     count = len(corpus.lengths)
     if not path.exists():
-        found = []
+        parts = []
         for start in range(0, count, _AT_ONCE):
             rows = np.arange(start, min(start + _AT_ONCE, count))
-            found.append(anchor.align(*_beginnings(corpus, rows)))
+            parts.append(anchor.align(*_beginnings(corpus, rows)))
             progress(int(rows[-1]) + 1, count)
         with replace_file(path) as stream:
-            np.savez(stream, **MarkerPositions.join(found).columns())
-    with np.load(path) as kept:
-        return replace(corpus, marker_positions=MarkerPositions(**kept))
+            columns: dict[str, Any] = MarkerPositions.join(parts).columns()
+            np.savez(stream, **columns)
+    with np.load(path) as arrays:
+        return replace(corpus, marker_positions=MarkerPositions(**arrays))
 
 
 def _beginnings(corpus: Corpus, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return base codes, uint8 (B, longest), and lengths, as far as barcodes are located."""
-    lengths = np.minimum(corpus.lengths[rows], _LONGEST)
+    """Return the base codes, uint8 (B, longest), and lengths of the parts to be located."""
+    lengths = np.minimum(corpus.lengths[rows], _MAX_LOCATED)
     return corpus.bases_of(rows)[:, : lengths.max()], lengths

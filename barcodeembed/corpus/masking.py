@@ -1,4 +1,4 @@
-"""Which tokens of a batch are hidden, in numpy.
+"""Choose the tokens of a batch to hide. Needs only numpy.
 
 Shapes: B sequences, T tokens.
 """
@@ -17,11 +17,15 @@ from barcodeembed.sequences.frames import reading_frames
 
 @dataclass(frozen=True, slots=True)
 class Masking:
-    """How tokens are hidden: the settings that every masked objective shares.
+    """Settings of all masked objectives: which tokens are hidden, and how.
 
-    ``mask_ratio`` of the tokens are hidden, in runs of ``span``; with ``codons`` the runs begin at
-    a codon where they can. Of the hidden, ``random`` are shown as some other k-mer and ``kept``
-    as they are, all to be predicted (BERT, arXiv 1810.04805); the rest is masked or left out.
+    Attributes:
+        mask_ratio: Fraction of the tokens to hide. All hidden tokens are predicted.
+        span: Number of consecutive tokens that are hidden together.
+        codons: Begin spans at a codon, if k allows it.
+        random: Fraction of the hidden tokens to show as a random k-mer (BERT, arXiv 1810.04805).
+        kept: Fraction of the hidden tokens to show unchanged (BERT). All others are masked, or
+            left out.
     """
 
     mask_ratio: float = 0.5
@@ -36,10 +40,12 @@ class Masking:
         if self.span < 1:
             raise TrainingError(f"span is {self.span}, not a number of tokens")
         if min(self.random, self.kept) < 0 or self.random + self.kept > 1:
-            raise TrainingError("random and kept are shares of the hidden tokens")
+            raise TrainingError(
+                f"random {self.random} and kept {self.kept} are not fractions with a sum up to 1"
+            )
 
     def hide(self, batch: Batch, k: int, rng: np.random.Generator) -> np.ndarray:
-        """Choose the tokens to predict; bool (B, T)."""
+        """Choose the tokens to predict, bool (B, T)."""
         phase_B = None
         if self.codons:
             phase_B = codon_phase(batch, k, self.span)
@@ -48,7 +54,7 @@ class Masking:
     def show(
         self, tokens_BT: np.ndarray, hidden_BT: np.ndarray, k: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the tokens, some of the hidden now random, and the hidden ones to mask."""
+        """Return the tokens, with some hidden ones randomised, and the hidden ones to mask."""
         if not self.random + self.kept:
             return tokens_BT, hidden_BT
         draws_BT = rng.random(tokens_BT.shape, np.float32)
@@ -65,12 +71,12 @@ def choose_hidden(
     span: int = 1,
     phase_B: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Choose ``round(ratio * n)`` of each sequence's n real tokens, evenly; bool (B, T).
+    """Choose ``round(ratio * n)`` of each sequence's n real tokens, uniformly; bool (B, T).
 
-    The count is fixed by the length, so that equal barcodes leave equally many tokens visible
-    and a batch of them needs no padding. One token at least stays visible, and one is hidden
-    where there are two. Runs of ``span`` tokens are hidden together, the last one cut short;
-    they begin at ``phase_B`` (modulo the span), at random without it.
+    The count depends only on the length. Sequences of equal length therefore leave equally many
+    tokens visible, and need no padding. At least one token stays visible, and at least one is
+    hidden if there are two. Spans of ``span`` tokens are hidden together; the last one may be
+    shorter. Spans begin at ``phase_B`` (modulo ``span``), or at a random phase without it.
     """
     real_BT = tokens_BT != PAD
     lengths_B = real_BT.sum(1)
@@ -86,10 +92,10 @@ def choose_hidden(
 
 
 def codon_phase(batch: Batch, k: int, span: int) -> np.ndarray:
-    """Return, for each barcode, a token (B,) that begins a codon, 0 where none can.
+    """Return the first token (B,) of each barcode that begins at a codon, or 0 if there is none.
 
-    The reading frame is the one with the fewest stop codons. With k a multiple of three all
-    tokens begin alike, and the frame is the cut's; otherwise one in three begins a codon.
+    The reading frame is the one with the fewest stop codons. If k is a multiple of three, either
+    all tokens of a barcode begin at a codon or none does. Otherwise one token in three does.
     """
     frame_B = reading_frames(batch.bases())
     begins_BT = (batch.first_B[:, None] + np.arange(min(span, 3)) * k - frame_B[:, None]) % 3 == 0
@@ -97,7 +103,7 @@ def codon_phase(batch: Batch, k: int, span: int) -> np.ndarray:
 
 
 def gather_rows(values_BT: np.ndarray, chosen_BT: np.ndarray, fill: int) -> np.ndarray:
-    """Move the chosen entries of each row to its front, in order, and fill up to the longest."""
+    """Move the chosen entries of each row to the front, in order, and fill the rest."""
     counts_B = chosen_BT.sum(1)
     gathered = np.full((len(values_BT), max(int(counts_B.max(initial=0)), 1)), fill, np.int64)
     gathered[np.arange(gathered.shape[1]) < counts_B[:, None]] = values_BT[chosen_BT]
@@ -105,9 +111,9 @@ def gather_rows(values_BT: np.ndarray, chosen_BT: np.ndarray, fill: int) -> np.n
 
 
 def targets(tokens_BT: np.ndarray, predicted_BT: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the flat places (N,) and k-mer classes (N,) to be predicted.
+    """Return the flat indices (N,) in the batch and the k-mer classes (N,) to be predicted.
 
-    Tokens with an ambiguous base are nobody's target.
+    Tokens with an ambiguous base are never predicted.
     """
-    places = np.flatnonzero(predicted_BT & (tokens_BT >= SPECIAL_TOKENS))
-    return places, tokens_BT.reshape(-1)[places] - SPECIAL_TOKENS
+    indices = np.flatnonzero(predicted_BT & (tokens_BT >= SPECIAL_TOKENS))
+    return indices, tokens_BT.reshape(-1)[indices] - SPECIAL_TOKENS

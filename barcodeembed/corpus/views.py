@@ -1,4 +1,4 @@
-"""Another look at the same barcode: trimmed, shifted, misread, as sequencers and primers make it.
+"""Random views of a barcode: trimmed, shifted, and with sequencing errors.
 
 Shapes: B barcodes, L bases, T tokens, V visible tokens.
 """
@@ -23,13 +23,19 @@ from barcodeembed.sequences.frames import amino_acids, reading_frames
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """How a view differs from its barcode: the settings that objectives on views share.
+    """Settings of all objectives on views: how a view differs from its barcode.
 
-    A view is a random stretch of ``shortest`` to all of the barcode, one length for a batch, so
-    that views need no padding. ``errors``, ``indels``, ``ambiguous`` (N) and ``synonymous`` (a
-    third codon position changed, the protein kept) are the highest rates, per base or codon; each
-    barcode draws its own below. ``reverse`` turns half of the views to the other strand.
-    ``keep`` is the share of its tokens that the encoder reads, the rest being left out.
+    Rates are maxima; each barcode draws its own rate from 0 to the maximum.
+
+    Attributes:
+        shortest: Minimum length of a view, as a fraction of the barcode. All views of a batch
+            have the same length, so that they need no padding.
+        errors: Rate of substitutions per base.
+        indels: Rate of insertions and deletions per base.
+        ambiguous: Rate of N per base.
+        synonymous: Rate of changes per codon that leave the protein unchanged.
+        reverse: Reverse-complement half of the views.
+        keep: Fraction of the tokens that the encoder reads. The others are left out.
     """
 
     shortest: float = 0.5
@@ -43,34 +49,37 @@ class Views:
     def __post_init__(self) -> None:
         for name in ("shortest", "errors", "indels", "ambiguous", "synonymous", "keep"):
             if not 0 <= getattr(self, name) <= 1:
-                raise TrainingError(f"{name} is {getattr(self, name)}, not a share")
+                raise TrainingError(f"{name} is {getattr(self, name)}, not between 0 and 1")
         if not self.shortest * self.keep:
-            raise TrainingError("shortest and keep leave the encoder nothing to read")
+            raise TrainingError("shortest and keep must not be 0: the encoder would read nothing")
 
     def draw(self, batch: Batch, config: ModelConfig, rng: np.random.Generator) -> dict[str, Any]:
-        """Return one view of each barcode: ``tokens``, their k-mers, and ``positions``, int64.
+        """Return one view of each barcode: its ``tokens`` (k-mers) and ``positions``, int64.
 
-        ``padded`` says whether some token is padding, which only very short barcodes need.
+        ``padded`` is true if some token is padding. Only very short barcodes need padding.
         """
         bases_BL, lengths_B, positions_BL = batch.bases(), batch.lengths_B, batch.marker_positions()
         if self.reverse:
             if config.anchored:
-                raise TrainingError("an anchored model reads one strand; leave out reverse=yes")
-            turned_B = rng.random(len(lengths_B)) < 0.5
-            bases_BL = np.where(turned_B[:, None], _reversed(bases_BL, lengths_B), bases_BL)
+                raise TrainingError(
+                    "an anchored model reads only one strand; do not set reverse=yes"
+                )
+            reversed_B = rng.random(len(lengths_B)) < 0.5
+            complements_BL = _reverse_complements(bases_BL, lengths_B)
+            bases_BL = np.where(reversed_B[:, None], complements_BL, bases_BL)
         if self.synonymous:
             bases_BL = _synonymous(bases_BL, _rates(self.synonymous, lengths_B, rng), rng)
         if self.errors:
             bases_BL = _substituted(bases_BL, _rates(self.errors, lengths_B, rng), rng)
         if self.indels:
-            bases_BL, lengths_B, found_BL = _shifted(
+            bases_BL, lengths_B, source_BL = _shifted(
                 bases_BL, lengths_B, _rates(self.indels, lengths_B, rng), rng
             )
             if positions_BL is not None:
-                positions_BL = np.take_along_axis(positions_BL, found_BL, 1)
+                positions_BL = np.take_along_axis(positions_BL, source_BL, 1)
         if self.ambiguous:
-            unread_BL = rng.random(bases_BL.shape) < _rates(self.ambiguous, lengths_B, rng)
-            bases_BL = np.where(unread_BL, AMBIGUOUS, bases_BL)
+            ambiguous_BL = rng.random(bases_BL.shape) < _rates(self.ambiguous, lengths_B, rng)
+            bases_BL = np.where(ambiguous_BL, AMBIGUOUS, bases_BL)
         window = random_window(
             lengths_B,
             positions_BL,
@@ -86,21 +95,21 @@ class Views:
             window.starts_BTM,
             window.counts_B,
         )
-        return self._left(tokens_BT, window.positions_BT, config.merge, rng)
+        return self._leave_out(tokens_BT, window.positions_BT, config.merge, rng)
 
-    def _left(
+    def _leave_out(
         self,
         tokens_BT: np.ndarray,
         positions_BT: np.ndarray,
         merge: int,
         rng: np.random.Generator,
     ) -> dict[str, Any]:
-        """Leave tokens out of a view; those that stay keep their places."""
+        """Leave tokens out of a view. The other tokens keep their positions."""
         if self.keep < 1:
             first_BT = tokens_BT[:, ::merge]
-            left_BT = (first_BT != PAD) & ~choose_hidden(first_BT, 1 - self.keep, rng)
-            positions_BT = gather_rows(positions_BT, left_BT, 0)
-            tokens_BT = gather_rows(tokens_BT, left_BT.repeat(merge, 1), PAD)
+            visible_BT = (first_BT != PAD) & ~choose_hidden(first_BT, 1 - self.keep, rng)
+            positions_BT = gather_rows(positions_BT, visible_BT, 0)
+            tokens_BT = gather_rows(tokens_BT, visible_BT.repeat(merge, 1), PAD)
         return {
             "tokens": tokens_BT,
             "positions": positions_BT,
@@ -108,42 +117,43 @@ class Views:
         }
 
 
-def _rates(highest: float, lengths_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return rng.uniform(0, highest, (len(lengths_B), 1))
+def _rates(maximum: float, lengths_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw a rate (B, 1) for each barcode."""
+    return rng.uniform(0, maximum, (len(lengths_B), 1))
 
 
-def _reversed(bases_BL: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:
-    """Return the reverse complements, each at the front of its row."""
+def _reverse_complements(bases_BL: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:
+    """Return the reverse complements, each at the start of its row."""
     positions_BL = lengths_B[:, None] - 1 - np.arange(bases_BL.shape[1])
     bases_BL = np.take_along_axis(bases_BL, np.maximum(positions_BL, 0), 1)
     return np.where((positions_BL < 0) | (bases_BL == AMBIGUOUS), AMBIGUOUS, 3 - bases_BL)
 
 
 def _substituted(bases_BL: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Misread bases as one of the three others."""
-    wrong_BL = (rng.random(bases_BL.shape) < rates_B) & (bases_BL != AMBIGUOUS)
+    """Replace bases by one of the three others, at these rates (B, 1)."""
+    errors_BL = (rng.random(bases_BL.shape) < rates_B) & (bases_BL != AMBIGUOUS)
     others_BL = (bases_BL + rng.integers(1, 4, bases_BL.shape)) % 4
-    return np.where(wrong_BL, others_BL, bases_BL)
+    return np.where(errors_BL, others_BL, bases_BL)
 
 
 def _shifted(
     bases_BL: np.ndarray, lengths_B: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Leave bases out and read others twice, equally often.
+    """Delete bases and duplicate others, equally often.
 
-    Returns the bases, the new lengths, and which base each was.
+    Returns the bases, the new lengths, and the column (B, L) where each base was before.
     """
     draws_BL = rng.random(bases_BL.shape)
     steps_BL = 1 + (draws_BL < rates_B / 2) - (draws_BL > 1 - rates_B / 2)
     positions_BL = np.maximum(steps_BL.cumsum(1) - 1, 0)
     inside_BL = positions_BL < lengths_B[:, None]
     positions_BL = np.minimum(positions_BL, bases_BL.shape[1] - 1)
-    found_BL = np.take_along_axis(bases_BL, positions_BL, 1)
-    return np.where(inside_BL, found_BL, AMBIGUOUS), inside_BL.sum(1), positions_BL
+    shifted_BL = np.take_along_axis(bases_BL, positions_BL, 1)
+    return np.where(inside_BL, shifted_BL, AMBIGUOUS), inside_BL.sum(1), positions_BL
 
 
 def _synonymous(bases_BL: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Change third codon positions where the amino acid stays, in the frame that reads best."""
+    """Change third codon positions that keep the amino acid, in the most likely reading frame."""
     codons_BL = overlapping_kmers(bases_BL, 3)
     in_frame_BL = np.arange(codons_BL.shape[1]) % 3 == reading_frames(bases_BL)[:, None]
     chosen_BL = in_frame_BL & (rng.random(codons_BL.shape) < rates_B) & (codons_BL < 64)
@@ -155,7 +165,7 @@ def _synonymous(bases_BL: np.ndarray, rates_B: np.ndarray, rng: np.random.Genera
 
 @lru_cache
 def _synonyms() -> np.ndarray:
-    """Return, for each codon, its synonymous other third bases, repeated to twelve; (64, 12)."""
+    """Return the other synonymous third bases of each codon, repeated to twelve; (64, 12)."""
     acids = amino_acids()
     table = np.empty((64, 12), np.uint8)
     for codon in range(64):

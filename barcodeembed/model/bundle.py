@@ -1,4 +1,7 @@
-"""A model at rest: ``config.json``, ``model.safetensors`` and ``manifest.json``, no pickle."""
+"""Read and write model bundles: ``config.json``, ``model.safetensors`` and ``manifest.json``.
+
+Nothing in a bundle is pickled.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from barcodeembed.bundles.directories import replace_directory
 from barcodeembed.bundles.manifest import (
@@ -32,7 +35,7 @@ WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class ModelBundle:
-    """A model read from disk. ``training`` tells how it was made."""
+    """A model read from disk. ``training`` describes how it was trained."""
 
     encoder: Encoder
     fingerprint: str
@@ -44,7 +47,7 @@ class ModelBundle:
 
 
 def fingerprint(config: ModelConfig, weights: Path) -> str:
-    """Return the sha256 over the configuration (the tokenizer's with it) and the weights."""
+    """Return the sha256 of the configuration, including the tokenizer's, and of the weights."""
     text = canonical_json(config.to_json()) + digest_file(weights)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -56,12 +59,15 @@ def save_model(
     *,
     precision: str = "fp32",
 ) -> None:
-    """Write a model bundle, all or nothing. Raises OutputError.
+    """Write a complete model bundle, or nothing.
 
-    With ``precision`` bf16 what is a real number lies rounded in half the bytes; whole numbers, as
-    the places of an anchor, stay as they are. It is another model than the one not rounded.
+    ``precision`` "bf16" rounds floating-point tensors to half the bytes. Integer tensors, such as
+    the positions of an anchor, do not change. The rounded model is a different model, with a
+    fingerprint of its own.
+
+    Raises OutputError if the bundle cannot be written.
     """
-    values = {"model": encoder.config.to_json(), "training": training}
+    values: dict[str, Any] = {"model": encoder.config.to_json(), "training": training}
     tensors = encoder.state_dict()
     if precision == "bf16":
         values["weights"] = precision
@@ -76,38 +82,38 @@ def save_model(
 
 
 def load_model(path: str | PathLike[str], *, verify: bool = True) -> ModelBundle:
-    """Read a model bundle; its weights become float32, whatever they are at rest.
+    """Read a model bundle. The weights become float32, whatever precision the file has.
 
-    Raises BundleError where anything in it is not as its manifest says.
+    Raises BundleError if a file does not match the manifest.
     """
     bundle = Path(path)
     manifest = open_bundle(bundle, KIND, MODEL_FORMAT, verify=verify)
     values = read_json(bundle / CONFIG)
     if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
-        raise BundleError(f"{bundle / CONFIG}: holds no model configuration")
+        raise BundleError(f"{bundle / CONFIG}: contains no model configuration")
     config = ModelConfig.from_json(values["model"])
     encoder = Encoder(config)
     load_weights(encoder, bundle / WEIGHTS)
     identity = manifest.get("fingerprint")
     if verify and identity != fingerprint(config, bundle / WEIGHTS):
-        raise BundleError(f"{bundle}: the fingerprint is not that of its weights and configuration")
+        raise BundleError(f"{bundle}: the fingerprint does not match the weights and configuration")
     return ModelBundle(encoder.eval(), str(identity), values.get("training", {}))
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors as safetensors; raises OutputError where they cannot be written."""
+    """Write tensors as safetensors. Raises OutputError if they cannot be written."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    at_rest = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        save_file(at_rest, path)
-    except SafetensorError as error:  # a full disk comes as one of these, not as an OSError
+        save_file(contiguous, path)
+    except SafetensorError as error:  # a full disk raises this error, not an OSError
         raise OutputError(f"{path.name} cannot be written: {error}") from None
 
 
-def load_weights(module, path: Path) -> None:
-    """Load a safetensors file into a module; raises BundleError naming the first misfit."""
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Load a safetensors file into a module. Raises BundleError if the tensors do not match."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -126,6 +132,6 @@ def load_weights(module, path: Path) -> None:
         if tensor.shape != expected[name].shape:
             raise BundleError(
                 f"{path}: tensor {name} is {tuple(tensor.shape)}, "
-                f"the configuration says {tuple(expected[name].shape)}"
+                f"but the configuration needs {tuple(expected[name].shape)}"
             )
     module.load_state_dict(tensors)

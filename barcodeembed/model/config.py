@@ -1,4 +1,4 @@
-"""What defines a model, and the presets that name good choices. Imports no torch."""
+"""The configuration of a model, and presets. Does not import torch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ _CHOICES = {
     "pooling": ("mean", "class", "place"),
 }
 
-#: Of torch; BERT's is 1e-12.
+#: The default of torch. BERT uses 1e-12.
 _NORM_EPSILON = 1e-5
 
-#: Settings that the first bundles had not, at the values that these were made with.
-_YOUNGER = {"norm_epsilon": _NORM_EPSILON, "anchored": False, "merge": 1, "vector_width": None}
+#: Settings that the first bundles did not have, with the values that those models used.
+_LATER_SETTINGS = {
+    "norm_epsilon": _NORM_EPSILON,
+    "anchored": False,
+    "merge": 1,
+    "vector_width": None,
+}
 
-#: An anchored model takes what is longer than it reads: a whole gene, a mitochondrial contig.
-_LONGEST_ANCHORED = 20_000
+#: An anchored model accepts longer sequences than it reads, such as a gene or a contig.
+_MAX_ANCHORED_BASES = 20_000
 
 _COUNTS = ("k", "width", "layers", "heads", "feed_forward_width", "max_tokens", "merge")
 
@@ -32,16 +37,26 @@ MODEL_FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Everything that decides what vector a barcode gets, weights aside.
+    """All settings that determine the vector of a barcode, except the weights.
 
-    ``k`` bases per k-mer and ``merge`` consecutive k-mers per token, each k-mer being embedded in
-    its share of the ``width``; ``max_tokens`` the longest input, class token not counted;
-    ``feed_forward_width`` the inner width (of each half, where gated); ``norm`` before (pre) or
-    after (post, as BERT) each sublayer; ``norm_epsilon`` added to the variance there;
-    ``pooling`` over real tokens, alike (mean) or each through a linear map of its position's own
-    (place), or the class token; ``vector_width`` that of the pooled vector, where it is not the
-    encoder's. An ``anchored`` model reads a barcode at its place in the marker
-    (sequences/anchor.py), and of it what lies within ``max_tokens``.
+    Attributes:
+        k: Bases per k-mer.
+        width: Width of the features. Each k-mer of a token is embedded in ``width / merge``.
+        layers: Number of transformer blocks.
+        heads: Attention heads per block.
+        feed_forward_width: Inner width of the feed-forward layer; with geglu, of each half.
+        feed_forward: Activation, "gelu" or the gated "geglu".
+        positions: "learned" or "rotary" position encoding.
+        norm: Layer norm before ("pre") or after ("post", as in BERT) each sublayer.
+        pooling: How the vector is made: the mean over real tokens ("mean"), the mean after a
+            linear map of its own for each position ("place"), or the class token ("class").
+        max_tokens: The maximum number of tokens, not counting the class token.
+        dropout: Dropout rate in training.
+        norm_epsilon: Number added to the variance in layer norm.
+        anchored: Whether the model reads a barcode at its position in the marker
+            (sequences/anchor.py). It reads only the part within ``max_tokens``.
+        merge: Consecutive k-mers per token.
+        vector_width: Width of the pooled vector, if it differs from ``width``.
     """
 
     k: int = 6
@@ -66,18 +81,21 @@ class ModelConfig:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {choices}")
         for name in _COUNTS:
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)!r}, not a positive whole number")
+                raise ValueError(f"{name} is {getattr(self, name)!r}, not a positive integer")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout!r}, not in [0, 1)")
         if not 0 < self.norm_epsilon < 1:
             raise ValueError(f"norm_epsilon is {self.norm_epsilon!r}, not in (0, 1)")
-        KmerTokenizer(self.k)  # refuses a k that it cannot number
+        KmerTokenizer(self.k)  # raises ValueError if k is out of range
         if self.width % self.merge:
-            raise ValueError(f"width {self.width} is no multiple of {self.merge} merged k-mers")
+            raise ValueError(f"width {self.width} is not a multiple of {self.merge} merged k-mers")
         if self.width % self.heads:
-            raise ValueError(f"width {self.width} is no multiple of {self.heads} heads")
+            raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
         if self.vector_width is not None and (self.pooling != "place" or self.vector_width < 1):
-            raise ValueError(f"vector_width is {self.vector_width!r}; place pooling alone has one")
+            raise ValueError(
+                f"vector_width is {self.vector_width!r}; only pooling 'place' can have a "
+                "vector_width, and it must be positive"
+            )
         if self.positions == "rotary" and self.width // self.heads % 2:
             raise ValueError("rotary positions need an even width per head")
 
@@ -96,24 +114,24 @@ class ModelConfig:
 
     @property
     def max_bases(self) -> int:
-        """The longest barcode that the encoder takes, in bases."""
+        """The maximum length of a barcode, in bases."""
         if self.anchored:
-            return _LONGEST_ANCHORED
+            return _MAX_ANCHORED_BASES
         return self.max_tokens * self.token_bases + self.token_bases - 1
 
     @property
     def token_bases(self) -> int:
-        """The bases that one token stands for."""
+        """The number of bases in one token."""
         return self.k * self.merge
 
     def to_json(self) -> dict[str, Any]:
-        """Return the settings; the fingerprints of bundles are taken of them."""
-        # The fingerprints of the first bundles must stay what they are.
-        return {name: v for name, v in asdict(self).items() if v != _YOUNGER.get(name, ...)}
+        """Return the settings. Fingerprints of bundles are computed from them."""
+        # Later settings are left out at their old value, so that old fingerprints stay valid.
+        return {name: v for name, v in asdict(self).items() if v != _LATER_SETTINGS.get(name, ...)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelConfig:
-        """Rebuild a config, refusing names and values that this version does not know."""
+        """Rebuild a configuration. Raises BundleError for unknown names and invalid values."""
         unknown = values.keys() - {f.name for f in fields(cls)}
         if unknown:
             raise BundleError(f"the model's config has unknown settings: {sorted(unknown)}")
@@ -123,7 +141,7 @@ class ModelConfig:
             raise BundleError(f"the model's config is not valid: {error}") from None
 
     def multiply_adds(self, tokens: int) -> int:
-        """Count the multiply-adds of the matrix products that encode one sequence of tokens."""
+        """Count the multiply-adds of the matrix products for one sequence of ``tokens`` tokens."""
         tokens += self.class_token
         matrices = 3 if self.feed_forward == "geglu" else 2
         per_token = 4 * self.width**2 + matrices * self.width * self.feed_forward_width
@@ -134,7 +152,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A model, and the pretraining settings that go with it."""
+    """A model, and the pretraining settings for it."""
 
     model: ModelConfig
     settings: dict[str, Any] = field(default_factory=dict)
@@ -156,7 +174,7 @@ PRESETS = {
     ),
     "small": Preset(ModelConfig(), {"decoder_layers": 2}),
     "base": Preset(_BASE, {"decoder_layers": 2}, learning_rate=4e-4, batch_size=256),
-    # A marker of fixed places: few and wide tokens, each read out by its place.
+    # For one marker with fixed positions: few wide tokens, each pooled by its position.
     "aligned": Preset(
         ModelConfig(
             k=6,
@@ -172,7 +190,7 @@ PRESETS = {
         ),
         batch_size=256,
     ),
-    # arXiv 2502.18405 and its code: BERT's post-norm blocks, learned positions, 6 + 6 layers.
+    # From arXiv 2502.18405 and its code: BERT's post-norm, learned positions, 6 + 6 layers.
     "barcodemae": Preset(
         replace(_BASE, positions="learned", norm="post", max_tokens=512, dropout=0.1),
         {"decoder_layers": 6, "mask_ratio": 0.5},

@@ -1,8 +1,9 @@
-"""Published BERT weights, of BarcodeBERT and BarcodeMAE, as an encoder of ours.
+"""Convert published BERT weights, of BarcodeBERT and BarcodeMAE, to an encoder.
 
-Both are Hugging Face BERTs (arXiv 1810.04805) over non-overlapping k-mers, whose vocabulary is a
-few special tokens and then the k-mers in lexicographic order. Our encoder with ``norm="post"`` and
-``positions="learned"`` computes the same, so that only the tables have to be rearranged.
+Both are Hugging Face BERTs (arXiv 1810.04805) over non-overlapping k-mers. Their vocabulary has a
+few special tokens, followed by the k-mers in lexicographic order. An ``Encoder`` with
+``norm="post"`` and ``positions="learned"`` computes the same, so conversion only rearranges the
+tables.
 
 Shapes: D width, F inner width of the feed-forward, P positions, V tokens of the vocabulary.
 """
@@ -29,16 +30,16 @@ from barcodeembed.model.tokenizer import CLASS, MASK, PAD, SPECIAL_TOKENS, UNKNO
 _POSITIONS = "embeddings.position_embeddings.weight"
 _INNER = "encoder.layer.0.intermediate.dense.weight"
 
-#: Our ids of the special tokens; a separator has none, as nothing here would place it.
+#: The encoder's ids of the special tokens. It has no separator, because it never uses one.
 _SPECIAL_IDS = {"mask": MASK, "unk": UNKNOWN, "cls": CLASS, "pad": PAD, "sep": None}
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """An encoder made of published weights; ``ignored`` counts the tensors that it has no use for.
+    """An encoder made from published weights. ``ignored`` counts the tensors that were not used.
 
-    ``special_tokens`` are those of the source, in the order of its vocabulary; ``length_known``
-    says whether anything told how long the barcodes were that it learnt from.
+    ``special_tokens`` has the special tokens of the source, in the order of its vocabulary.
+    ``length_known`` is true if the source or the options give the length of the training barcodes.
     """
 
     encoder: Encoder
@@ -50,7 +51,7 @@ class Converted:
 
     @property
     def training(self) -> dict[str, Any]:
-        """What the new bundle tells of its origin."""
+        """Facts about the source, for the new bundle."""
         return {
             "converted_from": self.file.name,
             "sha256": digest_file(self.file),
@@ -73,25 +74,26 @@ def convert(
     """Read published weights as an encoder.
 
     Args:
-        source: a directory in the Hugging Face layout, a state dict (.safetensors, .bin, .pt) or
-            a training checkpoint that holds one.
-        k: bases per token, only to be checked against the size of the vocabulary.
-        heads: attention heads, which weights do not show; needed where no configuration does.
-        special_tokens: of ``mask``, ``unk``, ``cls``, ``pad``, ``sep``, those that stand in front
-            of the k-mers, in order; by default what the published models have.
-        pooling: ``class`` puts the class token in front of the k-mers and takes its features.
-        max_bases: longest barcode, as the positions behind it may never have been trained.
+        source: A directory in the Hugging Face layout, a state dict (.safetensors, .bin, .pt) or
+            a training checkpoint that contains one.
+        k: Bases per token. Only compared with the size of the vocabulary.
+        heads: Number of attention heads. Weights do not show it, so it is needed if there is no
+            configuration.
+        special_tokens: The special tokens before the k-mers, in order, out of ``mask``, ``unk``,
+            ``cls``, ``pad`` and ``sep``. By default those of the published models.
+        pooling: ``class`` puts the class token before the k-mers and uses its features.
+        max_bases: Maximum length of a barcode. Positions after it may never have been trained.
 
     Raises:
-        InputError: the source cannot be used, or the options contradict it.
-        BundleError: the weights are not whole, or not of such a BERT.
+        InputError: The source cannot be used, or the options contradict it.
+        BundleError: The weights are incomplete, or do not belong to such a BERT.
     """
     checkpoint = read_checkpoint(Path(source))
-    learnt = checkpoint.settings.get("max_len")  # what the published code cuts barcodes to
+    trained_bases = checkpoint.settings.get("max_len")  # the published code truncates to this
     k, special = _read_vocabulary(checkpoint, k, special_tokens)
     if pooling == "class" and "cls" not in special:
         raise InputError(
-            f"has no class token among its special tokens {', '.join(special)}", checkpoint.file
+            f"has no class token; its special tokens are {', '.join(special)}", checkpoint.file
         )
     config = _configure(
         checkpoint,
@@ -99,7 +101,7 @@ def convert(
             "k": k,
             "heads": _count_heads(checkpoint, heads),
             "pooling": pooling,
-            "max_tokens": _longest(checkpoint, k, pooling, max_bases, learnt),
+            "max_tokens": _count_positions(checkpoint, k, pooling, max_bases, trained_bases),
         },
     )
     encoder = Encoder(config)
@@ -110,27 +112,28 @@ def convert(
         checkpoint.layout,
         special,
         checkpoint.count_ignored(),
-        length_known=(max_bases or learnt) is not None,
+        length_known=(max_bases or trained_bases) is not None,
     )
 
 
 def _read_vocabulary(
     checkpoint: Checkpoint, k: int | None, special: Sequence[str] | None
 ) -> tuple[int, tuple[str, ...]]:
-    """Return k and the special tokens in order: a vocabulary is these and then 4^k k-mers."""
+    """Return k and the special tokens in order. The 4^k k-mers follow them in the vocabulary."""
     size = len(checkpoint.take(WORDS, None, None))
     fitting = [n for n in range(1, 9) if 0 < size - 4**n <= len(_SPECIAL_IDS)]
     if not fitting:
         raise checkpoint.refuse(
-            f"{size} tokens are no vocabulary of 4^k k-mers and up to {len(_SPECIAL_IDS)} "
+            f"{size} tokens are not a vocabulary of 4^k k-mers and up to {len(_SPECIAL_IDS)} "
             "special tokens"
         )
-    k = _agree(checkpoint, "k", k, fitting[0])
+    _check_same(checkpoint, "k", k, fitting[0])
+    k = fitting[0] if k is None else k
     for name in ("k_mer", "stride"):
         if checkpoint.settings.get(name) not in (None, k):
-            raise checkpoint.refuse(f"its {name} is {checkpoint.settings[name]}, its k {k}")
+            raise checkpoint.refuse(f"its {name} is {checkpoint.settings[name]}, but its k is {k}")
     count = size - 4**k
-    special = _usual_tokens(count, checkpoint.layout) if special is None else tuple(special)
+    special = _default_tokens(count, checkpoint.layout) if special is None else tuple(special)
     if len(special) != count:
         raise InputError(
             f"{size} tokens are 4^{k} k-mers and {count} special tokens; --special-tokens must "
@@ -139,78 +142,83 @@ def _read_vocabulary(
         )
     if "unk" not in special or len(set(special)) < count or set(special) - _SPECIAL_IDS.keys():
         raise InputError(
-            f"--special-tokens are of {', '.join(_SPECIAL_IDS)}, each once at most and unk among "
-            f"them; not {', '.join(special)}"
+            f"--special-tokens {','.join(special)}: use each of {', '.join(_SPECIAL_IDS)} at most "
+            "once, and always unk"
         )
     return k, special
 
 
-def _usual_tokens(count: int, layout: str) -> tuple[str, ...]:
-    """Return the special tokens of the published models, as their code numbers them.
+def _default_tokens(count: int, layout: str) -> tuple[str, ...]:
+    """Return the special tokens of the published models, in the order of their code.
 
-    Two in github.com/bioscan-ml/BarcodeBERT and BarcodeMAE (``barcodebert/datasets.py``). Of the
-    class token's place there are two opinions: the first BarcodeBERT, a BertForMaskedLM, has it
-    before the unknown one, BarcodeMAE after it.
+    github.com/bioscan-ml/BarcodeBERT and BarcodeMAE have two (``barcodebert/datasets.py``). The
+    two differ in the position of a class token: the first BarcodeBERT, a BertForMaskedLM, has it
+    before the unknown token, and BarcodeMAE after it.
     """
     if count == 3:
         return ("mask", "cls", "unk") if layout == "BertForMaskedLM" else ("mask", "unk", "cls")
     return ("mask", "unk") if count == 2 else ()
 
 
-def _agree(checkpoint: Checkpoint, name: str, given: int | None, told: int | None) -> int | None:
-    """Return the one that is known of an option and what the checkpoint says of it."""
-    if None not in (given, told) and given != told:
+def _check_same(checkpoint: Checkpoint, name: str, given: int | None, stored: int | None) -> None:
+    """Raise InputError if an option contradicts the checkpoint."""
+    if None not in (given, stored) and given != stored:
         raise InputError(
-            f"--{name} {given} contradicts the checkpoint, whose {name} is {told}", checkpoint.file
+            f"--{name} {given} contradicts the checkpoint, whose {name} is {stored}",
+            checkpoint.file,
         )
-    return told if given is None else given
 
 
 def _count_heads(checkpoint: Checkpoint, heads: int | None) -> int:
-    told = checkpoint.settings
-    told = told.get("num_attention_heads", told.get("n_heads"))
-    heads = _agree(checkpoint, "heads", heads, told)
+    settings = checkpoint.settings
+    stored = settings.get("num_attention_heads", settings.get("n_heads"))
+    _check_same(checkpoint, "heads", heads, stored)
+    heads = stored if heads is None else heads
     if heads is None:
         raise InputError(
-            "nothing tells how many attention heads it has; give --heads, or the directory with "
-            "its config.json",
+            "does not say how many attention heads it has; give --heads, or convert the directory "
+            "with its config.json",
             checkpoint.file,
         )
     return heads
 
 
-def _longest(
-    checkpoint: Checkpoint, k: int, pooling: str, max_bases: int | None, learnt: Any
+def _count_positions(
+    checkpoint: Checkpoint, k: int, pooling: str, max_bases: int | None, trained_bases: Any
 ) -> int:
-    """Return how many tokens the encoder may read: no more than it has positions for."""
-    most = len(checkpoint.take(_POSITIONS, None, None)) - (pooling == "class")
+    """Return the maximum number of tokens. The encoder cannot read more than it has positions."""
+    positions = len(checkpoint.take(_POSITIONS, None, None)) - (pooling == "class")
     if max_bases is None:
-        return min(most, learnt // k) if isinstance(learnt, int) and learnt >= k else most
-    if not k <= max_bases < (most + 1) * k:
+        if isinstance(trained_bases, int) and trained_bases >= k:
+            return min(positions, trained_bases // k)
+        return positions
+    if not k <= max_bases < (positions + 1) * k:
         raise InputError(
-            f"--max-length {max_bases} is not between {k} and the {most * k + k - 1} bases that "
-            "there are positions for",
+            f"--max-length {max_bases} is not between {k} and {positions * k + k - 1}, the bases "
+            "for which the model has positions",
             checkpoint.file,
         )
     return max_bases // k
 
 
 def _configure(checkpoint: Checkpoint, chosen: dict[str, Any]) -> ModelConfig:
-    """Return the configuration that the shapes of the tensors, and the settings, make."""
+    """Return the configuration, from the shapes of the tensors and the settings."""
     layer = re.compile(re.escape(checkpoint.prefix) + r"encoder\.layer\.(\d+)\.")
     vocabulary, width = checkpoint.take(WORDS, None, None).shape
     shape = {
         "vocab_size": vocabulary,
         "hidden_size": width,
         "num_hidden_layers": len(
-            {found[1] for found in map(layer.match, checkpoint.tensors) if found}
+            {match[1] for match in map(layer.match, checkpoint.tensors) if match}
         ),
         "intermediate_size": len(checkpoint.take(_INNER, None, width)),
     }
-    told = checkpoint.settings
-    for name, found in shape.items():
-        if told.get(name, found) != found:
-            raise checkpoint.refuse(f"its configuration says {name} {told[name]}, not {found}")
+    settings = checkpoint.settings
+    for name, size in shape.items():
+        if settings.get(name, size) != size:
+            raise checkpoint.refuse(
+                f"its configuration has {name} {settings[name]}, but its tensors have {size}"
+            )
     try:
         return ModelConfig(
             width=width,
@@ -218,8 +226,8 @@ def _configure(checkpoint: Checkpoint, chosen: dict[str, Any]) -> ModelConfig:
             feed_forward_width=shape["intermediate_size"],
             positions="learned",
             norm="post",
-            norm_epsilon=float(told.get("layer_norm_eps", 1e-12)),
-            dropout=float(told.get("hidden_dropout_prob", 0.1)),
+            norm_epsilon=float(settings.get("layer_norm_eps", 1e-12)),
+            dropout=float(settings.get("hidden_dropout_prob", 0.1)),
             **chosen,
         )
     except (TypeError, ValueError) as error:
@@ -229,15 +237,16 @@ def _configure(checkpoint: Checkpoint, chosen: dict[str, Any]) -> ModelConfig:
 def _rearrange(
     checkpoint: Checkpoint, config: ModelConfig, special: Sequence[str]
 ) -> dict[str, Tensor]:
-    """Return BERT's tensors under our names and in our order of tokens."""
+    """Return BERT's tensors under the names, and in the token order, of an Encoder."""
     D = config.width
     words_VD = checkpoint.take(WORDS, None, D)
     tokens_VD = torch.zeros(SPECIAL_TOKENS + 4**config.k, D)
     tokens_VD[SPECIAL_TOKENS:] = words_VD[len(special) :]
     for name, row_D in zip(special, words_VD, strict=False):
-        if _SPECIAL_IDS[name] is not None:
-            tokens_VD[_SPECIAL_IDS[name]] = row_D
-    # A barcode is one segment, so every token has the first of BERT's token types.
+        token = _SPECIAL_IDS[name]
+        if token is not None:
+            tokens_VD[token] = row_D
+    # A barcode is one segment, so every token has BERT's first token type.
     type_D = checkpoint.take("embeddings.token_type_embeddings.weight", None, D)[0]
     positions_PD = checkpoint.take(_POSITIONS, None, D)[: config.max_tokens + config.class_token]
     state = {
@@ -256,7 +265,7 @@ def _rearrange(
 def _rearrange_block(
     checkpoint: Checkpoint, config: ModelConfig, layer: str, part: str
 ) -> dict[str, Tensor]:
-    """Return the weights of one block, or its biases."""
+    """Return the weights, or the biases, of one block."""
     D, F = config.width, config.feed_forward_width
 
     def take(name: str, *shape: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The decoder of masked-autoencoder pretraining; it never leaves the training checkpoint.
+"""The decoder for masked-autoencoder pretraining. Only training checkpoints contain it.
 
 Shapes: B sequences, V visible tokens, T tokens of the whole barcode, D the encoder's width, W the
 decoder's.
@@ -17,10 +17,10 @@ from barcodeembed.model.layers import Stack, initialise
 
 
 class MaskedDecoder(nn.Module):
-    """Rebuilds a whole barcode's features from those of its visible tokens.
+    """Reconstructs the features of a whole barcode from the features of its visible tokens.
 
-    As in MAE-LM (arXiv 2302.02060, 2502.18405): a linear projection of the encoder's features,
-    one learned mask embedding at every hidden place, positions, and a stack of its own.
+    As in MAE-LM (arXiv 2302.02060, 2502.18405), it projects the encoder's features linearly, puts
+    one learned mask embedding in every hidden column, adds positions, and runs its own blocks.
     """
 
     def __init__(self, config: ModelConfig, layers: int, width: int = 0) -> None:
@@ -34,31 +34,31 @@ class MaskedDecoder(nn.Module):
     def forward(
         self,
         visible_BVD: Tensor,
-        places_BV: Tensor,
+        columns_BV: Tensor,
         real_BT: Tensor,
         positions_BT: Tensor,
         *,
         padded: bool = True,
     ) -> Tensor:
-        """Return features (B, T, W) of every place.
+        """Return features (B, T, W) of every token.
 
-        ``places_BV`` says where each visible token stands; T, a place past the end, is where
-        padding goes. ``positions_BT`` are the places' positions in the marker or barcode.
-        ``padded=False`` promises that all of ``real_BT`` is true.
+        ``columns_BV`` has the column, 0 to T - 1, of each visible token in the whole barcode.
+        Padding has column T. ``positions_BT`` has the positions of all columns in the marker or
+        barcode. ``padded=False`` asserts that all of ``real_BT`` is true.
         """
         B, T = real_BT.shape
         projected_BVW = self.project(visible_BVD)
         whole_BTW = self.mask.to(projected_BVW.dtype).expand(B, T + 1, -1)
-        index_BVW = places_BV.unsqueeze(-1).expand_as(projected_BVW)
+        index_BVW = columns_BV.unsqueeze(-1).expand_as(projected_BVW)
         whole_BTW = whole_BTW.scatter(1, index_BVW, projected_BVW)[:, :T]
         return self.stack(whole_BTW, positions_BT, real_BT[:, None, None, :] if padded else None)
 
 
 def decoder_config(config: ModelConfig, layers: int, width: int = 0) -> ModelConfig:
-    """Return the shape of a decoder beside an encoder: as wide, or ``width`` wide.
+    """Return the configuration of a decoder of this ``width``; 0 is the encoder's width.
 
-    A narrower one has heads and inner layers to match. What its layers see is whole barcodes,
-    never the class token. Raises TrainingError where the width does not divide into heads.
+    The number of heads and the inner width are scaled with the width. A decoder reads whole
+    barcodes without a class token. Raises TrainingError if the width does not divide into heads.
     """
     width = width or config.width
     heads = max(1, config.heads * width // config.width)
@@ -73,4 +73,4 @@ def decoder_config(config: ModelConfig, layers: int, width: int = 0) -> ModelCon
             feed_forward_width=inner,
         )
     except ValueError as error:
-        raise TrainingError(f"no decoder of width {width}: {error}") from None
+        raise TrainingError(f"a decoder of width {width} is not possible: {error}") from None

@@ -1,4 +1,4 @@
-"""Where torch computes, in which precision, with how many threads. Imports torch."""
+"""Choose the device, the precision and the number of threads for torch. Imports torch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from barcodeembed.errors import InputError
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of that name; ``auto`` takes CUDA, then MPS, then the CPU.
+    """Return the device of this name. ``auto`` tries CUDA, then MPS, then the CPU.
 
-    Raises InputError where the device asked for is not there.
+    Raises InputError if this machine does not have the device.
     """
     available = {
         "cuda": torch.cuda.is_available(),
@@ -22,57 +22,57 @@ def choose_device(name: str) -> torch.device:
         "cpu": True,
     }
     if name == "auto":
-        name = next(device for device, there in available.items() if there)
+        name = next(device for device, found in available.items() if found)
     if not available.get(name, False):
-        raise InputError(f"--device {name}: this machine has none; --device auto takes what it has")
+        raise InputError(f"--device {name}: not available on this machine; use --device auto")
     return torch.device(name)
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """Return ``fp32`` or ``bf16``; ``auto`` takes bf16 where the device multiplies it natively."""
+    """Return ``fp32`` or ``bf16``. ``auto`` is bf16 if the device computes it natively."""
     if name != "auto":
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
     if device.type == "cpu":
-        # Older processors emulate bf16 products, at a fraction of the speed of fp32.
+        # Older processors emulate bf16 products, much slower than fp32.
         native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
         return "bf16" if native() else "fp32"
     return "fp32"
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:
-    """Return the context in which matrix products run in the given precision."""
+    """Return a context in which matrix products run in the given precision."""
     if precision == "bf16":
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
 
 
 def for_inference(module: nn.Module, device: torch.device, precision: str) -> nn.Module:
-    """Return a module on its device, its matrices ready to be multiplied in a precision.
+    """Return a module on its device, with weights prepared for fast inference.
 
-    Autocast converts a weight that is of another precision at every call, and so does a processor
-    with the order in which it multiplies them: here it is done once, on a copy.
+    Autocast would convert the precision of the weights at every call, and the processor would
+    reorder them at every call. This function does both once, on a copy.
     """
     module = module.to(device).eval()
     packs = device.type == "cpu" and _can_pack()
     if precision == "fp32" and not packs:
         return module
     module = copy.deepcopy(module)
-    kept = torch.bfloat16 if precision == "bf16" else torch.float32
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     for part in list(module.modules()):
         for name, child in part.named_children():
             if isinstance(child, nn.Linear):
-                child.to(kept)
+                child.to(dtype)
                 if packs:
                     setattr(part, name, _PackedLinear(child))
     return module
 
 
 class _PackedLinear(nn.Module):
-    """A linear map for inference whose weights lie as oneDNN multiplies them.
+    """A linear map for inference, with the weights in the memory order of oneDNN.
 
-    torch packs them so only where it compiles a module, which needs a compiler.
+    torch itself uses this order only in compiled modules, and those need a compiler.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -94,7 +94,7 @@ def _can_pack() -> bool:
 
 
 def set_threads(count: int) -> None:
-    """Let torch and FAISS use this many threads each; they never compute at the same time."""
+    """Let torch and FAISS use ``count`` threads each. They never compute at the same time."""
     torch.set_num_threads(count)
     import faiss
 

@@ -1,4 +1,4 @@
-"""The encoder that every command shares: k-mer tokens in, features and one vector out."""
+"""The encoder of all commands: from k-mer tokens to features and one vector per barcode."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from barcodeembed.sequences.anchor import TABLE, Anchor
 
 
 class Encoder(nn.Module):
-    """A bidirectional transformer over k-mer tokens (arXiv 2502.18405 shows it no mask)."""
+    """A bidirectional transformer over k-mer tokens (arXiv 2502.18405 trains it without masks)."""
+
+    anchor_places: Tensor
+    anchor_weights: Tensor
+    anchor_length: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
         self.tokens = nn.Embedding(config.tokenizer.vocabulary_size, config.width // config.merge)
         self.stack = Stack(config, config.layers)
-        # Where nothing normalises the embeddings, wide ones keep each k-mer's identity in the
-        # residual path: learning leaves its first plateau sooner, and vectors do not collapse
-        # into a few directions. BERT's post-norm evens them out at once.
+        # With pre-norm nothing normalises the embeddings. Large ones preserve the identity of each
+        # k-mer in the residual path: the loss leaves its first plateau sooner, and the vectors do
+        # not collapse into a few directions. BERT's post-norm rescales them at once.
         nn.init.normal_(self.tokens.weight, std=1.0 if config.norm == "pre" else 0.02)
         if config.pooling == "place":
-            # Then even random weights keep how many bases two barcodes share, and where.
+            # Even random weights then preserve how many bases two barcodes share, and where.
             self._embed_by_bases()
             self.readout = nn.Linear(config.max_tokens * config.width, config.dimension, bias=False)
             nn.init.normal_(self.readout.weight, std=config.width**-0.5)
@@ -43,14 +47,14 @@ class Encoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return features (B, T, D) and which tokens are real, bool (B, T).
 
-        ``tokens_BT`` are k-mers: where a model merges them there are as many times more than
-        tokens, and a token is real whose first k-mer is no padding.
+        ``tokens_BT`` has k-mers. If the model merges k-mers, it has ``merge`` columns per token,
+        and a token is real if its first k-mer is not padding.
 
-        ``positions_BT`` are the tokens' places in the whole barcode, where some were left out.
-        With class pooling a class token is put in front of both results, at position 0.
-        ``causal`` lets each token see those before it alone; padding, which stands last, is then
-        seen by no real token. ``padded=False`` promises that no token is padding, and saves the
-        attention a mask.
+        ``positions_BT`` has the positions of the tokens in the whole barcode, needed if some
+        tokens were left out. With class pooling, both results begin with a class token, at
+        position 0. ``causal`` lets each token attend only to the tokens before it. Real tokens
+        then never attend to padding, because padding comes last. ``padded=False`` asserts that no
+        token is padding, so that attention needs no mask.
         """
         merge = self.config.merge
         if positions_BT is None:
@@ -66,10 +70,10 @@ class Encoder(nn.Module):
         return self.stack(embedded_BTD, positions_BT, mask, causal), real_BT
 
     def pool(self, features_BTD: Tensor, real_BT: Tensor, positions_BT: Tensor) -> Tensor:
-        """Return one float32 vector per sequence, (B, dimension), as the configuration says.
+        """Return one float32 vector per sequence, (B, dimension), by the configured pooling.
 
-        By place it is the mean over real tokens of their features, each mapped by the matrix of
-        its position: the readout, cut into one block per position.
+        Pooling "place" maps the features of each real token by the matrix of its position, and
+        averages the results. The weights of ``readout`` are these matrices side by side.
         """
         if self.config.class_token:
             return features_BTD[:, 0].float()
@@ -89,7 +93,7 @@ class Encoder(nn.Module):
     def embed(
         self, tokens_BT: Tensor, positions_BT: Tensor | None = None, *, padded: bool = True
     ) -> Tensor:
-        """Return pooled vectors, float32 (B, dimension), of what is read of barcodes."""
+        """Return the pooled vectors, float32 (B, dimension), of tokens."""
         if positions_BT is None:
             positions_BT = self._consecutive(tokens_BT)
         features_BTD, real_BT = self(tokens_BT, positions_BT, padded=padded)
@@ -101,7 +105,7 @@ class Encoder(nn.Module):
 
     @torch.no_grad()
     def _embed_by_bases(self) -> None:
-        """Make a k-mer's embedding the sum of those of its bases, at their places within it."""
+        """Set the embedding of each k-mer to the sum of one vector per base and its position."""
         k, width = self.config.k, self.tokens.embedding_dim
         bases_k4W = torch.randn(k, 4, width) / k**0.5
         kmers_V = torch.arange(4**k)
@@ -112,7 +116,7 @@ class Encoder(nn.Module):
 
     @property
     def anchor(self) -> Anchor | None:
-        """Where barcodes lie in the marker, for an anchored model that has learnt it."""
+        """The anchor that locates barcodes in the marker, or None if the model has none yet."""
         if not self.config.anchored or not self.anchor_length:
             return None
         return Anchor(
@@ -122,6 +126,7 @@ class Encoder(nn.Module):
         )
 
     def set_anchor(self, anchor: Anchor) -> None:
+        """Store an anchor with the weights."""
         self.anchor_places.copy_(torch.from_numpy(anchor.positions))
         self.anchor_weights.copy_(torch.from_numpy(anchor.weights))
         self.anchor_length.fill_(anchor.length)

@@ -1,4 +1,4 @@
-"""Transformer blocks, shared by the encoder and by the decoders that pretraining discards.
+"""Transformer blocks, for the encoder and for the decoders of pretraining.
 
 Shapes: B sequences, T tokens, D width, H heads, E = D / H width of a head.
 """
@@ -21,7 +21,7 @@ def rotary_angles(positions_BT: Tensor, head_width: int) -> tuple[Tensor, Tensor
 
 
 def rotate(x_BHTE: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn each pair (first half, second half) of a head's features by its position's angle."""
+    """Rotate each pair (first half, second half) of a head's features by its position's angle."""
     cos, sin = (angle.to(x_BHTE.dtype) for angle in angles)
     first, second = x_BHTE.chunk(2, dim=-1)
     return torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1)
@@ -61,7 +61,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear maps with GELU between them, gated (arXiv 2002.05202) where asked."""
+    """Two linear maps with GELU between them, optionally gated (GEGLU, arXiv 2002.05202)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and feed-forward, each with a residual path."""
+    """Attention and feed-forward, each with a residual connection."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -90,7 +90,13 @@ class Block(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(config.width, config.norm_epsilon)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, mask, angles, causal: bool = False) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        angles: tuple[Tensor, Tensor] | None,
+        causal: bool = False,
+    ) -> Tensor:
         if self.pre_norm:
             x = x + self.dropout(self.attention(self.attention_norm(x), mask, angles, causal))
             return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
@@ -99,7 +105,7 @@ class Block(nn.Module):
 
 
 class Stack(nn.Module):
-    """Positions, blocks and the closing norm: embedded tokens in, contextual features out."""
+    """Positions, blocks and a layer norm: from embedded tokens to contextual features."""
 
     def __init__(self, config: ModelConfig, layers: int) -> None:
         super().__init__()
@@ -108,7 +114,7 @@ class Stack(nn.Module):
         learned = config.positions == "learned"
         self.positions = nn.Embedding(length, config.width) if learned else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(layers))
-        # Pre-norm leaves the last sum unnormalised; post-norm (BERT) the first.
+        # Pre-norm needs it after the last block, post-norm (BERT) before the first block.
         self.norm = nn.LayerNorm(config.width, config.norm_epsilon)
         self.dropout = nn.Dropout(config.dropout)
         self.apply(initialise)
@@ -116,7 +122,7 @@ class Stack(nn.Module):
     def forward(
         self, x_BTD: Tensor, positions_BT: Tensor, mask: Tensor | None, causal: bool = False
     ) -> Tensor:
-        """Contextualise (B, T, D); ``mask`` (B, 1, 1, T) is true where a token may be attended."""
+        """Return contextual features (B, T, D). ``mask`` (B, 1, 1, T) is true for real tokens."""
         angles = None
         if self.positions is not None:
             x_BTD = x_BTD + self.positions(positions_BT)
@@ -131,7 +137,7 @@ class Stack(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Draw weights as BERT does: normal with a deviation of 0.02, biases zero."""
+    """Initialise as BERT does: weights from a normal distribution of SD 0.02, biases zero."""
     if isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)

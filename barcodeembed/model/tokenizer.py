@@ -1,4 +1,4 @@
-"""Non-overlapping k-mer tokens, in numpy alone."""
+"""Non-overlapping k-mer tokens. Needs only numpy."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SPECIAL_TOKENS = 4
 class KmerTokenizer:
     """Cuts a sequence into consecutive k-mers and numbers them.
 
-    Ids 0 to 3 are pad, mask, unknown (a k-mer with an ambiguous base) and class; the k-mers
-    follow in lexicographic order from 4. The bases left after the last whole k-mer are dropped.
-    Cutting at k, not sliding, follows BarcodeBERT (arXiv 2311.02401).
+    Ids 0 to 3 are pad, mask, unknown (a k-mer with an ambiguous base) and class. The k-mers
+    follow in lexicographic order from id 4. Bases after the last whole k-mer are dropped.
+    The k-mers do not overlap, as in BarcodeBERT (arXiv 2311.02401).
     """
 
     k: int
@@ -33,7 +33,7 @@ class KmerTokenizer:
         return SPECIAL_TOKENS + 4**self.k
 
     def count_tokens(self, length: int) -> int:
-        """Return how many tokens a sequence of this many bases has."""
+        """Return the number of tokens of a sequence of ``length`` bases."""
         return length // self.k
 
     def encode(self, bases: str) -> np.ndarray:
@@ -47,7 +47,7 @@ class KmerTokenizer:
         return self.number(codes[: count * self.k].reshape(count, self.k))
 
     def number(self, windows: np.ndarray) -> np.ndarray:
-        """Return token ids, int64 (...), of base codes uint8 (..., k)."""
+        """Return the token ids, int64 (...), of base codes, uint8 (..., k)."""
         powers = 4 ** np.arange(self.k - 1, -1, -1)
         tokens = windows.astype(np.int64) @ powers + SPECIAL_TOKENS
         return np.where((windows == AMBIGUOUS).any(-1), UNKNOWN, tokens)
@@ -57,31 +57,33 @@ class KmerTokenizer:
     ) -> np.ndarray:
         """Tokenize many sequences at once from one array of base codes.
 
-        ``codes`` is uint8 (total,), ``starts`` the first base of each sequence's first token and
-        ``counts`` its number of tokens, both int64 (B,). Returns int64 (B, max(counts)), padded.
+        ``codes`` is uint8 (total,). ``starts`` is the index of the first base of each sequence's
+        first token and ``counts`` its number of tokens, both int64 (B,). Returns int64
+        (B, max(counts)), padded.
         """
         width = int(counts.max(initial=1))
-        places = np.broadcast_to(np.arange(width) * self.k, (len(starts), width))
-        return self.encode_at(codes, starts, places[..., None], counts)
+        offsets = np.broadcast_to(np.arange(width) * self.k, (len(starts), width))
+        return self.encode_at(codes, starts, offsets[..., None], counts)
 
     def encode_at(
         self, codes: np.ndarray, firsts: np.ndarray, starts: np.ndarray, counts: np.ndarray
     ) -> np.ndarray:
-        """Number the k-mers that begin at given bases of many sequences.
+        """Return the ids of the k-mers that begin at given bases of many sequences.
 
-        ``firsts`` (B,) says where in ``codes`` each sequence begins, ``starts`` (B, T, M) at which
-        of its bases its k-mers do, M of them to a token, -1 where one is missing: it is unknown.
-        Returns int64 (B, T * M), padding from the ``counts`` (B,)-th token on.
+        ``firsts`` (B,) is the index in ``codes`` of each sequence's first base. ``starts``
+        (B, T, M) is the base of the sequence where each k-mer begins, for M k-mers per token. It is
+        -1 for a missing k-mer, which gets the unknown token. ``counts`` (B,) is the number of
+        tokens. Returns int64 (B, T * M), padded.
         """
         real = np.arange(starts.shape[1]) < counts[:, None]
-        there = real[..., None] & (starts >= 0)
-        begins = np.where(there, firsts[:, None, None] + starts, 0)
+        present = real[..., None] & (starts >= 0)
+        begins = np.where(present, firsts[:, None, None] + starts, 0)
         tokens = self.number(codes[begins[..., None] + np.arange(self.k)])
-        tokens = np.where(there, tokens, np.where(real[..., None], UNKNOWN, PAD))
+        tokens = np.where(present, tokens, np.where(real[..., None], UNKNOWN, PAD))
         return tokens.reshape(len(starts), -1)
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Return the bases that token ids stand for; specials become runs of N.
+        """Return the bases of token ids. Special tokens become runs of N.
 
         >>> KmerTokenizer(3).decode(KmerTokenizer(3).encode("ACGTTA"))
         'ACGTTA'

@@ -1,6 +1,6 @@
-"""Which stretch of a barcode an encoder reads: where tokens begin, and their positions.
+"""The part of a barcode that an encoder reads: the starts and the positions of its tokens.
 
-A token is of M k-mers, one unless a model merges them. Shapes: B barcodes, L bases, T tokens.
+Shapes: B barcodes, L bases, T tokens, M k-mers per token (1, unless the model merges k-mers).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The tokens of a stretch of each barcode, in order; all int64.
+    """The tokens of a stretch of each barcode, in order. All arrays are int64.
 
-    ``starts_BTM`` are the bases at which their k-mers begin, -1 where a barcode lacks one,
-    ``positions_BT`` the tokens' positions and ``counts_B`` how many there are; what comes after
-    the last is padding.
+    ``starts_BTM`` has the base at which each k-mer begins, or -1 if the barcode lacks that k-mer.
+    ``positions_BT`` has the positions of the tokens, and ``counts_B`` their number. Columns after
+    the last token are padding.
     """
 
     starts_BTM: np.ndarray
@@ -24,7 +24,7 @@ class Window:
     counts_B: np.ndarray
 
     def stretch(self, count: int, rng: np.random.Generator) -> Window:
-        """Return a random run of so many tokens of each, or all of one that has no more."""
+        """Return a random run of ``count`` tokens of each barcode, or of all if it has fewer."""
         counts_B = np.minimum(count, self.counts_B)
         skipped_B = rng.integers(0, self.counts_B - counts_B, endpoint=True)
         columns_BT = skipped_B[:, None] + np.arange(int(counts_B.max(initial=1)))
@@ -39,11 +39,12 @@ class Window:
 def whole_window(
     lengths_B: np.ndarray, positions_BL: np.ndarray | None, k: int, merge: int, max_tokens: int
 ) -> Window:
-    """Return all that an encoder reads of barcodes of these lengths.
+    """Return the window of everything that an encoder reads of barcodes of these lengths.
 
-    Without places it is from the first base on. In an anchored model, ``positions_BL`` says where in
-    the marker each base lies. Its k-mers are those that begin at multiples of k and hold no
-    insertion or deletion, its tokens those of the marker of which a barcode has any k-mer.
+    Without ``positions_BL`` it begins at the first base. For an anchored model, ``positions_BL``
+    has the position of each base in the marker. The model then reads the k-mers that begin at a
+    multiple of k and contain no insertion or deletion. A token is read if it has at least one
+    such k-mer.
     """
     bases = k * merge
     if positions_BL is None:
@@ -75,27 +76,28 @@ def random_window(
     merge: int,
     max_tokens: int,
     rng: np.random.Generator,
-    share: float = 1.0,
+    fraction: float = 1.0,
 ) -> Window:
-    """Return a random stretch of each barcode, all of one number of tokens: no padding.
+    """Return a random stretch of each barcode, with the same number of tokens for all.
 
-    It is ``share`` of what the shortest fills; without places, at any reading frame.
+    No barcode then needs padding. The stretch has ``fraction`` of the tokens of the shortest
+    barcode. Without ``positions_BL`` it begins in any reading frame.
     """
     if positions_BL is None:
         bases = k * merge
-        most = np.clip((lengths_B.min() - bases + 1) // bases, 1, max_tokens)
-        count = max(1, round(share * int(most)))
+        max_count = np.clip((lengths_B.min() - bases + 1) // bases, 1, max_tokens)
+        count = max(1, round(fraction * int(max_count)))
         # Shifting the reading frame is BarcodeBERT's augmentation (arXiv 2311.02401).
         first_B = rng.integers(0, np.maximum(lengths_B - count * bases, 0), endpoint=True)
         return _consecutive(first_B, np.minimum(count, lengths_B // bases), k, merge, max_tokens)
     whole = whole_window(lengths_B, positions_BL, k, merge, max_tokens)
-    return whole.stretch(max(1, round(share * int(whole.counts_B.min()))), rng)
+    return whole.stretch(max(1, round(fraction * int(whole.counts_B.min()))), rng)
 
 
 def _consecutive(
     first_B: np.ndarray, counts_B: np.ndarray, k: int, merge: int, max_tokens: int
 ) -> Window:
-    """Return tokens one after the other, their positions counted from the first."""
+    """Return consecutive tokens, with positions counted from the first one."""
     count = max(int(counts_B.max(initial=1)), 1)
     starts_BTM = first_B[:, None, None] + np.arange(count * merge).reshape(count, merge) * k
     positions = np.minimum(np.arange(count), max_tokens - 1)

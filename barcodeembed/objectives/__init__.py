@@ -1,4 +1,4 @@
-"""Pretraining objectives: one file each, behind one protocol, combined by a plan."""
+"""Pretraining objectives. Each has a module; a plan combines them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from barcodeembed.errors import TrainingError
 if TYPE_CHECKING:
     from barcodeembed.objectives.base import Objective
 
-#: Name on the command line -> module of that name here, and the class in it.
+#: Name on the command line, which is also the name of the module, and the class in the module.
 OBJECTIVES = {
     "maelm": "MaskedAutoencoder",
     "mlm": "MaskedLanguageModel",
@@ -30,7 +30,7 @@ OBJECTIVES = {
 
 
 def objective_class(name: str) -> type[Objective]:
-    """Import and return the class of an objective; raises TrainingError for an unknown name."""
+    """Import and return the class of an objective. Raises TrainingError for an unknown name."""
     if name not in OBJECTIVES:
-        raise TrainingError(f"no objective {name!r}; there are {', '.join(OBJECTIVES)}")
+        raise TrainingError(f"no objective {name!r}; choose from {', '.join(OBJECTIVES)}")
     return getattr(import_module(f"barcodeembed.objectives.{name}"), OBJECTIVES[name])

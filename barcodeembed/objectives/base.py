@@ -1,8 +1,8 @@
-"""The protocol of an objective.
+"""The interface of all objectives, and parts that several of them use.
 
-``prepare`` runs on numpy arrays, away from the device, and draws every random choice from the
-generator it is given; ``forward`` runs on the device and draws none but dropout. So the same
-seed gives the same batch whatever the number of processes.
+``prepare`` runs in numpy, on the CPU. All its random choices come from the generator that it is
+given. ``forward`` runs on the device, and only its dropout is random. The same seed therefore
+gives the same batches for any number of processes.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import initialise
 from barcodeembed.model.tokenizer import PAD, SPECIAL_TOKENS
 
-#: What ``prepare`` hands to ``forward``: arrays that become tensors, and plain facts.
+#: What ``prepare`` returns for ``forward``: arrays, which become tensors, and plain values.
 Inputs = dict[str, Any]
 
 
 class Objective(nn.Module, ABC):
-    """What is learnt beside the encoder and then discarded, and the loss that teaches both.
+    """A loss for the encoder, with parameters of its own that are discarded after training.
 
-    The encoder is handed to ``forward`` and never kept: several objectives may share it.
+    ``forward`` is called with the encoder. An objective does not store the encoder, because
+    several objectives can share one.
     """
 
     #: A frozen dataclass of the objective's settings, with their defaults.
     Options: ClassVar[type]
 
-    #: Whether it serves a model that merges k-mers: not where it asks for single tokens.
+    #: Whether it can train a model that merges k-mers. Objectives that predict k-mers cannot.
     merges: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig, options: Any, corpus: Corpus) -> None:
@@ -43,21 +44,21 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
-        """Turn a batch into what ``forward`` takes: arrays, and facts that are no arrays."""
+        """Return the inputs of ``forward`` for a batch."""
 
     @abstractmethod
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
-        """Return ``loss``, a scalar to minimise, and any further scalars worth reporting."""
+        """Return ``loss``, the scalar to minimise, and other scalars to report."""
 
 
 class KmerPrediction(Objective):
-    """Cross-entropy on k-mers, each read off the encoder's own feature at some flat place.
+    """Cross-entropy of k-mers, each predicted from the encoder's feature of one token.
 
-    ``prepare`` gives ``tokens`` and ``positions`` to read, ``padded``, and the places and classes
-    that are ``predicted``.
+    ``prepare`` returns the ``tokens`` to read, their ``positions``, whether they are ``padded``,
+    the flat indices ``predicted`` of the tokens to predict from, and the k-mer ``classes``.
     """
 
-    #: Whether a token sees those before it alone.
+    #: Whether each token attends only to the tokens before it.
     causal: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig, options: Any, corpus: Corpus) -> None:
@@ -77,27 +78,27 @@ class KmerPrediction(Objective):
 
 
 def padded(tokens_BT: np.ndarray) -> bool:
-    """Tell whether any place is padding: without it attention needs no mask."""
+    """Return whether any token is padding. Without padding, attention needs no mask."""
     return bool((tokens_BT == PAD).any())
 
 
 def token_features(encoder: Encoder, *arguments: Any, **named: Any) -> Tensor:
-    """Return the encoder's features of the tokens alone, (B, T, D), the class token's left out."""
+    """Return the encoder's features of the tokens, (B, T, D), without the class token's."""
     features_BTD, _ = encoder(*arguments, **named)
     return features_BTD[:, 1:] if encoder.config.class_token else features_BTD
 
 
 def kmer_head(config: ModelConfig) -> nn.Linear:
-    """Make the linear map from features to the 4^k k-mers; specials are never predicted."""
+    """Return a linear map from features to the 4^k k-mers. Special tokens are never predicted."""
     head = nn.Linear(config.width, config.tokenizer.vocabulary_size - SPECIAL_TOKENS)
     initialise(head)
     return head
 
 
 def token_losses(logits_NV: Tensor, classes_N: Tensor) -> dict[str, Tensor]:
-    """Return the mean cross-entropy (nats) and the accuracy of predicted k-mers.
+    """Return the average cross-entropy (nats) and the accuracy of predicted k-mers.
 
-    With nothing to predict both are zero, and so is the gradient.
+    Both, and the gradient, are zero if there is nothing to predict.
     """
     count = max(len(classes_N), 1)
     loss = F.cross_entropy(logits_NV.float(), classes_N, reduction="sum") / count

@@ -1,7 +1,7 @@
-"""Causal language modelling: each token is predicted from those before it.
+"""Causal language modelling: predict each k-mer from those before it.
 
-The weights are the encoder's own; only the attention mask differs from inference. It stands
-beside ``maelm`` as the comparison, and before it in the biphasic schedule of arXiv 2507.00994.
+It trains all weights of the encoder; only the attention mask differs from inference. Use it for
+comparison with ``maelm``, or before it in the biphasic schedule of arXiv 2507.00994.
 Shapes: B sequences, T tokens.
 """
 
@@ -21,7 +21,7 @@ from barcodeembed.objectives.base import Inputs, KmerPrediction, padded
 
 
 class CausalLanguageModel(KmerPrediction):
-    """Cross-entropy on the next unambiguous k-mer."""
+    """Causal language model (as in GPT): predict each k-mer from the k-mers before it."""
 
     causal = True
 
@@ -32,12 +32,14 @@ class CausalLanguageModel(KmerPrediction):
     def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
         if config.class_token:
-            raise TrainingError("clm needs mean pooling: its class token would see nothing")
+            raise TrainingError(
+                "clm cannot train a class token, which sees no k-mer; use mean pooling"
+            )
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         tokens_BT = batch.tokens_BT
-        later_BT = np.pad(tokens_BT[:, 1:], ((0, 0), (0, 1)), constant_values=PAD)
-        predicted, classes = targets(later_BT, later_BT != PAD)
+        next_BT = np.pad(tokens_BT[:, 1:], ((0, 0), (0, 1)), constant_values=PAD)
+        predicted, classes = targets(next_BT, next_BT != PAD)
         return {
             "tokens": tokens_BT,
             "positions": batch.positions_BT,

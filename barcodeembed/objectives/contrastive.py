@@ -1,9 +1,10 @@
-"""Contrast: two views of one barcode are pulled together, those of others pushed apart.
+"""Contrastive learning: two views of the same barcode get similar vectors.
 
-InfoNCE (van den Oord et al., arXiv 1807.03748, eq. 4) in both directions, on the vectors that are
-used at inference, with no head between. Jointly with a masked objective as in w2v-BERT
-(arXiv 2108.06209); views in place of ContraBERT's edits (arXiv 2301.09072). The others are those
-of the same micro-batch and process. Shapes: B barcodes, R labels.
+The loss is InfoNCE (van den Oord et al., arXiv 1807.03748, eq. 4) in both directions. It uses the
+vectors of inference, without a projection head. It can be combined with a masked objective, as in
+w2v-BERT (arXiv 2108.06209). Views replace the edits of ContraBERT (arXiv 2301.09072). The
+negatives are the other barcodes of the same micro-batch and process.
+Shapes: B barcodes, D dimensions of a vector.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from barcodeembed.objectives.base import Inputs, Objective
 
 
 class Contrast(Objective):
-    """Cross-entropy on which of a batch's barcodes a view is of."""
+    """Contrastive learning (InfoNCE): find the other view of the same barcode in the batch."""
 
     merges = True
 
@@ -47,12 +48,12 @@ class Contrast(Objective):
         return {"loss": loss, "accuracy": (logits_BB.argmax(-1) == own_B).float().mean()}
 
     def positives(self, inputs: Inputs, count: int, device: torch.device) -> Tensor:
-        """Return how much each other view is the partner of each view; rows sum to 1, (B, B)."""
+        """Return the target similarity (B, B) of each pair of views. Rows sum to 1."""
         return torch.eye(count, device=device)
 
 
 def view_vectors(encoder: Encoder, inputs: Inputs, suffix: str = "") -> Tensor:
-    """Return the pooled vectors, float32 (B, D), of views as `Views.draw` made them."""
+    """Return the pooled vectors, float32 (B, D), of views from ``Views.draw``."""
     return encoder.embed(
         inputs["tokens" + suffix], inputs["positions" + suffix], padded=inputs["padded" + suffix]
     )

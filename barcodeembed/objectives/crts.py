@@ -1,14 +1,16 @@
-"""Clustered random token substitution: RTS (see rts.py) with substitutes that could stand there.
+"""Clustered random token substitution: RTS (see rts.py) with plausible substitutes.
 
-Di Liello et al., arXiv 2309.08272 (C-RTS), draw a substitute from hard clusters of tokens, some
-clusters more often as the discriminator errs on them. Such tallies would tie a batch to the run's
-past, against the rule that seed and step alone decide it; so here the clusters are mined from the
-corpus once, and a substitute always comes from the token's own. K-mers are alike when they have
-the same neighbours: in barcodes, of one gene, that is variants of one site. Each k-mer's vector is
-the square root of the distribution of its left and right neighbours (Hellinger distances; Lebret
-and Collobert, arXiv 1312.5542), put through a random projection and clustered by spherical k-means.
-Shapes: B sequences, T tokens, V k-mers, S k-mers seen, E projected width, C clusters, N tokens
-to replace.
+Di Liello et al., arXiv 2309.08272 (C-RTS), draw substitutes from clusters of tokens, and prefer
+clusters on which the discriminator makes more errors. Batches would then depend on the history of
+the run, but here they depend only on seed and step. So the clusters are computed once from the
+corpus, and a substitute always comes from the cluster of the original.
+
+K-mers are similar if they have the same neighbours. In barcodes of one gene, these are the
+variants of one site. The vector of a k-mer is the square root of the distribution of its left and
+right neighbours (Hellinger distances; Lebret and Collobert, arXiv 1312.5542). A random projection
+shortens the vectors, and spherical k-means clusters them.
+Shapes: B sequences, T tokens, V k-mers, S k-mers with neighbours, E projected width, C clusters,
+N tokens to replace.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.tokenizer import SPECIAL_TOKENS
 from barcodeembed.objectives.rts import RandomSubstitution
-from barcodeembed.objectives.substitution import Substitution
+from barcodeembed.vectors.kmeans import choose_centres, most_similar, spherical_k_means
 
 _BARCODES = 20_000
 _PROJECTED = 128
@@ -31,16 +33,16 @@ _ITERATIONS = 20
 
 
 class ClusteredSubstitution(RandomSubstitution):
-    """Binary cross-entropy on every unambiguous k-mer: look-alike substitute or original."""
+    """Clustered random token substitution (C-RTS): detect k-mers replaced by similar ones."""
 
     @dataclass(frozen=True, slots=True)
-    class Options(Substitution):
+    class Options(RandomSubstitution.Options):
         clusters: int = 100
 
         def __post_init__(self) -> None:
-            Substitution.__post_init__(self)
+            RandomSubstitution.Options.__post_init__(self)
             if self.clusters < 1:
-                raise TrainingError(f"clusters is {self.clusters}, not a number of clusters")
+                raise TrainingError(f"clusters is {self.clusters}, not a positive number")
 
     def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
@@ -56,16 +58,17 @@ class ClusteredSubstitution(RandomSubstitution):
 
 
 class Alternatives:
-    """Every k-mer's alternatives: the others of its cluster, as likely as the corpus has them.
+    """The alternatives of each k-mer: the other k-mers of its cluster, by their frequency.
 
-    ``cluster_V`` numbers the clusters and ``counts_V`` counts the k-mers, to which one is added.
-    A k-mer alone in its cluster has all others for alternatives.
+    ``cluster_V`` is the cluster of each k-mer, and ``counts_V`` its count in the corpus. The
+    probability of an alternative is proportional to its count plus one. The alternatives of a
+    k-mer that is alone in its cluster are all other k-mers.
     """
 
     def __init__(self, cluster_V: np.ndarray, counts_V: np.ndarray) -> None:
         self.cluster_V = cluster_V
-        # K-mers in the order of their clusters share out the whole numbers below the sum of their
-        # weights: a number drawn in a cluster's stretch is a k-mer drawn from it.
+        # K-mers are sorted by cluster, and each owns a range of integers as long as its weight.
+        # An integer from the range of a cluster then draws a k-mer from that cluster.
         self._order = np.argsort(cluster_V, kind="stable")
         weights_V = counts_V.astype(np.int64) + 1
         self._ends = np.cumsum(weights_V[self._order])
@@ -77,16 +80,16 @@ class Alternatives:
         self._total = np.where(alone_V, self._ends[-1], total_C[cluster_V])
 
     def draw(self, classes_N: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw an alternative for each k-mer, never itself."""
+        """Draw an alternative for each k-mer, never the k-mer itself."""
         first_N, weight_N = self._first[classes_N], self._weight[classes_N]
         drawn_N = self._low[classes_N] + rng.integers(0, self._total[classes_N] - weight_N)
-        # The k-mer's own numbers are left out: those past them move up.
+        # Skip the range of the k-mer itself.
         drawn_N += np.where(drawn_N >= first_N, weight_N, 0)
         return self._order[np.searchsorted(self._ends, drawn_N, side="right")]
 
 
 def sample_tokens(corpus: Corpus, config: ModelConfig, rng: np.random.Generator) -> np.ndarray:
-    """Return the tokens (B, T) of some barcodes to learn from, cut at random reading frames."""
+    """Return the tokens (B, T) of random training barcodes, cut at random reading frames."""
     rows = rng.choice(corpus.train, min(_BARCODES, len(corpus.train)), replace=False)
     first_B = rng.integers(0, config.k, len(rows))
     counts_B = (corpus.lengths[rows] - first_B) // config.k
@@ -98,22 +101,29 @@ def sample_tokens(corpus: Corpus, config: ModelConfig, rng: np.random.Generator)
 def cluster_kmers(
     tokens_BT: np.ndarray, kmers: int, clusters: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the cluster (V,) of every k-mer; one without neighbours has a cluster of its own."""
+    """Return the cluster (V,) of each k-mer. A k-mer without neighbours has its own cluster."""
     seen_S, vectors_SE = neighbour_vectors(tokens_BT, kmers, rng)
     cluster_V = clusters + np.arange(kmers)
     if len(seen_S):
-        cluster_V[seen_S] = spherical_means(vectors_SE, min(clusters, len(seen_S)), rng)
+        centres_CE = choose_centres(vectors_SE, min(clusters, len(seen_S)), rng)
+        cluster_V[seen_S] = spherical_k_means(
+            vectors_SE,
+            most_similar(vectors_SE, centres_CE),
+            centres_CE,
+            lambda sums, counts: unit(sums),
+            iterations=_ITERATIONS,
+        )
     return cluster_V
 
 
 def neighbour_vectors(
     tokens_BT: np.ndarray, kmers: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the k-mers (S,) that have neighbours, and their vectors (S, E) of length 1."""
+    """Return the k-mers (S,) that have neighbours, and their unit vectors (S, E)."""
     left, right = tokens_BT[:, :-1] - SPECIAL_TOKENS, tokens_BT[:, 1:] - SPECIAL_TOKENS
     both = (left >= 0) & (right >= 0)
     left, right = left[both], right[both]
-    # Neighbours on the right are numbered from 0, those on the left from ``kmers``.
+    # Right neighbours are numbered from 0, left neighbours from ``kmers``.
     pairs = np.r_[left * 2 * kmers + right, right * 2 * kmers + kmers + left]
     pairs, counts = np.unique(pairs, return_counts=True)
     kmer, neighbour = np.divmod(pairs, 2 * kmers)
@@ -121,39 +131,15 @@ def neighbour_vectors(
     values = np.sqrt(counts / np.bincount(row, counts)[row])
     projection = rng.standard_normal((2 * kmers, _PROJECTED), np.float32)
     profiles = torch.sparse_coo_tensor(
-        np.stack((row, neighbour)),
-        values.astype(np.float32),
+        torch.from_numpy(np.stack((row, neighbour))),
+        torch.from_numpy(values.astype(np.float32)),
         (len(seen_S), 2 * kmers),
         check_invariants=True,
     )
     return seen_S, unit((profiles @ torch.from_numpy(projection)).numpy())
 
 
-def spherical_means(vectors_SE: np.ndarray, clusters: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the cluster (S,) of every unit vector: k-means by cosine."""
-    centres_CE = first_centres(vectors_SE, clusters, rng)
-    for _ in range(_ITERATIONS):
-        nearest_S = (vectors_SE @ centres_CE.T).argmax(1)
-        sums_CE = np.zeros_like(centres_CE)
-        np.add.at(sums_CE, nearest_S, vectors_SE)
-        used_C = np.bincount(nearest_S, minlength=clusters) > 0
-        centres_CE = np.where(used_C[:, None], unit(sums_CE), centres_CE)
-    return (vectors_SE @ centres_CE.T).argmax(1)
-
-
-def first_centres(vectors_SE: np.ndarray, clusters: int, rng: np.random.Generator) -> np.ndarray:
-    """Choose vectors that lie apart (k-means++): each by its distance from those chosen before."""
-    chosen, distance_S = [], np.ones(len(vectors_SE))
-    for _ in range(clusters):
-        # None is chosen twice, and where all are alike any will do.
-        distance_S = np.maximum(distance_S, 1e-9)
-        distance_S[chosen] = 0
-        chosen.append(rng.choice(len(vectors_SE), p=distance_S / distance_S.sum()))
-        distance_S = np.minimum(distance_S, 1 - vectors_SE @ vectors_SE[chosen[-1]])
-    return vectors_SE[chosen]
-
-
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Scale vectors to length 1; zero stays zero."""
+    """Scale vectors to length 1. Zero vectors do not change."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths > 0, lengths, 1)

@@ -1,10 +1,10 @@
-"""Distillation: a student matches a teacher's vectors and features while it rebuilds k-mers.
+"""Distillation: a student matches the features and vectors of a teacher, and predicts k-mers.
 
-After HAD (arXiv 2505.20836): the student reads the visible tokens, as in MAE-LM, and its features
-of them are drawn to the teacher's, which reads the whole barcode. The pooled vectors are matched
-too, and so are the similarities between the barcodes of a batch, since those are what search
-uses; matching the latter needs no projection that inference would lack. Shapes: B barcodes,
-V visible tokens, T tokens, D the student's width, E the teacher's.
+It follows HAD (arXiv 2505.20836). The student reads the visible tokens, as in MAE-LM, and the
+teacher reads the whole barcode. The student's features of the visible tokens are trained to match
+the teacher's, and so are the pooled vectors and the similarities between the barcodes of a batch.
+Search uses these similarities, and matching them needs no projection, which inference would lack.
+Shapes: B barcodes, V visible tokens, T tokens, D the student's width, E the teacher's width.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from barcodeembed.objectives.maelm import MaskedAutoencoder, visible_positions
 
 
 class Distillation(MaskedAutoencoder):
-    """Cross-entropy on hidden k-mers, and distance to a teacher that sees them."""
+    """Distillation (HAD): match the vectors and features of a teacher model, and predict k-mers."""
 
     @dataclass(frozen=True, slots=True)
     class Options(MaskedAutoencoder.Options):
@@ -43,23 +43,29 @@ class Distillation(MaskedAutoencoder):
     def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
         if not options.teacher:
-            raise TrainingError("distill needs a teacher: --set teacher=MODEL")
-        # In a tuple, so that it is neither trained nor saved with the student.
+            raise TrainingError("distill needs a teacher; use --set teacher=MODEL")
+        # In a tuple, torch neither trains it nor saves it with the student.
         self._teacher = (load_model(options.teacher).encoder.eval().requires_grad_(False),)
-        theirs = self.teacher.config
-        self.same_tokens = theirs.k == config.k
-        if theirs.anchored != config.anchored:
-            raise TrainingError("of teacher and student, one is anchored and the other is not")
-        if theirs.merge > 1:
-            raise TrainingError("the teacher merges k-mers: its features pair with nothing here")
-        if config.dimension != config.width or theirs.dimension != theirs.width:
-            raise TrainingError("distill needs vectors as wide as the features they are made of")
+        teacher = self.teacher.config
+        self.same_tokens = teacher.k == config.k
+        if teacher.anchored != config.anchored:
+            raise TrainingError(
+                "teacher and student must both be anchored, or both not be anchored"
+            )
+        if teacher.merge > 1:
+            raise TrainingError(
+                "the teacher merges k-mers, so its features do not match those of k-mers"
+            )
+        if config.dimension != config.width or teacher.dimension != teacher.width:
+            raise TrainingError(
+                "distill needs models without vector_width, whose vectors are as wide as features"
+            )
         if options.features and not self.same_tokens:
             raise TrainingError(
-                f"the teacher reads {theirs.k} bases a token, the student {config.k}: their "
-                "features do not pair; --set features=0 matches vectors alone"
+                f"the teacher's tokens have {teacher.k} bases, the student's {config.k}, so their "
+                "features cannot be matched; use --set features=0 to match only vectors"
             )
-        self.project = nn.Linear(config.width, theirs.width)
+        self.project = nn.Linear(config.width, teacher.width)
         initialise(self.project)
 
     @property
@@ -70,10 +76,10 @@ class Distillation(MaskedAutoencoder):
         tokens_BT, positions_BT = batch.tokens_BT, batch.positions_BT
         if not self.same_tokens:
             tokens_BT, positions_BT = self._teacher_tokens(batch)
-        most = self.teacher.config.max_tokens
+        max_tokens = self.teacher.config.max_tokens
         whole = {
-            "whole": tokens_BT[:, :most],
-            "whole_positions": positions_BT[:, :most],
+            "whole": tokens_BT[:, :max_tokens],
+            "whole_positions": positions_BT[:, :max_tokens],
             "whole_padded": padded(tokens_BT),
         }
         return super().prepare(batch, rng) | whole
@@ -109,20 +115,20 @@ class Distillation(MaskedAutoencoder):
     def _feature_distance(
         self, encoder: Encoder, inputs: Inputs, ours_BVD: Tensor, theirs_BTE: Tensor
     ) -> Tensor:
-        """Return the mean distance of visible tokens' features, where the teacher reads them."""
+        """Return the average distance of the features of tokens that both models read."""
         if encoder.config.class_token:
             ours_BVD = ours_BVD[:, 1:]
         if self.teacher.config.class_token:
             theirs_BTE = theirs_BTE[:, 1:]
-        places_BV = inputs["places"]
-        read_BV = (inputs["visible"] != PAD) & (places_BV < theirs_BTE.shape[1])
-        index_BV = places_BV.clamp(max=theirs_BTE.shape[1] - 1)
-        found_BVE = theirs_BTE.gather(1, index_BV[..., None].expand(-1, -1, theirs_BTE.shape[-1]))
-        distances_BV = _cosine_distance(self.project(ours_BVD), found_BVE)
+        columns_BV = inputs["visible_columns"]
+        read_BV = (inputs["visible"] != PAD) & (columns_BV < theirs_BTE.shape[1])
+        index_BV = columns_BV.clamp(max=theirs_BTE.shape[1] - 1)
+        matched_BVE = theirs_BTE.gather(1, index_BV[..., None].expand(-1, -1, theirs_BTE.shape[-1]))
+        distances_BV = _cosine_distance(self.project(ours_BVD), matched_BVE)
         return (distances_BV * read_BV).sum() / read_BV.sum().clamp(min=1)
 
     def _teacher_tokens(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-        """Return the teacher's own tokens of the whole barcodes, and their positions."""
+        """Return the teacher's tokens of the whole barcodes, and their positions."""
         config, corpus = self.teacher.config, batch.corpus
         window = whole_window(
             batch.lengths_B, batch.marker_positions(), config.k, 1, config.max_tokens

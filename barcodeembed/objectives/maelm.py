@@ -1,6 +1,6 @@
-"""MAE-LM: the encoder reads the visible tokens alone, a decoder rebuilds the hidden ones.
+"""MAE-LM: the encoder reads only the visible tokens, and a decoder predicts the hidden ones.
 
-Meng et al., arXiv 2302.02060; for barcodes Safari et al., arXiv 2502.18405 (BarcodeMAE).
+From Meng et al., arXiv 2302.02060, and for barcodes Safari et al., arXiv 2502.18405 (BarcodeMAE).
 Shapes: B sequences, T tokens, V visible tokens, N targets.
 """
 
@@ -22,7 +22,7 @@ from barcodeembed.objectives.base import Inputs, Objective, kmer_head, padded, t
 
 
 class MaskedAutoencoder(Objective):
-    """Cross-entropy on hidden, unambiguous k-mers; no mask ever enters the encoder."""
+    """Masked autoencoder (MAE-LM, BarcodeMAE): a decoder predicts the hidden k-mers."""
 
     @dataclass(frozen=True, slots=True)
     class Options(Masking):
@@ -37,14 +37,14 @@ class MaskedAutoencoder(Objective):
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         k, tokens_BT = self.config.k, batch.tokens_BT
         hidden_BT = self.options.hide(batch, k, rng)
-        shown_BT, left_out_BT = self.options.show(tokens_BT, hidden_BT, k, rng)
-        visible_BT = (tokens_BT != PAD) & ~left_out_BT
-        places_BT = np.broadcast_to(np.arange(tokens_BT.shape[1]), tokens_BT.shape)
+        shown_BT, masked_BT = self.options.show(tokens_BT, hidden_BT, k, rng)
+        visible_BT = (tokens_BT != PAD) & ~masked_BT
+        columns_BT = np.broadcast_to(np.arange(tokens_BT.shape[1]), tokens_BT.shape)
         predicted, classes = targets(tokens_BT, hidden_BT)
         visible_BV = gather_rows(shown_BT, visible_BT, PAD)
         return {
             "visible": visible_BV,
-            "places": gather_rows(places_BT, visible_BT, tokens_BT.shape[1]),
+            "visible_columns": gather_rows(columns_BT, visible_BT, tokens_BT.shape[1]),
             "real": tokens_BT != PAD,
             "positions": batch.positions_BT,
             "visible_padded": padded(visible_BV),
@@ -58,14 +58,14 @@ class MaskedAutoencoder(Objective):
         return token_losses(self.head(hidden_ND), inputs["classes"])
 
     def rebuild(self, encoder: Encoder, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the encoder's features and real tokens, and the decoder's features of targets."""
+        """Return the encoder's features, which are real, and the decoder's features of targets."""
         features_BVD, real_BV = encoder(
             inputs["visible"], visible_positions(inputs), padded=inputs["visible_padded"]
         )
-        of_tokens_BVD = features_BVD[:, 1:] if encoder.config.class_token else features_BVD
+        tokens_BVD = features_BVD[:, 1:] if encoder.config.class_token else features_BVD
         rebuilt_BTD = self.decoder(
-            of_tokens_BVD,
-            inputs["places"],
+            tokens_BVD,
+            inputs["visible_columns"],
             inputs["real"],
             inputs["positions"],
             padded=inputs["padded"],
@@ -75,6 +75,6 @@ class MaskedAutoencoder(Objective):
 
 def visible_positions(inputs: Inputs) -> Tensor:
     """Return the positions of the visible tokens, (B, V)."""
-    # The place past the end, where padding goes, has no position of its own.
-    places_BV = inputs["places"].clamp(max=inputs["positions"].shape[1] - 1)
-    return inputs["positions"].gather(1, places_BV)
+    # Padding has the column after the last one, which has no position.
+    columns_BV = inputs["visible_columns"].clamp(max=inputs["positions"].shape[1] - 1)
+    return inputs["positions"].gather(1, columns_BV)

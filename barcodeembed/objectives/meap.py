@@ -1,7 +1,7 @@
-"""MEAP: causal language modelling with a share of the inputs shown as [MASK].
+"""MEAP: causal language modelling with some of the inputs masked.
 
-Zhuang et al., arXiv 2502.07490; every next token is predicted, hidden or not. The paper's share
-of 15 % could not be checked and is only a default.
+From Zhuang et al., arXiv 2502.07490. The next token is predicted whether it is masked or not.
+The paper's fraction of 15 % could not be checked and is only a default.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from barcodeembed.objectives.clm import CausalLanguageModel
 
 
 class MaskedCausalModel(CausalLanguageModel):
-    """Cross-entropy on the next unambiguous k-mer, some of those before it masked."""
+    """Masked causal language model (MEAP): predict each k-mer, with some before it masked."""
 
     @dataclass(frozen=True, slots=True)
     class Options:

@@ -1,7 +1,7 @@
-"""Masked language modelling: the encoder itself reads [MASK] in place of the hidden tokens.
+"""Masked language modelling: the encoder reads [MASK] instead of the hidden tokens.
 
-Devlin et al., arXiv 1810.04805; for barcodes BarcodeBERT, arXiv 2311.02401. It stands beside
-``maelm`` as the comparison. Shapes: B sequences, T tokens.
+From Devlin et al., arXiv 1810.04805, and for barcodes BarcodeBERT, arXiv 2311.02401. Use it for
+comparison with ``maelm``. Shapes: B sequences, T tokens.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from barcodeembed.objectives.base import Inputs, KmerPrediction, padded
 
 
 class MaskedLanguageModel(KmerPrediction):
-    """Cross-entropy on hidden, unambiguous k-mers, shown as [MASK] unless set otherwise."""
+    """Masked language model (BERT, BarcodeBERT): the encoder predicts masked k-mers."""
 
     @dataclass(frozen=True, slots=True)
     class Options(Masking):

@@ -1,9 +1,10 @@
-"""Explicit n-gram masking: frequent n-grams are hidden under one [MASK] each, and named.
+"""Explicit n-gram masking: one [MASK] hides a frequent n-gram, which is then predicted.
 
-ERNIE-Gram, Xiao et al., arXiv 2010.12148, with its joint prediction of the n-gram's identity and
-of its tokens from one context, but without its generator, which samples other n-grams to hide and
-to detect. The encoder reads a shorter sequence at true positions: a mask stands where its n-gram
-begins, so the gap after it tells the n-gram's length, never its bases.
+From ERNIE-Gram, Xiao et al., arXiv 2010.12148. As there, the identity of the n-gram and its tokens
+are both predicted from one context. The generator of the paper, which samples other n-grams to
+hide and to detect, is left out. The encoder reads a shorter sequence at true positions. A mask has
+the position of the first token of its n-gram, so the gap after the mask shows the length of the
+n-gram, but never its bases.
 Shapes: B sequences, T tokens, S tokens and masks that are read, N hidden tokens, G hidden n-grams.
 """
 
@@ -34,11 +35,17 @@ from barcodeembed.objectives.base import (
 
 
 class NgramLanguageModel(Objective):
-    """Cross-entropy on the ids of hidden n-grams, plus that on all hidden, unambiguous k-mers."""
+    """N-gram masking (ERNIE-Gram): predict frequent n-grams, each hidden under one mask."""
 
     @dataclass(frozen=True, slots=True)
     class Options:
-        """``lexicon`` n-grams of 2 to ``longest`` tokens; ``mask_ratio`` of tokens is hidden."""
+        """Settings.
+
+        Attributes:
+            mask_ratio: Fraction of the tokens to hide.
+            lexicon: Number of n-grams.
+            longest: Maximum number of tokens in an n-gram.
+        """
 
         mask_ratio: float = 0.3
         lexicon: int = 4096
@@ -48,17 +55,17 @@ class NgramLanguageModel(Objective):
             if not 0 < self.mask_ratio < 1:
                 raise TrainingError(f"mask_ratio is {self.mask_ratio}, not between 0 and 1")
             if self.longest < 2:
-                raise TrainingError(f"longest is {self.longest}; an n-gram has two tokens or more")
+                raise TrainingError(f"longest is {self.longest}; an n-gram has at least two tokens")
             if self.lexicon < self.longest - 1:
-                raise TrainingError(f"a lexicon of {self.lexicon} has not one n-gram a length")
+                raise TrainingError(f"lexicon is {self.lexicon}, less than one n-gram per length")
 
     def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
         self.lexicon = mine_lexicon(corpus, config.tokenizer, options.lexicon, options.longest)
-        # A corpus without a repeated n-gram leaves single tokens to hide, and a head unused.
+        # If the corpus has no repeated n-gram, only single tokens are hidden, without this head.
         self.gram_head = nn.Linear(config.width, max(len(self.lexicon), 1))
         self.offsets = nn.Embedding(options.longest, config.width)
-        # Without it the offset would only add the same to the same k-mers, whatever the n-gram.
+        # Without this layer an offset would shift all logits equally, whatever the n-gram.
         self.transform = nn.Sequential(
             nn.Linear(config.width, config.width), nn.GELU(), nn.LayerNorm(config.width)
         )
@@ -71,23 +78,23 @@ class NgramLanguageModel(Objective):
         ids_BT, lengths_BT = self.lexicon.find(tokens_BT)
         units_BT = segment(lengths_BT)
         hidden_BT = hide_units(tokens_BT, units_BT, lengths_BT, self.options.mask_ratio, rng)
-        places_BT = np.broadcast_to(np.arange(tokens_BT.shape[1]), tokens_BT.shape)
-        begins_BT = units_BT == places_BT
+        columns_BT = np.broadcast_to(np.arange(tokens_BT.shape[1]), tokens_BT.shape)
+        begins_BT = units_BT == columns_BT
         read_BT = (tokens_BT != PAD) & (begins_BT | ~hidden_BT)
         read_BS = gather_rows(np.where(hidden_BT, MASK, tokens_BT), read_BT, PAD)
-        # Where each token's own mask, or the token itself, stands among what is read.
+        # The flat index in ``read_BS`` of each token, or of the mask that hides it.
         rows_B = np.arange(len(tokens_BT))[:, None] * read_BS.shape[1]
-        standing_BT = rows_B + read_BT.cumsum(1) - 1
+        index_BT = rows_B + read_BT.cumsum(1) - 1
         predicted, classes = targets(tokens_BT, hidden_BT)
         grams_BT = hidden_BT & begins_BT & (ids_BT >= 0)
         return {
             "tokens": read_BS,
             "positions": gather_rows(batch.positions_BT, read_BT, 0),
             "padded": padded(read_BS),
-            "grams": standing_BT[grams_BT],
+            "grams": index_BT[grams_BT],
             "ids": ids_BT[grams_BT],
-            "predicted": standing_BT.reshape(-1)[predicted],
-            "offsets": (places_BT - units_BT).reshape(-1)[predicted],
+            "predicted": index_BT.reshape(-1)[predicted],
+            "offsets": (columns_BT - units_BT).reshape(-1)[predicted],
             "classes": classes,
         }
 
@@ -95,29 +102,29 @@ class NgramLanguageModel(Objective):
         features_BSD = token_features(
             encoder, inputs["tokens"], inputs["positions"], padded=inputs["padded"]
         )
-        read_D = features_BSD.flatten(0, 1)
-        named = token_losses(self.gram_head(read_D[inputs["grams"]]), inputs["ids"])
-        asked_ND = read_D[inputs["predicted"]] + self.offsets(inputs["offsets"])
-        spelt = token_losses(self.head(self.transform(asked_ND)), inputs["classes"])
+        read_ND = features_BSD.flatten(0, 1)
+        grams = token_losses(self.gram_head(read_ND[inputs["grams"]]), inputs["ids"])
+        hidden_ND = read_ND[inputs["predicted"]] + self.offsets(inputs["offsets"])
+        kmers = token_losses(self.head(self.transform(hidden_ND)), inputs["classes"])
         return {
-            "loss": named["loss"] + spelt["loss"],
-            "accuracy": spelt["accuracy"],
-            "id_loss": named["loss"],
-            "id_accuracy": named["accuracy"],
+            "loss": grams["loss"] + kmers["loss"],
+            "accuracy": kmers["accuracy"],
+            "id_loss": grams["loss"],
+            "id_accuracy": grams["accuracy"],
         }
 
 
 def segment(lengths_BT: np.ndarray) -> np.ndarray:
-    """Cut sequences into units by maximum matching; the place (B, T) where each token's begins.
+    """Cut sequences into units by maximum matching. Returns the first column (B, T) of each's unit.
 
-    ``lengths_BT`` says how long a unit that begins at each token would be.
+    ``lengths_BT`` is the length that a unit would have if it began at each token.
     """
     units_BT = np.zeros_like(lengths_BT)
     begin_B, end_B = np.zeros((2, len(lengths_BT)), np.int64)
-    for place in range(lengths_BT.shape[1]):
-        begin_B = np.where(end_B == place, place, begin_B)
-        end_B = np.where(end_B == place, place + lengths_BT[:, place], end_B)
-        units_BT[:, place] = begin_B
+    for column in range(lengths_BT.shape[1]):
+        begin_B = np.where(end_B == column, column, begin_B)
+        end_B = np.where(end_B == column, column + lengths_BT[:, column], end_B)
+        units_BT[:, column] = begin_B
     return units_BT
 
 
@@ -128,15 +135,16 @@ def hide_units(
     ratio: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Choose whole units at random, up to ``round(ratio * n)`` of n real tokens; bool (B, T).
+    """Choose random whole units, with up to ``round(ratio * n)`` of n real tokens; bool (B, T).
 
-    The first that would exceed it ends the choice. One token at least stays visible.
+    The choice stops before the first unit that would exceed the limit. At least one token stays
+    visible.
     """
     real_BT = tokens_BT != PAD
     count_B = real_BT.sum(1)
-    most_B = np.minimum(np.rint(ratio * count_B), count_B - 1)
-    # Tokens of a unit share its draw, and so stand together in the order of draws.
+    limit_B = np.minimum(np.rint(ratio * count_B), count_B - 1)
+    # All tokens of a unit have the same draw, so they stay together in the order of draws.
     draws_BT = np.take_along_axis(rng.random(tokens_BT.shape, np.float32), units_BT, 1)
     order_BT = np.where(real_BT, draws_BT, np.inf).argsort(1, kind="stable")
     ends_BT = order_BT.argsort(1) + lengths_BT
-    return real_BT & (np.take_along_axis(ends_BT, units_BT, 1) <= most_B[:, None])
+    return real_BT & (np.take_along_axis(ends_BT, units_BT, 1) <= limit_B[:, None])

@@ -1,4 +1,4 @@
-"""What a run learns from: weighted objectives, one phase after another, and their settings."""
+"""The plan of a run: weighted objectives in consecutive phases, and their settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from barcodeembed.objectives import objective_class
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A share of the steps, and the objectives that are summed in it, with their weights."""
+    """A fraction of the steps (``share``), and the weights of the objectives summed in it."""
 
     share: float
     weights: dict[str, float]
@@ -31,7 +31,7 @@ Settings = dict[str, dict[str, Any]]
 
 
 def parse_objective(text: str) -> dict[str, float]:
-    """Read a sum of objectives; raises TrainingError where it is none.
+    """Parse a sum of objectives. Raises TrainingError if it is not valid.
 
     >>> parse_objective("maelm+mlm:0.1")
     {'maelm': 1.0, 'mlm': 0.1}
@@ -41,13 +41,13 @@ def parse_objective(text: str) -> dict[str, float]:
         name, colon, weight = term.partition(":")
         objective_class(name)
         if name in weights:
-            raise TrainingError(f"objective {name} stands twice in {text!r}")
+            raise TrainingError(f"objective {name} occurs twice in {text!r}")
         weights[name] = _positive(weight, term) if colon else 1.0
     return weights
 
 
 def parse_schedule(text: str) -> Plan:
-    """Read phases with their shares of the steps; raises TrainingError where they are none.
+    """Parse phases and their fractions of the steps. Raises TrainingError if they are not valid.
 
     >>> [(str(phase), phase.share) for phase in parse_schedule("clm:0.3,maelm+mlm:0.1:0.7")]
     [('clm', 0.3), ('maelm+mlm:0.1', 0.7)]
@@ -56,23 +56,25 @@ def parse_schedule(text: str) -> Plan:
     for part in text.split(","):
         objective, colon, share = part.rpartition(":")
         if not colon:
-            raise TrainingError(f"phase {part!r} says no share; write clm:0.3,maelm:0.7")
+            raise TrainingError(
+                f"phase {part!r} has no fraction of the steps; write clm:0.3,maelm:0.7"
+            )
         phases.append(Phase(_positive(share, part), parse_objective(objective)))
     total = sum(phase.share for phase in phases)
     if not math.isclose(total, 1):
-        raise TrainingError(f"the shares of {text!r} add up to {total:g}, not to 1")
+        raise TrainingError(f"the fractions in {text!r} add up to {total:g}, not to 1")
     return tuple(phases)
 
 
 def describe_plan(plan: Plan) -> str:
-    """Return a plan as it is written on the command line."""
+    """Return a plan as it would be written on the command line."""
     if len(plan) == 1:
         return str(plan[0])
     return ",".join(f"{phase}:{phase.share:g}" for phase in plan)
 
 
 def phase_at(plan: Plan, step: int, steps: int) -> int:
-    """Return the number of the phase that a step, counted from 0, is in."""
+    """Return the number of the phase of a step. Both count from 0."""
     ends = [0.0]
     for phase in plan:
         ends.append(ends[-1] + phase.share)
@@ -83,29 +85,30 @@ def phase_at(plan: Plan, step: int, steps: int) -> int:
 def resolve_settings(
     plan: Plan, defaults: Mapping[str, Any], given: Sequence[str] = ()
 ) -> Settings:
-    """Return the settings of every objective of a plan: given, over a preset's, over its own.
+    """Return the settings of every objective of a plan.
 
-    ``given`` holds ``setting=value``, for all objectives that have it, or
-    ``objective.setting=value`` for one. A preset speaks to any objective and is heard where it
-    applies; what the user gives must apply. Raises TrainingError otherwise.
+    Settings in ``given`` override those of a preset (``defaults``), and these override the
+    objective's own defaults. ``given`` has ``setting=value`` for all objectives with this setting,
+    or ``objective.setting=value`` for one. Settings of a preset that apply to no objective are
+    ignored. Raises TrainingError if a given setting applies to none.
     """
     names = dict.fromkeys(name for phase in plan for name in phase.weights)
     kinds = {name: {f.name: f for f in fields(objective_class(name).Options)} for name in names}
     settings: Settings = {
-        name: {key: defaults.get(key, f.default) for key, f in known.items()}
-        for name, known in kinds.items()
+        name: {key: defaults.get(key, f.default) for key, f in options.items()}
+        for name, options in kinds.items()
     }
     for text in given:
         path, equals, value = text.partition("=")
         one, dot, key = path.rpartition(".")
-        heard = [name for name in ([one] if dot else names) if key in kinds.get(name, ())]
-        if not equals or not heard:
-            known = sorted({f"{name}.{key}" for name in names for key in kinds[name]})
+        receivers = [name for name in ([one] if dot else names) if key in kinds.get(name, ())]
+        if not equals or not receivers:
+            existing = sorted({f"{name}.{key}" for name in names for key in kinds[name]})
             raise TrainingError(
                 f"--set {text}: the objectives of this run have "
-                + (", ".join(known) if known else "no settings")
+                + (", ".join(existing) if existing else "no settings")
             )
-        for name in heard:
+        for name in receivers:
             settings[name][key] = _convert(value, kinds[name][key].default, text)
     return settings
 
@@ -116,19 +119,19 @@ def _positive(text: str, term: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise TrainingError(f"{term!r}: {text!r} is no positive number")
+        raise TrainingError(f"{term!r}: {text!r} is not a positive number")
     return value
 
 
 def _convert(text: str, default: Any, given: str) -> Any:
-    """Read a setting as what its default is."""
+    """Parse a setting as the type of its default."""
     if isinstance(default, bool):
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if text.lower() in words:
             return words[text.lower()]
-        raise TrainingError(f"--set {given}: {text!r} is neither true nor false")
+        raise TrainingError(f"--set {given}: {text!r} is neither yes nor no")
     try:
         return type(default)(text)
     except ValueError:
-        wanted = {int: "whole number", float: "number"}[type(default)]
-        raise TrainingError(f"--set {given}: {text!r} is no {wanted}") from None
+        expected = {int: "an integer", float: "a number"}[type(default)]
+        raise TrainingError(f"--set {given}: {text!r} is not {expected}") from None

@@ -1,4 +1,4 @@
-"""An encoder in training, with the objectives that teach it."""
+"""The module that pretraining optimises: an encoder with its objectives."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.objectives import objective_class
-from barcodeembed.objectives.base import Inputs
+from barcodeembed.objectives.base import Inputs, Objective
 from barcodeembed.objectives.plan import Plan, Settings
 
 
 class Pretraining(nn.Module):
-    """The encoder and everything that is learnt beside it, phase after phase."""
+    """An encoder, and the objectives of all phases with their own parameters."""
 
     def __init__(self, encoder: Encoder, plan: Plan, settings: Settings, corpus: Corpus) -> None:
         super().__init__()
@@ -25,28 +25,34 @@ class Pretraining(nn.Module):
             kind = objective_class(name)
             if encoder.config.merge > 1 and not kind.merges:
                 raise TrainingError(
-                    f"{name} predicts single k-mers and cannot train a model that merges them"
+                    f"{name} predicts single k-mers and cannot train a model that merges k-mers"
                 )
             self.objectives[name] = kind(encoder.config, kind.Options(**options), corpus)
 
     def prepare(self, phase: int, batch: Batch, rng: np.random.Generator) -> dict[str, Inputs]:
-        """Return what each objective of the phase makes of the batch, by its name."""
+        """Return the inputs of each objective of the phase for a batch, by name."""
         names = self.plan[phase].weights
-        return {name: self.objectives[name].prepare(batch, rng) for name in names}
+        return {name: self._objective(name).prepare(batch, rng) for name in names}
 
     def forward(self, phase: int, inputs: dict[str, Inputs]) -> dict[str, Tensor]:
-        """Return the weighted sum of the losses as ``loss``, and what each objective reports.
+        """Return the weighted sum of the losses as ``loss``, and the metrics of each objective.
 
-        Of several objectives each metric bears its objective's name; a lone one's do not.
+        If there are several objectives, names of metrics begin with the name of the objective.
         """
         weights = self.plan[phase].weights
-        found = {name: self.objectives[name](self.encoder, inputs[name]) for name in weights}
-        if len(found) == 1:
-            ((name, metrics),) = found.items()
+        metrics_of = {name: self.objectives[name](self.encoder, inputs[name]) for name in weights}
+        if len(metrics_of) == 1:
+            ((name, metrics),) = metrics_of.items()
             return metrics | {"loss": weights[name] * metrics["loss"]}
         named = {
             f"{name}_{key}": value
-            for name, metrics in found.items()
+            for name, metrics in metrics_of.items()
             for key, value in metrics.items()
         }
-        return {"loss": sum(weights[name] * found[name]["loss"] for name in found), **named}
+        loss = sum(weights[name] * metrics["loss"] for name, metrics in metrics_of.items())
+        return {"loss": loss, **named}
+
+    def _objective(self, name: str) -> Objective:
+        objective = self.objectives[name]
+        assert isinstance(objective, Objective)
+        return objective

@@ -1,17 +1,24 @@
-"""Replaced token detection: a small generator replaces k-mers, the encoder says which.
+"""Replaced token detection: a small generator replaces k-mers, and the encoder detects them.
 
-ELECTRA (Clark et al., arXiv 2003.10555). The generator, a masked language model of its own, reads
-[MASK] and is discarded; the encoder reads what the generator would put there, never a mask. The
-generator learns from its own loss alone: no gradient passes through its samples.
+From ELECTRA (Clark et al., arXiv 2003.10555). The generator is a separate masked language model,
+which reads [MASK] and is discarded after training. The encoder reads k-mers sampled by the
+generator, never a mask. The generator is trained only by its own loss, because no gradient passes
+through its samples.
 
-``sharing`` says whose k-mer embeddings the generator reads: its own (none), the encoder's, which
-both losses then teach (tied), or gdes, after DeBERTaV3 (He et al., arXiv 2111.09543). There the
-discriminator's table is the generator's, its gradient stopped, plus a table of differences, so that
-the two losses do not pull one table two ways. Here it is the other way round: the generator
-reads the encoder's table, its gradient stopped, plus differences of its own. So the encoder owns
-the whole of the table that it ships with, and detection alone teaches it; the price is that it
-gains nothing from what the generator learns, as it does in the paper. A generator narrower than
-the table that it shares reads it through a linear projection. Its output layer is always its own.
+``sharing`` selects the k-mer embeddings that the generator reads:
+
+- ``none``: its own.
+- ``tied``: the encoder's, trained by both losses.
+- ``gdes``: the encoder's without gradient, plus differences of its own.
+
+The last one follows DeBERTaV3 (He et al., arXiv 2111.09543) with the roles exchanged. In the paper
+the discriminator reads the generator's table without gradient, plus differences, so that the two
+losses do not conflict in one table. Here the encoder owns its whole table, which only detection
+trains. The disadvantage is that the encoder does not profit from what the generator learns, as it
+does in the paper.
+
+A generator that is narrower than the shared table reads it through a linear projection. Its output
+layer is always its own.
 Shapes: B sequences, T tokens, D the encoder's width, W the generator's, P masked tokens, V k-mers,
 N tokens to judge.
 """
@@ -46,14 +53,14 @@ from barcodeembed.objectives.substitution import (
     Substitution,
     detection_head,
     detection_losses,
-    known_places,
+    kmer_indices,
 )
 
 SHARING = ("none", "tied", "gdes")
 
 
 class ReplacedTokenDetection(Objective):
-    """Binary cross-entropy on every unambiguous k-mer: a small generator's guess or original."""
+    """Replaced token detection (ELECTRA): detect k-mers replaced by a small generator."""
 
     @dataclass(frozen=True, slots=True)
     class Options(Substitution):
@@ -67,9 +74,7 @@ class ReplacedTokenDetection(Objective):
             if self.detection_weight <= 0:
                 raise TrainingError(f"detection_weight is {self.detection_weight}, not positive")
             if not 0 < self.generator_width <= 1:
-                raise TrainingError(
-                    f"generator_width is {self.generator_width}, no share of the encoder's"
-                )
+                raise TrainingError(f"generator_width is {self.generator_width}, not in (0, 1]")
             if self.generator_layers < 1:
                 raise TrainingError(f"generator_layers is {self.generator_layers}, not positive")
             if self.sharing not in SHARING:
@@ -93,11 +98,11 @@ class ReplacedTokenDetection(Objective):
             "masked": masked,
             "classes": classes,
             "uniform": rng.random(len(masked), np.float32),
-            "known": known_places(tokens_BT),
+            "judged": kmer_indices(tokens_BT),
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
-        tokens_BT, known_N = inputs["tokens"], inputs["known"]
+        tokens_BT, judged_N = inputs["tokens"], inputs["judged"]
         logits_PV = self.generator(
             encoder.tokens.weight,
             inputs["generator_tokens"],
@@ -111,9 +116,9 @@ class ReplacedTokenDetection(Objective):
         features_BTD = token_features(
             encoder, shown_BT, inputs["positions"], padded=inputs["padded"]
         )
-        # Where the generator guessed right there is nothing to detect: that token is original.
-        replaced_N = (shown_BT != tokens_BT).flatten()[known_N]
-        logits_N = self.head(features_BTD.flatten(0, 1)[known_N]).squeeze(-1)
+        # If the generator samples the original k-mer, the token counts as original.
+        replaced_N = (shown_BT != tokens_BT).flatten()[judged_N]
+        logits_N = self.head(features_BTD.flatten(0, 1)[judged_N]).squeeze(-1)
         detected = detection_losses(logits_N, replaced_N)
         return {
             **detected,
@@ -133,7 +138,7 @@ class Generator(nn.Module):
         vocabulary = config.tokenizer.vocabulary_size
         if sharing == "none":
             self.tokens = nn.Embedding(vocabulary, width)
-            # As the encoder's table begins.
+            # Initialise as the encoder initialises its table.
             nn.init.normal_(self.tokens.weight, std=1.0 if config.norm == "pre" else 0.02)
         else:
             self.project = nn.Linear(config.width, width)
@@ -153,9 +158,10 @@ class Generator(nn.Module):
         *,
         padded: bool,
     ) -> Tensor:
-        """Return the logits (P, V) of the k-mers at the masked flat places.
+        """Return the logits (P, V) of k-mers at the masked flat indices.
 
-        ``table_VD`` are the encoder's embeddings, specials included, to be shared or not.
+        ``table_VD`` has the encoder's embeddings, including special tokens. ``sharing`` none
+        does not use it.
         """
         mask = (tokens_BT != PAD)[:, None, None, :] if padded else None
         features_BTW = self.stack(self._embed(table_VD, tokens_BT), positions_BT, mask)
@@ -171,12 +177,13 @@ class Generator(nn.Module):
 
 
 def sample(logits_PV: Tensor, uniform_P: Tensor) -> Tensor:
-    """Draw a class (P,) from every row's softmax: where its running sum passes a number in [0, 1).
+    """Draw a class (P,) from the softmax of each row, by inverting its cumulative sum.
 
-    So the one draw per token is made beforehand, and no gradient passes.
+    ``uniform_P`` has the random numbers, in [0, 1). They are drawn before, in ``prepare``. No
+    gradient passes.
     """
     cumulative_PV = logits_PV.detach().float().softmax(-1).cumsum(-1)
-    # Rounding may leave the last sum a little off 1.
-    reached_P1 = uniform_P[:, None] * cumulative_PV[:, -1:]
-    drawn_P = torch.searchsorted(cumulative_PV, reached_P1, right=True).squeeze(-1)
+    # Rounding can make the last sum slightly different from 1.
+    threshold_P1 = uniform_P[:, None] * cumulative_PV[:, -1:]
+    drawn_P = torch.searchsorted(cumulative_PV, threshold_P1, right=True).squeeze(-1)
     return drawn_P.clamp(max=logits_PV.shape[1] - 1)

@@ -1,8 +1,8 @@
-"""Random token substitution: some k-mers are replaced by any others, the encoder says which.
+"""Random token substitution: random k-mers replace others, and the encoder detects them.
 
-Di Liello et al., arXiv 2309.08272: what ELECTRA (see rtd.py) asks, without a generator. No mask
-ever enters the encoder, and every token is judged, not only the replaced. Shapes: B sequences,
-T tokens, D width, P replaced tokens, N tokens to judge.
+From Di Liello et al., arXiv 2309.08272. The task is that of ELECTRA (see rtd.py), without a
+generator. The encoder never reads a mask, and judges every token, not only the replaced ones.
+Shapes: B sequences, T tokens, D width, P replaced tokens, N tokens to judge.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from barcodeembed.objectives.substitution import (
     Substitution,
     detection_head,
     detection_losses,
-    known_places,
+    kmer_indices,
     random_others,
     replace,
 )
 
 
 class RandomSubstitution(Objective):
-    """Binary cross-entropy on every unambiguous k-mer: random substitute or original."""
+    """Random token substitution (RTS): detect k-mers replaced by random ones."""
 
     @dataclass(frozen=True, slots=True)
     class Options(Substitution):
@@ -40,25 +40,25 @@ class RandomSubstitution(Objective):
         self.head = detection_head(config)
 
     def substitutes(self, classes_P: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draw another k-mer for each of these."""
+        """Draw a substitute for each k-mer."""
         return random_others(classes_P, self.config.k, rng)
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         tokens_BT = batch.tokens_BT
-        places_P, classes_P = targets(tokens_BT, self.options.choose(tokens_BT, rng))
-        shown_BT = replace(tokens_BT, places_P, self.substitutes(classes_P, rng))
-        known_N = known_places(tokens_BT)
+        replaced_P, classes_P = targets(tokens_BT, self.options.choose(tokens_BT, rng))
+        shown_BT = replace(tokens_BT, replaced_P, self.substitutes(classes_P, rng))
+        judged_N = kmer_indices(tokens_BT)
         return {
             "tokens": shown_BT,
             "positions": batch.positions_BT,
             "padded": padded(tokens_BT),
-            "known": known_N,
-            "replaced": (shown_BT != tokens_BT).reshape(-1)[known_N],
+            "judged": judged_N,
+            "replaced": (shown_BT != tokens_BT).reshape(-1)[judged_N],
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         features_BTD = token_features(
             encoder, inputs["tokens"], inputs["positions"], padded=inputs["padded"]
         )
-        known_ND = features_BTD.flatten(0, 1)[inputs["known"]]
-        return detection_losses(self.head(known_ND).squeeze(-1), inputs["replaced"])
+        judged_ND = features_BTD.flatten(0, 1)[inputs["judged"]]
+        return detection_losses(self.head(judged_ND).squeeze(-1), inputs["replaced"])

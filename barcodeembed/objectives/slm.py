@@ -1,8 +1,8 @@
-"""Swapped language modelling: random k-mers stand where others were, and those are predicted.
+"""Swapped language modelling: random k-mers replace others, and the originals are predicted.
 
-Di Liello et al., arXiv 2309.08272: masked language modelling without a mask. Which tokens were
-replaced the encoder is not told, so it must both doubt and mend what it reads, as sequencing
-errors ask of it. Shapes: B sequences, T tokens.
+From Di Liello et al., arXiv 2309.08272. It is masked language modelling without a mask. The
+encoder does not know which tokens were replaced, so it must both detect and correct them, as with
+sequencing errors. Shapes: B sequences, T tokens.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from barcodeembed.objectives.substitution import Substitution, random_others, re
 
 
 class SwappedLanguageModel(KmerPrediction):
-    """Cross-entropy on the original of every k-mer that was replaced by a random other."""
+    """Swapped language model (SLM): predict the originals of k-mers replaced by random ones."""
 
     @dataclass(frozen=True, slots=True)
     class Options(Substitution):

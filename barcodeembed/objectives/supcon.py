@@ -1,8 +1,8 @@
-"""Supervised contrast: views of kin are pulled together, the more the closer the kin.
+"""Supervised contrastive learning: views of the same taxon get similar vectors.
 
-Khosla et al., arXiv 2004.11362, eq. 2, with positives weighted by the deepest rank that two
-barcodes share, as BarcodeMAE+ does with the genus alone. A batch needs kin in it: ``--group-by``.
-Shapes: B barcodes, R labels.
+From Khosla et al., arXiv 2004.11362, eq. 2. Positive pairs are weighted by the lowest rank at
+which their taxa agree; BarcodeMAE+ uses only the genus. A batch must contain several barcodes of
+the same taxon; see ``--group-by``. Shapes: B barcodes, R labels.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from barcodeembed.objectives.contrastive import Contrast
 
 
 class SupervisedContrast(Contrast):
-    """Cross-entropy on which of a batch's barcodes are kin; each is its own nearest."""
+    """Supervised contrastive learning (SupCon): find the views of the same taxon in the batch."""
 
     @dataclass(frozen=True, slots=True)
     class Options(Views):
@@ -33,14 +33,14 @@ class SupervisedContrast(Contrast):
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         ranks = ("order", "family", "genus", "species")
-        weights = [getattr(self.options, rank) for rank in ranks]
-        kinship_BB = np.eye(len(batch.rows), dtype=np.float32)
-        for rank, weight in (*zip(ranks, weights, strict=True), ("bin", self.options.species)):
+        rank_weights = [getattr(self.options, rank) for rank in ranks]
+        weights_BB = np.eye(len(batch.rows), dtype=np.float32)
+        for rank, weight in (*zip(ranks, rank_weights, strict=True), ("bin", self.options.species)):
             taxa_B = batch.labels_BR[:, LABELS.index(rank)]
-            shared_BB = (taxa_B[:, None] == taxa_B) & (taxa_B >= 0)
-            kinship_BB = np.maximum(kinship_BB, weight * shared_BB.astype(np.float32))
-        return super().prepare(batch, rng) | {"kinship": kinship_BB}
+            same_BB = (taxa_B[:, None] == taxa_B) & (taxa_B >= 0)
+            weights_BB = np.maximum(weights_BB, weight * same_BB.astype(np.float32))
+        return super().prepare(batch, rng) | {"pair_weights": weights_BB}
 
     def positives(self, inputs: Inputs, count: int, device: torch.device) -> Tensor:
-        kinship_BB = inputs["kinship"]
-        return kinship_BB / kinship_BB.sum(1, keepdim=True)
+        weights_BB = inputs["pair_weights"]
+        return weights_BB / weights_BB.sum(1, keepdim=True)

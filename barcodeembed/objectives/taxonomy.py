@@ -1,8 +1,9 @@
-"""Taxonomy: the vector of a view names its taxon at every rank that the barcode has a label for.
+"""Taxonomy: classify the vector of a view at every rank at which the barcode has a label.
 
-BarcodeMAE+ does so with the genus alone; all ranks at once, 1/sqrt(n) class weights and smoothing
-along the tree follow BarcodeMamba+ (arXiv 2512.15931). Classes are directions on the sphere that
-cosine search uses (Wang et al., arXiv 1704.06369). Shapes: B barcodes, C classes, P parents.
+BarcodeMAE+ uses only the genus. All ranks at once, 1/sqrt(n) class weights and label smoothing
+along the tree follow BarcodeMamba+ (arXiv 2512.15931). Classes are unit vectors, compared by
+cosine similarity as in search (Wang et al., arXiv 1704.06369).
+Shapes: B barcodes, C classes, P parents.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from barcodeembed.objectives.contrastive import view_vectors
 
 
 class Taxonomy(Objective):
-    """Cross-entropy on the taxon at every rank, of the barcodes that are labelled there.
+    """Taxonomic classification (BarcodeMamba+): predict the taxon at every labelled rank.
 
-    At a rank of more than ``most_classes`` only those compete whose parent is some barcode's of
-    the batch: a species' own sisters, which are what it is mistaken for, and those of the others.
+    If a rank has more than ``max_classes`` taxa, only taxa that share a parent with a barcode of
+    the batch are compared. These include the siblings of each species, with which it is most
+    easily confused.
     """
 
     merges = True
@@ -38,15 +40,17 @@ class Taxonomy(Objective):
         ranks: str = "order,family,genus,species"
         scale: float = 20.0
         smoothing: float = 0.1
-        most_classes: int = 16_384
+        max_classes: int = 16_384
 
         def __post_init__(self) -> None:
             Views.__post_init__(self)
             unknown = set(self.ranks.split(",")) - set(LABELS)
             if unknown:
-                raise TrainingError(f"no rank {', '.join(sorted(unknown))}: {', '.join(LABELS)}")
+                raise TrainingError(
+                    f"unknown ranks {', '.join(sorted(unknown))}; choose from {', '.join(LABELS)}"
+                )
             if not 0 <= self.smoothing < 1:
-                raise TrainingError(f"smoothing is {self.smoothing}, not a share below 1")
+                raise TrainingError(f"smoothing is {self.smoothing}, not in [0, 1)")
 
     def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
@@ -79,7 +83,10 @@ class Taxonomy(Objective):
 
 
 class RankHead(nn.Module):
-    """The classes of one rank, as directions, with their weights and their places in the tree."""
+    """The classes of one rank, as unit vectors, with their weights and their parents."""
+
+    weights: Tensor
+    parents: Tensor
 
     def __init__(
         self,
@@ -94,20 +101,20 @@ class RankHead(nn.Module):
         count = int(labels[:, column].max(initial=-1)) + 1
         self.directions = nn.Parameter(torch.randn(count, width) / width**0.5)
         self.scale, self.smoothing = options.scale, options.smoothing
-        known = train[train[:, column] >= 0, column]
-        sizes = np.maximum(np.bincount(known, minlength=count), 1)
+        labelled = train[train[:, column] >= 0, column]
+        sizes = np.maximum(np.bincount(labelled, minlength=count), 1)
         weights = 1 / np.sqrt(sizes)
-        # Scaled so that the mean barcode counts 1: rare taxa gain what frequent ones lose.
-        weights *= len(known) / max(weights[known].sum(), 1e-9)
+        # Scale to an average of 1 per barcode.
+        weights *= len(labelled) / max(weights[labelled].sum(), 1e-9)
         self.register_buffer("weights", torch.from_numpy(weights).float(), persistent=False)
         parents = _parents(train, column, parent_column, count)
         self.register_buffer("parents", torch.from_numpy(parents), persistent=False)
-        self.most_classes = options.most_classes
+        self.max_classes = options.max_classes
 
     def forward(self, vectors_BD: Tensor, taxa_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss (nats) and the accuracy over the barcodes labelled at this rank.
 
-        Both are zero where none is, and so is the gradient.
+        Both, and the gradient, are zero if there are no such barcodes.
         """
         labelled = taxa_B >= 0
         taxa_B, vectors_BD = taxa_B[labelled], vectors_BD[labelled]
@@ -118,19 +125,19 @@ class RankHead(nn.Module):
         logits_BC = self.scale * (vectors_BD @ F.normalize(directions_CD, dim=-1).T)
         scores_BC = F.log_softmax(logits_BC.float(), dim=-1)
         true_B = scores_BC.gather(1, taxa_B[:, None])[:, 0]
-        # Smoothing along the tree: to mistake a taxon for a sibling costs less than for a stranger.
+        # Smoothing along the tree: confusion with a sibling costs less than with another taxon.
         siblings_P = torch.bincount(parents_C)
         of_parent_BP = scores_BC.new_zeros(len(taxa_B), len(siblings_P))
         of_parent_BP = of_parent_BP.index_add(1, parents_C, scores_BC)
         parent_B = parents_C[taxa_B]
-        kin_B = of_parent_BP.gather(1, parent_B[:, None])[:, 0] / siblings_P[parent_B]
-        losses_B = -(1 - self.smoothing) * true_B - self.smoothing * kin_B
+        sibling_B = of_parent_BP.gather(1, parent_B[:, None])[:, 0] / siblings_P[parent_B]
+        losses_B = -(1 - self.smoothing) * true_B - self.smoothing * sibling_B
         accuracy = (scores_BC.argmax(-1) == taxa_B).float().mean()
         return (losses_B * weights_B).sum() / len(taxa_B), accuracy
 
     def _competing(self, taxa_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the directions of the classes to tell apart, their parents, and the true ones."""
-        if len(self.directions) <= self.most_classes:
+        """Return the directions and the parents of the classes to compare, and the true classes."""
+        if len(self.directions) <= self.max_classes:
             return self.directions, self.parents, taxa_B
         classes_C = torch.isin(self.parents, self.parents[taxa_B]).nonzero()[:, 0]
         parents_C = torch.unique(self.parents[classes_C], return_inverse=True)[1]
@@ -138,7 +145,7 @@ class RankHead(nn.Module):
 
 
 def _parents(train: np.ndarray, column: int, parent_column: int | None, count: int) -> np.ndarray:
-    """Return the parent of each class, int64 (C,); those without one share one more."""
+    """Return the parent of each class, int64 (C,). Classes without a parent share one number."""
     parents = np.full(count, -1, np.int64)
     if parent_column is not None:
         rows = train[(train[:, column] >= 0) & (train[:, parent_column] >= 0)]

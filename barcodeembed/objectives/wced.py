@@ -1,11 +1,12 @@
-"""WCED: the whole barcode is rebuilt from the one vector that stands for it.
+"""WCED: predict the whole barcode from its one pooled vector.
 
-After the whole-cell expression decoder of BMFM-RNA (arXiv 2506.14861), which rebuilds a cell's
-profile from its class token: here every k-mer is asked for from the pooled vector and its position
-alone, so all that is learnt has to pass through what ``embed`` returns. Positions count from the
-marker's start in an anchored model, else from the cut, which the encoder must therefore tell.
-Shapes: B sequences, V tokens that the encoder reads, N targets, D width of the encoder, W of the
-decoder.
+It follows the whole-cell expression decoder of BMFM-RNA (arXiv 2506.14861), which predicts the
+profile of a cell from its class token. Here each k-mer is predicted only from the pooled vector
+and its position. Everything that is learned must therefore pass through the vector that ``embed``
+returns. Positions count from the start of the marker in an anchored model. Otherwise they count
+from the random start of the stretch, so that the vector must also encode this start.
+Shapes: B sequences, V tokens that the encoder reads, N targets, D width of the encoder, W width of
+the decoder.
 """
 
 from __future__ import annotations
@@ -28,25 +29,28 @@ from barcodeembed.objectives.base import Inputs, Objective, kmer_head, padded, t
 
 
 class WholeBarcodeDecoder(Objective):
-    """Cross-entropy on unambiguous k-mers, each rebuilt from the pooled vector and its position."""
+    """Whole-barcode decoder (WCED, BMFM-RNA): predict k-mers from the vector and a position."""
 
     @dataclass(frozen=True, slots=True)
     class Options:
-        """Shares of the tokens that the encoder reads (``keep``) and that are asked for.
+        """Settings.
 
-        The decoder is ``decoder_width`` wide, as wide as the encoder where that is 0.
+        Attributes:
+            keep: Fraction of the tokens that the encoder reads.
+            predict_ratio: Fraction of the tokens to predict.
+            decoder_width: Width of the decoder; 0 is the width of the encoder.
         """
 
         keep: float = 1.0
-        positions: float = 0.5
+        predict_ratio: float = 0.5
         decoder_width: int = 0
 
         def __post_init__(self) -> None:
-            for name in ("keep", "positions"):
+            for name in ("keep", "predict_ratio"):
                 if not 0 < getattr(self, name) <= 1:
-                    raise TrainingError(f"{name} is {getattr(self, name)}, no share of the tokens")
+                    raise TrainingError(f"{name} is {getattr(self, name)}, not in (0, 1]")
             if self.decoder_width < 0:
-                raise TrainingError(f"no decoder of width {self.decoder_width}")
+                raise TrainingError(f"decoder_width is {self.decoder_width}, not positive or 0")
 
     def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
@@ -55,33 +59,33 @@ class WholeBarcodeDecoder(Objective):
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         tokens_BT, options = batch.tokens_BT, self.options
-        read_BT = asked_BT = tokens_BT != PAD
+        read_BT = predicted_BT = tokens_BT != PAD
         if options.keep < 1:
             read_BT = read_BT & ~choose_hidden(tokens_BT, 1 - options.keep, rng)
-        if options.positions < 1:
-            asked_BT = choose_hidden(tokens_BT, options.positions, rng)
-        asked, classes = targets(tokens_BT, asked_BT)
+        if options.predict_ratio < 1:
+            predicted_BT = choose_hidden(tokens_BT, options.predict_ratio, rng)
+        predicted, classes = targets(tokens_BT, predicted_BT)
         read_BV = gather_rows(tokens_BT, read_BT, PAD)
         return {
             "tokens": read_BV,
             "positions": gather_rows(batch.positions_BT, read_BT, 0),
             "padded": padded(read_BV),
-            "sequences": asked // tokens_BT.shape[1],
-            "places": batch.positions_BT.reshape(-1)[asked],
+            "sequences": predicted // tokens_BT.shape[1],
+            "predicted_positions": batch.positions_BT.reshape(-1)[predicted],
             "classes": classes,
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         vectors_BD = encoder.embed(inputs["tokens"], inputs["positions"], padded=inputs["padded"])
-        rebuilt_NW = self.decoder(vectors_BD, inputs["sequences"], inputs["places"])
+        rebuilt_NW = self.decoder(vectors_BD, inputs["sequences"], inputs["predicted_positions"])
         return token_losses(self.head(rebuilt_NW), inputs["classes"])
 
 
 class VectorDecoder(nn.Module):
-    """Rebuilds features of places from one vector: one hidden layer, shared by all places.
+    """Computes features of positions from one vector, by one hidden layer for all positions.
 
-    Attention among the places could bring in nothing that the vector does not hold, and costs
-    more. Each place reads its own mixture of the vector (FiLM, arXiv 1709.07871).
+    There is no attention between positions: it would cost more, and could not add information.
+    Each position scales and shifts the vector in its own way (FiLM, arXiv 1709.07871).
     """
 
     def __init__(self, config: ModelConfig, width: int = 0) -> None:
@@ -95,8 +99,8 @@ class VectorDecoder(nn.Module):
         self.closing_norm = nn.LayerNorm(self.config.width)
         self.apply(initialise)
 
-    def forward(self, vectors_BD: Tensor, sequences_N: Tensor, places_N: Tensor) -> Tensor:
-        """Return features (N, W) of some places of some of the sequences."""
-        read_NW = self.project(vectors_BD)[sequences_N] * self.scale(places_N)
-        x_NW = self.norm(read_NW + self.shift(places_N))
+    def forward(self, vectors_BD: Tensor, sequences_N: Tensor, positions_N: Tensor) -> Tensor:
+        """Return features (N, W) of the given positions of the given sequences."""
+        read_NW = self.project(vectors_BD)[sequences_N] * self.scale(positions_N)
+        x_NW = self.norm(read_NW + self.shift(positions_N))
         return self.closing_norm(x_NW + self.feed_forward(x_NW))

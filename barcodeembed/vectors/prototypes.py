@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.vectors.kmeans import spherical_k_means
 from barcodeembed.vectors.normalise import normalise
 
 #: Groups that are divided: this share of those of several barcodes, the least cohesive. The more
@@ -150,19 +151,19 @@ def _mean(vectors: np.ndarray) -> np.ndarray:
 
 
 def _two_means(vectors: np.ndarray) -> np.ndarray:
-    """Part unit vectors (n, D) by spherical 2-means; bool (n,), True in the second part.
+    """Split unit vectors (n, D) by spherical 2-means; bool (n,), True in the second part.
 
-    It begins with the vector that is farthest from the mean and the one farthest from that.
+    It starts from the vector least similar to the mean, and the vector least similar to that one.
     """
     vectors = vectors.astype(np.float64)
     second = vectors[np.argmin(vectors @ vectors.mean(0))]
     first = vectors[np.argmin(vectors @ second)]
-    other = vectors @ second > vectors @ first
-    for _ in range(_ROUNDS):
-        if other.all() or not other.any():
-            break
-        means = normalise(np.stack([vectors[~other].mean(0), vectors[other].mean(0)]))
-        before, other = other, np.subtract(*(vectors @ means.T).T) < 0
-        if (before == other).all():
-            break
-    return other
+    labels = spherical_k_means(
+        vectors,
+        (vectors @ second > vectors @ first).astype(np.int64),
+        np.stack([first, second]).astype(np.float32),
+        lambda sums, counts: normalise(sums / counts[:, None]),
+        iterations=_ROUNDS,
+        stop_at_empty=True,
+    )
+    return labels == 1

@@ -228,7 +228,7 @@ def test_the_decoder_stays_behind(unbroken):
     [
         (("--steps", "3", "--epochs", "1"), 2, "not both"),
         (("--preset", "huge"), 2, "'huge' is not one of tiny, small, base, aligned, barcodemae"),
-        (("--objective", "mml"), 2, "no objective 'mml'; there are maelm, mlm, clm"),
+        (("--objective", "mml"), 2, "no objective 'mml'; choose from maelm, mlm, clm"),
         (("--objective", "clm", "--set", "mask_ratio=0.3"), 2, "of this run have no settings"),
         (("--objective", "clm", "--schedule", "clm:1"), 2, "not both"),
         (("--group-by", "genera:4"), 2, "is no RANK:N"),
@@ -236,7 +236,7 @@ def test_the_decoder_stays_behind(unbroken):
         (("--rates", "linear"), 2, "'linear' is not one of cosine, wsd, onecycle"),
         (("--accumulate", "9"), 1, "cannot be split into 9 micro-batches"),
         (("--pooling", "foo"), 2, "'foo' is not one of mean, place, class"),
-        (("--objective", "clm", "--pooling", "class"), 1, "clm needs mean pooling"),
+        (("--objective", "clm", "--pooling", "class"), 1, "clm cannot train a class token"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(fasta, tmp_path, more, code, message):

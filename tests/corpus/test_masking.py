@@ -1,4 +1,4 @@
-"""Which tokens are hidden: counts, uniformity, targets."""
+"""Hidden tokens: counts, uniformity, targets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def padded(lengths: list[int]) -> np.ndarray:
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=8), st.floats(0.05, 0.95))
-def test_the_share_hidden_is_exact_and_never_all(lengths, ratio):
+def test_the_hidden_fraction_is_exact_and_never_everything(lengths, ratio):
     tokens = padded(lengths)
     hidden = choose_hidden(tokens, ratio, np.random.default_rng(0))
     assert not (hidden & (tokens == PAD)).any()
@@ -28,13 +28,13 @@ def test_the_share_hidden_is_exact_and_never_all(lengths, ratio):
         assert row.sum() == min(max(wanted, min(1, length - 1)), length - 1)
 
 
-def test_every_place_is_hidden_equally_often():
+def test_every_token_is_hidden_equally_often():
     tokens = padded([20] * 20_000)
-    share = choose_hidden(tokens, 0.3, np.random.default_rng(1)).mean(0)
-    assert np.abs(share - 0.3).max() < 4 * np.sqrt(0.3 * 0.7 / 20_000)
+    fraction = choose_hidden(tokens, 0.3, np.random.default_rng(1)).mean(0)
+    assert np.abs(fraction - 0.3).max() < 4 * np.sqrt(0.3 * 0.7 / 20_000)
 
 
-def test_the_same_generator_hides_the_same_places():
+def test_the_same_generator_hides_the_same_tokens():
     tokens = padded([30, 12])
     once, again = (choose_hidden(tokens, 0.5, np.random.default_rng(5)) for _ in range(2))
     assert (once == again).all()
@@ -50,10 +50,10 @@ def test_gathered_rows_keep_order_and_lose_nothing(seed):
         assert (row[keep.sum() :] == -1).all()
 
 
-def test_ambiguous_and_padding_tokens_are_nobodys_target():
+def test_ambiguous_and_padding_tokens_are_not_targets():
     tokens = np.array([[SPECIAL_TOKENS + 7, UNKNOWN, PAD]])
-    places, classes = targets(tokens, np.ones((1, 3), bool))
-    assert places.tolist() == [0]
+    indices, classes = targets(tokens, np.ones((1, 3), bool))
+    assert indices.tolist() == [0]
     assert classes.tolist() == [7]
 
 

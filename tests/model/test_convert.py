@@ -1,6 +1,6 @@
-"""Published weights: the same features as transformers makes of them, or one line and nothing.
+"""Published weights give the features of transformers, or one line of error and no model.
 
-The files have the layouts of BarcodeBERT and BarcodeMAE at random weights and small sizes.
+The files have the layouts of BarcodeBERT and BarcodeMAE, with random weights and small sizes.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def shape(k: int, special: int, **changes) -> dict:
 
 
 def make(kind: str, transformers, **settings):
-    """Return a BERT of random weights, none of them where training starts."""
+    """Return a BERT with random weights, all different from their values before training."""
     torch.manual_seed(0)
     bert = getattr(transformers, kind)(transformers.BertConfig(**settings)).eval()
     for parameter in bert.parameters():
@@ -59,7 +59,7 @@ def make(kind: str, transformers, **settings):
 
 @pytest.fixture(scope="session")
 def barcodebert(transformers):
-    """BarcodeBERT of today: k = 4, two special tokens, a head that predicts k-mers."""
+    """The current BarcodeBERT: k = 4, two special tokens, a head that predicts k-mers."""
     return make("BertForTokenClassification", transformers, **shape(4, 2), num_labels=256)
 
 
@@ -94,13 +94,13 @@ def mae(transformers) -> dict:
 
 
 def sequences() -> list[str]:
-    """Return barcodes of many lengths; some bases are N."""
+    """Return barcodes of different lengths, some of them with N."""
     rng = np.random.default_rng(0)
     return ["".join(rng.choice(list("ACGTN"), n, p=[0.24] * 4 + [0.04])) for n in LENGTHS]
 
 
 def words(k: int, specials: list[str]) -> dict[str, int]:
-    """Return the vocabulary of the published models, counted out as their code does."""
+    """Return the vocabulary of the published models, numbered as in their code."""
     return {word: i for i, word in enumerate([*specials, *map("".join, product("ACGT", repeat=k))])}
 
 
@@ -116,7 +116,7 @@ def reference_features(bert, vocabulary, k: int, barcode: str, front: list[str])
 
 
 def assert_same_features(encoder: Encoder, bert, specials: list[str]) -> None:
-    """Compare every real token's features, of all barcodes in one padded batch."""
+    """Compare the features of every real token, for all barcodes in one padded batch."""
     k, tokenizer = encoder.config.k, encoder.config.tokenizer
     barcodes = [s for s in sequences() if len(s) >= k]
     tokens = [torch.from_numpy(tokenizer.encode(barcode)) for barcode in barcodes]
@@ -132,7 +132,7 @@ def assert_same_features(encoder: Encoder, bert, specials: list[str]) -> None:
         torch.testing.assert_close(pooled[i], vector, rtol=1e-5, atol=1e-5)
 
 
-# What is read.
+# Sources.
 
 
 @pytest.mark.parametrize("safe", [True, False], ids=["safetensors", "bin"])
@@ -164,7 +164,7 @@ def test_a_directory_gives_the_features_of_transformers(kind, safe, transformers
 
 @pytest.mark.parametrize("prefix", ["", "bert.", "module.bert.", "encoder.", "_orig_mod.module."])
 @pytest.mark.parametrize("suffix", ["safetensors", "bin", "pt"])
-def test_a_state_dict_alone_does_whatever_its_prefix(prefix, suffix, mae, tmp_path):
+def test_a_state_dict_is_converted_whatever_its_prefix(prefix, suffix, mae, tmp_path):
     state = {prefix + name: t for name, t in mae["encoder"].state_dict().items()}
     file = tmp_path / f"state.{suffix}"
     save_file(state, file) if suffix == "safetensors" else torch.save(state, file)
@@ -174,7 +174,7 @@ def test_a_state_dict_alone_does_whatever_its_prefix(prefix, suffix, mae, tmp_pa
     assert_same_features(converted.encoder, mae["encoder"], ["mask", "unk"])
 
 
-def test_an_old_format_of_torch_does_too(mae, tmp_path):
+def test_the_old_format_of_torch_is_converted(mae, tmp_path):
     file = tmp_path / "state.bin"
     torch.save(mae["encoder"].state_dict(), file, _use_new_zipfile_serialization=False)
     assert_same_features(convert(file, heads=4).encoder, mae["encoder"], ["mask", "unk"])
@@ -208,7 +208,7 @@ def test_half_precision_becomes_single(barcodebert, tmp_path):
 
 
 @pytest.mark.parametrize("k", [1, 3, 6, 7])
-def test_k_is_read_off_the_vocabulary(k, transformers, tmp_path):
+def test_k_follows_from_the_size_of_the_vocabulary(k, transformers, tmp_path):
     bert = make("BertModel", transformers, **shape(k, 2, max_position_embeddings=664))
     torch.save(bert.state_dict(), tmp_path / "state.bin")
     for given in (None, k):
@@ -238,7 +238,7 @@ def test_special_tokens_keep_their_meaning(kind, given, order, pooling, transfor
     assert converted.encoder.tokens.weight[CLASS].equal(own[order.index("cls")])
 
 
-def test_the_longest_barcode_can_be_told(barcodebert, tmp_path):
+def test_the_maximum_length_can_be_given(barcodebert, tmp_path):
     torch.save(barcodebert.state_dict(), tmp_path / "state.bin")
     encoder = convert(tmp_path / "state.bin", heads=4, max_bases=660).encoder
     assert encoder.config.max_tokens == 165
@@ -251,7 +251,7 @@ def test_the_longest_barcode_can_be_told(barcodebert, tmp_path):
 
 @pytest.fixture
 def folder(barcodebert, tmp_path) -> Path:
-    """A directory in the Hugging Face layout, of the test's own."""
+    """A directory in the Hugging Face layout, made for one test."""
     path = tmp_path / "BarcodeBERT"
     barcodebert.config.save_pretrained(path)
     save_file(barcodebert.state_dict(), path / "model.safetensors")
@@ -279,7 +279,7 @@ def test_a_converted_model_works_as_any_other(call, folder, barcodebert, tmp_pat
     assert again.err.startswith("barcodeembed: warning: ") and "--max-length 660" in again.err
 
 
-def test_a_class_token_is_pointed_out_where_it_is_not_used(call, transformers, tmp_path):
+def test_a_class_token_that_is_not_used_gives_a_warning(call, transformers, tmp_path):
     bert = make("BertModel", transformers, **shape(3, 3))
     torch.save(bert.state_dict(), tmp_path / "state.bin")
     words = ("convert", tmp_path / "state.bin", "-o", tmp_path / "model", "--heads", 4)
@@ -289,7 +289,7 @@ def test_a_class_token_is_pointed_out_where_it_is_not_used(call, transformers, t
 
 
 class Bomb:
-    """Unpickled by the unwary it makes a directory."""
+    """Makes a directory when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -304,7 +304,7 @@ def change(folder: Path, **changes) -> None:
 
 
 def state(source: SimpleNamespace, **changes) -> Path:
-    """Save the tensors, some changed; None takes one away."""
+    """Save the tensors with some changes. None removes a tensor."""
     tensors = {**source.tensors, **{n.replace("__", "."): t for n, t in changes.items()}}
     path = source.folder.parent / "changed.bin"
     torch.save({name: t for name, t in tensors.items() if t is not None}, path)
@@ -317,37 +317,49 @@ LAST = "bert__encoder__layer__2__output__LayerNorm__bias"
 REFUSED = {
     "no such file": (lambda s: s.folder / "absent", "absent: does not exist"),
     "empty directory": (lambda s: s.empty, "has neither model.safetensors nor pytorch_model.bin"),
-    "no config.json": (lambda s: (s.folder / "config.json").unlink(), "config.json: missing"),
+    "no config.json": (lambda s: (s.folder / "config.json").unlink(), "config.json: is missing"),
     "no JSON": (lambda s: (s.folder / "config.json").write_text("{"), "cannot be read as JSON"),
     "no object": (lambda s: (s.folder / "config.json").write_text("[]"), "no configuration"),
-    "a model bundle": (lambda s: s.bundle, "is a model bundle already"),
+    "a model bundle": (lambda s: s.bundle, "is already a model bundle"),
     "another activation": (lambda s: change(s.folder, hidden_act="relu"), "hidden_act is 'relu'"),
     "relative positions": (
         lambda s: change(s.folder, position_embedding_type="relative_key"),
-        "only 'absolute' can be converted",
+        "supports only 'absolute'",
     ),
-    "other layers": (lambda s: change(s.folder, num_hidden_layers=2), "num_hidden_layers 2, not 3"),
-    "other width": (lambda s: change(s.folder, hidden_size=48), "hidden_size 48, not 24"),
-    "odd heads": (lambda s: change(s.folder, num_attention_heads=5), "no multiple of 5 heads"),
+    "other layers": (
+        lambda s: change(s.folder, num_hidden_layers=2),
+        "num_hidden_layers 2, but its tensors have 3",
+    ),
+    "other width": (
+        lambda s: change(s.folder, hidden_size=48),
+        "hidden_size 48, but its tensors have 24",
+    ),
+    "odd heads": (lambda s: change(s.folder, num_attention_heads=5), "not a multiple of 5 heads"),
     "odd epsilon": (lambda s: change(s.folder, layer_norm_eps="x"), "could not convert"),
     "no tensors": (
         lambda s: state(s, **dict.fromkeys(n.replace(".", "__") for n in s.tensors)),
-        "holds no BERT encoder",
+        "contains no BERT encoder",
     ),
     "two encoders": (
         lambda s: state(s, other__embeddings__word_embeddings__weight=torch.ones(2)),
         "several encoders: 'bert.', 'other.'",
     ),
     "words of one row": (lambda s: state(s, **{WORDS: torch.ones(24)}), "(24,), not float (any, "),
-    "no such vocabulary": (lambda s: state(s, **{WORDS: torch.ones(300, 24)}), "300 tokens are no"),
-    "5^k": (lambda s: state(s, **{WORDS: torch.ones(626, 24)}), "626 tokens are no vocabulary"),
-    "unnamed tokens": (lambda s: state(s, **{WORDS: torch.ones(261, 24)}), "must name 5"),
+    "no such vocabulary": (
+        lambda s: state(s, **{WORDS: torch.ones(300, 24)}),
+        "300 tokens are not",
+    ),
+    "5^k": (lambda s: state(s, **{WORDS: torch.ones(626, 24)}), "626 tokens are not a vocabulary"),
+    "special tokens without names": (
+        lambda s: state(s, **{WORDS: torch.ones(261, 24)}),
+        "must name 5",
+    ),
     "wrong shape": (lambda s: state(s, **{QUERY: torch.ones(24, 25)}), "(24, 25), not float (24, "),
     "whole numbers": (lambda s: state(s, **{QUERY: torch.ones(24, 24, dtype=int)}), "torch.int64"),
     "missing tensor": (lambda s: state(s, **{LAST: None}), f"lacks the tensor {LAST}"),
-    "strange tensor": (
+    "unexpected tensor": (
         lambda s: state(s, register_tokens=torch.ones(1, 4, 24)),
-        "has the tensor register_tokens, which no plain BERT has",
+        "has the tensor register_tokens, which a plain BERT does not have",
     ),
 }
 
@@ -364,7 +376,7 @@ def source(folder, barcodebert, model_bundle, tmp_path) -> SimpleNamespace:
 
 
 def refused(call, words: tuple, problem: str, *folders: Path) -> None:
-    """Assert that a command fails in one line, and leaves nothing."""
+    """Assert that a command fails with one line of error, and writes nothing."""
     before = files_in(*folders)
     result = call("convert", *words)
     assert (result.code, result.out) == (1, "")
@@ -374,7 +386,7 @@ def refused(call, words: tuple, problem: str, *folders: Path) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_converted_is_one_line(name, source, call, tmp_path):
+def test_what_cannot_be_converted_gives_one_line(name, source, call, tmp_path):
     damage, problem = REFUSED[name]
     path = damage(source)
     path = path if isinstance(path, Path) else source.folder
@@ -388,13 +400,13 @@ def test_what_cannot_be_converted_is_one_line(name, source, call, tmp_path):
     [
         (("--k", 6), "--k 6 contradicts the checkpoint, whose k is 4"),
         (("--heads", 2), "--heads 2 contradicts the checkpoint, whose heads is 4"),
-        (("--pooling", "class"), "has no class token among its special tokens mask, unk"),
+        (("--pooling", "class"), "has no class token; its special tokens are mask, unk"),
         (("--special-tokens", "mask,unk,cls"), "2 special tokens; --special-tokens must name 2"),
-        (("--special-tokens", "mask,cls"), "unk among them; not mask, cls"),
-        (("--special-tokens", "unk,unk"), "each once at most"),
-        (("--special-tokens", "unk,N"), "not unk, N"),
-        (("--max-length", 3), "--max-length 3 is not between 4 and the 803 bases"),
-        (("--max-length", 804), "--max-length 804 is not between 4 and the 803 bases"),
+        (("--special-tokens", "mask,cls"), "--special-tokens mask,cls: "),
+        (("--special-tokens", "unk,unk"), "at most once, and always unk"),
+        (("--special-tokens", "unk,N"), "--special-tokens unk,N: "),
+        (("--max-length", 3), "--max-length 3 is not between 4 and 803"),
+        (("--max-length", 804), "--max-length 804 is not between 4 and 803"),
     ],
 )
 def test_an_option_that_contradicts_the_checkpoint_is_refused(
@@ -406,19 +418,19 @@ def test_an_option_that_contradicts_the_checkpoint_is_refused(
 @pytest.mark.parametrize(
     "changed, problem",
     [
-        ({"k_mer": 4}, "its k_mer is 4, its k 5"),
-        ({"stride": 1}, "its stride is 1, its k 5"),
+        ({"k_mer": 4}, "its k_mer is 4, but its k is 5"),
+        ({"stride": 1}, "its stride is 1, but its k is 5"),
         ({"tokenizer": "bpe"}, "its tokenizer is 'bpe'"),
     ],
 )
 def test_a_checkpoint_of_other_tokens_is_refused(changed, problem, mae, tmp_path):
-    told = Namespace(**vars(mae["checkpoint"]["config"]) | changed)
-    torch.save({**mae["checkpoint"], "config": told}, tmp_path / "checkpoint.pt")
+    config = Namespace(**vars(mae["checkpoint"]["config"]) | changed)
+    torch.save({**mae["checkpoint"], "config": config}, tmp_path / "checkpoint.pt")
     with pytest.raises(BundleError, match=problem):
         convert(tmp_path / "checkpoint.pt")
 
 
-def test_heads_are_asked_for_where_nothing_tells_them(barcodebert, tmp_path):
+def test_heads_are_required_if_the_checkpoint_does_not_have_them(barcodebert, tmp_path):
     torch.save(barcodebert.state_dict(), tmp_path / "state.bin")
     with pytest.raises(InputError, match="give --heads"):
         convert(tmp_path / "state.bin")
@@ -439,7 +451,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not(
     torch.save(content, file, _use_new_zipfile_serialization=zipped)
     refused(call, (file, "-o", tmp_path / "model", "--heads", 4), "could run code", tmp_path)
     torch.load(file, weights_only=False)
-    assert (tmp_path / "executed").is_dir()  # or the test would prove nothing
+    assert (tmp_path / "executed").is_dir()  # otherwise the test would prove nothing
 
 
 @pytest.mark.parametrize(
@@ -456,13 +468,13 @@ def test_a_damaged_file_is_one_line(name, content, problem, call, tmp_path):
     refused(call, (tmp_path / name, "-o", tmp_path / "model"), problem, tmp_path)
 
 
-def test_a_list_of_tensors_is_no_state_dict(call, tmp_path):
+def test_a_list_of_tensors_is_not_a_state_dict(call, tmp_path):
     torch.save([torch.ones(2)], tmp_path / "a.pt")
-    problem = "holds a list, not a state dict"
+    problem = "contains a list, not a state dict"
     refused(call, (tmp_path / "a.pt", "-o", tmp_path / "model"), problem, tmp_path)
 
 
-def test_what_stands_at_the_output_is_not_deleted(call, folder, tmp_path):
+def test_a_directory_at_the_output_is_not_deleted(call, folder, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     refused(call, (folder, "-o", tmp_path / "mine"), "would be deleted", tmp_path)
@@ -476,7 +488,7 @@ def test_what_stands_at_the_output_is_not_deleted(call, folder, tmp_path):
 
 
 def rounded(encoder: Encoder) -> Encoder:
-    """Return an encoder of the same shape whose real numbers went through bfloat16."""
+    """Return an encoder of the same shape, with its floats rounded to bfloat16."""
     other = Encoder(encoder.config)
     other.load_state_dict(
         {
@@ -489,12 +501,12 @@ def rounded(encoder: Encoder) -> Encoder:
 
 @pytest.fixture
 def trained(tmp_path) -> Path:
-    """A bundle that tells how it was trained, and is anchored: it has whole numbers too."""
+    """An anchored bundle, which has integer tensors too, with a description of its training."""
     torch.manual_seed(3)
     encoder = Encoder(replace(PRESETS["tiny"].model, anchored=True))
     rng = np.random.default_rng(3)
-    places = rng.integers(0, 600, TABLE).astype(np.int16)
-    encoder.set_anchor(Anchor(places, rng.random(TABLE).astype(np.float32), 657))
+    positions = rng.integers(0, 600, TABLE).astype(np.int16)
+    encoder.set_anchor(Anchor(positions, rng.random(TABLE).astype(np.float32), 657))
     save_model(tmp_path / "trained", encoder, {"recipe": {"seed": 3}})
     return tmp_path / "trained"
 
@@ -510,10 +522,10 @@ def test_weights_in_bf16_are_the_rounded_model_in_half_the_bytes(trained, call, 
     assert {name: t.dtype for name, t in state.items()} == {n: t.dtype for n, t in wanted.items()}
     assert all(t.equal(wanted[name]) for name, t in state.items())
     assert not state["tokens.weight"].equal(before.encoder.state_dict()["tokens.weight"])
-    at_rest = load_file(tmp_path / "smaller" / "model.safetensors")
-    assert at_rest["tokens.weight"].dtype == torch.bfloat16
-    assert at_rest["anchor_places"].dtype == torch.int16
-    assert at_rest["anchor_places"].equal(before.encoder.anchor_places)
+    stored = load_file(tmp_path / "smaller" / "model.safetensors")
+    assert stored["tokens.weight"].dtype == torch.bfloat16
+    assert stored["anchor_places"].dtype == torch.int16
+    assert stored["anchor_places"].equal(before.encoder.anchor_places)
 
 
 def test_a_bf16_bundle_makes_the_vectors_of_the_rounded_model(model_bundle, call, tmp_path):

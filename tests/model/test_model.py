@@ -1,4 +1,4 @@
-"""The encoder: what must never change a vector, and an independent attention to compare with."""
+"""Test the encoder: what must never change a vector, and attention against a reference."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VARIANTS = {
 def make(config: ModelConfig) -> Encoder:
     torch.manual_seed(0)
     encoder = Encoder(config).eval()
-    for parameter in encoder.parameters():  # away from the small, symmetric start
+    for parameter in encoder.parameters():  # far from the small, symmetric initial values
         parameter.data += 0.2 * torch.randn_like(parameter)
     return encoder
 
@@ -72,7 +72,7 @@ def test_batch_mates_and_batch_size_do_not_change_a_bit(config):
 
 @pytest.mark.parametrize("positions", ["learned", "rotary"])
 def test_a_barcode_as_long_as_the_model_reads_has_a_vector(positions):
-    """Batches are padded, but not past the last of the learned positions."""
+    """Batches are padded, but not beyond the last learned position."""
     config = replace(TINY, positions=positions, max_tokens=101)
     longest = "ACGTTGCA" * 52
     whole, shorter = embedder(config).embed([longest[: config.max_bases], longest[:400]])
@@ -115,7 +115,7 @@ def test_packed_weights_multiply_as_the_models_own_do(precision, tolerance):
 
 
 def test_attention_agrees_with_the_textbook():
-    """Softmax of scaled products, written out, with rotations as complex numbers."""
+    """The reference is the formula, with rotations as complex numbers."""
     torch.manual_seed(1)
     attention = Attention(TINY)
     x = torch.randn(2, 7, TINY.width)
@@ -140,7 +140,7 @@ def test_attention_agrees_with_the_textbook():
 
 
 def test_post_norm_is_bert():
-    """The post-norm block against torch's own post-norm encoder layer with the same weights."""
+    """Compare the post-norm block with torch's encoder layer with the same weights."""
     config = VARIANTS["post-norm"]
     block = make(config).stack.blocks[0]
     layer = torch.nn.TransformerEncoderLayer(
@@ -167,18 +167,18 @@ def test_post_norm_is_bert():
 
 
 def test_visible_tokens_keep_their_own_positions():
-    """Leaving tokens out and naming the places equals hiding them by the attention mask."""
+    """Leaving tokens out and giving positions equals hiding them by the attention mask."""
     encoder = make(VARIANTS["rotary"])
     tokens = torch.randint(4, 260, (1, 12))
-    kept = torch.tensor([0, 3, 4, 8, 11])
-    short, _ = encoder(tokens[:, kept], kept[None])
-    hidden = torch.full_like(tokens, PAD).scatter(1, kept[None], tokens[:, kept])
+    visible = torch.tensor([0, 3, 4, 8, 11])
+    short, _ = encoder(tokens[:, visible], visible[None])
+    hidden = torch.full_like(tokens, PAD).scatter(1, visible[None], tokens[:, visible])
     whole, _ = encoder(hidden)
-    torch.testing.assert_close(short, whole[:, kept], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(short, whole[:, visible], rtol=1e-4, atol=1e-5)
 
 
-def test_by_place_each_token_has_the_map_of_its_position():
-    """Written out token by token; without blocks nothing else tells the positions."""
+def test_place_pooling_maps_each_token_by_its_position():
+    """Compute each token on its own. Only the pooling uses positions here."""
     encoder = make(replace(VARIANTS["by place"], positions="rotary"))
     features = torch.randn(2, 3, TINY.width)
     real = torch.tensor([[True, True, True], [True, True, False]])
@@ -191,7 +191,7 @@ def test_by_place_each_token_has_the_map_of_its_position():
 
 
 def test_place_pooling_starts_near_identity():
-    """With random weights, the more bases two barcodes share, the more alike their vectors."""
+    """With random weights, barcodes that share more bases have more similar vectors."""
     config = ModelConfig(
         k=6,
         width=96,
@@ -208,9 +208,9 @@ def test_place_pooling_starts_near_identity():
     rng = np.random.default_rng(0)
     whole = rng.integers(0, 4, 396)
     copies = [whole]
-    for share in (0.02, 0.1, 0.3, 1.0):
+    for fraction in (0.02, 0.1, 0.3, 1.0):
         copy = whole.copy()
-        sites = rng.permutation(396)[: round(396 * share)]
+        sites = rng.permutation(396)[: round(396 * fraction)]
         copy[sites] = (copy[sites] + rng.integers(1, 4, len(sites))) % 4
         copies.append(copy)
     vectors = normalise(maker.embed(["".join("ACGT"[b] for b in copy) for copy in copies]))
@@ -219,14 +219,14 @@ def test_place_pooling_starts_near_identity():
     assert similarities[1] > 0.9 and similarities[-1] < 0.5
 
 
-@pytest.mark.parametrize("wrong", [{"vector_width": 0, "pooling": "place"}, {"vector_width": 8}])
-def test_a_width_of_vectors_belongs_to_place_pooling(wrong):
+@pytest.mark.parametrize("settings", [{"vector_width": 0, "pooling": "place"}, {"vector_width": 8}])
+def test_only_place_pooling_has_a_width_of_vectors(settings):
     with pytest.raises(ValueError, match="vector_width"):
-        replace(TINY, **wrong)
+        replace(TINY, **settings)
 
 
 def test_multiply_adds_count_the_matrix_products():
-    """Against torch's own counter, which sees attention where it is two plain products."""
+    """Compare with torch's counter, which counts attention if it is two plain products."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -240,8 +240,8 @@ def test_multiply_adds_count_the_matrix_products():
         assert counter.get_total_flops() == 3 * 2 * config.multiply_adds(50)
 
 
-def test_barcodemae_is_the_papers_size():
-    """46.66 M with BERT's pooler and token types, which nothing here uses (ANCHORS, 1.2)."""
+def test_barcodemae_has_the_size_of_the_paper():
+    """46.66 M with BERT's pooler and token types, which the encoder does not have."""
     config = PRESETS["barcodemae"].model
     weights = sum(p.numel() for p in Encoder(config).parameters())
     pooler, token_types, their_special = 768 * 769, 2 * 768, 2 * 768
@@ -293,13 +293,13 @@ def test_a_configuration_that_does_not_fit_the_weights_names_the_tensor(tmp_path
     ("name", "value"),
     [("heads", 0), ("k", 99), ("dropout", 7), ("max_tokens", None), ("width", 63), ("new", 1)],
 )
-def test_a_configuration_that_makes_no_model_is_refused(name, value):
+def test_an_invalid_configuration_is_refused(name, value):
     with pytest.raises(BundleError, match="config"):
         ModelConfig.from_json(TINY.to_json() | {name: value})
 
 
-def test_a_full_disk_is_told_and_leaves_no_bundle(tmp_path):
-    """In a process whose files may grow to 16 kB: safetensors has an error of its own for it."""
+def test_a_full_disk_is_an_output_error_and_leaves_no_bundle(tmp_path):
+    """Files of the process are limited to 16 kB. safetensors raises its own error for it."""
     script = (
         "import resource, signal, sys\n"
         "from barcodeembed.errors import OutputError\n"
@@ -323,7 +323,7 @@ def test_a_full_disk_is_told_and_leaves_no_bundle(tmp_path):
 
 
 def test_bundles_from_before_the_epsilon_load_as_they_did(tmp_path):
-    """Their configuration lacks it, and their fingerprint was taken of that configuration."""
+    """Their configuration and their fingerprint do not include the epsilon."""
     config = TINY
     assert "norm_epsilon" not in config.to_json()
     assert ModelConfig.from_json(config.to_json()) == config
@@ -331,7 +331,7 @@ def test_bundles_from_before_the_epsilon_load_as_they_did(tmp_path):
     save_model(tmp_path / "model", Encoder(config), {})
     assert "norm_epsilon" not in (tmp_path / "model" / "config.json").read_text()
     assert load_model(tmp_path / "model").config.norm_epsilon == 1e-5
-    recipe = Recipe(config, "maelm", {}, steps=1)  # which is compared when a run is resumed
+    recipe = Recipe(config, "maelm", {}, steps=1)  # compared when a run is resumed
     assert recipe.to_json()["model"] == config.to_json()
 
 
@@ -343,15 +343,15 @@ def test_another_epsilon_is_kept_and_is_used(tmp_path):
     encoder = Encoder(config).eval()
     save_model(tmp_path / "model", encoder, {})
     loaded = load_model(tmp_path / "model").encoder
-    usual = Encoder(TINY).eval()
-    usual.load_state_dict(encoder.state_dict())
+    default = Encoder(TINY).eval()
+    default.load_state_dict(encoder.state_dict())
     tokens = torch.arange(4, 44)[None]
     with torch.inference_mode():
         assert loaded.embed(tokens).equal(encoder.embed(tokens))
-        assert not torch.allclose(usual.embed(tokens), encoder.embed(tokens))
+        assert not torch.allclose(default.embed(tokens), encoder.embed(tokens))
 
 
 @pytest.mark.parametrize("value", [0, -1e-5, 1, "small", None])
-def test_an_epsilon_that_makes_no_sense_is_refused(value):
+def test_an_invalid_epsilon_is_refused(value):
     with pytest.raises(BundleError, match="config is not valid"):
         ModelConfig.from_json({"norm_epsilon": value})

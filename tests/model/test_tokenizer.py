@@ -1,4 +1,4 @@
-"""k-mer tokens: against a slow, obvious tokenizer, and the properties that batches rely on."""
+"""The k-mer tokenizer: comparison with a simple tokenizer, and properties that batches need."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ sequences = st.text("ACGTNRY", max_size=80)
 
 def slow_encode(bases: str, k: int) -> list[int]:
     kmers = {"".join(p): i for i, p in enumerate(itertools.product("ACGT", repeat=k))}
-    pieces = [bases[i : i + k] for i in range(0, len(bases) - k + 1, k)]
-    return [kmers[p] + SPECIAL_TOKENS if p in kmers else UNKNOWN for p in pieces]
+    split = [bases[i : i + k] for i in range(0, len(bases) - k + 1, k)]
+    return [kmers[p] + SPECIAL_TOKENS if p in kmers else UNKNOWN for p in split]
 
 
 @given(sequences, st.integers(1, 5))

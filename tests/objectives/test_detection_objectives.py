@@ -1,4 +1,4 @@
-"""The objectives that replace tokens: what the encoder reads in their place, and is asked."""
+"""The objectives that replace tokens: what the encoder reads, and what it must predict."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from barcodeembed.objectives.substitution import detection_losses
 
 NAMES = ("rtd", "rts", "crts", "slm")
 DETECTING = ("rtd", "rts", "crts")
-#: Those that choose the substitutes themselves, and so never the original.
+#: Objectives that choose substitutes in ``prepare``, and so never the original.
 SUBSTITUTING = ("rts", "crts", "slm")
 
 
@@ -38,7 +38,7 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def big_batch():
-    """Return 300 barcodes without padding, 1 % of their bases N."""
+    """Return 300 barcodes without padding, with 1 % N."""
     return rectangle(make_corpus(rows=400), size=300)
 
 
@@ -46,7 +46,7 @@ def without_dropout(name: str, **settings):
     return make(name, **settings).eval(), make_encoder().eval()
 
 
-def known(tokens):
+def is_kmer(tokens):
     return tokens >= SPECIAL_TOKENS
 
 
@@ -60,23 +60,23 @@ def test_the_encoder_reads_every_token_and_never_a_mask(name, batch):
     (seen,) = seen_by_encoder(objective, encoder, objective.prepare(batch, rng()))
     assert seen.shape == batch.tokens_BT.shape
     assert not (seen == MASK).any()
-    special = ~known(batch.tokens_BT)
+    special = ~is_kmer(batch.tokens_BT)
     assert (batch.tokens_BT == UNKNOWN).any()
     np.testing.assert_array_equal(seen.numpy()[special], batch.tokens_BT[special])
-    assert known(seen.numpy()[~special]).all()
+    assert is_kmer(seen.numpy()[~special]).all()
 
 
 @pytest.mark.parametrize("name", SUBSTITUTING)
-@pytest.mark.parametrize("share", [0.15, 0.4])
-def test_the_share_asked_for_is_replaced(name, share):
-    """Substitutes differ from the originals: otherwise fewer would be changed than chosen."""
+@pytest.mark.parametrize("ratio", [0.15, 0.4])
+def test_the_given_fraction_is_replaced(name, ratio):
+    """Substitutes differ from the originals. Otherwise fewer tokens would change."""
     corpus = make_corpus()
     corpus.codes[corpus.codes == 4] = 0
     batch = ragged(corpus)
-    inputs = make(name, replace_ratio=share).prepare(batch, rng())
+    inputs = make(name, replace_ratio=ratio).prepare(batch, rng())
     lengths = (batch.tokens_BT != PAD).sum(1)
     replaced = (inputs["tokens"] != batch.tokens_BT).sum(1)
-    np.testing.assert_array_equal(replaced, np.rint(share * lengths))
+    np.testing.assert_array_equal(replaced, np.rint(ratio * lengths))
 
 
 @pytest.mark.parametrize("name", ["rts", "slm"])
@@ -90,21 +90,21 @@ def test_any_other_kmer_may_be_the_substitute(name):
     assert (((counts[1:] - expected) ** 2) / expected).sum() < 360  # 1 in 10^5 of chi2(254)
 
 
-# What is asked
+# What it must predict
 
 
 @pytest.mark.parametrize("name", ["rts", "crts"])
-def test_the_label_is_true_exactly_where_the_shown_token_is_another(name):
+def test_the_label_is_true_exactly_if_the_token_is_replaced(name):
     batch = ragged()
     inputs = make(name).prepare(batch, rng())
-    places = inputs["known"]
-    np.testing.assert_array_equal(places, np.flatnonzero(known(batch.tokens_BT)))
-    differs = inputs["tokens"].reshape(-1)[places] != batch.tokens_BT.reshape(-1)[places]
+    judged = inputs["judged"]
+    np.testing.assert_array_equal(judged, np.flatnonzero(is_kmer(batch.tokens_BT)))
+    differs = inputs["tokens"].reshape(-1)[judged] != batch.tokens_BT.reshape(-1)[judged]
     assert differs.any() and not differs.all()
     np.testing.assert_array_equal(inputs["replaced"], differs)
 
 
-def test_slm_asks_for_the_originals_of_the_replaced():
+def test_slm_predicts_the_originals_of_the_replaced():
     batch = ragged()
     inputs = make("slm").prepare(batch, rng())
     changed = np.flatnonzero(inputs["tokens"] != batch.tokens_BT)
@@ -133,7 +133,7 @@ def test_with_nothing_replaced_recall_is_zero_and_finite():
 
 
 def test_kmers_with_the_same_neighbours_are_clustered():
-    """Sites 0, 1, 2, ... of a gene, each with eight variants of its own: a cluster is a site."""
+    """Each of the sites 0, 1, 2, ... of a gene has eight variants. A cluster is a site."""
     variants, sites = 8, 6
     drawn = rng().integers(0, variants, (2_000, sites))
     tokens = SPECIAL_TOKENS + drawn + variants * np.arange(sites)
@@ -179,7 +179,7 @@ def test_mining_is_the_same_every_time_and_draws_nothing_from_torch():
     torch.testing.assert_close(one.head.weight, make("rts").head.weight)
 
 
-def test_a_corpus_of_nothing_but_n_has_no_clusters_and_does_no_harm():
+def test_a_corpus_of_only_n_has_no_clusters_but_works():
     corpus = make_corpus()
     corpus.codes[:] = 4
     objective = make("crts", corpus)
@@ -193,21 +193,21 @@ def test_a_corpus_of_nothing_but_n_has_no_clusters_and_does_no_harm():
 
 
 def test_a_sampled_token_equal_to_the_original_counts_as_original():
-    """A generator made sure of one k-mer replaces every masked token but that k-mer itself."""
+    """A generator that always samples one k-mer replaces all masked tokens except this k-mer."""
     objective, encoder, batch = make("rtd", replace_ratio=0.9), make_encoder(), big_batch()
-    sure_of = batch.tokens_BT[0, 0] - SPECIAL_TOKENS
+    certain = batch.tokens_BT[0, 0] - SPECIAL_TOKENS
     torch.nn.init.zeros_(objective.generator.head.weight)
-    objective.generator.head.bias.data[sure_of] = 1e4
+    objective.generator.head.bias.data[certain] = 1e4
     inputs = objective.prepare(batch, rng())
-    assert (inputs["classes"] == sure_of).sum() > 10
+    assert (inputs["classes"] == certain).sum() > 10
     (seen,) = seen_by_encoder(objective, encoder, inputs)
-    # A head that answers with whether the feature is there says which labels it was judged by.
+    # A head that calls every token replaced shows the labels by its accuracy.
     torch.nn.init.zeros_(objective.head.weight)
     objective.head.bias.data.fill_(1.0)
     found = objective(encoder, to_torch(inputs))
-    assert (seen.flatten()[inputs["masked"]] - SPECIAL_TOKENS == sure_of).all()
-    replaced = (inputs["classes"] != sure_of).sum()
-    assert found["accuracy"].item() == pytest.approx(replaced / len(inputs["known"]))
+    assert (seen.flatten()[inputs["masked"]] - SPECIAL_TOKENS == certain).all()
+    replaced = (inputs["classes"] != certain).sum()
+    assert found["accuracy"].item() == pytest.approx(replaced / len(inputs["judged"]))
     assert found["recall"].item() == 1
 
 
@@ -232,8 +232,8 @@ def test_the_ends_of_the_unit_interval_sample_possible_kmers():
     assert ((drawn >= 5) & (drawn < 4000)).all()
 
 
-def test_what_is_masked_is_hidden_from_the_generator():
-    """Its logits are the same whatever the masked k-mers were."""
+def test_the_generator_does_not_see_masked_kmers():
+    """Its logits do not depend on the masked k-mers."""
     objective, encoder = without_dropout("rtd", sharing="none")
     batch = ragged()
     inputs = objective.prepare(batch, rng())
@@ -309,12 +309,12 @@ def test_the_generator_is_as_narrow_and_shallow_as_asked():
         ("rtd", {"detection_weight": 0.0}, "detection_weight is 0.0"),
     ],
 )
-def test_senseless_settings_are_refused(name, settings, message):
+def test_invalid_settings_are_refused(name, settings, message):
     with pytest.raises(TrainingError, match=message):
         objective_class(name).Options(**settings)
 
 
-# What every objective promises
+# Properties of all these objectives
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -332,7 +332,7 @@ def test_the_same_generator_gives_the_same_losses(name):
 def test_padding_the_batch_changes_no_loss(name):
     objective, encoder = without_dropout(name)
     inputs = objective.prepare(ragged(rows=1), rng())
-    # The same places must be replaced in both, whatever the shape that the draw was made in.
+    # Both must replace the same tokens, so only the arrays are padded.
     wider = dict(inputs, padded=True)
     for key in {"tokens", "generator_tokens"} & inputs.keys():
         wider[key] = np.pad(inputs[key], ((0, 0), (0, 11)), constant_values=PAD)
@@ -344,8 +344,8 @@ def test_padding_the_batch_changes_no_loss(name):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("preset", ["small", "barcodemae"])
-def test_a_class_token_stands_before_what_is_asked(name, preset):
-    """Its feature is left out: what is judged are the features of the places themselves."""
+def test_the_feature_of_a_class_token_is_not_judged(name, preset):
+    """Only the features of k-mers are judged."""
     shape = PRESETS[preset].model.to_json() | {
         "k": 4,
         "width": 32,
@@ -358,13 +358,13 @@ def test_a_class_token_stands_before_what_is_asked(name, preset):
     config = type(TINY)(**shape)
     objective, encoder = make(name, config=config), make_encoder(config)
     inputs = objective.prepare(ragged(), rng())
-    asked, judged = [], []
-    encoder.register_forward_hook(lambda m, args, out: asked.append(out[0]))
+    features, judged = [], []
+    encoder.register_forward_hook(lambda m, args, out: features.append(out[0]))
     objective.head.register_forward_hook(lambda m, args, out: judged.append(args[0]))
     (seen,) = seen_by_encoder(objective, encoder, inputs)
     assert (seen[:, 0] == CLASS).all() and not (seen == MASK).any()
-    places = inputs["predicted" if name == "slm" else "known"]
-    assert torch.equal(judged[0], asked[0][:, 1:].flatten(0, 1)[places])
+    indices = inputs["predicted" if name == "slm" else "judged"]
+    assert torch.equal(judged[0], features[0][:, 1:].flatten(0, 1)[indices])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -378,14 +378,14 @@ def test_nothing_to_replace_is_no_loss_and_no_gradient(name):
 
 
 @pytest.mark.parametrize("name", ["rts", "crts"])
-def test_detection_begins_as_good_as_guessing_and_learns(name):
-    """Far below what the share of the replaced alone tells, 0.42 nats of 0.15."""
+def test_detection_begins_at_the_loss_of_guessing_and_learns(name):
+    """The last loss is far below 0.42 nats, the entropy of a replaced fraction of 0.15."""
     losses = losses_on_a_repeated_batch(make(name), steps=120)
     assert abs(losses[0] - np.log(2)) < 0.2
     assert losses[-1] < 0.1
 
 
-def test_slm_begins_as_good_as_guessing_and_learns():
+def test_slm_begins_at_the_loss_of_guessing_and_learns():
     losses = losses_on_a_repeated_batch(make("slm"), steps=120)
     assert abs(losses[0] - np.log(256)) < 0.5
     assert losses[-1] < 0.5 * losses[0]
@@ -402,5 +402,5 @@ def test_rtd_teaches_both_the_generator_and_the_encoder(sharing):
     assert last["generator_loss"] < 0.7 * first["generator_loss"]
     assert abs(first["detection_loss"].item() - np.log(2)) < 0.2
     assert last["detection_loss"] < 0.2
-    # A detector that has learnt how many are replaced, and not which, finds none.
+    # A detector that has only learned how many tokens are replaced detects none.
     assert np.mean([each["recall"].item() for each in found[-10:]]) > 0.5

@@ -1,4 +1,4 @@
-"""What explicit n-gram masking hides and names, and that the bottleneck lets one vector through."""
+"""N-gram masking hides and predicts n-grams; wced reads only the pooled vector."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def rng() -> np.random.Generator:
 
 
 def planted_corpus() -> Corpus:
-    """Return random barcodes in which one stretch of three tokens stands again and again."""
+    """Return random barcodes, each with three copies of one stretch of three tokens."""
     corpus = make_corpus(rows=40)
     bases = np.array(["ACGT".index(base) for base in PLANTED])
     for start in corpus.starts:
@@ -68,20 +68,20 @@ def spelt(lexicon: Lexicon, number: int) -> list[int]:
 
 
 def read_back(inputs: dict, row: int) -> list[tuple[int, int]]:
-    """Return (token, position) of all that the encoder reads of a sequence."""
+    """Return (token, position) of every token of a sequence that the encoder reads."""
     read = zip(inputs["tokens"][row].tolist(), inputs["positions"][row].tolist(), strict=True)
     return [(token, position) for token, position in read if token != PAD]
 
 
 def hidden_units(objective, inputs: dict) -> dict[tuple[int, int], list[int]]:
-    """Return the tokens that each mask stands for as the targets say, by row and position."""
+    """Return the target tokens of each mask, by row and position."""
     positions, width = inputs["positions"].reshape(-1), inputs["tokens"].shape[1]
     units: dict[tuple[int, int], list[int]] = {}
-    asked = zip(inputs["predicted"], inputs["offsets"], inputs["classes"], strict=True)
-    for place, offset, wanted in asked:
-        unit = units.setdefault((int(place) // width, int(positions[place])), [])
+    predicted = zip(inputs["predicted"], inputs["offsets"], inputs["classes"], strict=True)
+    for index, offset, kmer in predicted:
+        unit = units.setdefault((int(index) // width, int(positions[index])), [])
         assert offset == len(unit)
-        unit.append(int(wanted) + SPECIAL_TOKENS)
+        unit.append(int(kmer) + SPECIAL_TOKENS)
     return units
 
 
@@ -98,7 +98,7 @@ def test_the_lexicon_holds_a_planted_ngram_and_spells_it():
     assert ids[0, 2] == -1
 
 
-def test_t_is_that_of_counting_one_by_one():
+def test_t_agrees_with_counting_one_by_one():
     tokens = sample_tokens(planted_corpus(), KmerTokenizer(K)).tolist()
     singles = Counter(token for token in tokens if token >= SPECIAL_TOKENS)
     for n in (2, 3):
@@ -107,9 +107,9 @@ def test_t_is_that_of_counting_one_by_one():
         total = sum(counts.values())
         expected = {}
         for window, count in counts.items():
-            share = count / total
+            fraction = count / total
             chance = np.prod([singles[token] / sum(singles.values()) for token in window])
-            t = (share - chance) / np.sqrt(share * (1 - share) / total)
+            t = (fraction - chance) / np.sqrt(fraction * (1 - fraction) / total)
             if count > 1 and t > 0:
                 expected[window] = t
         keys, scores = score_grams(np.array(tokens), n, K)
@@ -119,17 +119,17 @@ def test_t_is_that_of_counting_one_by_one():
         np.testing.assert_allclose([found[w] for w in expected], list(expected.values()))
 
 
-def test_the_best_of_each_length_are_kept_in_equal_numbers():
+def test_the_best_of_each_length_are_selected_in_equal_numbers():
     corpus = planted_corpus()
     tokens = sample_tokens(corpus, KmerTokenizer(K))
     lexicon = mine_lexicon(corpus, KmerTokenizer(K), size=11, longest=3)
     assert [len(keys) for keys in lexicon.grams] == [6, 5]
-    for n, kept in enumerate(lexicon.grams, 2):
+    for n, selected in enumerate(lexicon.grams, 2):
         keys, scores = score_grams(tokens, n, K)
-        assert scores[np.isin(keys, kept)].min() >= scores[~np.isin(keys, kept)].max()
+        assert scores[np.isin(keys, selected)].min() >= scores[~np.isin(keys, selected)].max()
 
 
-def test_the_sample_is_every_training_barcode_at_every_offset_each_ended():
+def test_a_small_sample_has_every_training_barcode_at_every_offset():
     corpus, tokenizer = make_corpus(rows=7), KmerTokenizer(K)
     expected = []
     for row in corpus.train:
@@ -150,14 +150,14 @@ def test_a_large_corpus_is_sampled_evenly(monkeypatch):
 
     monkeypatch.setattr(KmerTokenizer, "encode_windows", spy)
     tokens_each = int(corpus.lengths[corpus.train].mean()) // K
-    monkeypatch.setattr(lexicon_module, "_SAMPLE", 5 * tokens_each)
+    monkeypatch.setattr(lexicon_module, "_MAX_SAMPLE", 5 * tokens_each)
     sample_tokens(corpus, KmerTokenizer(K))
     expected = [corpus.starts[corpus.train[2 * i]] + i % K for i in range(5)]
     assert cuts == expected
 
 
-def test_a_single_repeated_token_is_no_lexicon():
-    """The only n-gram that there is would have a variance of nothing."""
+def test_a_single_repeated_token_gives_an_empty_lexicon():
+    """The variance of the only n-gram would be zero."""
     corpus = make_corpus()
     corpus.codes[:] = 0
     assert len(mine_lexicon(corpus, KmerTokenizer(K), size=10, longest=3)) == 0
@@ -171,7 +171,7 @@ def test_maximum_matching_takes_the_longest_and_goes_on_after_it():
     assert segment(lengths).tolist() == [[0, 1, 1, 1, 4, 4, 6], [0, 0, 2, 2, 4, 5, 6]]
 
 
-def test_units_are_hidden_whole_and_never_more_than_asked_for():
+def test_units_are_hidden_whole_and_within_the_limit():
     draw = np.random.default_rng(5)
     lengths = draw.integers(1, 4, (200, 50))
     lengths[:, -2:] = 1
@@ -186,7 +186,7 @@ def test_units_are_hidden_whole_and_never_more_than_asked_for():
             assert len(set(hidden[row, units[row] == unit])) == 1
     most = np.where(np.arange(200) < 100, 12, 15)
     assert (hidden.sum(1) <= most).all() and (hidden.sum(1) > most - 3).all()
-    assert np.ptp(hidden[100:].mean(0)) < 0.35  # no place is spared
+    assert np.ptp(hidden[100:].mean(0)) < 0.35  # every position can be hidden
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["ragged", "rectangle"])
@@ -201,9 +201,11 @@ def test_each_ngram_hides_under_one_mask_at_its_first_position(whole):
     for row, tokens in enumerate(batch.tokens_BT.tolist()):
         rebuilt = []
         for token, position in read_back(inputs, row):
-            assert position == len(rebuilt)  # true positions, whatever was left out before
+            assert position == len(
+                rebuilt
+            )  # positions are true although tokens before are left out
             unit = [token]
-            if token == MASK:  # only what has an N is hidden and not asked for
+            if token == MASK:  # hidden but not predicted only if it has an N
                 assert (row, position) in units or tokens[position] == UNKNOWN
                 unit = units.get((row, position), [UNKNOWN])
             longer += len(unit) - 1
@@ -214,22 +216,22 @@ def test_each_ngram_hides_under_one_mask_at_its_first_position(whole):
     assert read == (batch.tokens_BT != PAD).sum() - longer
 
 
-def test_the_ids_asked_for_spell_the_hidden_tokens():
+def test_the_predicted_ids_agree_with_the_hidden_tokens():
     corpus = planted_corpus()
     objective = make("ngram", corpus, lexicon=60, mask_ratio=0.5)
     inputs = objective.prepare(rectangle(corpus), rng())
     positions, width = inputs["positions"].reshape(-1), inputs["tokens"].shape[1]
     named = {
-        (int(place) // width, int(positions[place])): spelt(objective.lexicon, number)
-        for place, number in zip(inputs["grams"], inputs["ids"], strict=True)
+        (int(index) // width, int(positions[index])): spelt(objective.lexicon, number)
+        for index, number in zip(inputs["grams"], inputs["ids"], strict=True)
     }
     units = hidden_units(objective, inputs)
-    assert named == {place: unit for place, unit in units.items() if len(unit) > 1}
+    assert named == {where: unit for where, unit in units.items() if len(unit) > 1}
     assert {len(unit) for unit in units.values()} == {1, 2, 3}
 
 
 def test_ngram_hides_its_targets_from_everything():
-    """Other tokens under the same masks, n-grams for n-grams, change no logit."""
+    """Other tokens under the same masks, n-grams replaced by n-grams, change no logit."""
     objective, encoder = make("ngram", mask_ratio=0.5).eval(), make_encoder()
     one, other = [20, 21], [30, 31]
     objective.lexicon = Lexicon(K, (number_grams(np.array([one, other]), 2, K)[:, 0],))
@@ -249,15 +251,15 @@ def test_ngram_hides_its_targets_from_everything():
         objective(encoder, to_torch(arrays))
     assert len(inputs["ids"]) and (inputs["ids"] == 0).all() and (swapped["ids"] == 1).all()
     assert (inputs["classes"] != swapped["classes"]).all()
-    # The tokens' logits and then the ids', for the one batch and then for the other.
+    # Logits of tokens and of ids, for one batch and then for the other.
     assert torch.equal(logits[0], logits[2]) and torch.equal(logits[1], logits[3])
 
 
 def test_what_an_offset_changes_depends_on_the_mask():
-    """An n-gram's second token is no fixed shift of its first, as a sum alone would make it."""
+    """The logits of an n-gram's second token are not a fixed shift of those of its first."""
     corpus = planted_corpus()
     objective, encoder = make("ngram", corpus, lexicon=60).eval(), make_encoder().eval()
-    # As after learning: large weights, and masks that are not all alike.
+    # As after training: large weights, and different features for each mask.
     for weight in (objective.offsets.weight, objective.transform[0].weight):
         torch.nn.init.normal_(weight)
     encoder.register_forward_hook(lambda module, args, out: (torch.randn_like(out[0]), out[1]))
@@ -277,7 +279,7 @@ def test_what_an_offset_changes_depends_on_the_mask():
 
 @pytest.mark.parametrize("config", [TINY, CLASS_POOLED], ids=["mean", "class"])
 def test_wced_sees_nothing_but_the_pooled_vector(config):
-    """Features that are wholly others, but pool to the same vector, change no logit."""
+    """Different features with the same pooled vector change no logit."""
     objective, encoder = make("wced", config=config).eval(), make_encoder(config).eval()
     inputs = to_torch(objective.prepare(rectangle(), rng()))
     logits = []
@@ -295,7 +297,7 @@ def test_wced_sees_nothing_but_the_pooled_vector(config):
     handle = encoder.register_forward_hook(replace)
     objective(encoder, inputs)
     torch.testing.assert_close(logits[0], logits[1], rtol=1e-4, atol=1e-5)
-    # And another vector does change them.
+    # A different vector changes them.
     handle.remove()
     encoder.register_forward_hook(lambda module, args, out: (out[0].flip(0), out[1]))
     objective(encoder, inputs)
@@ -303,7 +305,7 @@ def test_wced_sees_nothing_but_the_pooled_vector(config):
 
 
 @pytest.mark.parametrize("config", [TINY, CLASS_POOLED], ids=["mean", "class"])
-def test_gradients_reach_the_encoder_through_the_pool_alone(config):
+def test_gradients_reach_the_encoder_only_through_pooling(config):
     objective, encoder = make("wced", config=config), make_encoder(config)
     inputs = to_torch(objective.prepare(rectangle(), rng()))
     objective(encoder, inputs)["loss"].backward()
@@ -315,17 +317,17 @@ def test_gradients_reach_the_encoder_through_the_pool_alone(config):
     assert all(weight.grad is None for weight in encoder.parameters())
 
 
-def test_wced_asks_for_a_share_of_the_places_and_each_by_its_own_position():
+def test_wced_predicts_a_fraction_of_the_tokens_at_their_positions():
     batch = ragged()
     inputs = make("wced").prepare(batch, rng())
     lengths = (batch.tokens_BT != PAD).sum(1)
-    found = batch.tokens_BT[inputs["sequences"], inputs["places"]]
+    found = batch.tokens_BT[inputs["sequences"], inputs["predicted_positions"]]
     assert (found == inputs["classes"] + SPECIAL_TOKENS).all()
-    asked = choose_hidden(batch.tokens_BT, 0.5, rng())
-    np.testing.assert_array_equal(asked.sum(1), np.rint(lengths * 0.5))
-    assert len(found) == (asked & (batch.tokens_BT >= SPECIAL_TOKENS)).sum()
+    chosen = choose_hidden(batch.tokens_BT, 0.5, rng())
+    np.testing.assert_array_equal(chosen.sum(1), np.rint(lengths * 0.5))
+    assert len(found) == (chosen & (batch.tokens_BT >= SPECIAL_TOKENS)).sum()
     np.testing.assert_array_equal(inputs["tokens"], batch.tokens_BT)
-    every = make("wced", positions=1.0).prepare(batch, rng())
+    every = make("wced", predict_ratio=1.0).prepare(batch, rng())
     assert len(every["classes"]) == (batch.tokens_BT >= SPECIAL_TOKENS).sum()
 
 
@@ -344,7 +346,7 @@ def test_a_narrow_wced_decoder_is_narrow():
     objective = make("wced", decoder_width=32)
     assert objective.head.in_features == objective.decoder.project.out_features == 32
     objective(make_encoder(), to_torch(objective.prepare(ragged(), rng())))
-    with pytest.raises(TrainingError, match="no decoder of width 63"):
+    with pytest.raises(TrainingError, match="decoder of width 63 is not possible"):
         make("wced", decoder_width=63)
 
 
@@ -352,14 +354,14 @@ def test_a_narrow_wced_decoder_is_narrow():
 
 
 @pytest.mark.parametrize(
-    "name, settings", [("ngram", {}), ("wced", {}), ("wced", {"keep": 0.5, "positions": 1.0})]
+    "name, settings", [("ngram", {}), ("wced", {}), ("wced", {"keep": 0.5, "predict_ratio": 1.0})]
 )
 def test_both_learn(name, settings):
     losses = losses_on_a_repeated_batch(make(name, **settings), steps=120)
     assert losses[-1] < 0.3 * losses[0]
 
 
-def test_both_begin_as_good_as_guessing():
+def test_both_begin_at_the_loss_of_guessing():
     wced, ngram = make("wced"), make("ngram")
     first = [losses_on_a_repeated_batch(objective, steps=1)[0] for objective in (wced, ngram)]
     expected = [np.log(256), np.log(256) + np.log(len(ngram.lexicon))]
@@ -415,11 +417,11 @@ def test_without_any_ngram_single_tokens_are_hidden():
         ("ngram", {"lexicon": 1, "longest": 3}),
         ("wced", {"keep": 0.0}),
         ("wced", {"keep": 1.1}),
-        ("wced", {"positions": 0.0}),
+        ("wced", {"predict_ratio": 0.0}),
         ("wced", {"decoder_width": -1}),
     ],
 )
-def test_senseless_settings_are_refused(name, settings):
+def test_invalid_settings_are_refused(name, settings):
     with pytest.raises(TrainingError):
         objective_class(name).Options(**settings)
 

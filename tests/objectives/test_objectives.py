@@ -1,4 +1,4 @@
-"""What the token objectives may see, that they learn, and how a run's plan is written."""
+"""The objectives on tokens: what they may see, that they learn, and how to write a plan."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from objective_cases import (
     make,
     make_corpus,
     make_encoder,
-    needed,
     other_kmers,
     ragged,
     rectangle,
+    required_settings,
     seen_by_encoder,
     to_torch,
     with_tokens,
@@ -34,7 +34,7 @@ from barcodeembed.objectives.plan import (
 )
 from barcodeembed.objectives.pretraining import Pretraining
 
-#: Objectives that predict k-mers at places of the batch.
+#: Objectives that predict k-mers of the batch.
 PREDICTING = ("maelm", "mlm", "clm", "meap")
 
 
@@ -50,14 +50,14 @@ def test_maelm_shows_the_encoder_the_visible_tokens_and_no_mask(batch):
     lengths = (batch.tokens_BT != PAD).sum(1)
     assert not (seen == MASK).any()
     assert seen.shape[1] == (lengths - np.rint(lengths * 0.5)).max() < batch.tokens_BT.shape[1]
-    for row, places, whole in zip(seen, inputs["places"], batch.tokens_BT, strict=True):
+    for row, columns, whole in zip(seen, inputs["visible_columns"], batch.tokens_BT, strict=True):
         real = (row != PAD).numpy()
-        assert row[real].tolist() == whole[places[real]].tolist()
+        assert row[real].tolist() == whole[columns[real]].tolist()
 
 
 @pytest.mark.parametrize("settings", [{}, {"span": 3, "codons": True}, {"decoder_width": 32}])
 def test_maelm_hides_its_targets_from_everything(settings):
-    """Changing a hidden k-mer changes no logit: neither encoder nor decoder can have seen it."""
+    """Changing a hidden k-mer changes no logit, so neither encoder nor decoder can have seen it."""
     objective, encoder, batch = make("maelm", **settings).eval(), make_encoder(), ragged()
     inputs = objective.prepare(batch, rng())
     changed = batch.tokens_BT.copy().reshape(-1)
@@ -71,7 +71,7 @@ def test_maelm_hides_its_targets_from_everything(settings):
     assert torch.equal(*logits)
 
 
-def test_maelm_decoder_puts_every_visible_feature_at_its_own_place():
+def test_maelm_decoder_puts_every_visible_feature_in_its_own_column():
     objective, encoder, batch = make("maelm"), make_encoder(), ragged()
     inputs = to_torch(objective.prepare(batch, rng()))
     entered, projected = [], []
@@ -80,16 +80,16 @@ def test_maelm_decoder_puts_every_visible_feature_at_its_own_place():
     objective(encoder, inputs)
     for row in range(len(batch.rows)):
         visible = (inputs["visible"][row] != PAD).sum()
-        places = inputs["places"][row, :visible]
-        assert torch.equal(entered[0][row, places], projected[0][row, :visible])
-        hidden = np.setdiff1d(np.arange(batch.tokens_BT.shape[1]), places.numpy())
+        columns = inputs["visible_columns"][row, :visible]
+        assert torch.equal(entered[0][row, columns], projected[0][row, :visible])
+        hidden = np.setdiff1d(np.arange(batch.tokens_BT.shape[1]), columns.numpy())
         assert (entered[0][row, hidden] == objective.decoder.mask).all()
 
 
 def test_a_narrow_decoder_is_narrow():
     decoder = make("maelm", decoder_width=32, decoder_layers=1).decoder
     assert decoder.stack.norm.weight.shape == (32,)
-    with pytest.raises(TrainingError, match="no decoder of width 63"):
+    with pytest.raises(TrainingError, match="decoder of width 63 is not possible"):
         make("maelm", decoder_width=63, config=TINY)
 
 
@@ -102,7 +102,7 @@ def test_mlm_shows_masks_in_full_length():
 
 
 @pytest.mark.parametrize("name", ["mlm", "maelm"])
-def test_some_of_the_hidden_are_shown_at_random_or_as_they_are(name):
+def test_some_hidden_tokens_are_shown_at_random_or_unchanged(name):
     batch = rectangle(make_corpus(rows=400), size=300)
     objective = make(name, random=0.2, kept=0.3)
     inputs = objective.prepare(batch, rng())
@@ -110,8 +110,8 @@ def test_some_of_the_hidden_are_shown_at_random_or_as_they_are(name):
         shown = inputs["tokens"]
     else:
         shown = np.pad(np.full_like(batch.tokens_BT, MASK), ((0, 0), (0, 1)))
-        np.put_along_axis(shown, inputs["places"], inputs["visible"], 1)
-        shown = shown[:, :-1]  # the last place is where padding goes
+        np.put_along_axis(shown, inputs["visible_columns"], inputs["visible"], 1)
+        shown = shown[:, :-1]  # the last column is for padding
     hidden = np.zeros(batch.tokens_BT.size, bool)
     hidden[inputs["predicted"]] = True
     hidden = hidden.reshape(shown.shape)
@@ -132,7 +132,7 @@ def test_clm_sees_nothing_that_comes_later():
     assert not torch.allclose(changed[:, 15], features[:, 15])
 
 
-def test_clm_predicts_the_next_token_at_every_place():
+def test_clm_predicts_the_next_token_after_every_token():
     batch = with_tokens(ragged(rows=1), np.array([[10, 11, UNKNOWN, 12, PAD]]))
     inputs = make("clm").prepare(batch, rng())
     assert inputs["predicted"].tolist() == [0, 2]
@@ -153,21 +153,21 @@ def test_meap_masks_inputs_and_predicts_what_clm_does():
 def test_padding_the_batch_changes_no_loss(name):
     objective, encoder, batch = make(name).eval(), make_encoder().eval(), ragged(rows=1)
     inputs = objective.prepare(batch, rng())
-    # The same places must be hidden in both, whatever the shape that the draw was made in.
+    # Both must hide the same tokens, so only the arrays are padded.
     wider = dict(inputs, padded=True)
     for key in ("tokens", "real"):
         if key in inputs:
             wider[key] = np.pad(inputs[key], ((0, 0), (0, 11)), constant_values=PAD)
     wider["positions"] = np.arange(batch.tokens_BT.shape[1] + 11)[None]
-    if "places" in inputs:
-        end = batch.tokens_BT.shape[1]
-        wider["places"] = np.where(inputs["places"] == end, end + 11, inputs["places"])
+    if "visible_columns" in inputs:
+        columns, end = inputs["visible_columns"], batch.tokens_BT.shape[1]
+        wider["visible_columns"] = np.where(columns == end, end + 11, columns)
     loss, wide = (objective(encoder, to_torch(arrays))["loss"] for arrays in (inputs, wider))
     torch.testing.assert_close(loss, wide, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", PREDICTING)
-def test_kmer_objectives_begin_as_good_as_guessing_and_learn(name):
+def test_kmer_objectives_begin_at_the_loss_of_guessing_and_learn(name):
     losses = losses_on_a_repeated_batch(make(name), steps=120)
     assert abs(losses[0] - np.log(256)) < 0.5
     assert losses[-1] < 0.6 * losses[0]
@@ -193,15 +193,15 @@ def test_the_same_generator_prepares_the_same(name):
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_every_objective_learns_beside_another(name):
-    """The weighted sum is what is minimised, and both see the one encoder."""
+def test_every_objective_can_be_combined_with_another(name):
+    """The loss is the weighted sum, and both train the same encoder."""
     corpus = make_corpus()
     plan = (Phase(1.0, {name: 0.5} if name == "clm" else {name: 0.5, "clm": 2.0}),)
     encoder = make_encoder()
-    given = [f"{key}={value}" for key, value in needed(name).items()]
+    given = [f"{key}={value}" for key, value in required_settings(name).items()]
     module = Pretraining(encoder, plan, resolve_settings(plan, {}, given), corpus)
     inputs = module.prepare(0, rectangle(corpus, same_taxon=("genus", 4)), rng())
-    inputs = {key: to_torch(found) for key, found in inputs.items()}
+    inputs = {key: to_torch(arrays) for key, arrays in inputs.items()}
     metrics = module(0, inputs)
     parts = {n: module.objectives[n](encoder, inputs[n])["loss"] for n in plan[0].weights}
     expected = sum(weight * parts[n] for n, weight in plan[0].weights.items())
@@ -210,7 +210,7 @@ def test_every_objective_learns_beside_another(name):
     assert encoder.tokens.weight.grad.abs().sum() > 0
 
 
-def test_a_plan_reads_as_it_is_written():
+def test_a_parsed_plan_is_written_as_before():
     assert parse_objective("maelm+mlm:0.25") == {"maelm": 1.0, "mlm": 0.25}
     plan = parse_schedule("clm:0.25,maelm+mlm:0.1:0.75")
     assert describe_plan(plan) == "clm:0.25,maelm+mlm:0.1:0.75"
@@ -221,27 +221,27 @@ def test_a_plan_reads_as_it_is_written():
     "text, message",
     [
         ("x", "no objective 'x'"),
-        ("maelm+maelm", "stands twice"),
-        ("maelm:0", "no positive number"),
-        ("maelm:nan", "no positive number"),
-        ("maelm:inf", "no positive number"),
-        ("maelm:", "no positive number"),
+        ("maelm+maelm", "occurs twice"),
+        ("maelm:0", "not a positive number"),
+        ("maelm:nan", "not a positive number"),
+        ("maelm:inf", "not a positive number"),
+        ("maelm:", "not a positive number"),
         ("", "no objective ''"),
     ],
 )
-def test_a_senseless_sum_is_refused(text, message):
+def test_an_invalid_sum_is_refused(text, message):
     with pytest.raises(TrainingError, match=message):
         parse_objective(text)
 
 
-def test_a_senseless_schedule_is_refused():
-    with pytest.raises(TrainingError, match="says no share"):
+def test_an_invalid_schedule_is_refused():
+    with pytest.raises(TrainingError, match="has no fraction"):
         parse_schedule("clm,maelm")
     with pytest.raises(TrainingError, match="add up to 0.8"):
         parse_schedule("clm:0.3,maelm:0.5")
 
 
-def test_settings_are_heard_where_they_apply():
+def test_settings_are_used_by_the_objectives_that_have_them():
     plan = parse_schedule("maelm+mlm:0.5,clm:0.5")
     settings = resolve_settings(
         plan, {"decoder_layers": 1}, ["mask_ratio=0.3", "mlm.mask_ratio=0.4", "codons=yes"]
@@ -257,9 +257,9 @@ def test_settings_are_heard_where_they_apply():
         ("decoder_layers=2", "the objectives of this run have mlm.codons"),
         ("clm.mask_ratio=0.5", "the objectives of this run have"),
         ("mask_ratio", "the objectives of this run have"),
-        ("mask_ratio=half", "'half' is no number"),
-        ("span=1.5", "'1.5' is no whole number"),
-        ("codons=perhaps", "neither true nor false"),
+        ("mask_ratio=half", "'half' is not a number"),
+        ("span=1.5", "'1.5' is not an integer"),
+        ("codons=perhaps", "neither yes nor no"),
     ],
 )
 def test_settings_that_do_not_apply_are_refused(given, message):
@@ -270,6 +270,6 @@ def test_settings_that_do_not_apply_are_refused(given, message):
 @pytest.mark.parametrize(
     "settings", [{"mask_ratio": 0}, {"mask_ratio": 1}, {"span": 0}, {"random": 0.7, "kept": 0.4}]
 )
-def test_senseless_masking_is_refused(settings):
+def test_invalid_masking_is_refused(settings):
     with pytest.raises(TrainingError):
         objective_class("maelm").Options(**settings)

@@ -1,4 +1,4 @@
-"""Views of a barcode, and the objectives on vectors: contrast, taxonomy, distillation."""
+"""Views of a barcode, and the objectives on vectors: contrastive, taxonomy, distill."""
 
 from __future__ import annotations
 
@@ -58,21 +58,21 @@ def test_a_plain_view_is_a_stretch_of_its_barcode():
     assert longest <= (batch.lengths_B.min() - 3) // 4
 
 
-def test_a_reversed_view_is_of_the_other_strand():
+def test_a_reversed_view_is_from_the_other_strand():
     batch = rectangle(size=8)
     whole = [spelled(row[:n]) for row, n in zip(batch.bases(), batch.lengths_B, strict=True)]
-    turned = 0
+    reversed_views = 0
     for seed in range(10):
         view = Views(shortest=0.9, reverse=True, **PLAIN).draw(batch, TINY, rng(seed))
         for row, bases in zip(view["tokens"], whole, strict=True):
             if UNKNOWN not in row:
                 text = TINY.tokenizer.decode(row)
                 assert (text in bases) != (text in str(Seq(bases).reverse_complement()))
-                turned += text not in bases
-    assert 10 < turned < 70
+                reversed_views += text not in bases
+    assert 10 < reversed_views < 70
 
 
-def test_a_kept_share_stays_at_its_places():
+def test_tokens_that_are_kept_keep_their_positions():
     batch = rectangle(size=8)
     all_of_it = Views(shortest=1.0, **PLAIN).draw(batch, TINY, rng(5))
     some = Views(shortest=1.0, keep=0.5, **PLAIN).draw(batch, TINY, rng(5))
@@ -83,7 +83,7 @@ def test_a_kept_share_stays_at_its_places():
     np.testing.assert_array_equal(found, some["tokens"])
 
 
-def test_errors_come_at_their_rate_and_change_the_base():
+def test_errors_have_their_rate_and_change_the_base():
     codes = rng().integers(0, 5, (200, 500)).astype(np.uint8)
     changed = _substituted(codes, np.full((200, 1), 0.1), rng(1))
     assert (changed[codes == 4] == 4).all()
@@ -97,7 +97,7 @@ def test_indels_shift_what_follows():
     shifted, new, from_base = _shifted(codes, lengths, np.full((300, 1), 0.02), rng(2))
     assert abs(new.mean() - 380) < 2 and new.std() > 1
     steps = np.diff(shifted[0, : new[0]].astype(int)) % 4
-    # Each base is followed by the next, by itself (read twice) or by the next but one (left out).
+    # A base is followed by the next, by itself (an insertion) or by the one after (a deletion).
     assert set(steps) <= {0, 1, 2} and (steps == 1).mean() > 0.95
     np.testing.assert_array_equal(shifted[0, : new[0]], codes[0][from_base[0, : new[0]]])
     same, lengths_after, _ = _shifted(codes, lengths, np.zeros((300, 1)), rng(2))
@@ -106,7 +106,7 @@ def test_indels_shift_what_follows():
 
 
 def test_synonymous_changes_keep_the_protein():
-    """Biopython translates both to the same, by the invertebrate mitochondrial code."""
+    """Biopython translates both to the same protein, by the invertebrate mitochondrial code."""
     sense = [
         c
         for c in (a + b + d for a in "ACGT" for b in "ACGT" for d in "ACGT")
@@ -119,13 +119,13 @@ def test_synonymous_changes_keep_the_protein():
     changed = _synonymous(codes, np.full((40, 1), 0.5), rng(3))
     for before, after in zip(codes[in_frame], changed[in_frame], strict=True):
         assert Seq(spelled(before)).translate(5) == Seq(spelled(after)).translate(5)
-    places = np.flatnonzero((changed != codes)[in_frame].any(0))
-    assert (places % 3 == 2).all()
+    columns = np.flatnonzero((changed != codes)[in_frame].any(0))
+    assert (columns % 3 == 2).all()
     assert 0.3 < (changed != codes)[in_frame][:, 2::3].mean() < 0.55
 
 
 @pytest.mark.parametrize("settings", [{"shortest": 0}, {"keep": 0}, {"errors": 1.5}])
-def test_senseless_views_are_refused(settings):
+def test_invalid_views_are_refused(settings):
     with pytest.raises(TrainingError):
         Views(**settings)
 
@@ -163,7 +163,7 @@ def test_contrast_is_infonce_of_the_pooled_vectors():
     assert found == pytest.approx(expected, abs=1e-4)
 
 
-def test_supervised_contrast_weighs_kin_by_their_deepest_shared_rank():
+def test_supcon_weighs_pairs_by_their_lowest_shared_rank():
     corpus = make_corpus()
     batch = rectangle(corpus, size=8, same_taxon=("genus", 4))
     objective = make("supcon", corpus, species=1.0, genus=0.5, family=0.25, order=0.125)
@@ -181,7 +181,7 @@ def test_supervised_contrast_weighs_kin_by_their_deepest_shared_rank():
             ):
                 if of[rank][i] == of[rank][j] >= 0:
                     weight = max(weight, w)
-            assert inputs["kinship"][i, j] == weight
+            assert inputs["pair_weights"][i, j] == weight
     positives = objective.positives(to_torch(inputs), 8, torch.device("cpu"))
     torch.testing.assert_close(positives.sum(1), torch.ones(8))
 
@@ -231,7 +231,7 @@ def test_an_unlabelled_rank_is_skipped_and_the_others_learn():
 
 
 def test_taxonomy_smooths_along_the_tree_and_weighs_by_frequency():
-    """The loss of a rank, written out for one barcode after the other."""
+    """Compute the loss of a rank barcode by barcode."""
     corpus = make_corpus()
     objective = make("taxonomy", corpus, smoothing=0.2, ranks="family,genus")
     head = objective.heads["genus"]
@@ -249,46 +249,47 @@ def test_taxonomy_smooths_along_the_tree_and_weighs_by_frequency():
     for vector, taxon in zip(vectors[:4], taxa[:4].tolist(), strict=True):
         scores = torch.log_softmax(20 * directions @ vector, 0)
         parent = family[genus == taxon][0]
-        kin = sorted(set(genus[family == parent]))
-        smooth = 0.8 * scores[taxon] + 0.2 * scores[kin].mean()
+        siblings = sorted(set(genus[family == parent]))
+        smooth = 0.8 * scores[taxon] + 0.2 * scores[siblings].mean()
         expected -= weights[taxon] * smooth.item() / 4
     assert loss.item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_of_too_many_classes_the_sisters_of_the_batch_compete():
+def test_of_too_many_classes_only_siblings_of_the_batch_are_compared():
     corpus = make_corpus()
     full = make("taxonomy", corpus, smoothing=0.2, ranks="family,genus").heads["genus"]
-    few = make("taxonomy", corpus, smoothing=0.2, ranks="family,genus", most_classes=2)
+    few = make("taxonomy", corpus, smoothing=0.2, ranks="family,genus", max_classes=2)
     few = few.heads["genus"]
     few.load_state_dict(full.state_dict())
     genus, family = (corpus.labels[:, LABELS.index(rank)] for rank in ("genus", "family"))
     drawn = rng(1).normal(size=(6, TINY.width)).astype(np.float32)
     vectors = F.normalize(torch.from_numpy(drawn), dim=-1)
-    # All families in the batch: all classes compete.
+    # All families are in the batch, so all classes are compared.
     every = torch.arange(6)
     torch.testing.assert_close(few(vectors, every)[0], full(vectors, every)[0])
-    # One family: its genera alone do, and they alone learn.
-    sisters = sorted(set(genus[family == family[genus == 0][0]]))
-    assert 1 < len(sisters) < 6
+    # With one family, only its genera are compared and trained.
+    siblings = sorted(set(genus[family == family[genus == 0][0]]))
+    assert 1 < len(siblings) < 6
     few.zero_grad()
     loss, _ = few(vectors[:1], torch.tensor([0]))
-    scores = torch.log_softmax(20 * F.normalize(few.directions, dim=-1)[sisters] @ vectors[0], 0)
-    expected = -0.8 * scores[sisters.index(0)] - 0.2 * scores.mean()
+    scores = torch.log_softmax(20 * F.normalize(few.directions, dim=-1)[siblings] @ vectors[0], 0)
+    expected = -0.8 * scores[siblings.index(0)] - 0.2 * scores.mean()
     assert loss.item() == pytest.approx((few.weights[0] * expected).item(), rel=1e-4)
     loss.backward()
-    learnt = few.directions.grad.abs().sum(1).nonzero()[:, 0].tolist()
-    assert learnt == sisters
+    trained = few.directions.grad.abs().sum(1).nonzero()[:, 0].tolist()
+    assert trained == siblings
 
 
-def test_a_student_like_its_teacher_is_at_no_distance():
-    """The teacher's own weights, a projection that changes nothing and every token visible."""
+def test_a_student_equal_to_its_teacher_has_no_distance():
+    """It has the teacher's weights, an identity projection, and every token is visible."""
     teacher = load_model(make_teacher()).encoder
     objective = make("distill", config=teacher.config)
     torch.nn.init.eye_(objective.project.weight)
     batch = rectangle()
     inputs = objective.prepare(batch, rng())
     inputs["visible"], inputs["visible_padded"] = batch.tokens_BT, False
-    inputs["places"] = np.tile(np.arange(batch.tokens_BT.shape[1]), (len(batch.rows), 1))
+    columns = np.arange(batch.tokens_BT.shape[1])
+    inputs["visible_columns"] = np.tile(columns, (len(batch.rows), 1))
     metrics = objective(teacher, to_torch(inputs))
     for name in ("vectors", "similarities", "features"):
         assert metrics[f"{name}_distance"].item() == pytest.approx(0, abs=1e-5)
@@ -305,7 +306,7 @@ def test_the_teacher_reads_what_the_student_does_not_and_is_not_trained_or_saved
     assert not any("teacher" in name for name in objective.state_dict())
 
 
-def test_a_teacher_of_other_tokens_gives_its_vectors_alone():
+def test_a_teacher_with_other_tokens_gives_only_vectors():
     from dataclasses import replace
 
     student = replace(TINY, k=3)
@@ -319,12 +320,12 @@ def test_a_teacher_of_other_tokens_gives_its_vectors_alone():
     assert spelled(batch.bases()[0]).startswith(text.split("N")[0])
 
 
-def test_a_missing_teacher_is_said():
+def test_a_missing_teacher_is_an_error():
     with pytest.raises(TrainingError, match="needs a teacher"):
         make("distill", **{"distill.teacher": ""})
 
 
-def test_padding_is_told():
+def test_a_view_without_padding_is_not_padded():
     corpus = make_corpus(shortest=100, longest=101)
     view = Views(shortest=1.0, **PLAIN).draw(rectangle(corpus), TINY, rng())
     assert view["padded"] is False and (view["tokens"] != PAD).all()
