@@ -1,67 +1,79 @@
-"""A pretraining run under a progress bar, stopped where asked and never in the middle of a step."""
+"""A pretraining run at the command line: a progress bar, and a stop that loses nothing."""
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from barcodeembed.cli.boundary import Terminated
 from barcodeembed.cli.console import console
-
-if TYPE_CHECKING:
-    from barcodeembed.training.loop import Progress, Trainer
-
-
-@contextmanager
-def _stop_requests() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM, so that the loop can end after a step; a second one strikes."""
-    caught: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def catch(number, frame) -> None:
-        if caught:
-            raise KeyboardInterrupt if number == signal.SIGINT else Terminated
-        caught.append(number)
-
-    for number in before:
-        signal.signal(number, catch)
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+from barcodeembed.training.loop import Progress, Trainer
+from barcodeembed.training.observer import Observer
 
 
-def train(trainer: Trainer, max_minutes: float | None, **every: int) -> bool:
-    """Run the loop under a progress bar; True once the run is complete.
+class CommandLineRun(Observer):
+    """Shows a run on standard error, and stops it on Ctrl-C, SIGTERM or after ``max_minutes``.
 
-    A stop that was asked for leaves a checkpoint first and is then raised as what it was.
+    Such a stop waits for the step to end and for a checkpoint to be written. It is then raised as
+    what it was. A second signal takes effect at once.
     """
-    deadline = time.monotonic() + 60 * max_minutes if max_minutes is not None else float("inf")
-    with (
-        _stop_requests() as caught,
-        console.progress("pretraining", trainer.recipe.steps) as told,
-    ):
 
-        def report(progress: Progress) -> None:
-            metrics = progress.metrics
-            text = f"loss {metrics['loss']:.4f}  {metrics['sequences_per_second']:.0f} seq/s"
-            if progress.held_out:
-                text += f"  held-out loss {progress.held_out['loss']:.4f}"
-            if console.live:
-                told(progress.step, note=text)
-            else:
-                console.say(f"step {progress.step:,}/{progress.steps:,}  {text}")
+    def __init__(self, max_minutes: float | None) -> None:
+        self._seconds = float("inf") if max_minutes is None else 60 * max_minutes
+        self._deadline = float("inf")
+        self._caught: list[int] = []
+        self._update: Callable[..., None] = lambda *done, **note: None
 
-        complete = trainer.run(
-            report=report,
-            should_stop=lambda: bool(caught) or time.monotonic() > deadline,
-            **every,
-        )
-    if caught and not complete:
-        console.say(f"checkpoint at step {trainer.step:,}; --resume goes on from it")
-        raise KeyboardInterrupt if caught[0] == signal.SIGINT else Terminated
-    return complete
+    def say(self, message: str) -> None:
+        console.say(message)
+
+    def warn(self, message: str) -> None:
+        console.warn(message)
+
+    def progress(
+        self, what: str, total: int | None = None
+    ) -> AbstractContextManager[Callable[..., None]]:
+        return console.progress(what, total)
+
+    @contextmanager
+    def training(self, trainer: Trainer) -> Iterator[None]:
+        self._deadline = time.monotonic() + self._seconds
+        steps = trainer.recipe.steps
+        with self._signals_collected(), console.progress("pretraining", steps) as self._update:
+            yield
+        if self._caught and trainer.step < steps:
+            console.say(f"checkpoint at step {trainer.step:,}; continue with --resume")
+            raise KeyboardInterrupt if self._caught[0] == signal.SIGINT else Terminated
+
+    def report(self, progress: Progress) -> None:
+        metrics = progress.metrics
+        text = f"loss {metrics['loss']:.4f}  {metrics['sequences_per_second']:.0f} seq/s"
+        if progress.held_out:
+            text += f"  held-out loss {progress.held_out['loss']:.4f}"
+        if console.live:
+            self._update(progress.step, note=text)
+        else:
+            console.say(f"step {progress.step:,}/{progress.steps:,}  {text}")
+
+    def should_stop(self) -> bool:
+        return bool(self._caught) or time.monotonic() > self._deadline
+
+    @contextmanager
+    def _signals_collected(self) -> Iterator[None]:
+        """Collect SIGINT and SIGTERM, so that the loop can end after a step."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def catch(number, frame) -> None:
+            if self._caught:
+                raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+            self._caught.append(number)
+
+        for number in before:
+            signal.signal(number, catch)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -6,8 +6,9 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,8 @@ class Recipe:
     ``warmup`` and ``decay`` are shares of the steps, ``decay_to`` the share of ``learning_rate``
     at the end. ``average`` is the decay per step of the running mean of the encoder's weights that
     becomes the model, 0 for none. ``compile`` has torch compile the blocks. ``max_bases`` is the
-    longest stretch learnt from, ``same_taxon`` how many barcodes of one taxon, at which label, stand
-    together in a batch.
+    longest stretch learnt from, ``same_taxon`` at which label and how many barcodes of one taxon
+    stand together in a batch.
     """
 
     model: ModelConfig
@@ -138,7 +139,6 @@ class Trainer:
             merge=recipe.model.merge,
             same_taxon=recipe.same_taxon,
         )
-        self._loader = ThreadPoolExecutor(max_workers=1)
 
     @property
     def encoder(self) -> Encoder:
@@ -186,28 +186,30 @@ class Trainer:
         model = self._distribute()
         totals: dict[str, float] = {}
         began, counted, saved = time.perf_counter(), 0, self.step
-        for inputs in self._prefetched(last):
-            metrics = self.learn(model, inputs)
-            self.step += 1
-            counted += 1
-            for name, value in metrics.items():
-                totals[name] = totals.get(name, 0.0) + value
-            stop = self.processes.any(should_stop())
-            end = self.step == last or stop
-            evaluate = self.step % evaluate_every == 0 or self.step == self.recipe.steps
-            if self.step % report_every == 0 or evaluate or end:
-                seconds = time.perf_counter() - began
-                means = {name: value / counted for name, value in totals.items()}
-                means["learning_rate"] = self.recipe.rate(self.step - 1)
-                means["sequences_per_second"] = counted * self.batches.size / seconds
-                held_out = self.evaluate() if evaluate else None
-                self._record(Progress(self.step, self.recipe.steps, means, held_out), report)
-                totals, began, counted = {}, time.perf_counter(), 0
-            if end or self.step - saved >= checkpoint_every:
-                self.save()
-                saved = self.step
-            if stop:
-                break
+        # Closing the generator ends its thread, whatever ended the loop.
+        with closing(self._prefetched(last)) as batches:
+            for inputs in batches:
+                metrics = self.learn(model, inputs)
+                self.step += 1
+                counted += 1
+                for name, value in metrics.items():
+                    totals[name] = totals.get(name, 0.0) + value
+                stop = self.processes.any(should_stop())
+                end = self.step == last or stop
+                evaluate = self.step % evaluate_every == 0 or self.step == self.recipe.steps
+                if self.step % report_every == 0 or evaluate or end:
+                    seconds = time.perf_counter() - began
+                    means = {name: value / counted for name, value in totals.items()}
+                    means["learning_rate"] = self.recipe.rate(self.step - 1)
+                    means["sequences_per_second"] = counted * self.batches.size / seconds
+                    held_out = self.evaluate() if evaluate else None
+                    self._record(Progress(self.step, self.recipe.steps, means, held_out), report)
+                    totals, began, counted = {}, time.perf_counter(), 0
+                if end or self.step - saved >= checkpoint_every:
+                    self.save()
+                    saved = self.step
+                if stop:
+                    break
         return self.step == self.recipe.steps
 
     @torch.no_grad()
@@ -253,16 +255,17 @@ class Trainer:
             self.pretraining, device_ids=devices, find_unused_parameters=True
         )
 
-    def _prefetched(self, last: int) -> Iterator[list[tuple[int, dict[str, Inputs]]]]:
+    def _prefetched(self, last: int) -> Generator[list[tuple[int, dict[str, Inputs]]], None, None]:
         """Yield each step's micro-batches, prepared one step ahead in a thread."""
         if self.step >= last:
             return
-        ahead = self._loader.submit(self.prepare, self.step)
-        for step in range(self.step, last):
-            ready = ahead.result()
-            if step + 1 < last:
-                ahead = self._loader.submit(self.prepare, step + 1)
-            yield ready
+        with ThreadPoolExecutor(max_workers=1) as loader:
+            ahead = loader.submit(self.prepare, self.step)
+            for step in range(self.step, last):
+                ready = ahead.result()
+                if step + 1 < last:
+                    ahead = loader.submit(self.prepare, step + 1)
+                yield ready
 
     def prepare(self, step: int) -> list[tuple[int, dict[str, Inputs]]]:
         """Return this process' micro-batches of a step, by their number."""
@@ -310,15 +313,15 @@ class Trainer:
             )
         self.optimizer.step()
         if self.averaged:
-            self._average()
+            self._average(self.averaged)
         return means
 
     @torch.no_grad()
-    def _average(self) -> None:
+    def _average(self, averaged: Encoder) -> None:
         """Let the running mean follow; early on it is over the steps so far, not over the start."""
         keep = min(self.recipe.average, (self.step + 1) / (self.step + 10))
         now = self.pretraining.encoder.parameters()
-        torch._foreach_lerp_(list(self.averaged.parameters()), list(now), 1 - keep)
+        torch._foreach_lerp_(list(averaged.parameters()), list(now), 1 - keep)
 
     def _record(self, progress: Progress, report: Callable[[Progress], None]) -> None:
         if not self.processes.first:

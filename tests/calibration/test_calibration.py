@@ -436,7 +436,9 @@ def test_a_small_reference_falls_back_on_customary_limits():
     index, report = build_index([(record, lineage("F", "G", "G s"))], KmerCounter(5))
     assert report.used == report.distinct == 1
     models = index.calibration.models.values()
-    assert {m.in_reference_from for m in models} == {m.new_from for m in models} == {"mutated copies"}
+    assert (
+        {m.in_reference_from for m in models} == {m.new_from for m in models} == {"mutated copies"}
+    )
     far = "".join(rng.choice(list("ACGT"), 650))
     queries = [SequenceRecord("q", "", b, 1, len(b)) for b in (bases, far)]
     same, other = Classifier(index, KmerCounter(5)).classify(queries)

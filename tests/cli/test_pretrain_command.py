@@ -75,10 +75,12 @@ def test_out_of_time_leaves_a_checkpoint_and_resume_ends_in_the_same_weights(
     output = tmp_path / "model"
     stopped = run(fasta, output, "--steps", "12", "--max-minutes", "0")
     assert stopped.returncode == 0
-    assert "stopped at step 1 of 12; the same command with --resume goes on" in stopped.stderr
+    assert (
+        "stopped at step 1 of 12; run the same command with --resume to continue" in stopped.stderr
+    )
     assert not output.exists()
     again = run(fasta, output, "--steps", "12")
-    assert again.returncode == 1 and "--resume goes on with it" in again.stderr
+    assert again.returncode == 1 and "--resume continues it" in again.stderr
     resumed = run(fasta, output, "--steps", "12", "--resume")
     assert resumed.returncode == 0 and "resuming at step 1 of 12" in resumed.stderr
     assert weights(output) == weights(unbroken)
@@ -96,7 +98,7 @@ def test_a_folder_of_other_files_is_refused_before_the_work(fasta, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.txt").write_text("years of work")
     refused = run(fasta, tmp_path / "thesis", "--steps", "1")
-    assert refused.returncode == 1 and "something else in it" in refused.stderr
+    assert refused.returncode == 1 and "something other than a bundle" in refused.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["thesis"]
 
 
@@ -115,7 +117,7 @@ def test_ctrl_c_leaves_a_checkpoint(fasta, tmp_path):
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
-    assert "--resume goes on from it" in told and "Traceback" not in told
+    assert "continue with --resume" in told and "Traceback" not in told
     assert not output.exists()
     (checkpoint,) = (tmp_path / "model.training").glob("checkpoint-*")
     state = json.loads((checkpoint / "state.json").read_text())
@@ -231,7 +233,7 @@ def test_the_decoder_stays_behind(unbroken):
         (("--objective", "mml"), 2, "no objective 'mml'; choose from maelm, mlm, clm"),
         (("--objective", "clm", "--set", "mask_ratio=0.3"), 2, "of this run have no settings"),
         (("--objective", "clm", "--schedule", "clm:1"), 2, "not both"),
-        (("--group-by", "genera:4"), 2, "is no RANK:N"),
+        (("--group-by", "genera:4"), 2, "is not RANK:N"),
         (("--group-by", "genus:4"), 1, "no barcode of the corpus has a genus"),
         (("--rates", "linear"), 2, "'linear' is not one of cosine, wsd, onecycle"),
         (("--accumulate", "9"), 1, "cannot be split into 9 micro-batches"),
