@@ -128,8 +128,8 @@ def convert(
     )
     if not converted.length_known:
         console.warn(
-            f"{source}: the length of the training barcodes is unknown, and positions beyond it are "
-            "untrained; for the published models give --max-length 660"
+            f"{source}: the length of the training barcodes is unknown, and positions beyond it "
+            "are untrained; for the published models give --max-length 660"
         )
     if "cls" in converted.special_tokens and pooling == "mean":
         console.say(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from barcodeembed import vocabulary
 from barcodeembed.cli import options
 
 KmerLength = Annotated[
@@ -74,7 +75,7 @@ Rates = Annotated[
     typer.Option(
         "--rates",
         metavar="NAME",
-        callback=options.one_of("cosine", "wsd", "onecycle"),
+        callback=options.one_of(*vocabulary.RATE_SCHEDULES),
         help="Learning rate schedule: cosine, wsd (warm-up, stable, decay) or onecycle.",
     ),
 ]
