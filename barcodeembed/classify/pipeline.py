@@ -1,20 +1,25 @@
-"""Queries to assignments: clean, orient, embed, search, vote, decide; one result per record."""
+"""From queries to assignments: clean, orient, embed, search, vote, decide."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice, zip_longest
-from typing import NamedTuple
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from barcodeembed.classify.assignment import Assignment, Hit
+from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.quality import Quality, code_for
+from barcodeembed.embedding.inputs import Sequences, called, records_of
 from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
 from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.scoring.decision import decide
+from barcodeembed.scoring.decision import Decisions, decide
 from barcodeembed.scoring.features import Neighbours, weigh
 from barcodeembed.scoring.identity import Identities, identities
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
@@ -22,50 +27,12 @@ from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.vectors.search import nearest
-from barcodeembed.vocabulary import MIN_CONFIDENCE, MIN_CONFIDENCE_UNALIGNED, NEIGHBOURS
-
-
-class Hit(NamedTuple):
-    """A neighbour: the row of its vector in the reference, its similarity to the query, and where
-    the two were aligned their percent identity and the columns of the overlap that it is of."""
-
-    row: int
-    similarity: float
-    identity: float | None = None
-    overlap: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What is known of one query.
-
-    ``names`` and ``confidences`` follow the ranks of the reference (None where unknown);
-    ``rank`` and ``taxon`` say where the query is placed, ``novel_rank`` where it is new.
-    ``in_reference`` are the probabilities that the query's taxon at each rank is in the reference.
-    ``identity``, in percent, and ``overlap``, in columns of the alignment, are to the nearest
-    reference; ``hits`` stand in the order in which they count. ``bases`` and ``vector``, float32
-    (D,), are what was searched with, on the reference's strand.
-    """
-
-    query_id: str
-    status: str
-    length: int
-    flags: tuple[str, ...]
-    strand: str | None = None
-    novel_rank: str | None = None
-    rank: str | None = None
-    taxon: str | None = None
-    confidence: float | None = None
-    names: tuple[str | None, ...] = ()
-    confidences: tuple[float | None, ...] = ()
-    nearest_id: str | None = None
-    similarity: float | None = None
-    identity: float | None = None
-    overlap: int | None = None
-    hits: tuple[Hit, ...] = ()
-    in_reference: tuple[float, ...] = ()
-    bases: str | None = field(default=None, compare=False, repr=False)
-    vector: np.ndarray | None = field(default=None, compare=False, repr=False)
+from barcodeembed.vocabulary import (
+    BATCH_SIZE,
+    MIN_CONFIDENCE,
+    MIN_CONFIDENCE_UNALIGNED,
+    NEIGHBOURS,
+)
 
 
 @dataclass(frozen=True, slots=True)
