@@ -12,8 +12,8 @@ import numpy as np
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.quality import Quality, code_for
 from barcodeembed.embedding.embedder import NO_VECTOR, VectorMaker
-from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.scoring.decision import decide
 from barcodeembed.scoring.features import Neighbours, weigh
 from barcodeembed.scoring.identity import Identities, identities
@@ -113,16 +113,11 @@ class Classifier:
         genetic_code: int | str | None = GENETIC_CODE,
         check_chimeras: bool = False,
     ) -> None:
-        if embedder.fingerprint != index.embedder_fingerprint:
-            raise IndexMismatch(
-                f"the index was made with model {index.embedder_fingerprint}, "
-                f"not with {embedder.fingerprint}; give the model that made it, or build it again"
-            )
+        check_embedder(index, embedder)
         self.index, self.embedder = index, embedder
         self.neighbours = neighbours
-        self.temperature = temperature or index.settings["temperature"]
-        # Indexes that were built before identity counted have no weight for it.
-        self.identity_weight = index.settings.get("identity_weight", 0.0)
+        self.temperature = temperature or index.settings.temperature
+        self.identity_weight = index.settings.identity_weight
         self.confidence_threshold = confidence_thresholds(index, min_confidence, max_error)
         self.members = index.members
         self._first_records = index.first_records
@@ -168,7 +163,7 @@ class Classifier:
             self.members,
             self.index.taxa,
             self.vectors,
-            min_bases=self.index.settings["min_bases"],
+            min_bases=self.index.settings.min_bases,
         )
 
     def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
@@ -177,7 +172,7 @@ class Classifier:
         queries: list[_Query] = []
         for record in batch:
             barcode = clean(
-                record, min_bases=settings["min_bases"], max_bases=settings["max_bases"]
+                record, min_bases=settings.min_bases, max_bases=settings.max_bases
             )
             if barcode.unclassifiable:
                 results.append(_unclassifiable(record, barcode.bases, barcode.flags))

@@ -67,8 +67,8 @@ def describe_run(
         "index": {
             "name": Path(index).name,
             "sha256": digest_file(Path(index) / MANIFEST),
-            "vectors": settings["vectors"],
-            "prototypes": settings.get("prototypes"),
+            "vectors": settings.vectors,
+            "prototypes": settings.prototypes,
         },
         "model": classifier.embedder.fingerprint,
         "vote": {

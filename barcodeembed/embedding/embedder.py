@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -60,6 +61,8 @@ class Embedder:
     its vector is the mean over them. With k of them the vector hardly depends on where the
     barcode happens to begin, at k times the cost.
 
+    ``path`` is the model bundle, or None if the model was given as an object.
+
     Every micro-batch of a length bucket has one fixed shape, filled up with dummies, so that a
     vector depends on its own sequence alone and not on the batch that it came in.
     """
@@ -73,6 +76,7 @@ class Embedder:
         self.precision = choose_precision(precision, self.device)
         self.offsets = offsets
         self.model = model
+        self.path: Path | None = None
         self.encoder = for_inference(model.encoder, self.device, self.precision)
         self.anchor = model.encoder.anchor
         if self.anchor is not None and offsets > 1:
@@ -98,8 +102,11 @@ class Embedder:
         from barcodeembed.model.bundle import load_model
         from barcodeembed.shipped import shipped_model
 
-        model = load_model(path or shipped_model(), verify=verify)
-        return cls(model, device=device, precision=precision, offsets=offsets)
+        bundle = shipped_model() if path is None else Path(path)
+        model = load_model(bundle, verify=verify)
+        embedder = cls(model, device=device, precision=precision, offsets=offsets)
+        embedder.path = bundle
+        return embedder
 
     @property
     def fingerprint(self) -> str:
