@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from barcodeembed.calibration.sample import draw_sample
-from barcodeembed.embedding.embedder import Embedder, VectorMaker
+from barcodeembed.embedding.embedder import Embedder
+from barcodeembed.embedding.vector_maker import VectorMaker
 from barcodeembed.errors import BundleError, ReferenceDataError
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.collect import (
@@ -123,7 +124,7 @@ def make_index(
     rows = draw_sample(barcodes.members, size=options.sample, seed=options.seed)
     held = represent(references, barcodes, rows, options.prototypes)
     fitted = fit_index(
-        held, barcodes, lambda copies: as_searched(embedder.embed(copies), whitening), options
+        held, barcodes, lambda copies: as_searched(embedder.encode(copies), whitening), options
     )
     return ReferenceIndex(
         held.vectors,
@@ -155,9 +156,7 @@ def make_index(
     )
 
 
-def _check_finite(
-    vectors: np.ndarray, references: list[Reference], vectors_of: np.ndarray
-) -> None:
+def _check_finite(vectors: np.ndarray, references: list[Reference], vectors_of: np.ndarray) -> None:
     """Raise BundleError if a barcode has no vector: the model is damaged or unsuitable."""
     finite = np.isfinite(vectors).all(1)
     if not finite.all():

@@ -124,7 +124,7 @@ class ReferenceIndex:
         """Return the ``k`` most similar reference vectors of each query.
 
         The search is exact. Equally similar references are in the order of their rows. ``vectors``
-        (Q, dimension) are those that the model makes (`Embedder.embed`), not whitened and of any
+        (Q, dimension) are those that the model makes (`Embedder.encode`), not whitened and of any
         length. With fewer than ``k`` reference vectors all are returned.
 
         The id of the first record of a match is ``index.record_ids[index.first_records[row]]``.
@@ -174,9 +174,7 @@ class ReferenceIndex:
         except (ValueError, KeyError, OSError, IndexError, EOFError, zlib.error) as error:
             raise BundleError(f"{bundle}: not a readable index: {error}") from None
 
-    def save(
-        self, path: str | PathLike[str], model: str | PathLike[str] | None = "auto"
-    ) -> None:
+    def save(self, path: str | PathLike[str], model: str | PathLike[str] | None = "auto") -> None:
         """Write an index bundle. A failure leaves nothing, or the bundle that was there before.
 
         Args:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from barcodeembed.errors import IndexMismatch
 
 if TYPE_CHECKING:
-    from barcodeembed.embedding.embedder import VectorMaker
+    from barcodeembed.embedding.vector_maker import VectorMaker
     from barcodeembed.index.bundle import ReferenceIndex
 
 

@@ -13,7 +13,7 @@ from itertools import chain
 import numpy as np
 
 from barcodeembed.calibration.fit import Calibration
-from barcodeembed.embedding.embedder import VectorMaker
+from barcodeembed.embedding.vector_maker import VectorMaker
 from barcodeembed.errors import IndexMismatch, InputError
 from barcodeembed.index.build import make_index
 from barcodeembed.index.bundle import ReferenceIndex
@@ -31,6 +31,7 @@ from barcodeembed.index.options import BuildOptions, ProgressCallback, no_progre
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
+
 
 def add_records(
     index: ReferenceIndex,

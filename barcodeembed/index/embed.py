@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barcodeembed.embedding.embedder import Embedder, VectorMaker, embed_all
+from barcodeembed.embedding.embedder import Embedder
+from barcodeembed.embedding.vector_maker import VectorMaker, encode_all
 from barcodeembed.index.options import ProgressCallback, no_progress
 from barcodeembed.vectors.whitening import Whitening, as_searched, usual_width
 
@@ -37,10 +38,10 @@ def embed_barcodes(
     known ones. Otherwise ``whiten`` is as in `BuildOptions`.
     """
     if known is None:
-        raw = embed_all(embedder, barcodes, progress)
+        raw = encode_all(embedder, barcodes, progress)
         whitening = _fit_whitening(raw, _width(embedder) if whiten is None else whiten)
         return as_searched(raw, whitening), whitening
-    raw = embed_all(embedder, [b for b in barcodes if b not in known.vectors], progress)
+    raw = encode_all(embedder, [b for b in barcodes if b not in known.vectors], progress)
     made = iter(as_searched(raw, known.whitening))
     vectors = [known.vectors[b] if b in known.vectors else next(made) for b in barcodes]
     return np.array(vectors), known.whitening

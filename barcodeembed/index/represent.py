@@ -117,14 +117,10 @@ def as_prototypes(
     )
     each = np.arange(len(ids))
     of_prototypes = Members.of(each, lineages_of, len(ids))
-    return Representation(
-        made.vectors, None, ids, each, lineages_of, of_prototypes, sample, rows
-    )
+    return Representation(made.vectors, None, ids, each, lineages_of, of_prototypes, sample, rows)
 
 
-def _bins_of(
-    references: Sequence[Reference], barcodes: Barcodes
-) -> dict[tuple[int, int], str]:
+def _bins_of(references: Sequence[Reference], barcodes: Barcodes) -> dict[tuple[int, int], str]:
     """Return the BIN of each (barcode, lineage) that has one; of several, the most frequent."""
     counts: dict[tuple[int, int], Counter[str]] = {}
     pairs = zip(barcodes.vectors_of.tolist(), barcodes.lineages_of.tolist(), strict=True)

@@ -57,7 +57,10 @@ class IndexSettings:
         values = {"identity_weight": 0.0, "read_errors": 0.0, **values}
         optional = ("records", "prototypes", "barcodes", "coverage")
         return cls(
-            **{f.name: values.get(f.name) if f.name in optional else values[f.name] for f in fields(cls)}
+            **{
+                f.name: values.get(f.name) if f.name in optional else values[f.name]
+                for f in fields(cls)
+            }
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from support import SIMULATED, files_in, run_here
 
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
-from barcodeembed.index.collect import BuildReport
 from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.collect import BuildReport
 from barcodeembed.index.edit import add_records, merge_indexes
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.taxonomy.ranks import RANKS
@@ -30,9 +30,9 @@ class Counted(KmerCounter):
         super().__init__(4)
         object.__setattr__(self, "asked", [])
 
-    def embed(self, sequences):
+    def encode(self, sequences):
         self.asked.extend(sequences)
-        return super().embed(sequences)
+        return super().encode(sequences)
 
 
 @pytest.fixture(scope="session")

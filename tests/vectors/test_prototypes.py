@@ -17,9 +17,9 @@ from barcodeembed.calibration.tuning import _without_itself
 from barcodeembed.classify.pipeline import confidence_thresholds
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
+from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.collect import BuildReport
 from barcodeembed.index.represent import as_prototypes
-from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.scoring.vote import Members
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.references import read_labelled
@@ -242,9 +242,7 @@ def bare(tmp_path_factory, model_bundle):
 def test_what_is_written_is_what_was_built(tmp_path):
     labelled = list(read_labelled(SIMULATED / "reference.fasta"))
     report = BuildReport()
-    built = build_index(
-        labelled, KmerCounter(4), whiten=32, prototypes="species", report=report
-    )
+    built = build_index(labelled, KmerCounter(4), whiten=32, prototypes="species", report=report)
     built.save(tmp_path / "a.bix")
     opened = ReferenceIndex.open(tmp_path / "a.bix")
     assert opened.vectors.dtype == np.float32
@@ -363,7 +361,7 @@ def test_without_its_model_an_index_asks_for_it(call, bare, small, model_bundle,
     ):
         result = call(*words)
         assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
-        assert "holds no copy of it" in result.err and "give --model" in result.err
+        assert "contains no copy of it" in result.err and "give --model" in result.err
     given = call("classify", reads, "-i", bare, "-m", model_bundle)
     assert given.code == 0
     assert given.out == call("classify", reads, "-i", small).out
