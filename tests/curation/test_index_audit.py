@@ -35,7 +35,7 @@ def right(labelled):
 
 
 def findings_of(labelled):
-    index, _ = build_index(labelled, KmerCounter(5))
+    index = build_index(labelled, KmerCounter(5))
     return list(find_mislabelled(index))
 
 
