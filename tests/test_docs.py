@@ -81,7 +81,7 @@ PENDING = {
             "model-card",
             "objectives",
             "open-world",
-                "pretrain",
+            "pretrain",
             "reliability",
             "report",
         )

@@ -1,7 +1,8 @@
-"""Reads made of two organisms: their halves, looked up by themselves, tell.
+"""Find chimeras, sequences of two organisms, by searching with each half of a query.
 
-A half of a barcode says less than the whole, so it is less similar to its nearest reference than
-the whole is to its own. Of a chimera both halves are more similar, each to another family.
+Half a barcode usually has a lower similarity to its nearest reference than the whole barcode. In a
+chimera, both halves have a higher similarity, each to a reference of another family.
+
 Shapes: Q queries, N reference vectors, D dimensions, L lineages.
 """
 
@@ -28,11 +29,11 @@ def find_chimeras(
     *,
     min_bases: int,
 ) -> np.ndarray:
-    """Tell which queries are likely chimeras, bool (Q,).
+    """Return which queries are likely chimeras, bool (Q,).
 
-    ``similarities_Q`` are those of the whole queries to their nearest vectors; ``embed`` makes unit
-    vectors, float32 (n, D). Of a query whose half has fewer than ``min_bases`` nothing is said,
-    nor where the references have no families.
+    ``similarities_Q`` are the similarities of the whole queries to their nearest vectors.
+    ``embed`` makes unit vectors, float32 (n, D). A query whose halves have fewer than ``min_bases``
+    bases is never called a chimera, nor is any query if the references have no families.
     """
     found = np.zeros(len(bases), bool)
     long = [i for i, query in enumerate(bases) if len(query) // 2 >= min_bases]
@@ -55,6 +56,6 @@ def find_chimeras(
 
 
 def _families(vector: int, members: Members, family_L: np.ndarray) -> set[int]:
-    """Return the families that have this barcode."""
+    """Return the families of a reference vector."""
     lineages = members.lineages[members.starts[vector] : members.starts[vector + 1]]
     return set(family_L[lineages].tolist()) - {-1}

@@ -1,4 +1,4 @@
-"""Which genetic code the mitochondria of a taxon read by, as NCBI's taxonomy has it."""
+"""The mitochondrial genetic code of a taxon, according to NCBI's taxonomy."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 from barcodeembed.sequences.frames import GENETIC_CODE
 
-#: Take the code from the name of each query.
+#: Choose the code by the name of each query.
 AUTO = "auto"
 
-#: Read no codons at all.
+#: Do not look at codons.
 NONE = "none"
 
-#: NCBI's table of a class, phylum or kingdom; of any other taxon it is 5, the invertebrates'.
+#: The genetic code of a class, phylum or kingdom. All other taxa have 5, the invertebrate
+#: mitochondrial code.
 _TABLES = {
     "Ascidiacea": 13,
     "Chordata": 2,
@@ -48,7 +49,13 @@ _TABLES = {
 
 
 def parse_code(text: str) -> int | str | None:
-    """Return the number of a table, AUTO, or None for NONE. Raises ValueError with the choices."""
+    """Return the number of a genetic code, AUTO, or None for NONE.
+
+    Raises ValueError, with the choices, for another text.
+
+    >>> parse_code("2"), parse_code("auto"), parse_code("none")
+    (2, 'auto', None)
+    """
     from Bio.Data.CodonTable import unambiguous_dna_by_id
 
     if text in (AUTO, NONE):
@@ -60,7 +67,9 @@ def parse_code(text: str) -> int | str | None:
 
 
 def code_of(names: Iterable[str | None]) -> int:
-    """Return the code of a lineage, highest rank first; the lowest name that the table has counts.
+    """Return the genetic code of a lineage, given from the highest rank to the lowest.
+
+    The lowest taxon with a known code decides.
 
     >>> code_of(["Animalia", "Chordata", "Ascidiacea"]), code_of(["Animalia", None])
     (13, 5)

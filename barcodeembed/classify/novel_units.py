@@ -1,11 +1,15 @@
-"""Novel queries put into units, so that one unknown species is one thing in a table.
+"""Group novel queries into units, so that one unknown species is one unit in a table.
 
-Two queries are as alike as the mean of their similarity and, counted twice, of their identity as a
-share. How alike those of one unit must be is learnt from the reference: five of six pairs of
-barcodes of one species are. Units have a founder: first the query with the most others near it,
-then of those that are too unlike it the next, and so on; each query joins the founder that it is
-most like. So units depend on the queries and not on their order. Only queries whose vectors are
-near are aligned, and no matrix of all pairs is held.
+The likeness of two queries is a weighted mean of their cosine similarity (weight 1) and their
+fraction of identical bases (weight 2). The threshold is learnt from the references: five of six
+pairs of barcodes of one species are above it.
+
+Units are made greedily. The query with the most similar
+queries is the founder of the first unit. Of the queries that are too different from it, the next
+one is the founder of the second unit, and so on. Each query joins the founder that it is most
+like. So the units do not depend on the order of the queries. Only queries with similar vectors are
+aligned, and there is never a matrix of all pairs in memory.
+
 Shapes: N distinct queries, D dimensions.
 """
 
@@ -20,58 +24,59 @@ from barcodeembed.classify.assignment import Assignment
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.scoring.identity import percent_identity
 
-#: Share of pairs of one species that are as alike as a unit's members must be.
-_SHARE = 5 / 6
+#: Fraction of pairs of one species that are above the threshold.
+_FRACTION = 5 / 6
 
-#: What identity counts beside similarity.
+#: Weight of identity; that of similarity is 1.
 _WEIGHT = 2
 
-#: Species that a pair is drawn of, at most; with fewer than the second number nothing is learnt.
+#: Maximum number of species with one pair each that the threshold is learnt from.
 _SPECIES = 2_000
-_MIN_COUNT = 20
+#: With fewer pairs the threshold is the customary one.
+_MIN_PAIRS = 20
 
-#: The customary limit of a species, and how similar vectors must be to be aligned for it.
+#: The customary identity within a species, and the minimum similarity of vectors to be aligned.
 _CUSTOMARY = 0.97
-_NEAR = 0.8
+_MIN_SIMILARITY = 0.8
 
 _BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How alike members of a unit are to its founder at least, from 0 to 1.
+    """The minimum likeness of a member of a unit and its founder, from 0 to 1.
 
-    Where ``vectors`` is False identity counts alone.
+    If ``vectors`` is False, the likeness is the identity alone.
     """
 
-    least: float
+    threshold: float
     vectors: bool
 
     @property
     def reach(self) -> float:
-        """Similarity below which no pair can be alike enough, or is not looked at."""
-        return (1 + _WEIGHT) * self.least - _WEIGHT if self.vectors else _NEAR
+        """The minimum similarity of vectors: pairs below it are too different or not considered."""
+        return (1 + _WEIGHT) * self.threshold - _WEIGHT if self.vectors else _MIN_SIMILARITY
 
     def at_most(self, similarity: float, identity: float = 1.0) -> float:
-        """Return how alike two are, or can be, of these vectors."""
+        """Return the likeness of two queries, or the maximum if the identity is not given."""
         return (similarity + _WEIGHT * identity) / (1 + _WEIGHT) if self.vectors else identity
 
     def of(self, similarity: float, one: str, other: str) -> float:
-        """Return how alike two queries are."""
+        """Return the likeness of two queries."""
         return round(self.at_most(similarity, percent_identity(one, other) / 100), 6)
 
 
 def learn_likeness(index: ReferenceIndex, *, seed: int = 0) -> Likeness:
-    """Learn from pairs of references, each of one species, how alike members of a unit are.
+    """Learn the threshold from pairs of references, each pair of one species.
 
-    Where the index keeps no sequences, or has few such pairs, identity alone counts, and the
-    limit is the customary 97 %.
+    If the index has no sequences, or fewer than 20 such pairs, the likeness is the identity alone
+    and the threshold is the customary 97 %.
     """
     customary = Likeness(_CUSTOMARY, False)
     if index.sequences is None or "species" not in index.taxa.ranks:
         return customary
     pairs = _pairs_of_one_species(index, np.random.default_rng(seed))
-    if len(pairs) < _MIN_COUNT:
+    if len(pairs) < _MIN_PAIRS:
         return customary
     measure = Likeness(1.0, True)
     found = [
@@ -80,24 +85,25 @@ def learn_likeness(index: ReferenceIndex, *, seed: int = 0) -> Likeness:
         )
         for i, j in pairs
     ]
-    return Likeness(float(np.quantile(found, 1 - _SHARE)), True)
+    return Likeness(float(np.quantile(found, 1 - _FRACTION)), True)
 
 
 def _pairs_of_one_species(index: ReferenceIndex, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Draw two different barcodes of each of some species."""
+    """Draw two different barcodes of each species, for at most _SPECIES species."""
     species = index.taxa.codes[index.record_lineages, index.taxa.ranks.index("species")]
     named = species >= 0
     members = np.unique(np.stack([species[named], index.record_vectors[named]], 1), axis=0)
     codes, starts, counts = np.unique(members[:, 0], return_index=True, return_counts=True)
     several = np.flatnonzero(counts >= 2)
     drawn = rng.permutation(several)[:_SPECIES]
-    return [tuple(members[starts[k] + rng.permutation(counts[k])[:2], 1].tolist()) for k in drawn]
+    pairs = (members[starts[k] + rng.permutation(counts[k])[:2], 1].tolist() for k in drawn)
+    return [(one, other) for one, other in pairs]
 
 
 def find_units(bases: Sequence[str], vectors: np.ndarray, likeness: Likeness) -> np.ndarray:
     """Return the unit of each query, int (len(bases),), numbered from 0 by first appearance.
 
-    ``vectors`` are of unit length, float32 (len(bases), D). Queries of the same bases share a unit.
+    ``vectors`` are of unit length, float32 (len(bases), D). Identical queries are in the same unit.
     """
     if not len(bases):
         return np.zeros(0, np.int64)
@@ -114,9 +120,9 @@ def find_units(bases: Sequence[str], vectors: np.ndarray, likeness: Likeness) ->
 def _busiest_first(
     distinct: Sequence[str], vectors_ND: np.ndarray, counts_N: np.ndarray, reach: float
 ) -> np.ndarray:
-    """Return rows in the order in which they may found units: most queries within reach first.
+    """Return the order in which rows become founders: those with most similar queries first.
 
-    Then the longer, then in the order of the alphabet.
+    Ties are broken by length, longest first, and then by alphabetical order.
     """
     busy_N = np.concatenate(
         [
@@ -125,7 +131,8 @@ def _busiest_first(
         ]
     )
     alphabet_N = np.argsort(np.argsort(np.array(distinct, dtype=object), kind="stable"))
-    return np.lexsort((alphabet_N, [-len(one) for one in distinct], -busy_N))
+    lengths_N = np.array([len(one) for one in distinct])
+    return np.lexsort((alphabet_N, -lengths_N, -busy_N))
 
 
 def _found(
@@ -134,28 +141,28 @@ def _found(
     """Return the row of each row's founder, int (N,)."""
     founder_N = np.full(len(distinct), -1)
     best_N = np.full(len(distinct), -1.0)
-    for row in order:
+    for row in order.tolist():
         if founder_N[row] >= 0:
             continue
         founder_N[row], best_N[row] = row, 2.0
         similar_N = _similarities(vectors_ND, vectors_ND[row])
-        for other in np.flatnonzero(similar_N >= likeness.reach):
+        for other in np.flatnonzero(similar_N >= likeness.reach).tolist():
             similarity = float(similar_N[other])
             if likeness.at_most(similarity) <= best_N[other]:
                 continue
             alike = likeness.of(similarity, distinct[row], distinct[other])
-            if alike >= likeness.least and alike > best_N[other]:
+            if alike >= likeness.threshold and alike > best_N[other]:
                 founder_N[other], best_N[other] = row, alike
     return founder_N
 
 
 def _similarities(vectors_ND: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return cosines, rounded: their last bits depend on how many are computed at a time."""
+    """Return rounded cosines: the last bits depend on how many are computed at a time."""
     return np.round(vectors_ND @ others, 5)
 
 
 class NovelUnits:
-    """The units of a table's queries, told when all of them were seen."""
+    """Collect assignments, then return the unit of each one."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -164,15 +171,16 @@ class NovelUnits:
         self._vectors: list[np.ndarray] = []
 
     def add(self, assignment: Assignment) -> None:
-        """See the next query; of one that is novel its bases and vector are kept."""
+        """Add the next query. Bases and vector are kept if it is novel."""
         if assignment.status == "novel":
+            assert assignment.bases is not None and assignment.vector is not None
             self._rows.append(self._count)
             self._bases.append(assignment.bases)
             self._vectors.append(assignment.vector.copy())
         self._count += 1
 
     def names(self, index: ReferenceIndex) -> list[str | None]:
-        """Return the unit of every query, in their order; None of those that are not novel."""
+        """Return the unit of each query, in order; None if it is not novel."""
         names: list[str | None] = [None] * self._count
         if self._rows:
             units = find_units(self._bases, np.stack(self._vectors), learn_likeness(index))

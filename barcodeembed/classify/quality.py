@@ -1,9 +1,9 @@
-"""What is wrong with a query as a piece of the marker: flags that never change its name.
+"""Flag queries that are probably not an intact sequence of the marker. Flags never change a name.
 
-A marker that codes for a protein has no stop codon inside and keeps its frame; nuclear copies of
-mitochondrial genes (NUMTs) and misread bases do not. What is nothing like the marker is told by
-its place in it and by the nearest reference. `barcodeembed.classify.chimeras` looks for reads of
-two organisms.
+A protein-coding marker has no internal stop codon and no frameshift. Nuclear copies of
+mitochondrial genes (NUMTs) and sequences with errors often have them. A sequence of something else
+is recognised by its low identity to the nearest reference and by its missing position in the
+marker. `barcodeembed.classify.chimeras` finds sequences of two organisms.
 """
 
 from __future__ import annotations
@@ -23,32 +23,35 @@ from barcodeembed.sequences.frames import GENETIC_CODE, stops_by_frame
 STOP_CODON, FRAMESHIFT, PSEUDOGENE = "stop_codon", "frameshift", "pseudogene"
 NON_TARGET, CHIMERA = "non_target", "chimera"
 
-#: Every flag that is raised after a query was named.
+#: All flags that are raised after a query was named.
 FLAGS = (STOP_CODON, FRAMESHIFT, PSEUDOGENE, NON_TARGET, CHIMERA)
 
-#: Percent identity from which an alignment's gaps are believed.
-_BELIEVED = 75.0
+#: Percent identity from which the gaps of an alignment are reliable.
+_RELIABLE = 75.0
 
-#: Gaps so near to each other, in bases, count as one; so near to an end they do not count. Unit
-#: costs put a gap of three as one and two, and end an alignment with gaps rather than mismatches.
-_TOGETHER = 20
+#: Gaps within this many bases of each other count as one, because an alignment with unit costs can
+#: split a gap of three into one and two.
+_MERGE_WITHIN = 20
+#: Gaps within this many bases of an end do not count, because such an alignment can end with gaps
+#: instead of mismatches.
 _END = 20
 
-#: Percent identity and support of a place (`Anchor.support`) below which nothing is the marker.
+#: Below this percent identity, and below this support for its position (`Anchor.support`), a
+#: sequence is not of the marker.
 _MIN_IDENTITY = 65.0
 _MIN_SUPPORT = 8.0
 
-#: A marker codes where so many of a sample of references have no stop codon.
+#: A marker is protein-coding if this fraction of a sample of references has no stop codon.
 _SAMPLE = 500
-_CODES = 0.9
+_MIN_CODING = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What queries are judged by.
+    """How to check queries.
 
-    ``genetic_code`` is the number of a table of NCBI's, `AUTO`, or None where codons say nothing;
-    ``anchor`` the model's, or None.
+    ``genetic_code`` is NCBI's number of a genetic code, `AUTO`, or None for a marker that is not
+    protein-coding. ``anchor`` is the one of the model, or None.
     """
 
     genetic_code: int | str | None
@@ -63,15 +66,17 @@ class Quality:
         *,
         chimera: bool = False,
     ) -> tuple[str, ...]:
-        """Return the flags of a query, turned to the reference's strand, in the order of FLAGS.
+        """Return the flags of a query, in the order of FLAGS.
 
-        ``names`` follow the ranks, highest first. Without the bases of the nearest ``reference``
-        and their percent ``identity``, gaps are not judged. `find_chimeras` tells ``chimera``.
+        ``bases`` must be in the orientation of the references. ``names`` are the query's taxa,
+        highest rank first. ``reference`` has the bases of the nearest reference, and ``identity``
+        is its percent identity; without them gaps are not checked. ``chimera`` is the result of
+        `find_chimeras`.
         """
         if self._is_non_target(bases, identity):
             return (NON_TARGET,)
-        raised = *self._codons(bases, names, reference, identity), (CHIMERA, chimera)
-        return tuple(flag for flag, is_so in raised if is_so)
+        checks = (*self._codons(bases, names, reference, identity), (CHIMERA, chimera))
+        return tuple(flag for flag, raised in checks if raised)
 
     def _codons(
         self,
@@ -80,16 +85,16 @@ class Quality:
         reference: str | None,
         identity: float | None,
     ) -> tuple[tuple[str, bool], ...]:
-        """Tell which of the flags are raised that reading codons may raise."""
+        """Return the flags that depend on codons, each with whether it is raised."""
         if self.genetic_code is None:
             return ()
         code = code_of(names) if self.genetic_code == AUTO else int(self.genetic_code)
         stops = min(stops_by_frame(bases, code))
         shifts = nonsense = 0
-        if reference is not None and identity is not None and identity >= _BELIEVED:
+        if reference is not None and identity is not None and identity >= _RELIABLE:
             row, reference_row = overlap(bases, reference)
             shifts = count_shifts(row, reference_row)
-            # Where the query reads open and the reference does not, the reference is at fault.
+            # If only the reference has stop codons, the error is in the reference.
             if shifts and not stops and min(stops_by_frame(reference, code)):
                 shifts = 0
             nonsense = count_nonsense(row, reference_row, code) if stops or shifts else 0
@@ -100,7 +105,7 @@ class Quality:
         )
 
     def _is_non_target(self, bases: str, identity: float | None) -> bool:
-        """Tell whether all that can be asked says so: the nearest reference, and the place."""
+        """Return whether both the identity and the position in the marker, if known, say so."""
         if identity is not None and identity >= _MIN_IDENTITY:
             return False
         if self.anchor is None:
@@ -109,20 +114,21 @@ class Quality:
         return float(self.anchor.support(codes[None], np.array([len(codes)]))[0]) < _MIN_SUPPORT
 
 
-def code_for(asked: int | str | None, references: Sequence[str] | None) -> int | str | None:
-    """Return the genetic code as asked, or None where the references do not code for a protein."""
-    if asked is None or references is None:
-        return asked
+def code_for(code: int | str | None, references: Sequence[str] | None) -> int | str | None:
+    """Return the given genetic code, or None if the references are not protein-coding."""
+    if code is None or references is None:
+        return code
     rows = np.unique(np.linspace(0, len(references) - 1, _SAMPLE).astype(int))
-    code = GENETIC_CODE if asked == AUTO else int(asked)
-    open_ones = sum(not min(stops_by_frame(references[int(row)], code)) for row in rows)
-    return asked if open_ones >= _CODES * len(rows) else None
+    number = GENETIC_CODE if code == AUTO else int(code)
+    coding = sum(not min(stops_by_frame(references[int(row)], number)) for row in rows)
+    return code if coding >= _MIN_CODING * len(rows) else None
 
 
 def count_shifts(row: str, reference_row: str) -> int:
-    """Return how often a query leaves its reference's frame, from the rows of their alignment.
+    """Count the frameshifts of a query against its reference, from the rows of their alignment.
 
-    Neighbouring gaps count by their sum, as one; a sum of whole codons is none.
+    Gaps near each other count as one, of their total length. A length of whole codons is not a
+    frameshift.
 
     >>> middle = "ACGTTGCAAT" * 5
     >>> count_shifts(middle + "A" + middle, middle + "-" + middle)
@@ -135,7 +141,7 @@ def count_shifts(row: str, reference_row: str) -> int:
 
 
 def count_nonsense(row: str, reference_row: str, genetic_code: int = GENETIC_CODE) -> int:
-    """Return the stop codons that a query has in its reference's frame, shifts mended."""
+    """Count the stop codons of a query in the frame of its reference, without its frameshifts."""
     reference = stops_by_frame(reference_row.replace("-", ""), genetic_code)
     query = stops_by_frame(restore_frame(row, reference_row), genetic_code)
     fewest = min(reference)
@@ -143,31 +149,31 @@ def count_nonsense(row: str, reference_row: str, genetic_code: int = GENETIC_COD
 
 
 def restore_frame(row: str, reference_row: str) -> str:
-    """Return the query in its reference's frame: no base more, and N for every base less.
+    """Return the query in its reference's frame: without inserted bases, with N for deleted ones.
 
-    Gaps that make up for each other nearby are an alignment's way of writing substitutions.
+    Nearby gaps that compensate for each other are left, because they stand for substitutions.
 
     >>> restore_frame("AC-TTGCA", "ACGTTG-A"), restore_frame("AC-TT", "ACGTT")
     ('ACTTGCA', 'ACNTT')
     """
-    mended, at = [], 0
+    restored, at = [], 0
     for first, last, bases in _gaps(row, reference_row):
         inside = row[first:last].replace("-", "")
         length = last - first - reference_row.count("-", first, last)
-        mended += [row[at:first], "N" * length if bases else inside]
+        restored += [row[at:first], "N" * length if bases else inside]
         at = last
-    return "".join(mended) + row[at:]
+    return "".join(restored) + row[at:]
 
 
 def _gaps(row: str, reference_row: str) -> list[tuple[int, int, int]]:
-    """Return first column, end and sum of bases (more than the reference) of groups of gaps."""
+    """Return groups of gaps: first column, end, and number of bases more than the reference."""
     gaps = sorted(
         [(m.start(), m.end(), m.end() - m.start()) for m in re.finditer("-+", reference_row)]
         + [(m.start(), m.end(), m.start() - m.end()) for m in re.finditer("-+", row)]
     )
     groups: list[tuple[int, int, int]] = []
     for first, last, bases in gaps:
-        if groups and first - groups[-1][1] <= _TOGETHER:
+        if groups and first - groups[-1][1] <= _MERGE_WITHIN:
             begin, _, before = groups.pop()
             groups.append((begin, last, before + bases))
         else:

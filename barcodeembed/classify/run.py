@@ -1,4 +1,4 @@
-"""What one run of ``classify`` was and came to, for the record: a dictionary fit for JSON."""
+"""Describe a run of ``classify``: settings, thresholds, counts and times, for JSON."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from barcodeembed.classify.pipeline import Classifier
 
 SCHEMA_VERSION = 1
 
-#: What a bound on the share of wrong names takes for granted.
+#: What the bound of ``--max-error`` means, and what it assumes.
 _BOUND = (
-    "expected share of wrong names among those given at a rank, by the procedure of Benjamini and "
-    "Hochberg on conformal p-values of the reference's own barcodes; assumes queries exchangeable "
-    "with these, whole and in pieces: half of species in the reference, the others of new species, "
-    "genera, ... two fifths as many at each rank up; wrong names in the reference count as errors"
+    "expected fraction of incorrect names among the names accepted at a rank, by the procedure of "
+    "Benjamini and Hochberg on conformal p-values of the reference's own barcodes; assumes that "
+    "queries are exchangeable with these barcodes and their fragments: half of them of species in "
+    "the reference, the others of new species, genera and so on, two fifths as many at each higher "
+    "rank; incorrect names in the reference count as errors"
 )
 
 
 @dataclass(slots=True)
 class Tally:
-    """Counts over the assignments of a run."""
+    """Count the assignments of a run by status, rank and flag."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     placed: Counter[str] = field(default_factory=Counter)
@@ -36,6 +37,7 @@ class Tally:
     flags: Counter[str] = field(default_factory=Counter)
 
     def add(self, assignment: Assignment) -> None:
+        """Count one assignment."""
         self.statuses[assignment.status] += 1
         self.flags.update(assignment.flags)
         if assignment.rank:
@@ -56,11 +58,13 @@ def describe_run(
 ) -> dict[str, Any]:
     """Return versions, fingerprints, thresholds, counts, warnings and times of a run.
 
-    ``seconds`` are the times of its parts.
+    ``source`` is the name of the reads, and ``seconds`` has the time of each part of the run.
     """
     settings, ranks = classifier.index.settings, classifier.index.taxa.ranks
-    # Infinity, where nothing is sure enough, is no JSON.
-    least = [round(v, 4) if v < inf else None for v in classifier.confidence_threshold.tolist()]
+    # JSON has no infinity, which is the threshold of a rank where no name can be accepted.
+    thresholds = [
+        round(v, 4) if v < inf else None for v in classifier.confidence_threshold.tolist()
+    ]
     return {
         "schema_version": SCHEMA_VERSION,
         "barcodeembed": __version__,
@@ -77,7 +81,7 @@ def describe_run(
             "temperature": classifier.temperature,
             "identity_weight": classifier.identity_weight,
         },
-        "confidence_threshold": dict(zip(ranks, least, strict=True)),
+        "confidence_threshold": dict(zip(ranks, thresholds, strict=True)),
         "max_error": max_error,
         "bound": None if max_error is None else _BOUND,
         "records": tally.statuses.total(),

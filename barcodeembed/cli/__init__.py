@@ -1,9 +1,9 @@
-"""The command line: the only place that prints, exits or reads the environment."""
+"""The command line. Only this package prints, exits or reads the environment."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -14,9 +14,9 @@ from barcodeembed.cli.boundary import boundary
 
 
 class _Commands(TyperGroup):
-    """Runs every command inside the boundary."""
+    """Run every command inside the boundary."""
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: Any) -> Any:
         with boundary():
             return super().invoke(ctx)
 
@@ -53,11 +53,11 @@ def _program(
     """Name DNA barcodes: pretrain an encoder, embed, index references, assign taxa.
 
     \b
-    From barcodes to names, with what ships for COI:
+    Name COI barcodes with the model and the references that ship:
       barcodeembed classify reads.fasta > names.tsv
 
     \b
-    With a model and references of your own:
+    Use your own model and references:
       barcodeembed pretrain corpus.fasta -o model
       barcodeembed index build references.tsv -m model -o references.bix
       barcodeembed classify reads.fasta -i references.bix > names.tsv
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
             name = argument.lstrip(_DASHES + "-")
             print(
                 f"barcodeembed: error: {argument!r} begins with a typographic dash; "
-                f"type {'-' if len(name) == 1 else '--'}{name}",
+                f"use {'-' if len(name) == 1 else '--'}{name}",
                 file=sys.stderr,
             )
             sys.exit(2)

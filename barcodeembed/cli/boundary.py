@@ -1,7 +1,7 @@
-"""The one place where errors become a line on standard error and an exit code.
+"""Turn errors into a line on standard error and an exit code. This is the only place that does so.
 
-0 success, 1 data or runtime error, 2 usage (Typer's own), 130 Ctrl-C, 141 the reader closed the
-pipe, 143 SIGTERM.
+Exit codes: 0 success, 1 error in the data or at run time, 2 usage (from Typer), 130 Ctrl-C, 141 the
+reader of standard output closed the pipe, 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -12,19 +12,25 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
 
 from barcodeembed.cli.console import console
 from barcodeembed.errors import BarcodeEmbedError
 
 
 class Terminated(BaseException):
-    """SIGTERM, raised where it strikes so that clean-up runs as for any other exit."""
+    """Raised on SIGTERM, so that open files are cleaned up as after any other exception."""
 
 
 @contextmanager
 def boundary() -> Iterator[None]:
-    """Run a command inside; anything expected that escapes it ends the process properly."""
-    signal.signal(signal.SIGTERM, _terminate)
+    """Run a command. An expected error ends the process with a message and an exit code.
+
+    The signal handler and the handling of warnings are restored when the command ends.
+    """
+    console.reset()
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn
@@ -40,7 +46,7 @@ def boundary() -> Iterator[None]:
         console.error("terminated")
         sys.exit(143)
     except BrokenPipeError:
-        _abandon_output()  # the reader has left
+        _abandon_output()
         sys.exit(141)
     except MemoryError:
         _fail("out of memory; a smaller --batch-size needs less")
@@ -50,16 +56,19 @@ def boundary() -> Iterator[None]:
             name = "standard output"
             _abandon_output()
         _fail(f"{name}: {error.strerror or error}")
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait while torch is loaded, whose start-up aborts at an exception."""
+    """Delay Ctrl-C and SIGTERM while torch is imported; an exception would abort the process."""
     caught: list[int] = []
-    before = {
-        number: signal.signal(number, lambda signum, frame: caught.append(signum))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+
+    def catch(signum: int, frame: FrameType | None) -> None:
+        caught.append(signum)
+
+    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
@@ -69,7 +78,7 @@ def signals_held() -> Iterator[None]:
         signal.raise_signal(caught[0])
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
     if console.debug:
         raise  # noqa: PLE0704 - called from the handlers above, inside their exception
     console.error(message)
@@ -77,14 +86,21 @@ def _fail(message: str) -> None:
 
 
 def _abandon_output() -> None:
-    """Send what standard output still holds nowhere, or the interpreter fails to write it."""
+    """Discard the rest of standard output. Otherwise the interpreter fails to write it at exit."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _warn(message: Warning | str, *where) -> None:
+def _warn(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: str | None = None,
+) -> None:
     console.warn(str(message))
 
 
-def _terminate(signum, frame) -> None:
+def _terminate(signum: int, frame: FrameType | None) -> None:
     raise Terminated

@@ -1,123 +1,38 @@
-"""``barcodeembed classify``: queries in, one row of names each out."""
+"""``barcodeembed classify``: queries in, one row with names for each out."""
 
 from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from barcodeembed.cli import options
+from barcodeembed.cli import classify_options, options
+from barcodeembed.cli.checks import refuse_overwriting
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, warn_of_input, watch
+from barcodeembed.cli.threads import use_threads
 
 if TYPE_CHECKING:
+    from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.taxonomy.taxa import Taxa
 
 _PLURALS = {"species": "species", "genus": "genera", "order": "orders"}
 
 
-def _genetic_code(text: str) -> str:
-    from barcodeembed.classify.genetic_codes import parse_code
-
-    try:
-        parse_code(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    return text
-
-
 def classify(
-    reads: Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")],
-    index: Annotated[
-        Path | None,
-        typer.Option(
-            "-i",
-            "--index",
-            metavar="NAME.bix",
-            show_default="the COI prototypes that ship with barcodeembed",
-            help="Index, made by `barcodeembed index build`.",
-        ),
-    ] = None,
+    reads: options.Reads,
+    index: classify_options.Index = None,
     model: options.IndexModel = None,
-    output: Annotated[
-        str,
-        typer.Option("-o", "--output", metavar="FILE", help="TSV; .gz, .bz2 or .xz compresses."),
-    ] = "-",
-    hits: Annotated[
-        Path | None,
-        typer.Option("--hits", metavar="FILE", help="Also write every neighbour of every query."),
-    ] = None,
-    min_confidence: Annotated[
-        float | None,
-        typer.Option(
-            "--min-confidence",
-            min=0,
-            max=1,
-            metavar="P",
-            show_default=options.MIN_CONFIDENCE,
-            help="A rank of less confidence is NA; 0 shows the best guess everywhere.",
-        ),
-    ] = None,
-    max_error: Annotated[
-        float | None,
-        typer.Option(
-            "--max-error",
-            min=0,
-            max=1,
-            metavar="P",
-            help="Name as many as may be with so small a share wrong at each rank, instead.",
-        ),
-    ] = None,
-    top_k: Annotated[
-        int, typer.Option("-k", "--top-k", min=1, metavar="K", help="Nearest references that vote.")
-    ] = 10,
-    temperature: Annotated[
-        float | None,
-        typer.Option(
-            "--temperature",
-            min=1e-6,
-            metavar="T",
-            show_default="the index's own",
-            help="Of the vote's softmax weights.",
-        ),
-    ] = None,
-    json: Annotated[
-        Path | None,
-        typer.Option(
-            "--json",
-            metavar="FILE",
-            help="Write what the run was as JSON: versions, thresholds, counts, times.",
-        ),
-    ] = None,
-    genetic_code: Annotated[
-        str,
-        typer.Option(
-            "--genetic-code",
-            metavar="N",
-            callback=_genetic_code,
-            help="NCBI's table that codons are read by; auto: by the taxon named; none: not read. "
-            "For the flags alone.",
-        ),
-    ] = "5",
-    check_chimeras: Annotated[
-        bool,
-        typer.Option(
-            "--check-chimeras",
-            help="Look up both halves of each query too, and flag those of two families; takes about "
-            "twice the time.",
-        ),
-    ] = False,
-    cluster_novel: Annotated[
-        bool,
-        typer.Option(
-            "--cluster-novel",
-            help="Put novel queries into units, in a last column novel_unit; no row is written before "
-            "all queries are read.",
-        ),
-    ] = False,
+    output: classify_options.Output = "-",
+    hits: classify_options.Hits = None,
+    min_confidence: classify_options.MinConfidence = None,
+    max_error: classify_options.MaxError = None,
+    top_k: classify_options.TopK = 10,
+    temperature: classify_options.Temperature = None,
+    json: classify_options.Json = None,
+    genetic_code: classify_options.GeneticCode = "5",
+    check_chimeras: classify_options.CheckChimeras = False,
+    cluster_novel: classify_options.ClusterNovel = False,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 2_048,
@@ -127,7 +42,7 @@ def classify(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Name barcodes by their nearest references; one row per record, in order.
+    """Name barcodes by their closest references; one row per record, in order.
 
     \b
     Examples:
@@ -141,36 +56,34 @@ def classify(
     Columns: query_id, status, novel_rank, rank, taxon, confidence,
       one per rank of the reference, <rank>_confidence for each,
       nearest_id, similarity (cosine), identity (percent), strand, length, flags,
-      overlap (columns of the alignment that identity is of),
+      overlap (columns of the alignment that identity refers to),
       and with --cluster-novel novel_unit (novel_0001, ...).
-    Status: assigned (named at the lowest rank), ambiguous (the evidence does not decide between
-      taxa), novel (new to the reference at novel_rank), unclassifiable (the reason is in flags).
+    Status: assigned (named at the lowest rank), ambiguous (no name at the lowest rank has enough
+      confidence), novel (new to the reference at novel_rank), unclassifiable (see flags).
     Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely),
-      non_target (nothing like the marker).
-    Missing is NA.
+      non_target (not similar to the marker).
+    Missing values are NA.
     """
-    options.refuse_overwriting([output, hits, json], [reads, index])
+    refuse_overwriting([output, hits, json], [reads, index])
     from json import dumps
     from time import perf_counter
 
     from barcodeembed.bundles.files import open_output
     from barcodeembed.classify.genetic_codes import parse_code
-    from barcodeembed.classify.novel_units import NovelUnits
     from barcodeembed.classify.pipeline import Classifier
-    from barcodeembed.classify.rows import hit_rows, row
     from barcodeembed.classify.run import Tally, describe_run
-    from barcodeembed.index.model import open_with_model
+    from barcodeembed.classify.tables import write_tables
     from barcodeembed.sequences.reading import read_records
     from barcodeembed.shipped import shipped_index
-    from barcodeembed.vocabulary import HIT_COLUMNS, NA, NOVEL_UNIT, columns
 
-    options.use_threads(threads)
+    use_threads(threads)
     began = perf_counter()
     path = index or shipped_index()
-    opened, embedder = open_with_model(path, model, device=device, verify=not no_verify)
-    classifier = Classifier(
-        opened,
-        embedder,
+    classifier = Classifier.load(
+        path,
+        model,
+        device=device,
+        verify=not no_verify,
         neighbours=top_k,
         temperature=temperature,
         min_confidence=min_confidence,
@@ -179,39 +92,21 @@ def classify(
         check_chimeras=check_chimeras,
     )
     if index is None:
-        console.say(_coverage(opened.taxa))
-    ranks = opened.taxa.ranks
-    unnamed = [
-        rank
-        for rank, least in zip(ranks, classifier.confidence_threshold, strict=True)
-        if least > 1
-    ]
-    if unnamed:
-        console.warn(f"--max-error {max_error:g}: no name is sure enough at {', '.join(unnamed)}")
+        console.say(_coverage(classifier.index.taxa))
+    _warn_of_ranks_without_names(classifier, max_error)
     counts: Counter[str] = Counter()
     tally, ready = Tally(), perf_counter()
-    units, held = NovelUnits(), []
     with ExitStack() as stack:
         table = stack.enter_context(open_output(output))
         hit_table = stack.enter_context(open_output(hits)) if hits else None
-        told = stack.enter_context(console.progress("classifying", output=output))
-        print(*columns(ranks), *[NOVEL_UNIT] * cluster_novel, sep="\t", file=table)
-        if hit_table:
-            print(*HIT_COLUMNS, sep="\t", file=hit_table)
+        progress = stack.enter_context(console.progress("classifying", output=output))
         records = watch(read_records(reads, encoding=encoding), counts)
-        for assignment in classifier.classify(records, batch_size=batch_size):
-            if cluster_novel:
-                units.add(assignment)
-                held.append(row(assignment, ranks))
-            else:
-                print(*row(assignment, ranks), sep="\t", file=table)
-            if hit_table:
-                for cells in hit_rows(assignment, classifier):
-                    print(*cells, sep="\t", file=hit_table)
+        assignments = classifier.classify(records, batch_size=batch_size)
+        for assignment in write_tables(
+            assignments, classifier, table, hit_table, cluster_novel=cluster_novel
+        ):
             tally.add(assignment)
-            told(tally.statuses.total())
-        for cells, unit in zip(held, units.names(opened), strict=True):
-            print(*cells, unit or NA, sep="\t", file=table)
+            progress(tally.statuses.total())
     warn_of_input(counts, reads)
     if counts["records"]:
         console.say(f"{counts['records']:,} records: {listed(tally.statuses)}")
@@ -229,13 +124,23 @@ def classify(
             stream.write(dumps(described, indent=2) + "\n")
 
 
+def _warn_of_ranks_without_names(classifier: Classifier, max_error: float | None) -> None:
+    """Warn of the ranks where no confidence is high enough for ``--max-error``."""
+    thresholds = zip(classifier.ranks, classifier.confidence_threshold, strict=True)
+    ranks = [rank for rank, threshold in thresholds if threshold > 1]
+    if ranks:
+        console.warn(
+            f"--max-error {max_error:g}: no name has enough confidence at {', '.join(ranks)}"
+        )
+
+
 def _coverage(taxa: Taxa) -> str:
-    """Tell what the prototypes that ship know, so that nobody takes their silence for a finding."""
+    """Say how many taxa the shipped prototypes contain, so that nobody overrates a novel query."""
     counts = {rank: len(names) for rank, names in zip(taxa.ranks, taxa.names, strict=True)}
-    told = ", ".join(
-        f"{counts[rank]:,} {many}" for rank, many in _PLURALS.items() if rank in counts
+    listed_counts = ", ".join(
+        f"{counts[rank]:,} {plural}" for rank, plural in _PLURALS.items() if rank in counts
     )
     return (
-        f"no --index: the prototypes that ship with barcodeembed know {told}; "
-        "what is missing from them comes out as novel"
+        f"no --index: using the prototypes that ship with barcodeembed, which contain "
+        f"{listed_counts}; a taxon that they lack is reported as novel"
     )

@@ -1,4 +1,4 @@
-"""What goes to standard error: messages, warnings and progress. Standard output is for data."""
+"""Write messages, warnings and progress to standard error. Standard output is for data."""
 
 from __future__ import annotations
 
@@ -13,40 +13,49 @@ PROGRAM = "barcodeembed"
 
 @dataclass(slots=True)
 class Console:
-    """The one voice of the command line; ``--quiet``, ``--verbose`` and ``--debug`` set it."""
+    """Everything that a command prints on standard error.
+
+    ``--quiet``, ``--verbose`` and ``--debug`` set the attributes.
+    """
 
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
     _said: dict[str, None] = field(default_factory=dict)
 
+    def reset(self) -> None:
+        """Forget the options and warnings of an earlier command in the same process."""
+        self.quiet = self.verbose = self.debug = False
+        self._said.clear()
+
     @property
     def warnings(self) -> list[str]:
-        """The warnings so far, in order."""
+        """The warnings of this command so far, in order."""
         return list(self._said)
 
     def say(self, message: str) -> None:
-        """Tell the user what happened, unless quiet."""
+        """Print a message, unless quiet."""
         if not self.quiet:
             self._write(message)
 
     def detail(self, message: str) -> None:
-        """Tell what only a curious user asks for."""
+        """Print a detail, if verbose."""
         if self.verbose:
             self._write(message)
 
     def warn(self, message: str) -> None:
-        """Warn, once for one text; quiet does not silence a warning."""
+        """Print a warning. A text is printed only once. Quiet does not suppress warnings."""
         if message not in self._said:
             self._said[message] = None
             self._write(f"{PROGRAM}: warning: {message}")
 
     def error(self, message: str) -> None:
+        """Print an error."""
         self._write(f"{PROGRAM}: error: {message}")
 
     @property
     def live(self) -> bool:
-        """A bar is drawn on a terminal that can redraw a line, and nowhere else."""
+        """Whether standard error is a terminal that can redraw a line, for a progress bar."""
         terminal = sys.stderr is not None and sys.stderr.isatty()
         return not self.quiet and terminal and os.environ.get("TERM") != "dumb"
 
@@ -54,9 +63,10 @@ class Console:
     def progress(
         self, what: str, total: int | None = None, output: str = ""
     ) -> Iterator[Callable[..., None]]:
-        """Give a function to be told ``(done)`` or ``(done, total)``; it draws a bar if live.
+        """Return a context with a function to call with ``(done)`` or ``(done, total)``.
 
-        Rows that go to the terminal themselves (``output`` is ``-``) are progress enough.
+        It draws a progress bar if `live`. No bar is drawn if the rows themselves go to the terminal
+        (``output`` is ``-``).
         """
         if not self.live or (output == "-" and sys.stdout.isatty()):
             yield lambda done, total=None: None
@@ -84,13 +94,13 @@ class Console:
         with bar:
             task = bar.add_task(what, total=total, note="")
 
-            def told(done: int, total: int | None = total, note: str = "") -> None:
+            def update(done: int, total: int | None = total, note: str = "") -> None:
                 bar.update(task, completed=done, total=total, note=note)
 
-            yield told
+            yield update
 
     def _write(self, message: str) -> None:
-        if sys.stderr is not None:  # closed (2>&-), where print would turn to standard output
+        if sys.stderr is not None:  # if closed (2>&-), print would use standard output
             print(message, file=sys.stderr, flush=True)
 
 

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from barcodeembed.cli import options
+from barcodeembed.cli.checks import refuse_overwriting
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, warn_of_input, watch
+from barcodeembed.cli.threads import use_threads
 
 
 def embed(
-    reads: Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")],
+    reads: options.Reads,
     model: options.Model = None,
     output: Annotated[
         str,
@@ -21,11 +23,12 @@ def embed(
             "-o",
             "--output",
             metavar="FILE",
-            help="By suffix .npy (ids beside it), .npz, .parquet or .tsv (.gz, .bz2, .xz).",
+            help="The suffix gives the format: .npy (with a file of ids), .npz, .parquet, or .tsv; "
+            "a .tsv can be compressed (.gz, .bz2, .xz).",
         ),
     ] = "-",
     normalize: Annotated[
-        bool, typer.Option("--normalize", help="Scale every vector to unit length.")
+        bool, typer.Option("--normalize", help="Scale each vector to unit length.")
     ] = False,
     min_length: options.MinBases = 100,
     offsets: options.Offsets = 1,
@@ -48,16 +51,16 @@ def embed(
 
     \b
     Columns (TSV): record_id, length, flags, d1, d2, ...
-    A record that cannot be embedded keeps its row: NA (NaN in arrays), the reason in flags.
-    The .npy has its ids, lengths and flags in FILE.ids.tsv.
+    A record that cannot be embedded has a row of NA (NaN in arrays), and the reason in flags.
+    With .npy, ids, lengths and flags are written to FILE.ids.tsv.
     """
-    options.refuse_overwriting([output], [reads, model])
+    refuse_overwriting([output], [reads, model])
     from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.embedding.streaming import embed_records
     from barcodeembed.embedding.vector_files import open_vectors
     from barcodeembed.sequences.reading import read_records
 
-    options.use_threads(threads)
+    use_threads(threads)
     embedder = Embedder.load(
         model, device=device, verify=not no_verify, precision=precision, offsets=offsets
     )
@@ -65,7 +68,7 @@ def embed(
     refused: Counter[str] = Counter()
     with (
         open_vectors(output, embedder.dimension) as write,
-        console.progress("embedding", output=output) as told,
+        console.progress("embedding", output=output) as progress,
     ):
         records = watch(read_records(reads, encoding=encoding), counts)
         for batch in embed_records(
@@ -73,7 +76,7 @@ def embed(
         ):
             write(batch)
             refused.update(filter(None, batch.refused))
-            told(counts["records"])
+            progress(counts["records"])
     warn_of_input(counts, reads)
     if refused:
         console.warn(f"{reads}: {refused.total():,} records have no vector: {listed(refused)}")

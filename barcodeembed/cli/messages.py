@@ -1,4 +1,4 @@
-"""What commands tell of their input: its format, and what was mended, refused, made of it."""
+"""Messages about the input: its format, and what was changed or left out."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from barcodeembed.index.bundle import ReferenceIndex
     from barcodeembed.index.collect import BuildReport
 
-#: Ids remembered to tell duplicates; beyond it memory would grow with the input.
-_REMEMBERED = 200_000
+#: Maximum number of ids kept to find duplicates, so that memory does not grow with the input.
+_MAX_IDS = 200_000
 
 
 def watch(records: Iterable[SequenceRecord], counts: Counter[str]) -> Iterator[SequenceRecord]:
-    """Pass records through, counting them and those whose id was met before."""
+    """Yield the records; count them, and those that repeat the id of an earlier record."""
     seen: set[str] = set()
     for record in records:
         counts["records"] += 1
         if record.id in seen:
             counts["duplicate ids"] += 1
-        elif len(seen) < _REMEMBERED:
+        elif len(seen) < _MAX_IDS:
             seen.add(record.id)
         yield record
 
 
 def warn_of_input(counts: Counter[str], source: str) -> None:
-    """Warn of an empty input and of ids that are not unique."""
+    """Warn of an empty input and of repeated ids."""
     if not counts["records"]:
         console.warn(f"{_called(source)}: 0 records")
     if counts["duplicate ids"]:
@@ -39,12 +39,12 @@ def warn_of_input(counts: Counter[str], source: str) -> None:
 
 
 def tell_format(path: str | PathLike[str], name: str) -> None:
-    """Say in which format labelled records, or their lineages, were found to be."""
+    """Print the format in which labelled records, or their lineages, were read."""
     console.say(f"{_called(path)}: read as {name}")
 
 
 def warn_of_build(report: BuildReport, source: str | None = None) -> None:
-    """Warn of records that were left out of an index, and of taxa with conflicting parents."""
+    """Warn of records that were left out of an index, and of taxa with several parents."""
     if report.left_out:
         console.warn(
             f"{f'{_called(source)}: ' if source else ''}{report.left_out.total():,} of "
@@ -52,23 +52,23 @@ def warn_of_build(report: BuildReport, source: str | None = None) -> None:
         )
     if report.conflicts:
         console.warn(
-            f"{len(report.conflicts):,} taxa have conflicting parents, settled by "
-            f"majority; the first: {report.conflicts[0]}; --verbose lists them"
+            f"{len(report.conflicts):,} taxa have conflicting parents, resolved "
+            f"by majority; the first: {report.conflicts[0]}; --verbose lists them"
         )
         for conflict in report.conflicts:
             console.detail(f"  {conflict}")
 
 
 def lowest_taxa(index: ReferenceIndex) -> str:
-    """Write how many taxa an index has at its lowest rank."""
+    """Return how many taxa an index has at its lowest rank, as text."""
     return f"{len(index.taxa.names[-1]):,} taxa at rank {index.taxa.ranks[-1]}"
 
 
 def _called(path: str | PathLike[str]) -> str:
-    """Return what a user calls an input."""
+    """Return the name of an input for messages."""
     return "standard input" if str(path) == "-" else str(path)
 
 
 def listed(counts: Counter[str]) -> str:
-    """Write counts as ``3 short, 1 empty``, most frequent first."""
+    """Return counts as ``3 short, 1 empty``, most frequent first."""
     return ", ".join(f"{count:,} {name}" for name, count in counts.most_common())

@@ -63,7 +63,7 @@ def slow_units(bases: list[str], vectors: np.ndarray, likeness: Likeness) -> lis
             one
             for one in left
             if one != founders[-1]
-            and not (near[founders[-1], one] and alike[founders[-1], one] >= likeness.least)
+            and not (near[founders[-1], one] and alike[founders[-1], one] >= likeness.threshold)
         ]
     return [
         one
@@ -121,7 +121,7 @@ def test_likeness_is_learnt_where_there_are_pairs_of_one_species(
     learnt = learn_likeness(ReferenceIndex.open(index_bundle))
     assert learnt == learn_likeness(ReferenceIndex.open(index_bundle))
     assert learnt.vectors
-    assert 0.5 < learnt.least < 1
+    assert 0.5 < learnt.threshold < 1
     lines = (SIMULATED / "reference.fasta").read_text().splitlines()
     for name, kept, more in (("few", 30, []), ("all", None, ["--prototypes", "species"])):
         (tmp_path / f"{name}.fa").write_text("\n".join(lines[:kept]) + "\n")

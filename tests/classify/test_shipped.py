@@ -52,8 +52,8 @@ def check_names(done: subprocess.CompletedProcess, reads: Path) -> None:
     assert all(row["nearest_id"] != "NA" for row in rows[:-1])
     told = done.stderr.splitlines()
     assert len(told) == 2
-    assert told[0].startswith("no --index: the prototypes that ship with barcodeembed know ")
-    assert told[0].endswith("; what is missing from them comes out as novel")
+    assert told[0].startswith("no --index: using the prototypes that ship with barcodeembed, which")
+    assert told[0].endswith("; a taxon that they lack is reported as novel")
 
 
 def test_barcodes_are_named_without_any_option(reads, tmp_path):

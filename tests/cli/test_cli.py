@@ -301,7 +301,7 @@ def test_a_typographic_dash_is_told_from_a_hyphen(dash, call):
     result = call("classify", "reads.fa", f"{dash}index", "x")
     assert (result.code, result.out) == (2, "")
     assert result.err == (
-        f"barcodeembed: error: '{dash}index' begins with a typographic dash; type --index\n"
+        f"barcodeembed: error: '{dash}index' begins with a typographic dash; use --index\n"
     )
 
 
@@ -438,13 +438,13 @@ def test_a_smaller_share_of_errors_names_fewer(call, index_bundle, reads, tmp_pa
             ].items()
             if least is None
         ]
-        assert (f"no name is sure enough at {', '.join(named_nowhere)}" in result.err) == bool(
-            named_nowhere
-        )
+        assert (
+            f"no name has enough confidence at {', '.join(named_nowhere)}" in result.err
+        ) == bool(named_nowhere)
         rows = rows_of(result.out)
         named.append(sum(row[rank] != "NA" for row in rows for rank in RANKS if rank in row))
         told = json.loads((tmp_path / "run.json").read_text())
-        assert told["max_error"] == share and "expected share" in told["bound"]
+        assert told["max_error"] == share and "expected fraction" in told["bound"]
         least.append(told["confidence_threshold"])
     assert named[0] < named[1] <= named[2]
     for rank in least[0]:  # null: no name is as sure as that

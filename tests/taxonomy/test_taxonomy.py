@@ -617,7 +617,7 @@ def test_conflicting_parents_are_told_or_refused_as_the_user_asks(references, bu
     records = [*references[:40:4], (stray, bases)]
     result, _ = build(records)
     assert result.code == 0
-    assert "warning: 1 taxa have conflicting parents, settled by majority" in result.err
+    assert "warning: 1 taxa have conflicting parents, resolved by majority" in result.err
     assert "in Fictoptera, also in Diptera" in result.err
     refused, _ = build(records, "--on-conflict", "fail")
     assert refused.code == 1

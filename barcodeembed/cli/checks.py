@@ -1,0 +1,60 @@
+"""Checks of option values. A wrong value is a usage error, with exit code 2."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import typer
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return the callback of an option that accepts only these words."""
+
+    def callback(value: str) -> str:
+        check_choice(None, value, choices)  # Typer adds the name of the option
+        return value
+
+    return callback
+
+
+def check_choice(option: str | None, value: str, choices: Iterable[str]) -> None:
+    """Raise a usage error if the value is not one of the choices."""
+    if value not in choices:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}", param_hint=option)
+
+
+def check_encoding(name: str) -> str:
+    """Return the name of a text encoding; raise a usage error if Python does not know it."""
+    try:
+        "".encode(name)  # also refuses codecs that are not text encodings, such as hex
+    except LookupError as error:
+        raise typer.BadParameter(str(error)) from None
+    return name
+
+
+def check_taxdump(taxdump: Path | None, taxonomy: Path | None) -> None:
+    """Raise a usage error if there is a dump but no table of taxids to look up in it."""
+    if taxdump is not None and taxonomy is None:
+        raise typer.BadParameter("--taxdump needs --taxonomy, a table of accessions and taxids")
+
+
+def refuse_overwriting(
+    outputs: Iterable[Path | str | None], inputs: Iterable[Path | str | None]
+) -> None:
+    """Raise a usage error if an output is also an input, or is given twice."""
+    read = {_real(path) for path in inputs if path is not None} - {"-"}
+    written: set[str] = set()
+    for path in outputs:
+        if path is None:
+            continue
+        if _real(path) in read:
+            raise typer.BadParameter(f"{path} is also an input; it would be overwritten")
+        if _real(path) in written:
+            raise typer.BadParameter(f"{path} is given for two outputs")
+        written.add(_real(path))
+
+
+def _real(path: Path | str) -> str:
+    return "-" if str(path) == "-" else os.path.realpath(path)

@@ -1,0 +1,112 @@
+"""Options of ``barcodeembed classify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from barcodeembed.cli import options
+
+
+def _genetic_code(text: str) -> str:
+    from barcodeembed.classify.genetic_codes import parse_code
+
+    try:
+        parse_code(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+Index = Annotated[
+    Path | None,
+    typer.Option(
+        "-i",
+        "--index",
+        metavar="NAME.bix",
+        show_default="the COI prototypes that ship with barcodeembed",
+        help="Index, made by `barcodeembed index build`.",
+    ),
+]
+Output = Annotated[
+    str,
+    typer.Option("-o", "--output", metavar="FILE", help="TSV; .gz, .bz2 or .xz compresses it."),
+]
+Hits = Annotated[
+    Path | None,
+    typer.Option("--hits", metavar="FILE", help="Also write the closest references of each query."),
+]
+MinConfidence = Annotated[
+    float | None,
+    typer.Option(
+        "--min-confidence",
+        min=0,
+        max=1,
+        metavar="P",
+        show_default=options.MIN_CONFIDENCE,
+        help="Confidence threshold: a name with lower confidence is NA. 0 shows all best names.",
+    ),
+]
+MaxError = Annotated[
+    float | None,
+    typer.Option(
+        "--max-error",
+        min=0,
+        max=1,
+        metavar="P",
+        help="Instead of a threshold: accept as many names as possible, with an expected fraction "
+        "of incorrect names of at most P at each rank.",
+    ),
+]
+TopK = Annotated[
+    int,
+    typer.Option(
+        "-k", "--top-k", min=1, metavar="K", help="Number of closest references that vote."
+    ),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature",
+        min=1e-6,
+        metavar="T",
+        show_default="set when the index was built",
+        help="Temperature of the softmax weights of the vote.",
+    ),
+]
+Json = Annotated[
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Also write a description of the run: versions, thresholds, counts, times.",
+    ),
+]
+GeneticCode = Annotated[
+    str,
+    typer.Option(
+        "--genetic-code",
+        metavar="N",
+        callback=_genetic_code,
+        help="NCBI's number of the genetic code, for the flags stop_codon, frameshift and "
+        "pseudogene; auto chooses it by the taxon; none skips these flags.",
+    ),
+]
+CheckChimeras = Annotated[
+    bool,
+    typer.Option(
+        "--check-chimeras",
+        help="Also search with both halves of each query and flag likely chimeras. Takes about "
+        "twice as long.",
+    ),
+]
+ClusterNovel = Annotated[
+    bool,
+    typer.Option(
+        "--cluster-novel",
+        help="Group novel queries into units, in a last column novel_unit. Rows are written when "
+        "all queries have been read.",
+    ),
+]

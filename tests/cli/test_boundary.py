@@ -1,0 +1,75 @@
+"""What a command leaves behind in the process that ran it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+
+import pytest
+
+from barcodeembed.cli import main
+from barcodeembed.cli.boundary import boundary
+from barcodeembed.cli.console import console
+from barcodeembed.errors import InputError, InputWarning
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    return ended.value.code or 0
+
+
+@pytest.fixture
+def handler():
+    """A handler of the program that uses barcodeembed."""
+
+    def mine(signum, frame): ...
+
+    before = signal.signal(signal.SIGTERM, mine)
+    yield mine
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_the_signal_handler_is_restored(handler, model_bundle, tmp_path, capsys):
+    shown = warnings.showwarning
+    for arguments, code in (
+        (["info", str(model_bundle)], 0),
+        (["info", str(tmp_path / "absent")], 1),
+        (["info", str(model_bundle), "--no-such-option"], 2),
+        (["info", str(model_bundle)], 0),
+    ):
+        assert run(*arguments) == code
+        assert signal.getsignal(signal.SIGTERM) is handler
+        assert warnings.showwarning is shown
+
+
+def test_sigterm_ends_a_command_with_143(handler, capsys):
+    with pytest.raises(SystemExit) as ended, boundary():
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+    assert ended.value.code == 143
+    assert capsys.readouterr().err == "barcodeembed: error: terminated\n"
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_an_unexpected_error_is_not_caught_but_the_handler_is_restored(handler):
+    with pytest.raises(ZeroDivisionError), boundary():
+        1 / 0  # noqa: B018
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_second_command_starts_afresh(capsys):
+    for _ in range(2):
+        with boundary():
+            warnings.warn(InputWarning("reads.fa: odd"), stacklevel=1)
+            assert not console.quiet
+            console.quiet = True
+        assert capsys.readouterr().err == "barcodeembed: warning: reads.fa: odd\n"
+
+
+def test_debug_lets_an_error_through():
+    with pytest.raises(InputError), boundary():
+        console.debug = True
+        raise InputError("reads.fa: odd")
