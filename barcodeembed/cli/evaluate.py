@@ -291,9 +291,7 @@ def _opened(
     reference: Path, model: Path | None, *, verify: bool, device: str, **settings
 ) -> Iterator[tuple]:
     """Give an index and its embedder; the index of references is built for this run alone."""
-    from barcodeembed.embedding.embedder import Embedder
-    from barcodeembed.index.bundle import ReferenceIndex
-    from barcodeembed.index.model import model_of
+    from barcodeembed.index.model import open_with_model
 
     with ExitStack() as stack:
         if not reference.is_dir():
@@ -303,13 +301,4 @@ def _opened(
             path = Path(folder) / "references.bix"
             build(str(reference), path, model, device=device, **settings)
             reference = path
-        index = ReferenceIndex.open(reference, verify=verify)
-        yield (
-            index,
-            Embedder.load(
-                model_of(reference, index, model),
-                device=device,
-                verify=verify,
-                **index.settings["embedding"],
-            ),
-        )
+        yield open_with_model(reference, model, device=device, verify=verify)
