@@ -64,7 +64,6 @@ SLOW = {"README.md"}
 
 #: Pages that are still being rewritten.
 PENDING = {
-    "data/README.md",
     *(
         f"docs/{name}.md"
         for name in (
