@@ -101,7 +101,7 @@ def main() -> None:
             # About a second's work, and whole micro-batches.
             sequences = real or barcodes(max(36, int(5e10 / work)))
             taken, taken_by_product = in_turn(
-                [lambda e=embedder, s=sequences: e.embed(s), product], arguments.seconds
+                [lambda e=embedder, s=sequences: e.encode(s), product], arguments.seconds
             )
             speed, rate = len(sequences) / taken, multiply_adds / taken_by_product
             print(

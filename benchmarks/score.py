@@ -14,7 +14,8 @@ import json
 import time
 from pathlib import Path
 
-from barcodeembed.embedding.embedder import Embedder, embed_all
+from barcodeembed.embedding.embedder import Embedder
+from barcodeembed.embedding.vector_maker import encode_all
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.evaluation.open_world.predictions import Predictions
 from barcodeembed.evaluation.queries import sort_queries
@@ -46,7 +47,7 @@ def main() -> None:
 
     began = time.perf_counter()
     references, asking = (
-        embed_all(embedder, [clean(r, max_bases=embedder.max_bases).bases for r in some], quiet)
+        encode_all(embedder, [clean(r, max_bases=embedder.max_bases).bases for r in some], quiet)
         for some in (records, queries.records)
     )
     seconds = time.perf_counter() - began

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from barcodeembed.errors import OutputError
 
@@ -77,13 +77,13 @@ def compressor(raw: IO[bytes], suffix: str) -> Iterator[IO[bytes]]:
     """Yield a stream to ``raw``, compressed according to a file suffix, without time or name."""
     if suffix == ".gz":
         with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as stream:
-            yield stream  # type: ignore[misc]
+            yield cast(IO[bytes], stream)
     elif suffix == ".bz2":
         with bz2.BZ2File(raw, "wb") as stream:
-            yield stream  # type: ignore[misc]
+            yield cast(IO[bytes], stream)
     elif suffix == ".xz":
         with lzma.LZMAFile(raw, "wb") as stream:
-            yield stream  # type: ignore[misc]
+            yield cast(IO[bytes], stream)
     else:
         yield raw
 

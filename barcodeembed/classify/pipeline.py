@@ -11,7 +11,7 @@ import numpy as np
 
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.quality import Quality, code_for
-from barcodeembed.embedding.embedder import NO_VECTOR, VectorMaker
+from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
 from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.scoring.decision import decide
@@ -145,7 +145,7 @@ class Classifier:
 
     def vectors(self, sequences: list[str]) -> np.ndarray:
         """Return the unit vectors, float32 (n, D), that the index is searched with."""
-        return self.index.as_searched(self.embedder.embed(sequences))
+        return self.index.as_searched(self.embedder.encode(sequences))
 
     def _identities(self, queries: list[_Query], rows: np.ndarray) -> Identities | None:
         """Align queries to their neighbours, or to the nearest alone where identity does not count.

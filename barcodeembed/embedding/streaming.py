@@ -8,7 +8,7 @@ from itertools import islice
 
 import numpy as np
 
-from barcodeembed.embedding.embedder import NO_VECTOR, VectorMaker
+from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
 from barcodeembed.sequences.cleaning import clean
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.vectors.normalise import normalise
@@ -42,7 +42,7 @@ def embed_records(
         ]
         usable = [i for i, barcode in enumerate(barcodes) if barcode.unclassifiable is None]
         vectors = np.full((len(batch), embedder.dimension), np.nan, np.float32)
-        made = embedder.embed([barcodes[i].bases for i in usable])
+        made = embedder.encode([barcodes[i].bases for i in usable])
         vectors[usable] = normalise(made) if normalize else made
         flags = [barcode.flags for barcode in barcodes]
         refused = [barcode.unclassifiable for barcode in barcodes]

@@ -19,7 +19,7 @@ from barcodeembed.calibration.examples import (
 from barcodeembed.calibration.fit import Calibration, calibrate
 from barcodeembed.calibration.sample import SAMPLE, Sample, draw_sample
 from barcodeembed.calibration.tuning import tune_vote
-from barcodeembed.embedding.embedder import VectorMaker, embed_all
+from barcodeembed.embedding.vector_maker import VectorMaker, encode_all
 from barcodeembed.errors import BundleError, ReferenceDataError
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.collect import (
@@ -135,7 +135,7 @@ def make_index(
     embedded = embedded or {}
     new = [bases for bases in barcodes if bases not in embedded]
     report.embedded = len(new)
-    raw = embed_all(embedder, new, progress)
+    raw = encode_all(embedder, new, progress)
     whitening = whiten if isinstance(whiten, Whitening) else _whiten(raw, whiten)
 
     def unit(vectors: np.ndarray) -> np.ndarray:
@@ -188,7 +188,7 @@ def make_index(
         identity_weight,
         min_bases,
         read_errors,
-        lambda copies: unit(embedder.embed(copies)),
+        lambda copies: unit(embedder.encode(copies)),
         np.random.default_rng(seed),
     )
     settings = {

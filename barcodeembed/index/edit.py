@@ -13,7 +13,7 @@ from itertools import chain
 import numpy as np
 
 from barcodeembed.calibration.fit import Calibration
-from barcodeembed.embedding.embedder import VectorMaker
+from barcodeembed.embedding.vector_maker import VectorMaker
 from barcodeembed.errors import IndexMismatch, InputError
 from barcodeembed.index.build import make_index
 from barcodeembed.index.bundle import ReferenceIndex

@@ -31,7 +31,7 @@ def mutate(bases: str, count: int, rng: random.Random) -> str:
 
 
 def vectors_of(bases: list[str]) -> np.ndarray:
-    return normalise(KmerCounter(3).embed(bases))
+    return normalise(KmerCounter(3).encode(bases))
 
 
 @st.composite

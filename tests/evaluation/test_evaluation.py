@@ -50,7 +50,7 @@ def test_a_calibrated_forecast_has_no_error():
 
 
 def test_kmer_counts_are_counts():
-    vector = KmerCounter(2).embed(["AACANTA"])[0]
+    vector = KmerCounter(2).encode(["AACANTA"])[0]
     assert vector.sum() == 4  # AA, AC, CA and TA; none over the N
     assert vector[0] == vector[1] == vector[4] == vector[12] == 1
 

@@ -262,7 +262,7 @@ def test_finetuning_learns_and_leaves_the_model_as_it_was(model_bundle):
         finetune(
             encoder,
             some,
-            embedder.embed(some),
+            embedder.encode(some),
             labels[train],
             2,
             epochs=4,

@@ -29,9 +29,9 @@ class Counted(KmerCounter):
         super().__init__(4)
         object.__setattr__(self, "asked", [])
 
-    def embed(self, sequences):
+    def encode(self, sequences):
         self.asked.extend(sequences)
-        return super().embed(sequences)
+        return super().encode(sequences)
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ def test_padding_does_not_change_a_vector(config):
 @pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
 def test_batch_mates_and_batch_size_do_not_change_a_bit(config):
     sequences = barcodes(12)
-    embed = embedder(config).embed
+    embed = embedder(config).encode
     together = embed(sequences)
     alone = np.concatenate([embed([sequence]) for sequence in sequences])
     backwards = embed(sequences[::-1])[::-1]
@@ -75,7 +75,7 @@ def test_a_barcode_as_long_as_the_model_reads_has_a_vector(positions):
     """Batches are padded, but not beyond the last learned position."""
     config = replace(TINY, positions=positions, max_tokens=101)
     longest = "ACGTTGCA" * 52
-    whole, shorter = embedder(config).embed([longest[: config.max_bases], longest[:400]])
+    whole, shorter = embedder(config).encode([longest[: config.max_bases], longest[:400]])
     tokens = torch.from_numpy(config.tokenizer.encode(longest[: config.max_bases]))[None]
     assert tokens.shape == (1, 101)
     with torch.inference_mode():
@@ -213,7 +213,7 @@ def test_place_pooling_starts_near_identity():
         sites = rng.permutation(396)[: round(396 * fraction)]
         copy[sites] = (copy[sites] + rng.integers(1, 4, len(sites))) % 4
         copies.append(copy)
-    vectors = normalise(maker.embed(["".join("ACGT"[b] for b in copy) for copy in copies]))
+    vectors = normalise(maker.encode(["".join("ACGT"[b] for b in copy) for copy in copies]))
     similarities = vectors @ vectors[0]
     assert (np.diff(similarities) < 0).all()
     assert similarities[1] > 0.9 and similarities[-1] < 0.5

@@ -21,7 +21,8 @@ from barcodeembed.corpus.batches import Batches
 from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.corpus.marker_positions import anchor_of, located
 from barcodeembed.corpus.views import Views
-from barcodeembed.embedding.embedder import Embedder, tokenize
+from barcodeembed.embedding.embedder import Embedder
+from barcodeembed.embedding.tokens import tokenize
 from barcodeembed.errors import InputError, TrainingError
 from barcodeembed.model.bundle import ModelBundle, load_model, save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
@@ -325,7 +326,7 @@ def test_what_lies_outside_the_marker_changes_no_vector(anchored, marker):
     bases = next(b for b in marker[0] if len(b) == LENGTH)
     rng = np.random.default_rng(5)
     left, right = ("".join(rng.choice(list("ACGT"), 90)) for _ in range(2))
-    alone, within = embedder.embed([bases]), embedder.embed([left + bases + right])
+    alone, within = embedder.encode([bases]), embedder.encode([left + bases + right])
     np.testing.assert_allclose(within, alone, atol=1e-5)
 
 
@@ -337,7 +338,7 @@ def test_the_anchor_is_saved_with_the_model_and_is_part_of_its_fingerprint(
     loaded = load_model(tmp_path / "a")
     np.testing.assert_array_equal(loaded.encoder.anchor.positions, encoder.anchor.positions)
     made = [
-        Embedder(m, device="cpu").embed(marker[0][:5])
+        Embedder(m, device="cpu").encode(marker[0][:5])
         for m in (loaded, ModelBundle(encoder.eval(), "x", {}))
     ]
     np.testing.assert_array_equal(*made)
@@ -436,9 +437,9 @@ def test_merged_tokens_are_the_same_in_training_views_and_inference(anchored, ma
 def test_a_merging_model_embeds_alone_as_in_company_and_learns(anchored, marker, tmp_path):
     encoder, corpus = merging(anchored[0]), anchored[1]
     embedder = Embedder(ModelBundle(encoder, "x", {}), device="cpu")
-    together = embedder.embed(marker[0][:40])
+    together = embedder.encode(marker[0][:40])
     assert np.isfinite(together).all()
-    alone = np.concatenate([embedder.embed([bases]) for bases in marker[0][:40]])
+    alone = np.concatenate([embedder.encode([bases]) for bases in marker[0][:40]])
     np.testing.assert_array_equal(together, alone)
     plan = parse_schedule("contrastive:1")
     settings = resolve_settings(plan, {}, ["errors=0.3", "shortest=0.2"])

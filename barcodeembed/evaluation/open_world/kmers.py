@@ -29,7 +29,7 @@ class KmerCounter:
     def settings(self) -> dict[str, str | int]:
         return {}
 
-    def embed(self, sequences: Sequence[str]) -> np.ndarray:
+    def encode(self, sequences: Sequence[str]) -> np.ndarray:
         """Return counts, float32 (n, 4^k)."""
         powers = 4 ** np.arange(self.k - 1, -1, -1)
         vectors = np.zeros((len(sequences), self.dimension), np.float32)

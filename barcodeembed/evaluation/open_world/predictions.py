@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from barcodeembed.classify.pipeline import Assignment, Classifier
-from barcodeembed.embedding.embedder import embed_all
+from barcodeembed.embedding.vector_maker import encode_all
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.evaluation.queries import LabelledQueries
 from barcodeembed.index.bundle import ReferenceIndex
@@ -100,9 +100,9 @@ def nearest_by_kmers(index: ReferenceIndex, queries: LabelledQueries, k: int = 5
 
     def quiet(done: int, total: int) -> None: ...
 
-    references = normalise(embed_all(counter, index.sequences, quiet))
+    references = normalise(encode_all(counter, index.sequences, quiet))
     began = time.perf_counter()
-    vectors = normalise(counter.embed(clean_bases(index, queries)))
+    vectors = normalise(counter.encode(clean_bases(index, queries)))
     usable = np.isfinite(vectors).all(1)
     similarity = np.full(len(queries), NO_HIT)
     hits: list[int | None] = [None] * len(queries)

@@ -8,7 +8,7 @@ from math import inf
 from typing import Any
 
 from barcodeembed.classify.pipeline import Classifier, confidence_thresholds
-from barcodeembed.embedding.embedder import VectorMaker
+from barcodeembed.embedding.vector_maker import VectorMaker
 from barcodeembed.errors import InputError
 from barcodeembed.evaluation.open_world.aligners import PEERS
 from barcodeembed.evaluation.open_world.predictions import classify_queries, nearest_by_kmers

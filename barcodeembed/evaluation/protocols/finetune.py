@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from barcodeembed.embedding.embedder import pad, tokenize
+from barcodeembed.embedding.tokens import pad, tokenize
 from barcodeembed.model.devices import autocast, choose_precision
 from barcodeembed.model.encoder import Encoder
 

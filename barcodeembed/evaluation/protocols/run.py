@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from barcodeembed.embedding.embedder import Embedder, embed_all
+from barcodeembed.embedding.embedder import Embedder
+from barcodeembed.embedding.vector_maker import encode_all
 from barcodeembed.errors import BundleError, InputError
 from barcodeembed.evaluation.protocols.intervals import half_sample_interval, wilson
 from barcodeembed.evaluation.protocols.leakage import count_overlaps, deduplicate, find_duplicates
@@ -233,7 +234,7 @@ class _Run:
         """Return a split's vectors, float32 (barcodes, D), as the model makes them."""
         if name not in self._vectors:
             split = self.splits[name]
-            self._vectors[name] = vectors = embed_all(self.embedder, split.bases, self.progress)
+            self._vectors[name] = vectors = encode_all(self.embedder, split.bases, self.progress)
             wrong = np.flatnonzero(~np.isfinite(normalise(vectors)).all(1))
             if len(wrong):
                 raise BundleError(
