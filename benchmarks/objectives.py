@@ -139,8 +139,8 @@ def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> Non
     if not (training := Path(f"{model}.training")).exists():
         encoded = asked.out / "encoded.training"
         shutil.copytree(encoded / "corpus", training / "corpus", copy_function=os.link)
-        for places in encoded.glob("places-*.npy"):
-            os.link(places, training / places.name)
+        for positions in encoded.glob("positions-*.npz"):
+            os.link(positions, training / positions.name)
     environment = os.environ | {"OMP_NUM_THREADS": str(asked.threads), "OMP_WAIT_POLICY": "PASSIVE"}
     began = time.time()
     with open(model.with_suffix(".log"), "a") as log:

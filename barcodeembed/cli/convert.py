@@ -16,7 +16,7 @@ def convert(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="Directory in the Hugging Face layout, a file of weights, or a model bundle.",
+            help="Directory in Hugging Face layout, file of weights, or model bundle.",
         ),
     ],
     output: Annotated[
@@ -30,7 +30,7 @@ def convert(
             max=8,
             metavar="K",
             show_default="by the vocabulary",
-            help="Bases per token, to be sure of them.",
+            help="Bases per token; checked against the vocabulary.",
         ),
     ] = None,
     heads: Annotated[
@@ -40,7 +40,7 @@ def convert(
             min=1,
             metavar="N",
             show_default="by the configuration",
-            help="Attention heads; a file of weights alone does not tell.",
+            help="Number of attention heads; required for a state dict.",
         ),
     ] = None,
     special_tokens: Annotated[
@@ -49,12 +49,14 @@ def convert(
             "--special-tokens",
             metavar="NAMES",
             show_default="by their number",
-            help="What stands before the k-mers in the vocabulary, as mask,unk,cls; pad and sep too.",
+            help="Tokens before the k-mers in the vocabulary, in order: mask,unk,cls,pad,sep.",
         ),
     ] = None,
     pooling: Annotated[
         str,
-        typer.Option("--pooling", metavar="NAME", help="mean (over tokens) or class (its token)."),
+        typer.Option(
+            "--pooling", metavar="NAME", help="mean (over tokens) or class (class token)."
+        ),
     ] = "mean",
     max_length: Annotated[
         int | None,
@@ -63,7 +65,7 @@ def convert(
             min=1,
             metavar="N",
             show_default="by the checkpoint",
-            help="Longest barcode that the weights were trained on, in bases.",
+            help="Longest barcode in the training data, in bases.",
         ),
     ] = None,
     weights: Annotated[
@@ -72,19 +74,19 @@ def convert(
             "--weights",
             metavar="NAME",
             show_default="fp32",
-            help="Precision of the weights at rest: fp32, or bf16 for half the bytes; with it SOURCE "
-            "may be a model bundle.",
+            help="Precision of the stored weights: fp32, or bf16 for half the size. With this "
+            "option SOURCE may be a model bundle.",
         ),
     ] = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Import weights of BarcodeBERT or BarcodeMAE, or rewrite a model with smaller weights.
+    """Convert weights of BarcodeBERT or BarcodeMAE, or halve the size of a model.
 
     SOURCE is a directory with config.json and model.safetensors or pytorch_model.bin, a state dict
-    (.safetensors, .bin, .pt), or a training checkpoint that holds one. Nothing that a file carries
-    is run: a pickle of more than weights and plain values is refused.
+    (.safetensors, .bin, .pt), or a training checkpoint. Code in a file is never run: a pickle that
+    contains more than weights and plain values is refused.
 
     \b
     Examples:
@@ -97,7 +99,7 @@ def convert(
     if weights is not None:
         options.check_choice("--weights", weights, ("fp32", "bf16"))
     if not output.name:
-        raise typer.BadParameter(f"{output} is no name for a new bundle", param_hint="--output")
+        raise typer.BadParameter(f"{output} is not a name for a new bundle", param_hint="--output")
     options.refuse_overwriting([output], [source])
     options.use_threads(None)
     from barcodeembed.bundles.directories import refuse_directory
@@ -109,7 +111,7 @@ def convert(
     if weights is not None and kind_of(source) == KIND:
         if any((k, heads, special_tokens, max_length)) or pooling != "mean":
             raise typer.BadParameter(
-                "a model bundle keeps its shape: of these options only --weights changes it"
+                "SOURCE is a model bundle, whose shape cannot change; use only --weights with it"
             )
         _rewrite(source, output, weights)
         return
@@ -122,28 +124,25 @@ def convert(
     console.say(
         f"{output}: {converted.layout}, {config.layers} layers of width {config.width}, "
         f"k = {config.k}, barcodes of up to {config.max_bases:,} bases; "
-        f"{converted.ignored} tensors of no use to it were ignored"
+        f"{converted.ignored} tensors that do not affect the vectors were ignored"
     )
     if not converted.length_known:
         console.warn(
-            f"{source}: nothing tells how long the barcodes were that it learnt from, and places "
-            "past their end mean nothing; those of the published models had 660 bases, which "
-            "--max-length 660 says"
+            f"{source}: the length of the training barcodes is unknown, and positions beyond it "
+            "are untrained; for the published models give --max-length 660"
         )
     if "cls" in converted.special_tokens and pooling == "mean":
         console.say(
-            "its vocabulary has a class token; if it was trained with it, "
-            "--pooling class is what it knows"
+            "the vocabulary has a class token; if the model was trained with it, use "
+            "--pooling class"
         )
 
 
 def _rewrite(source: Path, output: Path, weights: str) -> None:
-    """Write a model bundle again, its weights in another precision."""
+    """Write a model bundle again with its weights in another precision."""
     from barcodeembed.model.bundle import WEIGHTS, load_model, save_model
 
     model = load_model(source)
     save_model(output, model.encoder, model.training, precision=weights)
     sizes = [(bundle / WEIGHTS).stat().st_size / 1e6 for bundle in (source, output)]
-    console.say(
-        f"{output}: weights in {weights}, {sizes[1]:.2f} MB where {source} has {sizes[0]:.2f} MB"
-    )
+    console.say(f"{output}: weights in {weights}, {sizes[1]:.2f} MB ({source}: {sizes[0]:.2f} MB)")

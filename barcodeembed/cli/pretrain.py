@@ -52,10 +52,11 @@ def pretrain(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Pretrain an encoder on barcodes; no names are needed.
+    """Pretrain an encoder on barcodes; names are not required.
 
-    maelm is a masked autoencoder: the encoder reads the visible k-mers alone, and a decoder that
-    is then thrown away rebuilds the hidden ones. --list-objectives shows what else there is.
+    The default objective, maelm, is a masked autoencoder: the encoder reads only the visible
+    k-mers, and a decoder predicts the hidden ones. The decoder is not part of the model.
+    --list-objectives lists all objectives.
 
     \b
     Examples:
@@ -65,7 +66,8 @@ def pretrain(
       barcodeembed pretrain corpus.fasta -o model --max-minutes 55 --resume
       torchrun --nproc-per-node 4 -m barcodeembed pretrain corpus.fasta -o model --preset base
 
-    Ctrl-C leaves a checkpoint that --resume goes on from, to the same weights as an unbroken run.
+    Ctrl-C writes a checkpoint. A run that continues with --resume ends in the same weights as an
+    uninterrupted run.
     """
     if steps is not None and epochs is not None:
         raise typer.BadParameter("give --steps or --epochs, not both")

@@ -51,7 +51,7 @@ GroupBy = Annotated[
     typer.Option(
         "--group-by",
         metavar="RANK:N",
-        help="Put N barcodes of one taxon together in a batch, as in genus:4.",
+        help="Put N barcodes of one taxon into the same batch, for example genus:4.",
     ),
 ]
 
@@ -61,7 +61,7 @@ MaxLength = Annotated[
         "--max-length",
         min=8,
         metavar="N",
-        help="Longest stretch of a barcode learnt from, in bases.",
+        help="Maximum number of bases read from a barcode at a time.",
     ),
 ]
 
@@ -71,7 +71,8 @@ Objective = Annotated[
         "--objective",
         metavar="SUM",
         show_default="maelm",
-        help="What to learn: names with weights, as in maelm+contrastive:0.1.",
+        help="What the model learns: one objective, or several with weights "
+        "(maelm+contrastive:0.1).",
     ),
 ]
 
@@ -80,7 +81,7 @@ Schedule = Annotated[
     typer.Option(
         "--schedule",
         metavar="PHASES",
-        help="Objectives one after another, by share of the steps: clm:0.3,maelm:0.7.",
+        help="Objectives in succession, each with its fraction of the steps: clm:0.3,maelm:0.7.",
     ),
 ]
 
@@ -89,7 +90,7 @@ Settings = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="A setting of the objectives: mask_ratio=0.4, maelm.decoder_layers=1; repeatable.",
+        help="Set an option of the objectives: mask_ratio=0.4, maelm.decoder_layers=1. Repeatable.",
     ),
 ]
 
@@ -104,8 +105,7 @@ ListObjectives = Annotated[
 ]
 
 Steps = Annotated[
-    int | None,
-    typer.Option("--steps", min=1, metavar="N", help="Optimizer steps to train for."),
+    int | None, typer.Option("--steps", min=1, metavar="N", help="Number of optimizer steps.")
 ]
 
 Epochs = Annotated[
@@ -115,7 +115,7 @@ Epochs = Annotated[
         min=0,
         metavar="E",
         show_default="20",
-        help="Passes over the corpus, instead of --steps.",
+        help="Number of passes over the corpus, instead of --steps.",
     ),
 ]
 
@@ -125,19 +125,19 @@ MaxMinutes = Annotated[
         "--max-minutes",
         min=0,
         metavar="M",
-        help="Stop with a checkpoint after so long; --resume goes on.",
+        help="Write a checkpoint and stop after M minutes; continue with --resume.",
     ),
 ]
 
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on from the newest checkpoint, exactly.")
+    bool, typer.Option("--resume", help="Continue exactly from the newest checkpoint.")
 ]
 
-Restart = Annotated[bool, typer.Option("--restart", help="Throw an unfinished run away.")]
+Restart = Annotated[
+    bool, typer.Option("--restart", help="Delete an unfinished run and start again.")
+]
 
 Init = Annotated[
     Path | None,
-    typer.Option(
-        "--init", metavar="MODEL", help="Start from a bundle's encoder; its shape is used."
-    ),
+    typer.Option("--init", metavar="MODEL", help="Start from the encoder of another model bundle."),
 ]

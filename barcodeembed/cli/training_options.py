@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from barcodeembed import vocabulary
 from barcodeembed.cli import options
 
 KmerLength = Annotated[
@@ -22,7 +23,7 @@ Merge = Annotated[
         min=1,
         metavar="M",
         show_default="1",
-        help="k-mers per token: fewer tokens, for contrastive, supcon and taxonomy.",
+        help="k-mers per token; for contrastive, supcon and taxonomy only.",
     ),
 ]
 
@@ -32,16 +33,12 @@ Pooling = Annotated[
         "--pooling",
         metavar="NAME",
         show_default="mean",
-        help="mean (over tokens), place (each by a map of its place's own) or class.",
+        help="How tokens become one vector: mean, place (a map for each position) or class.",
     ),
 ]
 
 Anchor = Annotated[
-    bool,
-    typer.Option(
-        "--anchor",
-        help="Read barcodes at their place in the marker, learnt from the corpus.",
-    ),
+    bool, typer.Option("--anchor", help="Read each barcode at its position in the marker.")
 ]
 
 BatchSize = Annotated[
@@ -51,17 +48,14 @@ BatchSize = Annotated[
         min=1,
         metavar="N",
         show_default="the preset's",
-        help="Barcodes per optimizer step, all processes together.",
+        help="Barcodes per optimizer step, over all processes.",
     ),
 ]
 
 Accumulate = Annotated[
     int,
     typer.Option(
-        "--accumulate",
-        min=1,
-        metavar="N",
-        help="Micro-batches that a process splits its share into; saves memory.",
+        "--accumulate", min=1, metavar="N", help="Compute each batch in N parts; needs less memory."
     ),
 ]
 
@@ -72,7 +66,7 @@ LearningRate = Annotated[
         min=0,
         metavar="X",
         show_default="the preset's",
-        help="Peak of the learning rate.",
+        help="Maximum learning rate.",
     ),
 ]
 
@@ -81,29 +75,37 @@ Rates = Annotated[
     typer.Option(
         "--rates",
         metavar="NAME",
-        callback=options.one_of("cosine", "wsd", "onecycle"),
-        help="Course of the learning rate: cosine, wsd (warm-up, stable, decay) or onecycle.",
+        callback=options.one_of(*vocabulary.RATE_SCHEDULES),
+        help="Learning rate schedule: cosine, wsd (warm-up, stable, decay) or onecycle.",
     ),
 ]
 
 WeightDecay = Annotated[
     float | None,
     typer.Option(
-        "--weight-decay", min=0, metavar="X", show_default="the preset's", help="Of AdamW."
+        "--weight-decay",
+        min=0,
+        metavar="X",
+        show_default="the preset's",
+        help="Weight decay of AdamW.",
     ),
 ]
 
 Warmup = Annotated[
     float,
     typer.Option(
-        "--warmup", min=0, max=1, metavar="SHARE", help="Share of the steps that warm up."
+        "--warmup", min=0, max=1, metavar="FRACTION", help="Fraction of the steps for the warm-up."
     ),
 ]
 
 Decay = Annotated[
     float,
     typer.Option(
-        "--decay", min=0, max=1, metavar="SHARE", help="Share of the steps in which wsd falls."
+        "--decay",
+        min=0,
+        max=1,
+        metavar="FRACTION",
+        help="Fraction of the steps in which wsd decays.",
     ),
 ]
 
@@ -114,26 +116,32 @@ Average = Annotated[
         min=0,
         max=0.999999,
         metavar="D",
-        help="Keep a running mean of the weights with this decay, and make it the model.",
+        help="Save a running average of the weights with this decay, 0 for none.",
     ),
 ]
 
 ReportEvery = Annotated[
     int,
-    typer.Option("--report-every", min=1, metavar="N", help="Steps between lines of metrics."),
+    typer.Option(
+        "--report-every", min=1, metavar="N", help="Steps between reports of the metrics."
+    ),
 ]
 
 EvaluateEvery = Annotated[
     int,
-    typer.Option("--evaluate-every", min=1, metavar="N", help="Steps between held-out losses."),
+    typer.Option(
+        "--evaluate-every",
+        min=1,
+        metavar="N",
+        help="Steps between evaluations of the held-out loss.",
+    ),
 ]
 
 CheckpointEvery = Annotated[
-    int,
-    typer.Option("--checkpoint-every", min=1, metavar="N", help="Steps between checkpoints."),
+    int, typer.Option("--checkpoint-every", min=1, metavar="N", help="Steps between checkpoints.")
 ]
 
 Compile = Annotated[
     bool,
-    typer.Option("--compile", help="Have torch compile the model first; needs a C++ compiler."),
+    typer.Option("--compile", help="Compile the model with torch.compile; needs a C++ compiler."),
 ]

@@ -1,4 +1,4 @@
-"""A stream of records, cleaned and embedded in batches, one result for each, in order."""
+"""Clean and embed a stream of records in batches. Each record has one result, in order."""
 
 from __future__ import annotations
 
@@ -9,15 +9,20 @@ from itertools import islice
 import numpy as np
 
 from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
-from barcodeembed.sequences.cleaning import clean
+from barcodeembed.sequences.cleaning import clean, reverse_complement
+from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.vectors.normalise import normalise
-from barcodeembed.vocabulary import MIN_BASES
+from barcodeembed.vocabulary import BATCH_SIZE, MIN_BASES
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedBatch:
-    """Records with their vectors, float32 (n, D); NaN where ``refused`` gives the reason."""
+    """Records and their vectors, float32 (n, D).
+
+    ``lengths`` are in bases. ``refused`` has the flag that explains why a record has no vector, or
+    None. The vector of a refused record is NaN.
+    """
 
     ids: list[str]
     lengths: list[int]
@@ -30,11 +35,16 @@ def embed_records(
     records: Iterable[SequenceRecord],
     embedder: VectorMaker,
     *,
-    batch_size: int = 2_048,
+    batch_size: int = BATCH_SIZE,
     min_bases: int = MIN_BASES,
     normalize: bool = False,
+    orientation: np.ndarray | None = None,
 ) -> Iterator[EmbeddedBatch]:
-    """Clean and embed a stream of records, ``batch_size`` at a time, in order."""
+    """Clean and embed records, ``batch_size`` at a time, in order.
+
+    ``normalize`` scales the vectors to unit length. With ``orientation``, the log-odds of
+    `learn_orientation`, sequences of the other strand are reverse-complemented first.
+    """
     records = iter(records)
     while batch := list(islice(records, batch_size)):
         barcodes = [
@@ -42,7 +52,7 @@ def embed_records(
         ]
         usable = [i for i, barcode in enumerate(barcodes) if barcode.unclassifiable is None]
         vectors = np.full((len(batch), embedder.dimension), np.nan, np.float32)
-        made = embedder.encode([barcodes[i].bases for i in usable])
+        made = embedder.encode([_oriented(barcodes[i].bases, orientation) for i in usable])
         vectors[usable] = normalise(made) if normalize else made
         flags = [barcode.flags for barcode in barcodes]
         refused = [barcode.unclassifiable for barcode in barcodes]
@@ -56,3 +66,9 @@ def embed_records(
             refused,
             vectors,
         )
+
+
+def _oriented(bases: str, orientation: np.ndarray | None) -> str:
+    if orientation is None or strand(bases, orientation) == "+":
+        return bases
+    return reverse_complement(bases)

@@ -1,11 +1,15 @@
-"""Vectors at rest: TSV, NumPy's .npy and .npz, Parquet; written as a stream, all or nothing."""
+"""Write vectors as TSV, NumPy .npy or .npz, or Parquet.
+
+Batches are written as they arrive. If an error occurs, no file is left.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +22,11 @@ Writer = Callable[[EmbeddedBatch], None]
 _TSV_SUFFIXES = ("", ".tsv", ".gz", ".bz2", ".xz")
 
 
-def open_vectors(path: str | PathLike[str], dimension: int):
-    """Give a function that writes batches to ``path`` in the format of its suffix.
+def open_vectors(path: str | PathLike[str], dimension: int) -> AbstractContextManager[Writer]:
+    """Return a context with a function that writes batches to ``path``.
 
-    ``-`` is TSV on standard output. Raises OutputError for a suffix that names no format.
+    The suffix of ``path`` gives the format; ``-`` is TSV on standard output. Raises OutputError for
+    an unknown suffix.
     """
     suffix = Path(path).suffix
     writers = {".npy": _npy, ".npz": _npz, ".parquet": _parquet} | dict.fromkeys(
@@ -29,13 +34,13 @@ def open_vectors(path: str | PathLike[str], dimension: int):
     )
     if suffix not in writers:
         raise OutputError(
-            f"{path}: no format has the suffix {suffix}; there are .npy, .npz, .parquet and .tsv"
+            f"{path}: no format has the suffix {suffix}; use .npy, .npz, .parquet or .tsv"
         )
     return writers[suffix](path, dimension)
 
 
 @contextmanager
-def _tsv(path, dimension: int) -> Iterator[Writer]:
+def _tsv(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
     with open_output(path) as stream:
         names = (f"d{i}" for i in range(1, dimension + 1))
         print("record_id", "length", "flags", *names, sep="\t", file=stream)
@@ -49,11 +54,15 @@ def _tsv(path, dimension: int) -> Iterator[Writer]:
 
 
 @contextmanager
-def _npy(path, dimension: int) -> Iterator[Writer]:
-    """Write ``path`` and ``path.ids.tsv``; the header, padded for growth, is set right last."""
+def _npy(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
+    """Write ``path`` and ``path.ids.tsv``.
+
+    The header is written again at the end, when the number of rows is known. NumPy pads it so that
+    its length stays the same.
+    """
     count = 0
 
-    def header(rows: int) -> dict:
+    def header(rows: int) -> dict[str, Any]:
         return {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
 
     with ExitStack() as stack:
@@ -75,8 +84,8 @@ def _npy(path, dimension: int) -> Iterator[Writer]:
 
 
 @contextmanager
-def _npz(path, dimension: int) -> Iterator[Writer]:
-    """Gather all batches: a .npz member's size stands before its data."""
+def _npz(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
+    """Collect all batches first: in a .npz, the size of an array precedes its data."""
     batches: list[EmbeddedBatch] = []
     with replace_file(path) as stream:
         yield batches.append
@@ -94,8 +103,8 @@ def _npz(path, dimension: int) -> Iterator[Writer]:
 
 
 @contextmanager
-def _parquet(path, dimension: int) -> Iterator[Writer]:
-    """Write a row group per batch; ``vector`` is a fixed-size list, null where there is none."""
+def _parquet(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
+    """Write a row group per batch. ``vector`` is a fixed-size list; it is null if there is none."""
     import pyarrow as pa
     from pyarrow import parquet
 

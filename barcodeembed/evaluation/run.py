@@ -104,7 +104,7 @@ def evaluate(
             progress=progress,
         )
     if OPEN_WORLD in protocols:
-        from barcodeembed.evaluation.open_world.reference import index_references, open_index
+        from barcodeembed.evaluation.open_world.reference import index_references
         from barcodeembed.evaluation.open_world.run import evaluate_open_world
 
         if references is not None:
@@ -122,7 +122,9 @@ def evaluate(
                 progress=progress,
             )
         else:
-            opened, embedder = open_index(index or _shipped(), model, device=device, verify=verify)
+            from barcodeembed.index.model import open_with_model
+
+            opened, embedder = open_with_model(index, model, device=device, verify=verify)
         if against is None:
             against = () if opened.sequences is None else ("kmer",)
         figures |= evaluate_open_world(
@@ -174,12 +176,6 @@ def check(
             "standard input can be read only once, so open-world and other protocols cannot both "
             "use it"
         )
-
-
-def _shipped() -> Source:
-    from barcodeembed.shipped import shipped_index
-
-    return shipped_index()
 
 
 def _threads_of_torch() -> int:

@@ -126,7 +126,7 @@ def read_fastq(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
 
 
 def tidy_residues(
-    letters: str, path: str | PathLike[str], line: int, record: str
+    letters: str, path: str | PathLike[str], line: int | None, record: str
 ) -> tuple[str, tuple[str, ...]]:
     """Remove the digits and inner spaces of a GenBank layout; return the letters and flags.
 

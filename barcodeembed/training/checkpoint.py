@@ -1,4 +1,4 @@
-"""Training state at rest: safetensors and JSON, written aside, the newest whole one wins."""
+"""Checkpoints of a run: safetensors and JSON in a directory that is replaced as a whole."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def save_checkpoint(
     state: dict[str, Any],
     averaged: Encoder | None = None,
 ) -> None:
-    """Write ``checkpoint-STEP``, decoder and optimizer included, then drop all but the last two."""
+    """Write ``checkpoint-STEP`` with decoder and optimizer, then delete all but the last two."""
     with replace_directory(directory / f"checkpoint-{step:08d}", KIND) as bundle:
         save_tensors(pretraining.state_dict(), bundle / "pretraining.safetensors")
         if averaged:
@@ -47,7 +47,7 @@ def save_checkpoint(
 
 
 def latest_checkpoint(directory: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the newest whole checkpoint and its state; damaged ones are passed over."""
+    """Return the newest undamaged checkpoint and its state, or None."""
     for path in reversed(_checkpoints(directory)):
         try:
             open_bundle(path, KIND, FORMAT_VERSION)
@@ -63,7 +63,7 @@ def load_checkpoint(
     optimizer: torch.optim.AdamW,
     averaged: Encoder | None = None,
 ) -> None:
-    """Put weights and optimizer state back exactly as they were saved."""
+    """Restore weights and optimizer state exactly as they were saved."""
     from safetensors.torch import load_file
 
     load_weights(pretraining, path / "pretraining.safetensors")
@@ -73,7 +73,7 @@ def load_checkpoint(
     for key, value in load_file(path / "optimizer.safetensors").items():
         name, moment = key.rsplit("|", 1)
         parameter = parameters[name]
-        # AdamW keeps its step counts on the CPU, its moments beside the parameter.
+        # AdamW keeps its step counts on the CPU and its moments on the device of the parameter.
         device = "cpu" if moment == "step" else parameter.device
         optimizer.state[parameter][moment] = value.to(device)
 

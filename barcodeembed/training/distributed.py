@@ -1,4 +1,4 @@
-"""Several processes, started by ``torchrun``: who am I, and shared sums."""
+"""Several processes, started by ``torchrun``: their ranks, and averages over them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import distributed
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """This process' place among those that train together; alone, 0 of 1."""
+    """The rank of this process among ``count`` that train together."""
 
     rank: int = 0
     count: int = 1
@@ -28,7 +28,7 @@ class Processes:
             distributed.barrier()
 
     def any(self, flag: bool) -> bool:
-        """Tell whether the flag is raised in any process: all must stop at the same step."""
+        """Return whether the flag is set in any process: all must stop at the same step."""
         if self.count == 1:
             return flag
         raised = torch.tensor(float(flag), device=self._device())
@@ -49,7 +49,7 @@ class Processes:
 
 @contextmanager
 def joined(rank: int, count: int, local_rank: int, device: str) -> Iterator[Processes]:
-    """Join the group whose address ``torchrun`` put into the environment, and leave it after."""
+    """Join the group that ``torchrun`` describes in the environment; leave it at the end."""
     if count == 1:
         yield Processes()
         return

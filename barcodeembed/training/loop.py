@@ -1,4 +1,4 @@
-"""The pretraining loop: batches, an objective, AdamW, checkpoints, and a bundle at the end."""
+"""The pretraining loop: batches, objectives, AdamW, checkpoints and metrics."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ METRICS = "metrics.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides a run's weights, the corpus aside.
+    """All choices that affect the weights of a run, except the corpus.
 
     ``steps`` is the number of optimizer steps, each on ``batch_size`` barcodes, computed as
     ``accumulate`` micro-batches. ``rates`` names the schedule of the learning rate (see rates.py);
-    ``warmup`` and ``decay`` are shares of the steps, ``decay_to`` the share of ``learning_rate``
-    at the end. ``average`` is the decay per step of the running mean of the encoder's weights that
-    becomes the model, 0 for none. ``compile`` has torch compile the blocks. ``max_bases`` is the
-    longest stretch learnt from, ``same_taxon`` at which label and how many barcodes of one taxon
-    stand together in a batch.
+    ``warmup`` and ``decay`` are fractions of the steps, ``decay_to`` is the fraction of
+    ``learning_rate`` at the end. ``average`` is the decay per step of the running average of the
+    encoder's weights that becomes the model, 0 for none. ``compile`` compiles the blocks with
+    torch. ``max_bases`` is the longest fragment of a barcode that is read. ``same_taxon`` is
+    (label, n): n barcodes of one taxon are put together in a batch.
     """
 
     model: ModelConfig
@@ -110,14 +110,14 @@ class Trainer:
         processes: Processes | None = None,
         encoder: Encoder | None = None,
     ) -> None:
-        """Take up a run. An anchored encoder must know its anchor, and the corpus its places.
+        """Prepare a run. An anchored encoder needs its anchor, and the corpus marker positions.
 
-        Raises TrainingError where either is missing.
+        Raises TrainingError if either is missing.
         """
         if recipe.model.anchored and (
             corpus.marker_positions is None or not (encoder and encoder.anchor)
         ):
-            raise TrainingError("an anchored model is trained on barcodes that have their places")
+            raise TrainingError("an anchored model needs a corpus with marker positions")
         self.recipe, self.corpus, self.directory = recipe, corpus, directory
         self.device, self.processes = device, processes or Processes()
         torch.manual_seed(recipe.seed)
@@ -142,13 +142,13 @@ class Trainer:
 
     @property
     def encoder(self) -> Encoder:
-        """The encoder that the run makes: averaged over the steps where the recipe says so."""
+        """The encoder that becomes the model: the running average, if the recipe has one."""
         return self.averaged or self.pretraining.encoder
 
     def resume(self) -> bool:
-        """Go on from the newest whole checkpoint; False where there is none.
+        """Continue from the newest undamaged checkpoint; False if there is none.
 
-        Raises TrainingError where that run had another recipe or another corpus.
+        Raises TrainingError if that run had another recipe or another corpus.
         """
         found = latest_checkpoint(self.directory)
         if found is None:
@@ -159,8 +159,8 @@ class Trainer:
             key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)
         )
         if changed:
-            told = ", ".join(f"{key} {theirs.get(key)} -> {mine.get(key)}" for key in changed)
-            raise TrainingError(f"{path}: the run to resume differs: {told}")
+            changes = ", ".join(f"{key} {theirs.get(key)} -> {mine.get(key)}" for key in changed)
+            raise TrainingError(f"{path}: the run to resume differs: {changes}")
         load_checkpoint(path, self.pretraining, self.optimizer, self.averaged)
         self.step = state["step"]
         return True
@@ -175,11 +175,11 @@ class Trainer:
         evaluate_every: int = 200,
         checkpoint_every: int = 500,
     ) -> bool:
-        """Train up to ``until`` or the last step; True once the run is complete.
+        """Train up to ``until`` or the last step; True if the run is complete.
 
-        Stops after a step where ``should_stop`` says so in any process. Whatever the reason, a
-        checkpoint of the last step is left behind. Raises TrainingError at a loss or gradient
-        that is not finite; the last good checkpoint stays.
+        Stops after a step if ``should_stop`` returns True in any process. A checkpoint of the last
+        step is always written. Raises TrainingError at a loss or gradient that is not finite; the
+        last good checkpoint is kept.
         """
         last = min(until or self.recipe.steps, self.recipe.steps)
         self._trim_metrics()
@@ -214,7 +214,7 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """Return the metrics' means over the held-out barcodes, always hidden in one way."""
+        """Return the average metrics of the held-out barcodes, always with the same mask."""
         self.pretraining.eval()
         phase = self.recipe.phase(max(self.step - 1, 0))
         totals: dict[str, float] = {}
@@ -238,7 +238,7 @@ class Trainer:
         self.processes.wait()
 
     def _identity(self) -> dict[str, Any]:
-        """What must be the same for a run to be resumed: the batches' split counts as one."""
+        """What must be equal for a run to be resumed. Processes and accumulation count together."""
         recipe = self.recipe.to_json()
         recipe["parts"] = self.batches.parts
         del recipe["accumulate"]
@@ -249,14 +249,14 @@ class Trainer:
         if self.processes.count == 1:
             return self.pretraining
         devices = [self.processes.local_rank] if self.device.type == "cuda" else None
-        # What is learnt in another phase, or of a rank that no barcode of a micro-batch is
-        # labelled at, has no gradient.
+        # Weights that another phase trains, or of a rank without labels in a micro-batch, have no
+        # gradient.
         return DistributedDataParallel(
             self.pretraining, device_ids=devices, find_unused_parameters=True
         )
 
     def _prefetched(self, last: int) -> Generator[list[tuple[int, dict[str, Inputs]]], None, None]:
-        """Yield each step's micro-batches, prepared one step ahead in a thread."""
+        """Yield the micro-batches of each step. A thread prepares the next step meanwhile."""
         if self.step >= last:
             return
         with ThreadPoolExecutor(max_workers=1) as loader:
@@ -268,7 +268,7 @@ class Trainer:
                 yield ready
 
     def prepare(self, step: int) -> list[tuple[int, dict[str, Inputs]]]:
-        """Return this process' micro-batches of a step, by their number."""
+        """Return the micro-batches of a step that this process computes, with their numbers."""
         parts = range(self.processes.rank, self.batches.parts, self.processes.count)
         return [
             (
@@ -285,14 +285,14 @@ class Trainer:
     def learn(
         self, model: torch.nn.Module, parts: list[tuple[int, dict[str, Inputs]]]
     ) -> dict[str, float]:
-        """Take one optimizer step on what `prepare` made; return its metrics."""
+        """Take one optimizer step on micro-batches of `prepare`; return its metrics."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.step)
         self.optimizer.zero_grad(set_to_none=True)
         sums: dict[str, torch.Tensor] = {}
         phase = self.recipe.phase(self.step)
         for number, (part, inputs) in enumerate(parts, 1):
-            # Dropout's only seed: no generator state to save, the same for any split.
+            # The only seed of dropout. It needs no saved state and does not depend on the split.
             torch.manual_seed(_dropout_seed(self.recipe.seed, self.step, part))
             if isinstance(model, DistributedDataParallel):
                 model.require_backward_grad_sync = number == len(parts)
@@ -318,7 +318,7 @@ class Trainer:
 
     @torch.no_grad()
     def _average(self, averaged: Encoder) -> None:
-        """Let the running mean follow; early on it is over the steps so far, not over the start."""
+        """Update the running average. Early in the run it forgets the random start faster."""
         keep = min(self.recipe.average, (self.step + 1) / (self.step + 10))
         now = self.pretraining.encoder.parameters()
         torch._foreach_lerp_(list(averaged.parameters()), list(now), 1 - keep)
@@ -334,7 +334,7 @@ class Trainer:
         report(progress)
 
     def _trim_metrics(self) -> None:
-        """Forget what a run that was cut off reported after the checkpoint it resumes from."""
+        """Delete the metrics of steps after the checkpoint that the run resumes from."""
         path = self.directory / METRICS
         if not self.processes.first or not path.exists():
             return
@@ -345,14 +345,14 @@ class Trainer:
 
 
 def _compile(pretraining: Pretraining) -> None:
-    """Compile the blocks in place, for any length: the names of weights stay as they are."""
+    """Compile the blocks in place, for any length. The names of weights do not change."""
     for module in pretraining.modules():
         if isinstance(module, Stack):
             module.compile(dynamic=True)
 
 
 def _optimizer(pretraining: Pretraining, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW; norms, biases and lone vectors are not decayed."""
+    """Return AdamW without weight decay for norms, biases and single vectors."""
     matrices = [p for p in pretraining.parameters() if p.dim() > 1]
     vectors = [p for p in pretraining.parameters() if p.dim() <= 1]
     groups = [
@@ -363,7 +363,7 @@ def _optimizer(pretraining: Pretraining, recipe: Recipe) -> torch.optim.AdamW:
 
 
 def to_device(inputs: dict[str, Inputs], device: torch.device) -> dict[str, Inputs]:
-    """Make tensors of the arrays among every objective's inputs."""
+    """Copy the arrays among the inputs of each objective to the device, as tensors."""
     return {
         objective: {
             name: torch.from_numpy(value).to(device, non_blocking=True)

@@ -1,11 +1,8 @@
-"""Schedules of the learning rate, as shares of its peak."""
+"""Learning rate schedules, as fractions of the maximum."""
 
 from __future__ import annotations
 
 import math
-
-#: Cosine decay; warm-up-stable-decay (arXiv 2404.06395); one-cycle (Smith, arXiv 1708.07120).
-SCHEDULES = ("cosine", "wsd", "onecycle")
 
 _ONE_CYCLE_RISE = 0.3
 
@@ -13,12 +10,13 @@ _ONE_CYCLE_RISE = 0.3
 def rate_at(
     schedule: str, step: int, steps: int, *, warmup: float, decay: float, decay_to: float
 ) -> float:
-    """Return the share of the peak rate at a step, counted from 0, of so many.
+    """Return the fraction of the maximum rate at ``step``, counted from 0, of ``steps``.
 
-    ``cosine`` and ``wsd`` rise linearly over the ``warmup`` share of the steps. The first then
-    falls along a cosine; the second stays, and falls linearly over the last ``decay`` share, so
-    that one long run may be ended at several lengths. ``onecycle`` rises over the first 30 % and
-    falls over the rest, both along a cosine (torch's OneCycleLR). All end at ``decay_to``.
+    ``schedule`` is one of `vocabulary.RATE_SCHEDULES`. ``cosine`` and ``wsd`` (arXiv 2404.06395)
+    rise linearly over the fraction ``warmup`` of the steps. Then ``cosine`` decays along a cosine,
+    and ``wsd`` is constant until it decays linearly over the last fraction ``decay``. ``onecycle``
+    (arXiv 1708.07120, as torch's OneCycleLR) rises over the first 30 % and decays over the rest,
+    both along a cosine. All end at ``decay_to``.
     """
     rise = max(1, round((_ONE_CYCLE_RISE if schedule == "onecycle" else warmup) * steps))
     if step < rise:
@@ -32,6 +30,6 @@ def rate_at(
     return _cosine(1 - done, 1.0, decay_to)
 
 
-def _cosine(share: float, high: float, low: float) -> float:
-    """Go from low (share 0) to high (share 1) along half a cosine."""
-    return low + (high - low) * 0.5 * (1 - math.cos(math.pi * share))
+def _cosine(fraction: float, high: float, low: float) -> float:
+    """Go from low (fraction 0) to high (fraction 1) along half a cosine."""
+    return low + (high - low) * 0.5 * (1 - math.cos(math.pi * fraction))

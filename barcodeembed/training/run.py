@@ -305,7 +305,7 @@ def _prepare_model(
             # The first process finds the positions; the others read them.
             if not processes.first:
                 processes.wait()
-            data = located(data, encoder.anchor, config.directory / "places", update)
+            data = located(data, encoder.anchor, config.directory / "positions", update)
             if processes.first:
                 processes.wait()
     return encoder, model, data

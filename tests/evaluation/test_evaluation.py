@@ -154,7 +154,7 @@ def test_names_that_two_methods_take_counted_by_hand():
 @pytest.fixture(scope="module")
 def simulated(request):
     data = request.config.rootpath / "data" / "simulated"
-    index, _ = build_index(read_labelled(data / "reference.fasta"), KmerCounter(5))
+    index = build_index(read_labelled(data / "reference.fasta"), KmerCounter(5))
     queries = sort_queries(read_labelled(data / "reads.tsv"), index.taxa)
     return index, queries
 

@@ -86,7 +86,7 @@ def test_a_barcode_as_long_as_the_model_reads_has_a_vector(positions):
 
 def test_the_number_of_threads_does_not_change_a_vector():
     sequences = barcodes(40)
-    embed = embedder(TINY).embed
+    embed = embedder(TINY).encode
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from barcodeembed.calibration.examples import CUSTOMARY_DIVERGENCE
+from barcodeembed.calibration.mutants import CUSTOMARY_DIVERGENCE
 from barcodeembed.errors import InputError
 from barcodeembed.evaluation.open_world.predictions import (
     NO_HIT,

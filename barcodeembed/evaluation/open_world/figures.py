@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from barcodeembed.classify.pipeline import Assignment
+from barcodeembed.classify.assignment import Assignment
 from barcodeembed.evaluation.metrics import auroc, calibration_error
 from barcodeembed.evaluation.open_world.predictions import Predictions
 from barcodeembed.evaluation.queries import CATEGORIES, LabelledQueries

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barcodeembed.classify.pipeline import Assignment, Classifier, Hit
+from barcodeembed.classify.assignment import Assignment, Hit
+from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.embedding.vector_maker import encode_all
 from barcodeembed.errors import InputError
 from barcodeembed.evaluation.open_world.kmers import KmerCounter

@@ -1,32 +1,15 @@
-"""The index of an evaluation: an index bundle, or one that is built only for this evaluation."""
+"""An index that is built only for one evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from os import PathLike
-from pathlib import Path
 
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.index.build import build_index
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.collect import BuildReport
-from barcodeembed.index.model import model_of
 from barcodeembed.taxonomy.references import LabelledRecord
-from barcodeembed.vectors.whitening import usual_width
-
-
-def open_index(
-    path: str | PathLike[str],
-    model: str | PathLike[str] | None,
-    *,
-    device: str,
-    verify: bool,
-) -> tuple[ReferenceIndex, Embedder]:
-    """Open an index bundle and the model that made it. Raises BundleError, IndexMismatch."""
-    index = ReferenceIndex.open(path, verify=verify)
-    bundle = model_of(Path(path), index, None if model is None else Path(model))
-    settings = index.settings["embedding"]
-    return index, Embedder.load(bundle, device=device, verify=verify, **settings)
 
 
 def index_references(
@@ -48,9 +31,10 @@ def index_references(
     ``model`` None is the COI model that ships. Raises ReferenceDataError, BundleError, InputError.
     """
     embedder = Embedder.load(model, device=device, verify=verify, offsets=offsets)
-    if whiten is None:
-        whiten = usual_width(embedder.model.config.pooling)
-    index, report = build_index(labelled, embedder, whiten=whiten, seed=seed, progress=progress)
+    report = BuildReport()
+    index = build_index(
+        labelled, embedder, report=report, progress=progress, whiten=whiten, seed=seed
+    )
     for message in _warnings(report, name):
         warn(message)
     say(f"{name}: {report.used:,} references, {report.distinct:,} distinct barcodes")

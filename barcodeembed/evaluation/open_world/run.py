@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Any
 
-from barcodeembed.classify.pipeline import Classifier, confidence_thresholds
+from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.embedding.vector_maker import VectorMaker
 from barcodeembed.errors import InputError
 from barcodeembed.evaluation.open_world.aligners import PEERS
