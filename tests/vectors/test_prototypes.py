@@ -438,5 +438,5 @@ def test_nonsense_is_refused(call, small, model_bundle, tmp_path):
     queries = SIMULATED / "reads.tsv"
     result = call("evaluate", small, "--queries", queries)
     assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
-    assert "keeps no sequences for --against kmer; give --against none" in result.err
+    assert "contains no sequences for --against kmer; use --against none" in result.err
     assert call("evaluate", small, "--queries", queries, "--against", "none", "-q").code == 0
