@@ -85,7 +85,7 @@ def main() -> None:
     labelled = list(read_labelled(asked.data / "reference.tsv.gz"))
     if asked.sample:
         labelled = sample_genera(labelled, asked.sample)
-    index, _ = build_index(labelled, Embedder.load(asked.model))
+    index = build_index(labelled, Embedder.load(asked.model))
     audit = Audit(index)
     lineages = index.record_lineages
     ranks = index.taxa.ranks

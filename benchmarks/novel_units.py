@@ -18,15 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
+from barcodeembed.classify.assignment import Assignment
 from barcodeembed.classify.novel_units import Likeness, find_units, learn_likeness
-from barcodeembed.classify.pipeline import Assignment, Classifier
-from barcodeembed.embedding.embedder import Embedder
+from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.evaluation.protocols.clusters import (
     adjusted_mutual_information,
     check_scikit_learn,
 )
-from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.index.model import model_of
+from barcodeembed.index.model import open_with_model
 from barcodeembed.sequences.reading import read_records
 
 
@@ -68,10 +67,7 @@ def main() -> None:
     parser.add_argument("-m", "--model", type=Path)
     asked = parser.parse_args()
     check_scikit_learn()
-    index = ReferenceIndex.open(asked.index)
-    embedder = Embedder.load(
-        model_of(asked.index, index, asked.model), **index.settings["embedding"]
-    )
+    index, embedder = open_with_model(asked.index, asked.model)
     classifier = Classifier(index, embedder)
     likeness = learn_likeness(index)
     print(f"{likeness}\n")

@@ -21,9 +21,7 @@ import numpy as np
 
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.quality import FLAGS
-from barcodeembed.embedding.embedder import Embedder
-from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.index.model import model_of
+from barcodeembed.index.model import open_with_model
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import reading_frames
 from barcodeembed.sequences.reading import read_records
@@ -128,9 +126,7 @@ def main() -> None:
     parser.add_argument("--others", type=Path, metavar="FASTA")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    index = ReferenceIndex.open(asked.index)
-    model = model_of(asked.index, index, asked.model)
-    embedder = Embedder.load(model, **index.settings["embedding"])
+    index, embedder = open_with_model(asked.index, asked.model)
     classifier = Classifier(index, embedder, check_chimeras=True)
     queries = [query for path in asked.queries for query in _read(path)]
     rng = np.random.default_rng(asked.seed)

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.embedding.vector_maker import encode_all
+from barcodeembed.evaluation.open_world.figures import evaluate_method
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.evaluation.open_world.predictions import Predictions
 from barcodeembed.evaluation.queries import sort_queries
-from barcodeembed.evaluation.report import evaluate_method
 from barcodeembed.model.devices import set_threads
 from barcodeembed.sequences.cleaning import clean
 from barcodeembed.taxonomy.references import chain_labelled

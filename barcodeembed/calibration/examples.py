@@ -20,25 +20,12 @@ from barcodeembed.scoring.features import Neighbours, weigh
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.scoring.vote import Members, members_of
 from barcodeembed.taxonomy.taxa import Taxa
-from barcodeembed.vectors.search import DECIMALS, nearest
-
-#: Divergence from the nearest reference beyond which a taxon is customarily held to be new.
-CUSTOMARY_DIVERGENCE = {
-    "species": 0.03,
-    "genus": 0.05,
-    "subfamily": 0.075,
-    "family": 0.10,
-    "order": 0.15,
-    "class": 0.25,
-    "phylum": 0.30,
-    "kingdom": 0.35,
-}
+from barcodeembed.vectors.search import DECIMALS
 
 #: An intermediate rank that many lineages lack is not hidden by itself.
 _NOT_HIDDEN = ("subfamily",)
 
 _BLOCK = 64
-_MUTANTS = 32
 _LONGEST_PIECE = 0.9
 
 #: Neighbours that are looked through before all of the reference is, where much is hidden.
@@ -73,7 +60,7 @@ class Examples:
 
 
 @dataclass(frozen=True, slots=True)
-class Voting:
+class Voter:
     """How neighbours are found and vote: as `Classifier` does it.
 
     ``align`` gives the identities of queries' bases to rows of the reference, (E, K) or (E, 1);
@@ -106,27 +93,27 @@ class Voting:
         )
 
 
-def make_examples(sample: Sample, bases: Sequence[str], voting: Voting) -> Examples:
+def make_examples(sample: Sample, bases: Sequence[str], voter: Voter) -> Examples:
     """Look every barcode of a sample up, with nothing but itself hidden and with more and more.
 
     ``bases`` are what the vectors of the sample were made of.
     """
-    looked = list(_hide_and_look(sample, voting))
-    R = len(voting.taxa.ranks)
+    looked = list(_hide_and_look(sample, voter))
+    R = len(voter.taxa.ranks)
     if not looked:
         none = np.zeros((0, R), bool)
         return Examples(
-            voting.weigh([], *(np.zeros((0, 1), t) for t in (float, int)))[1],
+            voter.weigh([], *(np.zeros((0, 1), t) for t in (float, int)))[1],
             none,
             none,
             none,
             *(np.zeros(0, np.int64) for _ in range(2)),
         )
     number, hidden, similarities, rows = (np.array(part) for part in zip(*looked, strict=True))
-    own = voting.taxa.codes[sample.lineages[number]]
+    own = voter.taxa.codes[sample.lineages[number]]
     named = own >= 0
     below = (hidden >= 0)[:, None] & (np.arange(R) >= hidden[:, None])
-    winners, features = voting.weigh([bases[i] for i in number], similarities, rows)
+    winners, features = voter.weigh([bases[i] for i in number], similarities, rows)
     return Examples(features, named & ~below, named & (winners == own), named, hidden, number)
 
 
@@ -151,50 +138,16 @@ def add_sequencing_errors(bases: str, rate: float, rng: np.random.Generator) -> 
     return "".join(read)
 
 
-def mutants(
-    voting: Voting,
-    sequences: Sequence[str],
-    owners: np.ndarray,
-    rank: int,
-    *,
-    in_reference: bool,
-    embed: Callable[[list[str]], np.ndarray],
-    rng: np.random.Generator,
-) -> Examples:
-    """Look mutated copies up, as near as a known taxon customarily is, or as far as a new one.
-
-    ``sequences`` are barcodes and ``owners`` their lineages; ``embed`` gives unit vectors.
-    """
-    limit = CUSTOMARY_DIVERGENCE[voting.taxa.ranks[rank]]
-    divergences = rng.uniform(*((0, limit) if in_reference else (limit, 2 * limit)), _MUTANTS)
-    sources = rng.integers(0, len(sequences), _MUTANTS)
-    copies = [_mutate(sequences[int(i)], d, rng) for i, d in zip(sources, divergences, strict=True)]
-    winners, features = voting.weigh(
-        copies, *nearest(voting.vectors, embed(copies), voting.neighbours)
-    )
-    own = voting.taxa.codes[owners[sources]]
-    named = own >= 0
-    here = named & (in_reference | (np.arange(own.shape[1]) < rank))
-    return Examples(
-        features,
-        here,
-        here & (winners == own),
-        named,
-        np.full(_MUTANTS, -1 if in_reference else rank),
-        np.arange(_MUTANTS),
-    )
-
-
 def _hide_and_look(
-    sample: Sample, voting: Voting
+    sample: Sample, voter: Voter
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """Yield (barcode, hidden rank, similarities (K,), rows (K,)), the most similar first.
 
     A barcode that a hidden taxon shares with another goes with it.
     """
-    vectors, members, taxa = voting.vectors, voting.members, voting.taxa
+    vectors, members, taxa = voter.vectors, voter.members, voter.taxa
     sizes = np.bincount(members.lineages, minlength=len(taxa.lineages))
-    wanted = min(voting.neighbours, len(vectors) - 1)
+    wanted = min(voter.neighbours, len(vectors) - 1)
     if not wanted:
         return
     left = sample.left
@@ -258,13 +211,3 @@ def _first(similarities: np.ndarray, count: int) -> np.ndarray:
     else:
         places = np.arange(len(similarities))
     return places[np.lexsort((places, -similarities[places]))]
-
-
-def _mutate(bases: str, divergence: float, rng: np.random.Generator) -> str:
-    """Substitute random bases at so great a share of the sites."""
-    letters = np.frombuffer(bases.encode(), np.uint8).copy()
-    sites = rng.permutation(len(letters))[: round(divergence * len(letters))]
-    acgt = np.frombuffer(b"ACGT", np.uint8)
-    place = np.searchsorted(acgt, letters[sites]) % 4
-    letters[sites] = acgt[(place + rng.integers(1, 4, len(sites))) % 4]
-    return letters.tobytes().decode()

@@ -1,1 +1,1 @@
-"""From neighbours to names: the vote, its calibration, identity, and the decision."""
+"""Classify queries: neighbours, vote, probabilities, decision, and the quality of the query."""

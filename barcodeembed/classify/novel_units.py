@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barcodeembed.classify.pipeline import Assignment
+from barcodeembed.classify.assignment import Assignment
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.scoring.identity import percent_identity
 

@@ -1,20 +1,26 @@
-"""Queries to assignments: clean, orient, embed, search, vote, decide; one result per record."""
+"""From queries to assignments: clean, orient, embed, search, vote, decide."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice, zip_longest
-from typing import NamedTuple
+from os import PathLike
+from typing import Any
 
 import numpy as np
 
+from barcodeembed.classify.assignment import Assignment, Hit
+from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.quality import Quality, code_for
+from barcodeembed.classify.thresholds import confidence_thresholds
+from barcodeembed.embedding.inputs import Sequences, called, records_of
 from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
-from barcodeembed.errors import IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.scoring.decision import decide
+from barcodeembed.index.compatibility import check_embedder
+from barcodeembed.index.model import load_embedder, open_with_model
+from barcodeembed.scoring.decision import Decisions, decide
 from barcodeembed.scoring.features import Neighbours, weigh
 from barcodeembed.scoring.identity import Identities, identities
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
@@ -22,50 +28,7 @@ from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.vectors.search import nearest
-from barcodeembed.vocabulary import MIN_CONFIDENCE, MIN_CONFIDENCE_UNALIGNED, NEIGHBOURS
-
-
-class Hit(NamedTuple):
-    """A neighbour: the row of its vector in the reference, its similarity to the query, and where
-    the two were aligned their percent identity and the columns of the overlap that it is of."""
-
-    row: int
-    similarity: float
-    identity: float | None = None
-    overlap: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """What is known of one query.
-
-    ``names`` and ``confidences`` follow the ranks of the reference (None where unknown);
-    ``rank`` and ``taxon`` say where the query is placed, ``novel_rank`` where it is new.
-    ``in_reference`` are the probabilities that the query's taxon at each rank is in the reference.
-    ``identity``, in percent, and ``overlap``, in columns of the alignment, are to the nearest
-    reference; ``hits`` stand in the order in which they count. ``bases`` and ``vector``, float32
-    (D,), are what was searched with, on the reference's strand.
-    """
-
-    query_id: str
-    status: str
-    length: int
-    flags: tuple[str, ...]
-    strand: str | None = None
-    novel_rank: str | None = None
-    rank: str | None = None
-    taxon: str | None = None
-    confidence: float | None = None
-    names: tuple[str | None, ...] = ()
-    confidences: tuple[float | None, ...] = ()
-    nearest_id: str | None = None
-    similarity: float | None = None
-    identity: float | None = None
-    overlap: int | None = None
-    hits: tuple[Hit, ...] = ()
-    in_reference: tuple[float, ...] = ()
-    bases: str | None = field(default=None, compare=False, repr=False)
-    vector: np.ndarray | None = field(default=None, compare=False, repr=False)
+from barcodeembed.vocabulary import BATCH_SIZE, NEIGHBOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +39,36 @@ class _Query:
     strand: str
 
 
-def confidence_thresholds(
-    index: ReferenceIndex, min_confidence: float | None = None, max_error: float | None = None
-) -> np.ndarray:
-    """Return from which confidence on each rank is named, (R,): as told, or the index's usual.
-
-    With ``max_error`` it is what the index says to be enough for so small a share of wrong names.
-    """
-    if max_error is not None:
-        return index.calibration.confidence_threshold(max_error)
-    if min_confidence is None:
-        unaligned = index.sequences is None
-        min_confidence = MIN_CONFIDENCE_UNALIGNED if unaligned else MIN_CONFIDENCE
-    return np.full(len(index.taxa.ranks), min_confidence)
-
-
 class Classifier:
-    """An index and the embedder that made it, ready for queries.
+    """Names DNA barcodes by their closest references in an index.
 
-    ``neighbours`` vote, with the index's own ``temperature`` unless another is given. The index
-    says too what their percent identity counts beside their similarity. A rank is named whose
-    confidence reaches that of `confidence_thresholds`. ``genetic_code`` is as in `Quality`; with
-    ``check_chimeras`` the halves of each query are looked up too. Raises IndexMismatch where the
-    embedder is another one.
+    `Classifier.load` makes one from an index; `classify` names queries.
+
+    >>> import barcodeembed as be
+    >>> classifier = be.Classifier.load()
+    >>> classifier.ranks[-2:]
+    ('genus', 'species')
+
+    The method: the nearest references by cosine similarity vote, weighted by similarity and, if the
+    index has sequences, percent identity. The index's calibration turns the result into the
+    probability that a name is correct, and the probability that the taxon is in the reference.
+
+    Args:
+        index: The references.
+        embedder: The embedder that made the index.
+        neighbours: Number of closest references that vote.
+        temperature: Temperature of the vote's softmax weights. By default the one that was chosen
+            when the index was built. Confidence is calibrated only for the default, with 10
+            neighbours.
+        min_confidence: Confidence threshold of all ranks, from 0 to 1. By default 0.65, or 0.75 for
+            an index of prototypes.
+        max_error: Instead, the expected fraction of incorrect names at each rank.
+        genetic_code: NCBI's number of the genetic code that stop codons are read with, ``auto`` to
+            choose it by the taxon, or None to skip. It only affects flags.
+        check_chimeras: Whether to search with both halves of each query, to flag chimeras. It takes
+            about twice the time.
+
+    Raises IndexMismatch if another embedder made the index.
     """
 
     def __init__(
@@ -113,16 +83,11 @@ class Classifier:
         genetic_code: int | str | None = GENETIC_CODE,
         check_chimeras: bool = False,
     ) -> None:
-        if embedder.fingerprint != index.embedder_fingerprint:
-            raise IndexMismatch(
-                f"the index was made with model {index.embedder_fingerprint}, "
-                f"not with {embedder.fingerprint}; give the model that made it, or build it again"
-            )
+        check_embedder(index, embedder)
         self.index, self.embedder = index, embedder
         self.neighbours = neighbours
-        self.temperature = temperature or index.settings["temperature"]
-        # Indexes that were built before identity counted have no weight for it.
-        self.identity_weight = index.settings.get("identity_weight", 0.0)
+        self.temperature = temperature or index.settings.temperature
+        self.identity_weight = index.settings.identity_weight
         self.confidence_threshold = confidence_thresholds(index, min_confidence, max_error)
         self.members = index.members
         self._first_records = index.first_records
@@ -131,11 +96,72 @@ class Classifier:
         )
         self.check_chimeras = check_chimeras
 
-    def classify(
-        self, records: Iterable[SequenceRecord], *, batch_size: int = 2_048
-    ) -> Iterator[Assignment]:
-        """Yield one assignment per record, in order; ``batch_size`` records are in flight."""
-        records = iter(records)
+    @classmethod
+    def load(
+        cls,
+        index: ReferenceIndex | str | PathLike[str] | None = None,
+        model: VectorMaker | str | PathLike[str] | None = None,
+        *,
+        device: str = "auto",
+        verify: bool = True,
+        **options: Any,
+    ) -> Classifier:
+        """Make a classifier from an index and the model that made it.
+
+        Args:
+            index: An open index or the path of one; by default the COI prototypes that ship with
+                barcodeembed.
+            model: An embedder or the path of a model bundle. By default the copy in the index, or
+                the model that ships if the index was made with it.
+            device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+            verify: Whether to check the checksums of the files.
+            options: The options of `Classifier`.
+
+        Raises BundleError if a bundle is missing or damaged, and IndexMismatch if the model did not
+        make the index, or is not known.
+        """
+        if not isinstance(index, ReferenceIndex):
+            if model is None or isinstance(model, str | PathLike):
+                opened, embedder = open_with_model(index, model, device=device, verify=verify)
+                return cls(opened, embedder, **options)
+            from barcodeembed.shipped import shipped_index
+
+            index = ReferenceIndex.open(index or shipped_index(), verify=verify)
+        if model is None or isinstance(model, str | PathLike):
+            model = load_embedder(index, model, device=device, verify=verify)
+        return cls(index, model, **options)
+
+    def __repr__(self) -> str:
+        return f"<Classifier: {self.index!r}, {self.embedder!r}>"
+
+    @property
+    def ranks(self) -> tuple[str, ...]:
+        """The ranks of the reference, highest first."""
+        return tuple(self.index.taxa.ranks)
+
+    def classify(self, queries: Sequences, *, batch_size: int = BATCH_SIZE) -> Assignments:
+        """Classify queries; return one `Assignment` per query, in order.
+
+        ``queries`` can be one sequence as text, a list of sequences, records, or the path of a
+        sequence file. They are cleaned, and reverse-complemented where they are of the other
+        strand. The result is iterable, and ``.to_frame()`` makes a table of it. Queries are
+        classified when the result is used, ``batch_size`` at a time. Raises InputError for an
+        unreadable file and for letters that cannot be part of DNA.
+
+        >>> import barcodeembed as be
+        >>> classifier = be.Classifier.load()
+        >>> classifier.classify("reads.fasta").to_frame()  # doctest: +SKIP
+        """
+        if isinstance(queries, Iterator):
+            records = records_of(queries)
+            return self._assignments(lambda: self._stream(records, batch_size), queries, once=True)
+        records_of(queries)  # an error is raised here, not when the result is used
+        return self._assignments(lambda: self._stream(records_of(queries), batch_size), queries)
+
+    def _assignments(self, start: Any, queries: Sequences, *, once: bool = False) -> Assignments:
+        return Assignments(start, self.ranks, name=called(queries), once=once)
+
+    def _stream(self, records: Iterator[SequenceRecord], batch_size: int) -> Iterator[Assignment]:
         while batch := list(islice(records, batch_size)):
             yield from self._classify(batch)
 
@@ -144,13 +170,17 @@ class Classifier:
         return self.index.record_ids[self._first_records[row]]
 
     def vectors(self, sequences: list[str]) -> np.ndarray:
-        """Return the unit vectors, float32 (n, D), that the index is searched with."""
+        """Return the vectors that the index is searched with, float32 (n, D), of unit length.
+
+        ``sequences`` must be clean and in the orientation of the references. A sequence without a
+        vector gets a row of NaN.
+        """
         return self.index.as_searched(self.embedder.encode(sequences))
 
     def _identities(self, queries: list[_Query], rows: np.ndarray) -> Identities | None:
-        """Align queries to their neighbours, or to the nearest alone where identity does not count.
+        """Align queries with their neighbours, or only with the nearest if identity has no weight.
 
-        Returns identities, (Q, K) or (Q, 1); None where the index keeps no sequences.
+        Returns identities, (Q, K) or (Q, 1); None if the index has no sequences.
         """
         if self.index.sequences is None:
             return None
@@ -158,7 +188,7 @@ class Classifier:
         return identities([query.bases for query in queries], self.index.sequences, aligned)
 
     def _chimeras(self, queries: list[_Query], similarities: np.ndarray) -> np.ndarray:
-        """Tell which queries are likely chimeras, bool (Q,); none where that is not asked."""
+        """Return which queries are likely chimeras, bool (Q,); all False if not asked for."""
         if not self.check_chimeras:
             return np.zeros(len(queries), bool)
         return find_chimeras(
@@ -168,7 +198,7 @@ class Classifier:
             self.members,
             self.index.taxa,
             self.vectors,
-            min_bases=self.index.settings["min_bases"],
+            min_bases=self.index.settings.min_bases,
         )
 
     def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
@@ -176,9 +206,7 @@ class Classifier:
         results: list[Assignment | None] = []
         queries: list[_Query] = []
         for record in batch:
-            barcode = clean(
-                record, min_bases=settings["min_bases"], max_bases=settings["max_bases"]
-            )
+            barcode = clean(record, min_bases=settings.min_bases, max_bases=settings.max_bases)
             if barcode.unclassifiable:
                 results.append(_unclassifiable(record, barcode.bases, barcode.flags))
                 continue
@@ -217,7 +245,7 @@ class Classifier:
             if finite[i]:
                 yield self._assignment(
                     query,
-                    neighbours,
+                    _hits(neighbours, i),
                     winners[i],
                     in_reference[i],
                     decisions,
@@ -232,29 +260,30 @@ class Classifier:
     def _assignment(
         self,
         query: _Query,
-        neighbours: Neighbours,
-        winners,
-        in_reference,
-        decisions,
+        hits: tuple[Hit, ...],
+        winners: np.ndarray,
+        in_reference: np.ndarray,
+        decisions: Decisions,
         i: int,
         *,
         chimera: bool,
         vector: np.ndarray,
     ) -> Assignment:
         taxa = self.index.taxa
-        guesses = [
+        best_names: list[tuple[str | None, float | None]] = [
             (taxa.names[r][code], float(decisions.confidence[i, r])) if code >= 0 else (None, None)
             for r, code in enumerate(winners.tolist())
         ]
         names = tuple(
-            name if confidence is not None and confidence >= least else None
-            for (name, confidence), least in zip(guesses, self.confidence_threshold, strict=True)
+            name if confidence is not None and confidence >= threshold else None
+            for (name, confidence), threshold in zip(
+                best_names, self.confidence_threshold, strict=True
+            )
         )
-        hits = _hits(neighbours, i)
         best = hits[0]
         placed, novel = int(decisions.placed[i]), int(decisions.novel[i])
         sequences = self.index.sequences
-        raised = self.quality.judge(
+        flags = self.quality.judge(
             query.bases,
             names,
             sequences[best.row] if sequences is not None else None,
@@ -265,14 +294,14 @@ class Classifier:
             query_id=query.record.id,
             status=str(decisions.status[i]),
             length=len(query.bases),
-            flags=(*query.barcode.flags, *raised),
+            flags=(*query.barcode.flags, *flags),
             strand=query.strand,
             novel_rank=taxa.ranks[novel] if novel >= 0 else None,
             rank=taxa.ranks[placed] if placed >= 0 else None,
-            taxon=guesses[placed][0] if placed >= 0 else None,
-            confidence=guesses[placed][1] if placed >= 0 else None,
+            taxon=best_names[placed][0] if placed >= 0 else None,
+            confidence=best_names[placed][1] if placed >= 0 else None,
             names=names,
-            confidences=tuple(confidence for _, confidence in guesses),
+            confidences=tuple(confidence for _, confidence in best_names),
             nearest_id=self.reference_id(best.row),
             similarity=best.similarity,
             identity=best.identity,
@@ -287,8 +316,8 @@ class Classifier:
 def _hits(neighbours: Neighbours, i: int) -> tuple[Hit, ...]:
     """Return the neighbours of one query; those that were not aligned have no identity."""
     aligned = neighbours.identities or ()
-    columns = (neighbours.rows, neighbours.similarities, *aligned)
-    return tuple(Hit(*told) for told in zip_longest(*(column[i].tolist() for column in columns)))
+    fields = (neighbours.rows, neighbours.similarities, *aligned)
+    return tuple(Hit(*values) for values in zip_longest(*(f[i].tolist() for f in fields)))
 
 
 def _unclassifiable(record: SequenceRecord, bases: str, flags: tuple[str, ...]) -> Assignment:

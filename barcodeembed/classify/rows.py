@@ -1,67 +1,71 @@
-"""The columns of ``classify``: names are the contract, new ones come last."""
+"""The columns of ``classify``. Their names are a contract; new ones are appended."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from barcodeembed.classify.pipeline import Assignment, Classifier
+from barcodeembed.classify.assignment import Assignment
 from barcodeembed.vocabulary import NA
 
+if TYPE_CHECKING:
+    from barcodeembed.classify.pipeline import Classifier
 
-def row(assignment: Assignment, ranks: Sequence[str]) -> list[str]:
-    """Return the cells of one query, ``NA`` where there is nothing to say."""
+Value = str | float | int | None
+
+
+def values(assignment: Assignment, ranks: Sequence[str]) -> list[Value]:
+    """Return the values of one query in the order of `vocabulary.columns`; None if missing."""
     a = assignment
-    unknown = (None,) * len(ranks)
+    missing = (None,) * len(ranks)
     return [
         a.query_id,
         a.status,
-        _text(a.novel_rank),
-        _text(a.rank),
-        _text(a.taxon),
-        _number(a.confidence),
-        *map(_text, a.names or unknown),
-        *map(_number, a.confidences or unknown),
-        _text(a.nearest_id),
-        _number(a.similarity),
-        _number(a.identity),
-        _text(a.strand),
-        str(a.length),
-        ";".join(a.flags) or NA,
-        _count(a.overlap),
+        a.novel_rank,
+        a.rank,
+        a.taxon,
+        a.confidence,
+        *(a.names or missing),
+        *(a.confidences or missing),
+        a.nearest_id,
+        a.similarity,
+        a.identity,
+        a.strand,
+        a.length,
+        ";".join(a.flags) or None,
+        a.overlap,
     ]
 
 
-def hit_rows(assignment: Assignment, classifier: Classifier) -> list[list[str]]:
-    """Return a row for every lineage of every neighbour, nearest first, hits counted from 1.
+def row(assignment: Assignment, ranks: Sequence[str]) -> list[str]:
+    """Return the cells of one query: ``NA`` if missing, fractions with four decimals."""
+    return [_cell(value) for value in values(assignment, ranks)]
 
-    The reference named is the first that has the lineage.
+
+def hit_rows(assignment: Assignment, classifier: Classifier) -> list[list[str]]:
+    """Return a row for each lineage of each hit, in the order of the hits, counted from 1.
+
+    The reference in a row is the first one with this lineage.
     """
     rows = []
     members, index = classifier.members, classifier.index
     for number, hit in enumerate(assignment.hits, 1):
         for member in range(members.starts[hit.row], members.starts[hit.row + 1]):
             names = ";".join(name or NA for name in index.taxa.lineages[members.lineages[member]])
-            rows.append(
-                [
-                    assignment.query_id,
-                    str(number),
-                    index.record_ids[members.records[member]],
-                    _number(hit.similarity),
-                    names,
-                    _number(hit.identity),
-                    _count(hit.overlap),
-                ]
-            )
+            cells: list[Value] = [
+                assignment.query_id,
+                number,
+                index.record_ids[members.records[member]],
+                hit.similarity,
+                names,
+                hit.identity,
+                hit.overlap,
+            ]
+            rows.append([_cell(value) for value in cells])
     return rows
 
 
-def _text(value: str | None) -> str:
-    return value or NA
-
-
-def _count(value: int | None) -> str:
-    return NA if value is None else str(value)
-
-
-def _number(value: float | None) -> str:
-    return NA if value is None else f"{value:.4f}"
+def _cell(value: Value) -> str:
+    if value is None or value == "":
+        return NA
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

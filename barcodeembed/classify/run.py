@@ -12,7 +12,8 @@ from typing import Any
 
 from barcodeembed import __version__
 from barcodeembed.bundles.manifest import MANIFEST, digest_file
-from barcodeembed.classify.pipeline import Assignment, Classifier
+from barcodeembed.classify.assignment import Assignment
+from barcodeembed.classify.pipeline import Classifier
 
 SCHEMA_VERSION = 1
 
@@ -67,8 +68,8 @@ def describe_run(
         "index": {
             "name": Path(index).name,
             "sha256": digest_file(Path(index) / MANIFEST),
-            "vectors": settings["vectors"],
-            "prototypes": settings.get("prototypes"),
+            "vectors": settings.vectors,
+            "prototypes": settings.prototypes,
         },
         "model": classifier.embedder.fingerprint,
         "vote": {

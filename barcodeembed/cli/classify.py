@@ -159,9 +159,7 @@ def classify(
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.rows import hit_rows, row
     from barcodeembed.classify.run import Tally, describe_run
-    from barcodeembed.embedding.embedder import Embedder
-    from barcodeembed.index.bundle import ReferenceIndex
-    from barcodeembed.index.model import model_of
+    from barcodeembed.index.model import open_with_model
     from barcodeembed.sequences.reading import read_records
     from barcodeembed.shipped import shipped_index
     from barcodeembed.vocabulary import HIT_COLUMNS, NA, NOVEL_UNIT, columns
@@ -169,13 +167,7 @@ def classify(
     options.use_threads(threads)
     began = perf_counter()
     path = index or shipped_index()
-    opened = ReferenceIndex.open(path, verify=not no_verify)
-    embedder = Embedder.load(
-        model_of(path, opened, model),
-        device=device,
-        verify=not no_verify,
-        **opened.settings["embedding"],
-    )
+    opened, embedder = open_with_model(path, model, device=device, verify=not no_verify)
     classifier = Classifier(
         opened,
         embedder,

@@ -1,13 +1,17 @@
-"""``barcodeembed index``: the group, and ``build``: labelled references in, a bundle out."""
+"""``barcodeembed index``: the group of commands, and ``build``."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from barcodeembed.cli import index_audit, index_edit, options
+from barcodeembed.cli import (
+    index_add,
+    index_audit,
+    index_merge,
+    index_options,
+    index_subset,
+    options,
+)
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import lowest_taxa, tell_format, warn_of_build
 
@@ -31,58 +35,17 @@ def _index() -> None:
 @app.command("build")
 def build(
     references: options.References,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="NAME.bix", help="Index bundle to write.")
-    ],
+    output: index_options.Output,
     model: options.Model = None,
-    taxonomy: Annotated[
-        Path | None,
-        typer.Option(
-            "--taxonomy",
-            metavar="FILE",
-            help="Lineages of a FASTA by id: rank columns, id<TAB>k__..;p__.. or A;B;.., or taxids.",
-        ),
-    ] = None,
+    taxonomy: index_options.Taxonomy = None,
     taxdump: options.Taxdump = None,
-    whiten: Annotated[
-        int | None,
-        typer.Option(
-            "--whiten",
-            min=0,
-            metavar="N",
-            show_default="64; 0 for a model that pools by place",
-            help="Whiten the vectors, fitted on the references: directions kept; 0 for none.",
-        ),
-    ] = None,
-    prototypes: Annotated[
-        str | None,
-        typer.Option(
-            "--prototypes",
-            metavar="NAME",
-            help="Keep a mean vector for each species or bin, and no sequences or ids.",
-        ),
-    ] = None,
-    without_model: Annotated[
-        bool,
-        typer.Option(
-            "--without-model",
-            help="Leave the model out; classify then needs --model, unless it is the one that ships.",
-        ),
-    ] = False,
+    whiten: index_options.Whiten = None,
+    prototypes: index_options.Prototypes = None,
+    without_model: index_options.WithoutModel = False,
     coverage: options.Coverage = None,
     allow_missing: options.AllowMissing = False,
     on_conflict: options.OnConflict = "majority",
-    read_errors: Annotated[
-        float,
-        typer.Option(
-            "--read-errors",
-            min=0,
-            max=0.2,
-            metavar="P",
-            help="Share of wrong bases in the reads that will be named, as 0.01: it learns how near is "
-            "near enough from barcodes with as many.",
-        ),
-    ] = 0.0,
+    read_errors: index_options.ReadErrors = 0.0,
     min_length: options.MinBases = 100,
     offsets: options.Offsets = 1,
     precision: options.Precision = "fp32",
@@ -94,12 +57,13 @@ def build(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Embed named barcodes and learn from them how near is near enough.
+    """Build an index: embed named barcodes, and calibrate how similar is similar enough.
 
-    Lineages come from --taxonomy, rank columns (BOLD, BIOSCAN-5M, any TSV or CSV) or headers
-    (SINTAX, UNITE, RDP, DADA2, MIDORI2); the format is recognised, and told. FASTA and taxonomy may
-    each be a .qza. Identical barcodes share a vector. The bundle holds a copy of the model unless
-    --without-model. --prototypes makes it small enough to pass on.
+    Lineages come from --taxonomy, from rank columns (BOLD, BIOSCAN-5M, any TSV or CSV) or from
+    headers (SINTAX, UNITE, RDP, DADA2, MIDORI2). The format is recognised and reported. FASTA and
+    taxonomy may each be a .qza. Identical barcodes share a vector. The index contains a copy of
+    the model unless --without-model is given. --prototypes makes a small index that is easy to
+    share.
 
     \b
     Examples:
@@ -117,16 +81,12 @@ def build(
     from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.index.build import build_index
     from barcodeembed.index.bundle import KIND
-    from barcodeembed.shipped import shipped_model
+    from barcodeembed.index.collect import BuildReport
     from barcodeembed.taxonomy.references import read_labelled
-    from barcodeembed.vectors.whitening import usual_width
 
     refuse_directory(output, KIND)
-    model = model or shipped_model()
     options.use_threads(threads)
     embedder = Embedder.load(model, device=device, precision=precision, offsets=offsets)
-    if whiten is None:
-        whiten = usual_width(embedder.model.config.pooling)
     labelled = read_labelled(
         references,
         taxonomy=taxonomy,
@@ -135,25 +95,27 @@ def build(
         allow_missing=allow_missing,
         recognised=tell_format,
     )
-    with console.progress("embedding references") as told:
-        index, report = build_index(
+    report = BuildReport()
+    with console.progress("embedding references") as progress:
+        index = build_index(
             labelled,
             embedder,
+            report=report,
+            progress=progress,
             whiten=whiten,
             min_bases=min_length,
             on_conflict=on_conflict,
             prototypes=prototypes,
             read_errors=read_errors,
             seed=seed,
-            progress=told,
         )
-    if coverage:
-        index.settings["coverage"] = coverage
-    index.save(output, None if without_model else model)
+    index = index.with_coverage(coverage or None)
+    index.save(output, None if without_model else embedder.path)
     warn_of_build(report, references)
     if report.reverse_complemented:
         console.say(
-            f"{report.reverse_complemented:,} references were reverse complements and were turned"
+            f"{report.reverse_complemented:,} references had the other orientation and were "
+            "reverse-complemented"
         )
     made = f", {len(index.vectors):,} prototypes" if prototypes else ""
     console.say(
@@ -162,7 +124,7 @@ def build(
     )
 
 
-app.command("add")(index_edit.add)
-app.command("merge")(index_edit.merge)
-app.command("subset")(index_edit.subset)
+app.command("add")(index_add.add)
+app.command("merge")(index_merge.merge)
+app.command("subset")(index_subset.subset)
 app.command("audit")(index_audit.audit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import replace
 from os import PathLike
 from typing import Any, TypeAlias
@@ -58,8 +58,8 @@ def records_of(sequences: Sequences, *, encoding: str = "utf-8") -> Iterator[Seq
 def called(sequences: Sequences) -> str:
     """Return a short name of the input, for messages.
 
-    >>> called("ACGT"), called("reads.fasta"), called(["ACGT"])
-    ('1 sequence', 'reads.fasta', '1 sequences')
+    >>> called("ACGT"), called("reads.fasta"), called(["ACGT", "GGTA"])
+    ('1 sequence', 'reads.fasta', '2 sequences')
     """
     if isinstance(sequences, SequenceRecord):
         return sequences.id
@@ -67,8 +67,10 @@ def called(sequences: Sequences) -> str:
         return "1 sequence"
     if isinstance(sequences, str | PathLike):
         return os.fspath(sequences)
-    length = getattr(sequences, "__len__", None)
-    return f"{length():,} sequences" if length else "a stream of sequences"
+    if not isinstance(sequences, Sized):
+        return "a stream of sequences"
+    count = 1 if hasattr(sequences, "reverse_complement") else len(sequences)
+    return "1 sequence" if count == 1 else f"{count:,} sequences"
 
 
 def _is_sequence(text: str) -> bool:

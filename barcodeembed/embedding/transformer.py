@@ -69,7 +69,7 @@ class Transformer:
         return True
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import (  # type: ignore[import-untyped]
+        from sklearn.utils import (
             InputTags,
             Tags,
             TargetTags,

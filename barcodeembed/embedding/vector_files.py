@@ -105,7 +105,7 @@ def _npz(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
 @contextmanager
 def _parquet(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
     """Write a row group per batch. ``vector`` is a fixed-size list; it is null if there is none."""
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
     from pyarrow import parquet
 
     vector_type = pa.list_(pa.float32(), dimension)

@@ -1,1 +1,1 @@
-"""How right the names are: open-world metrics, and the peers on the same queries."""
+"""Evaluation: labelled queries are named, and the names are compared with the true ones."""

@@ -1,4 +1,4 @@
-"""Measures of right and wrong, on arrays."""
+"""Metrics, computed on arrays."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import numpy as np
 
 
 def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
-    """Return the chance that a positive scores above a negative, ties counted half.
+    """Return the area under the ROC curve of two sets of scores.
 
-    The area under the ROC curve by Mann and Whitney's U; NaN where either kind is missing.
+    This is the probability that a positive has a higher score than a negative; a tie counts one
+    half (Mann and Whitney's U). It is NaN if one of the sets is empty.
 
     >>> auroc(np.array([3.0, 2.0]), np.array([1.0, 2.0]))
     0.875
@@ -22,12 +23,13 @@ def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
 
 
 def calibration_error(
-    confidence: np.ndarray, right: np.ndarray, bins: int = 15, weights: np.ndarray | None = None
+    confidence: np.ndarray, correct: np.ndarray, bins: int = 15, weights: np.ndarray | None = None
 ) -> float:
     """Return the expected calibration error (Guo et al., arXiv 1706.04599, eq. 3).
 
-    The gap between mean confidence and accuracy in bins of equal width, weighted by their size.
-    The answers count alike, or by ``weights``.
+    Confidences are sorted into bins of equal width. The error is the difference between mean
+    confidence and accuracy in a bin, averaged over the bins by the number of answers in each, or
+    by the sum of their ``weights``. It is NaN without answers.
 
     >>> calibration_error(np.array([1.0, 1.0]), np.array([True, False]))
     0.5
@@ -36,5 +38,5 @@ def calibration_error(
         return float("nan")
     weights = np.ones(len(confidence)) if weights is None else weights
     of = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(of, weights * (confidence - right), bins)
+    gaps = np.bincount(of, weights * (confidence - correct), bins)
     return float(np.abs(gaps).sum() / weights.sum())

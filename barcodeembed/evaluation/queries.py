@@ -1,4 +1,4 @@
-"""Labelled queries, sorted by what of them the reference knows."""
+"""Labelled queries, sorted by the lowest rank at which the reference has their taxon."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
 
-#: Category -> the rank at which its queries are new to the reference; None for closed world.
+#: Category -> the highest rank at which the taxon of its queries is not in the reference; None for
+#: the category whose species are in the reference.
 CATEGORIES = {"seen": None, "unseen species": "species", "unseen genus": "genus"}
 
 OTHER = "other"
@@ -23,7 +24,7 @@ _FAMILY, _GENUS, _SPECIES = map(RANKS.index, ("family", "genus", "species"))
 
 @dataclass(frozen=True, slots=True)
 class LabelledQueries:
-    """Queries with their true lineages and their categories, in one order."""
+    """Queries with their true lineages and their categories, all in the same order."""
 
     records: Sequence[SequenceRecord]
     lineages: Sequence[Lineage]
@@ -36,19 +37,20 @@ class LabelledQueries:
 def sort_queries(
     labelled: Iterable[LabelledRecord], taxa: Taxa, *, sample: int | None = None, seed: int = 0
 ) -> LabelledQueries:
-    """Read queries and tell each one's category: by the ranks of it that the reference has.
+    """Read queries and assign each one to a category.
 
-    ``seen``: its species; ``unseen species``: not its species but its genus; ``unseen genus``:
-    not its genus but its family; ``other``: none of these, or not named so far down. ``sample``
-    takes at most so many of each category, drawn with the seed. Raises InputError where there
-    are none.
+    ``seen``: the reference has the species of the query. ``unseen species``: it has the genus, but
+    not the species. ``unseen genus``: it has the family, but not the genus. ``other``: it has none
+    of these, or the query has no names at these ranks. ``taxa`` are those of the reference.
+    ``sample`` is the largest number of queries of each category; they are drawn with the seed.
+    Raises InputError if there are no queries.
     """
-    known = [{lineage[r] for lineage in taxa.lineages} for r in range(len(RANKS))]
-    records, lineages = zip(*labelled, strict=True) if (labelled := list(labelled)) else ((), ())
-    categories = [_category(lineage, known) for lineage in lineages]
-    chosen = np.arange(len(records))
+    in_reference = [{lineage[r] for lineage in taxa.lineages} for r in range(len(RANKS))]
+    pairs = list(labelled)
+    categories = [_category(lineage, in_reference) for _, lineage in pairs]
+    chosen = np.arange(len(pairs))
     if sample is not None:
-        drawn = np.random.default_rng(seed).permutation(len(records))
+        drawn = np.random.default_rng(seed).permutation(len(pairs))
         of = np.array(categories)
         chosen = np.sort(
             np.concatenate(
@@ -56,17 +58,17 @@ def sort_queries(
             )
         )
     if not len(chosen):
-        raise InputError("no labelled query: nothing can be evaluated")
+        raise InputError("the query files contain no records, so there is nothing to evaluate")
     return LabelledQueries(
-        [records[i] for i in chosen],
-        [lineages[i] for i in chosen],
+        [pairs[i][0] for i in chosen],
+        [pairs[i][1] for i in chosen],
         [categories[i] for i in chosen],
     )
 
 
-def _category(lineage: Lineage, known: Sequence[set]) -> str:
+def _category(lineage: Lineage, in_reference: Sequence[set[str | None]]) -> str:
     def has(r: int) -> bool:
-        return lineage[r] is not None and lineage[r] in known[r]
+        return lineage[r] is not None and lineage[r] in in_reference[r]
 
     if has(_SPECIES):
         return "seen"

@@ -9,7 +9,7 @@ from typing import Any
 from barcodeembed.bundles.manifest import open_bundle, read_json, read_manifest
 from barcodeembed.bundles.tables import read_table
 from barcodeembed.errors import BundleError
-from barcodeembed.index.settings import INDEX_FORMAT, outdated
+from barcodeembed.index.settings import INDEX_FORMAT, IndexSettings, outdated
 from barcodeembed.model.config import MODEL_FORMAT, ModelConfig
 from barcodeembed.taxonomy.ranks import RANKS
 
@@ -52,15 +52,18 @@ def _describe_model(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    settings = read_json(bundle / "config.json")
     if manifest["format_version"] < INDEX_FORMAT:
         raise BundleError(outdated(bundle))
+    try:
+        settings = IndexSettings.from_json(read_json(bundle / "config.json"))
+    except (KeyError, TypeError) as error:
+        raise BundleError(f"{bundle}: not a readable index: {error}") from None
     ranks = read_json(bundle / "calibration.json")["ranks"]
-    suffix = ".tsv.gz" if "prototypes" in settings else ".tsv"
+    suffix = ".tsv.gz" if settings.prototypes else ".tsv"
     lineages = _read_lineages(bundle / f"lineages{suffix}")
     taxa = _count_taxa(lineages)
     return {
-        **settings,
+        **settings.to_json(),
         "taxa": taxa,
         "calibration error, by rank": {
             rank: ranks[rank]["report"]["calibration_error"] for rank in taxa

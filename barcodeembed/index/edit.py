@@ -6,7 +6,7 @@ vectors that there are. So of unwhitened vectors the outcome is that of a build 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -25,11 +25,12 @@ from barcodeembed.index.collect import (
     of_one_marker,
     resolve_lineages,
 )
+from barcodeembed.index.compatibility import check_embedder
+from barcodeembed.index.embed import KnownVectors
+from barcodeembed.index.options import BuildOptions, ProgressCallback, no_progress
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
-
-Progress = Callable[[int, int], None]
 
 
 def add_records(
@@ -38,17 +39,18 @@ def add_records(
     embedder: VectorMaker,
     *,
     on_conflict: str = "majority",
-    progress: Progress = lambda done, total: None,
-) -> tuple[ReferenceIndex, BuildReport]:
+    report: BuildReport | None = None,
+    progress: ProgressCallback = no_progress,
+) -> ReferenceIndex:
     """Return an index of an index's records and more.
 
     The index is one that `refuse_unchangeable` lets pass. Raises IndexMismatch where another model
     made it, and what `build_index` raises.
     """
-    refuse_other_model(index, embedder)
-    report = BuildReport()
+    check_embedder(index, embedder)
+    report = BuildReport() if report is None else report
     more = clean_references(
-        labelled, report, max_bases=embedder.max_bases, min_bases=index.settings["min_bases"]
+        labelled, report, max_bases=embedder.max_bases, min_bases=index.settings.min_bases
     )
     more = of_one_marker(more, report)
     return _grow([index], more, embedder, report, on_conflict, progress)
@@ -59,16 +61,18 @@ def merge_indexes(
     embedder: VectorMaker,
     *,
     on_conflict: str = "majority",
-    progress: Progress = lambda done, total: None,
-) -> tuple[ReferenceIndex, BuildReport]:
+    report: BuildReport | None = None,
+    progress: ProgressCallback = no_progress,
+) -> ReferenceIndex:
     """Return an index of the records of all; its least length is the least of theirs.
 
     Its seed, and the errors of reads that it is calibrated for, are the first's. Raises what
     `add_records` raises.
     """
     for index in indexes:
-        refuse_other_model(index, embedder)
-    return _grow(indexes, (), embedder, BuildReport(), on_conflict, progress)
+        check_embedder(index, embedder)
+    report = BuildReport() if report is None else report
+    return _grow(indexes, (), embedder, report, on_conflict, progress)
 
 
 def take_records(
@@ -76,26 +80,28 @@ def take_records(
     chosen: np.ndarray,
     embedder: VectorMaker,
     *,
-    progress: Progress = lambda done, total: None,
+    progress: ProgressCallback = no_progress,
 ) -> ReferenceIndex:
     """Return an index of the records where ``chosen``, bool (records,), is true; not prototypes.
 
     They keep the names that were settled for them among all, and whitened vectors their
     whitening. Raises IndexMismatch where another model made the index.
     """
-    refuse_other_model(index, embedder)
+    check_embedder(index, embedder)
     taken = [r for r, wanted in zip(_references(index), chosen, strict=True) if wanted]
-    return make_index(
+    made = make_index(
         taken,
         embedder,
-        BuildReport(),
-        embedded=_vectors_of([index]),
-        whiten=index.whitening or 0,
-        min_bases=index.settings["min_bases"],
-        read_errors=index.settings["read_errors"],
-        seed=index.settings["seed"],
+        BuildOptions(
+            min_bases=index.settings.min_bases,
+            read_errors=index.settings.read_errors,
+            seed=index.settings.seed,
+        ),
+        report=BuildReport(),
+        known=KnownVectors(_vectors_of([index]), index.whitening),
         progress=progress,
     )
+    return replace(made, model_path=index.model_path)
 
 
 def take_prototypes(index: ReferenceIndex, chosen: np.ndarray) -> ReferenceIndex:
@@ -105,9 +111,9 @@ def take_prototypes(index: ReferenceIndex, chosen: np.ndarray) -> ReferenceIndex
     """
     lineages, lineages_of = np.unique(index.record_lineages[chosen], return_inverse=True)
     taxa = Taxa.of([index.taxa.lineages[i] for i in lineages])
-    left = {"records", "barcodes"}  # how many of them made the prototypes taken, nobody knows
-    settings = {name: value for name, value in index.settings.items() if name not in left}
     vectors = index.vectors[chosen]
+    # How many records and barcodes these prototypes were made from is not stored.
+    settings = replace(index.settings, records=None, barcodes=None, vectors=len(vectors))
     return replace(
         index,
         vectors=vectors,
@@ -116,7 +122,7 @@ def take_prototypes(index: ReferenceIndex, chosen: np.ndarray) -> ReferenceIndex
         record_lineages=lineages_of,
         taxa=taxa,
         calibration=Calibration.from_json(index.calibration.to_json(), taxa.ranks),
-        settings=settings | {"vectors": len(vectors)},
+        settings=settings,
     )
 
 
@@ -149,37 +155,31 @@ def refuse_different(indexes: Mapping[str, ReferenceIndex]) -> None:
             )
 
 
-def refuse_other_model(index: ReferenceIndex, embedder: VectorMaker) -> None:
-    """Raise IndexMismatch where another model, or the same in another way, made the index."""
-    if embedder.fingerprint != index.embedder_fingerprint:
-        raise IndexMismatch(
-            f"the index was made with model {index.embedder_fingerprint}, "
-            f"not with {embedder.fingerprint}; give the model that made it, or build it again"
-        )
-
-
 def _grow(
     indexes: Sequence[ReferenceIndex],
     more: Iterable[Reference],
     embedder: VectorMaker,
     report: BuildReport,
     on_conflict: str,
-    progress: Progress,
-) -> tuple[ReferenceIndex, BuildReport]:
+    progress: ProgressCallback,
+) -> ReferenceIndex:
     there = [_as_stated(r) for index in indexes for r in _references(index)]
     report.records += len(there)
     references = resolve_lineages(deduplicate(chain(there, more), report), on_conflict, report)
     index = make_index(
         references,
         embedder,
-        report,
-        embedded=_vectors_of(indexes),
-        min_bases=min(index.settings["min_bases"] for index in indexes),
-        read_errors=indexes[0].settings["read_errors"],
-        seed=indexes[0].settings["seed"],
+        BuildOptions(
+            min_bases=min(index.settings.min_bases for index in indexes),
+            read_errors=indexes[0].settings.read_errors,
+            seed=indexes[0].settings.seed,
+        ),
+        report=report,
+        known=KnownVectors(_vectors_of(indexes)),
         progress=progress,
     )
-    return index, report
+    model_path = next((one.model_path for one in indexes if one.model_path), None)
+    return replace(index, model_path=model_path)
 
 
 def _references(index: ReferenceIndex) -> Iterator[Reference]:

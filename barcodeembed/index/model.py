@@ -1,26 +1,85 @@
-"""Which model answers for an index: the one given, its own copy, or the one that ships."""
+"""Open an index together with the model that made it."""
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from barcodeembed.bundles.manifest import read_manifest
 from barcodeembed.errors import BundleError, IndexMismatch
-from barcodeembed.index.bundle import MODEL, ReferenceIndex
-from barcodeembed.shipped import shipped_model
+from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.compatibility import check_embedder
+from barcodeembed.shipped import shipped_index, shipped_model
+
+if TYPE_CHECKING:
+    from barcodeembed.embedding.embedder import Embedder
 
 
-def model_of(path: Path, index: ReferenceIndex, given: Path | None) -> Path:
-    """Return the model bundle that embeds the queries of an index opened from ``path``.
+def open_with_model(
+    path: str | PathLike[str] | None = None,
+    model: str | PathLike[str] | None = None,
+    *,
+    device: str = "auto",
+    verify: bool = True,
+) -> tuple[ReferenceIndex, Embedder]:
+    """Open an index and the embedder that made it.
 
-    The model given is returned unseen, as is the index's own copy: the classifier compares their
-    fingerprints. Raises IndexMismatch where there is neither, and the index was not made with the
-    model that ships.
+    Args:
+        path: Index bundle; by default the COI prototypes that ship with barcodeembed.
+        model: Model bundle; by default what `find_model` finds.
+        device: Where the embedder runs: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        verify: Whether to check the checksums of all files.
+
+    Raises BundleError, InputError, and IndexMismatch if the model did not make the index.
     """
-    if given is not None:
-        return given
-    if (path / MODEL).is_dir():
-        return path / MODEL
+    path = Path(path) if path is not None else shipped_index()
+    index = ReferenceIndex.open(path, verify=verify)
+    return index, load_embedder(index, model, path=path, device=device, verify=verify)
+
+
+def load_embedder(
+    index: ReferenceIndex,
+    model: str | PathLike[str] | None = None,
+    *,
+    path: str | PathLike[str] = "the index",
+    device: str = "auto",
+    verify: bool = True,
+) -> Embedder:
+    """Load the embedder that made an open index. Arguments and errors as in `open_with_model`.
+
+    Error messages call the index ``path``.
+    """
+    from barcodeembed.embedding.embedder import Embedder
+
+    embedding = index.settings.embedding
+    embedder = Embedder.load(
+        find_model(index, model, path=path),
+        device=device,
+        verify=verify,
+        precision=str(embedding.get("precision", "fp32")),
+        offsets=int(embedding.get("offsets", 1)),
+    )
+    check_embedder(index, embedder)
+    return embedder
+
+
+def find_model(
+    index: ReferenceIndex,
+    model: str | PathLike[str] | None = None,
+    *,
+    path: str | PathLike[str] = "the index",
+) -> Path:
+    """Return the path of the model bundle to use with an index.
+
+    This is the given model, else the index's own copy, else the model that ships with
+    barcodeembed. Only the last is compared with the index here. Raises IndexMismatch if the index
+    was made with another one.
+    """
+    if model is not None:
+        return Path(model)
+    if index.model_path is not None:
+        return index.model_path
     made_with = index.embedder_fingerprint.partition(":")[0]
     try:
         shipped = shipped_model()
@@ -29,7 +88,7 @@ def model_of(path: Path, index: ReferenceIndex, given: Path | None) -> Path:
         fingerprint = "missing"
     if fingerprint != made_with:
         raise IndexMismatch(
-            f"{path}: was made with model {made_with} and holds no copy of it; the one that ships "
-            f"with barcodeembed is {fingerprint}; give --model"
+            f"{path}: was made with model {made_with} and contains no copy of it; the model that "
+            f"ships with barcodeembed is {fingerprint}; give --model"
         )
     return shipped

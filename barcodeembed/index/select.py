@@ -17,6 +17,22 @@ from barcodeembed.taxonomy.taxa import Taxa
 _SHOWN = 5
 
 
+def select_records(
+    index: ReferenceIndex, *, taxa: Sequence[str] = (), countries: Sequence[str] = ()
+) -> np.ndarray:
+    """Return which records are of any of the taxa and from any of the countries, bool (records,).
+
+    Without ``taxa``, or without ``countries``, these do not matter. Errors are those of `of_taxa`
+    and `of_countries`.
+    """
+    chosen = np.ones(len(index.record_ids), bool)
+    if taxa:
+        chosen &= of_taxa(index, taxa)
+    if countries:
+        chosen &= of_countries(index, countries)
+    return chosen
+
+
 def of_taxa(index: ReferenceIndex, asked: Iterable[str]) -> np.ndarray:
     """Tell which records belong to any of the taxa, bool (records,).
 

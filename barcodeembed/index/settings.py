@@ -1,16 +1,78 @@
-"""What an index says of itself, and the format that it is written in."""
+"""The settings of an index, and the format that it is written in."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
-#: The format in which indexes are written. Older ones are not read.
+#: The format in which indexes are written. Older formats are not read.
 INDEX_FORMAT = 4
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSettings:
+    """How an index was made and what it contains: the content of ``config.json``.
+
+    Attributes:
+        embedder: Fingerprint of the model and of the way it was used.
+        embedding: Arguments that `Embedder.load` needs, beside the model, to make the same
+            vectors: ``precision`` and ``offsets``.
+        max_bases: Maximum number of bases of a barcode.
+        min_bases: Minimum number of unambiguous bases of a barcode.
+        read_errors: Error rate of the reads that the index was calibrated for.
+        records: Number of records. None if it is unknown: a subset of prototypes.
+        vectors: Number of vectors.
+        temperature: Temperature of the vote.
+        identity_weight: Weight of the percent identity in the vote, beside the similarity.
+        whitening: Number of principal directions kept by whitening; 0 if vectors are as the model
+            made them.
+        seed: Seed of all random choices.
+        prototypes: Taxon of which each prototype is the mean, ``species`` or ``bin``. None if the
+            index contains the barcodes themselves.
+        barcodes: Number of distinct barcodes that the prototypes were made from.
+        coverage: What the references include and what they lack, in the words of their author.
+    """
+
+    embedder: str
+    embedding: Mapping[str, str | int]
+    max_bases: int
+    min_bases: int
+    read_errors: float
+    records: int | None
+    vectors: int
+    temperature: float
+    identity_weight: float
+    whitening: int
+    seed: int
+    prototypes: str | None = None
+    barcodes: int | None = None
+    coverage: str | None = None
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> IndexSettings:
+        """Read what `to_json` returned. Raises KeyError if a required setting is missing."""
+        # The first indexes did not have these.
+        values = {"identity_weight": 0.0, "read_errors": 0.0, **values}
+        optional = ("records", "prototypes", "barcodes", "coverage")
+        return cls(
+            **{
+                f.name: values.get(f.name) if f.name in optional else values[f.name]
+                for f in fields(cls)
+            }
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the settings that have a value, by name, in alphabetical order."""
+        values = asdict(self)
+        names = sorted(field.name for field in fields(self))
+        return {name: values[name] for name in names if values[name] is not None}
+
+
 def outdated(bundle: Path) -> str:
-    """Say that an index is of a format that is no longer read."""
+    """Return the message for an index whose format is no longer read."""
     return (
-        f"{bundle}: an index of an earlier format, which held less to decide by; "
+        f"{bundle}: this index has an earlier format, which lacks data that is needed now; "
         "make it again with `barcodeembed index build`"
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from barcodeembed.errors import InputError
+from barcodeembed.vectors.pca import principal_axes
 
 #: UMAP looks at 15 neighbours of each; fewer points than that have no neighbourhoods to show.
 _MIN_FOR_UMAP = 32
@@ -76,11 +77,8 @@ def _pca(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if not len(directions) or directions.shape[1] < 2:
         return np.zeros((len(directions), 2)), np.zeros(2)
     centred = directions - directions.mean(0)
-    variances, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, [-1, -2]]
-    # An axis has no sign of its own; its largest part is made positive.
-    axes *= np.sign(axes[np.abs(axes).argmax(0), [0, 1]])
-    return centred @ axes, np.clip(variances[[-1, -2]], 0, None) / max(variances.sum(), 1e-300)
+    variances, axes = principal_axes(centred.T @ centred)
+    return centred @ axes[:, [0, 1]], np.clip(variances[:2], 0, None) / max(variances.sum(), 1e-300)
 
 
 def _fitted(points: np.ndarray) -> np.ndarray:

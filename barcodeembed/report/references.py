@@ -100,7 +100,7 @@ def _check_similarities(
         raise InputError(
             f"vectors whose similarities to the references are not the table's (by {off:.2f} in "
             "the median); embed with the model of the index that classify had, and with "
-            f"--offsets {index.settings['embedding']['offsets']}"
+            f"--offsets {index.settings.embedding['offsets']}"
         )
 
 

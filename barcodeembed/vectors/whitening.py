@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from barcodeembed.vectors.normalise import normalise
+from barcodeembed.vectors.pca import principal_axes
 
 #: A direction of less than this share of the greatest variance is rounding error.
 _FLAT = 1e-10
@@ -49,14 +50,11 @@ class Whitening:
         """
         mean = vectors.mean(0, dtype=np.float64)
         centred = vectors - mean
-        variances, axes = np.linalg.eigh(centred.T @ centred / max(len(vectors) - 1, 1))
-        variances, axes = variances[::-1], axes[:, ::-1]
+        variances, axes = principal_axes(centred.T @ centred / max(len(vectors) - 1, 1))
         told_apart = int((variances > _FLAT * max(variances[0], 1e-12)).sum())
         kept = max(1, min(width, told_apart, len(vectors) - 1))
         scale = 1 / np.sqrt(np.maximum(variances[:kept], 1e-12))
-        # An axis has no sign of its own; its largest entry is made positive.
-        sign = np.sign(axes[np.abs(axes[:, :kept]).argmax(0), np.arange(kept)])
-        return cls(mean.astype(np.float32), (axes[:, :kept] * scale * sign).astype(np.float32))
+        return cls(mean.astype(np.float32), (axes[:, :kept] * scale).astype(np.float32))
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
         """Return the whitened vectors, float32 (N, W)."""

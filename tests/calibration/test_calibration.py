@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barcodeembed.calibration.examples import (
-    Voting,
+    Voter,
     add_sequencing_errors,
     make_examples,
     random_fragment,
@@ -30,6 +30,7 @@ from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.evaluation.metrics import calibration_error
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
+from barcodeembed.index.collect import BuildReport
 from barcodeembed.scoring.features import FEATURES, Neighbours, weigh
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.scoring.logistic import Logistic, fit_logistic
@@ -64,18 +65,18 @@ def scattered(seed: int, count: int = 30):
     of = rng.permutation(np.resize(np.arange(len(LINEAGES)), count))
     vectors = normalise(rng.standard_normal((count, 4)).astype(np.float32))
     members = Members.of(np.arange(count), of, count)
-    return of, vectors, members, Voting(vectors, members, taxa, 3, 0.1, 0.0, 650.0, None)
+    return of, vectors, members, Voter(vectors, members, taxa, 3, 0.1, 0.0, 650.0, None)
 
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10_000))
 def test_hiding_is_a_search_without_the_hidden(seed):
     """Against a loop over references: for each rank the nearest that are not hidden."""
-    of, vectors, members, voting = scattered(seed)
-    ranks = voting.taxa.ranks
+    of, vectors, members, voter = scattered(seed)
+    ranks = voter.taxa.ranks
     rows = np.arange(len(of))
     sample = Sample.of_barcodes(vectors, members, rows)
-    found = make_examples(sample, ["A" * 650] * len(rows), voting)
+    found = make_examples(sample, ["A" * 650] * len(rows), voter)
     similarity = np.round((vectors.astype(float) @ vectors.T.astype(float)), 6)
     wanted = []
     for row in rows:
@@ -102,8 +103,8 @@ def test_hiding_is_a_search_without_the_hidden(seed):
     for i, (row, hidden, visible) in enumerate(wanted):
         nearest = sorted(visible, key=lambda j: (-similarity[row, j], j))[:3]
         values = similarity[row, nearest][None]
-        winners, _ = vote(values, np.array([nearest]), members, voting.taxa.codes, 0.1)
-        own = voting.taxa.codes[of[row]]
+        winners, _ = vote(values, np.array([nearest]), members, voter.taxa.codes, 0.1)
+        own = voter.taxa.codes[of[row]]
         np.testing.assert_array_equal(found.named[i], own >= 0)
         np.testing.assert_array_equal(found.correct[i], (winners[0] == own) & (own >= 0))
         below = np.arange(len(ranks)) >= hidden if hidden >= 0 else np.zeros(len(ranks), bool)
@@ -409,8 +410,8 @@ def test_an_index_for_misread_queries_does_not_take_errors_for_new_species(reque
     ]
     called = {}
     for errors in (0.0, 0.02):
-        index, _ = build_index(references, KmerCounter(6), read_errors=errors)
-        assert index.settings["read_errors"] == errors
+        index = build_index(references, KmerCounter(6), read_errors=errors)
+        assert index.settings.read_errors == errors
         told = Classifier(index, KmerCounter(6)).classify(queries)
         called[errors] = Counter(a.status for a in told)
     assert called[0.0]["novel"] > 2 * called[0.02]["novel"]
@@ -433,7 +434,8 @@ def test_a_small_reference_falls_back_on_customary_limits():
     rng = np.random.default_rng(0)
     bases = "".join(rng.choice(list("ACGT"), 650))
     record = SequenceRecord("only", "", bases, 1, len(bases))
-    index, report = build_index([(record, lineage("F", "G", "G s"))], KmerCounter(5))
+    report = BuildReport()
+    index = build_index([(record, lineage("F", "G", "G s"))], KmerCounter(5), report=report)
     assert report.used == report.distinct == 1
     models = index.calibration.models.values()
     assert (

@@ -35,7 +35,7 @@ def right(labelled):
 
 
 def findings_of(labelled):
-    index, _ = build_index(labelled, KmerCounter(5))
+    index = build_index(labelled, KmerCounter(5))
     return list(find_mislabelled(index))
 
 
@@ -164,7 +164,7 @@ def discordant():
             record("c4", w, species="Cus fus", family="G", bin="B4"),
         ],
         KmerCounter(5),
-    )[0]
+    )
 
 
 def test_a_barcode_of_several_species_is_told_at_the_highest_rank_that_differs(discordant):

@@ -11,8 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.evaluation.markdown import markdown
 from barcodeembed.evaluation.metrics import auroc, calibration_error
 from barcodeembed.evaluation.open_world.aligners import PEERS
+from barcodeembed.evaluation.open_world.figures import (
+    evaluate_agreement,
+    evaluate_decisions,
+    evaluate_method,
+)
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.evaluation.open_world.predictions import (
     Predictions,
@@ -20,12 +26,6 @@ from barcodeembed.evaluation.open_world.predictions import (
     nearest_by_kmers,
 )
 from barcodeembed.evaluation.queries import LabelledQueries, sort_queries
-from barcodeembed.evaluation.report import (
-    evaluate_agreement,
-    evaluate_decisions,
-    evaluate_method,
-    markdown,
-)
 from barcodeembed.index.build import build_index
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN
@@ -110,48 +110,51 @@ def test_names_that_are_taken_counted_by_hand():
         UNKNOWN,
         named("F", "G", None),
     ]
-    taken = np.ones((5, len(RANKS)), bool)
-    taken[1, -1] = False
+    accepted = np.ones((5, len(RANKS)), bool)
+    accepted[1, -1] = False
     figures = evaluate_method(
-        Predictions("x", guesses, np.zeros(5), 1.0, taken=taken, rule="all"),
+        Predictions("x", guesses, np.zeros(5), 1.0, accepted=accepted, rule="all"),
         LabelledQueries([None] * 5, truth, of),
     )
-    ranks = figures["taken"]["ranks"]
+    ranks = figures["accepted"]["ranks"]
     # Two seen queries weigh a quarter each, three others a sixth. No name is none to take.
     assert ranks["species"] == {
         "named": round(1 / 4 + 1 / 6, 4),
         "precision": round((1 / 4) / (1 / 4 + 1 / 6), 4),
-        "right": 0.25,
-        "too_deep": round(1 / 3, 4),
+        "correct": 0.25,
+        "overclassified": round(1 / 3, 4),
     }
-    assert ranks["genus"]["too_deep"] == 1.0
+    assert ranks["genus"]["overclassified"] == 1.0
     assert ranks["genus"]["precision"] == round((1 / 4 + 1 / 6) / (1 / 2 + 2 / 6), 4)
-    assert ranks["family"]["precision"] == 1.0 and ranks["family"]["too_deep"] is None
+    assert ranks["family"]["precision"] == 1.0 and ranks["family"]["overclassified"] is None
 
 
 def test_names_that_two_methods_take_counted_by_hand():
     truth = [named("F", "G", f"G {s}") for s in "abcd"] + [named("F", "G", "G e")]
     queries = LabelledQueries([None] * 5, truth, ["seen"] * 4 + ["unseen species"])
 
-    def method(right: str, taken: str) -> Predictions:
+    def method(correct: str, accepted: str) -> Predictions:
         guesses = [
-            t if r == "+" else named("F", "G", "G x") for t, r in zip(truth, right, strict=True)
+            t if r == "+" else named("F", "G", "G x") for t, r in zip(truth, correct, strict=True)
         ]
-        each = np.repeat(np.array([t == "+" for t in taken])[:, None], len(RANKS), 1)
-        return Predictions("x", guesses, np.zeros(5), 1.0, taken=each, rule="some")
+        each = np.repeat(np.array([t == "+" for t in accepted])[:, None], len(RANKS), 1)
+        return Predictions("x", guesses, np.zeros(5), 1.0, accepted=each, rule="some")
 
     # By species: ours has a and b, theirs b, c and d. By genus all that is taken is right.
     agreed = evaluate_agreement(method("++-++", "+++-+"), method("-++++", "+++++"), queries)
-    assert agreed["species"] == {"theirs": round(1 / 3, 4), "ours": 0.5}
-    assert agreed["genus"] == {"theirs": 0.75, "ours": 1.0}
+    assert agreed["species"] == {"found_by_classify": round(1 / 3, 4), "found_by_method": 0.5}
+    assert agreed["genus"] == {"found_by_classify": 0.75, "found_by_method": 1.0}
     none = evaluate_agreement(method("-----", "+++++"), method("+++++", "+++++"), queries)
-    assert "species" not in none and none["family"] == {"theirs": 1.0, "ours": 1.0}
+    assert "species" not in none and none["family"] == {
+        "found_by_classify": 1.0,
+        "found_by_method": 1.0,
+    }
 
 
 @pytest.fixture(scope="module")
 def simulated(request):
     data = request.config.rootpath / "data" / "simulated"
-    index, _ = build_index(read_labelled(data / "reference.fasta"), KmerCounter(5))
+    index = build_index(read_labelled(data / "reference.fasta"), KmerCounter(5))
     queries = sort_queries(read_labelled(data / "reads.tsv"), index.taxa)
     return index, queries
 
@@ -178,13 +181,13 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     }
     seen = [method["accuracy"]["seen"]["species"] for method in report["methods"]]
     assert seen[0] > 0.85 and seen[1] > 0.85
-    strict = evaluate_decisions(best, assignments, queries, strict)["seen"]["called"]
+    strict = evaluate_decisions(best, assignments, queries, strict)["seen"]["statuses"]
     told = Classifier(index, KmerCounter(5), min_confidence=0.95).classify(queries.records)
     statuses = [a.status for a, c in zip(told, queries.categories, strict=True) if c == "seen"]
     for status in ("assigned", "ambiguous"):
         share = statuses.count(status) / len(statuses)
         assert strict.get(status, 0.0) == pytest.approx(share, abs=1e-4)
-    shares = [sum(d["called"].values()) for d in report["decisions"].values()]
+    shares = [sum(d["statuses"].values()) for d in report["decisions"].values()]
     assert shares == pytest.approx([1.0] * 3, abs=1e-3)
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     text = markdown(report)
@@ -200,3 +203,53 @@ def test_peers_name_the_simulated_reads(simulated, peer):
         figures = evaluate_method(predictions, queries)
         assert figures["accuracy"]["seen"]["genus"] > 0.8, predictions.method
         assert len(predictions.names) == len(queries)
+
+
+def test_an_evaluation_from_files_can_be_shown_in_three_ways(model_bundle, index_bundle):
+    from support import SIMULATED
+
+    from barcodeembed.evaluation.run import evaluate
+
+    result = evaluate([SIMULATED / "reads.tsv"], index=index_bundle, sample=4, against=())
+    assert json.loads(result.to_json()) == result.figures
+    assert result.figures["schema_version"] == 2
+    assert result.to_markdown() == markdown(result.figures)
+    assert repr(result).startswith("<Evaluation: 12 queries, accuracy of classify: seen ")
+    frame = result.to_frame()
+    assert set(frame["method"]) == {"nearest reference", "classify"}
+    assert frame["value"].between(0, 1).all()
+    # The same references, indexed for the evaluation only, give the same names.
+    built = evaluate(
+        SIMULATED / "reads.tsv",
+        references=SIMULATED / "reference.fasta",
+        model=model_bundle,
+        protocols=["open-world", "knn"],
+        sample=4,
+        against=(),
+    )
+    assert built.figures["decisions"] == result.figures["decisions"]
+    assert "24 figures of knn" in repr(built)
+
+
+def test_an_evaluation_checks_what_it_is_given(index_bundle):
+    from barcodeembed.errors import InputError
+    from barcodeembed.evaluation.run import evaluate
+
+    for problem, settings in (
+        ("'umap' is not one of", {"protocols": ["umap"]}),
+        ("'muscle' is not one of", {"against": ["muscle"]}),
+        ("needs a file of references", {"protocols": ["knn"]}),
+        ("not both", {"references": "references.fasta"}),
+    ):
+        with pytest.raises(InputError, match=problem):
+            evaluate("reads.tsv", index=index_bundle, **settings)
+
+
+def test_a_query_of_another_kingdom_is_warned_about(index_bundle, tmp_path):
+    from barcodeembed.errors import InputWarning
+    from barcodeembed.evaluation.run import evaluate
+
+    path = tmp_path / "other.tsv"
+    path.write_text(f"id\tgenus\tspecies\tnucleotides\na\tAus\tAus bus\t{'ACGT' * 100}\n")
+    with pytest.warns(InputWarning, match="no query belongs to a genus or family"):
+        assert "<Evaluation" in repr(evaluate(path, index=index_bundle))

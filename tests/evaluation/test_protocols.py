@@ -112,7 +112,7 @@ def test_overlaps_are_counted_by_pair_of_splits():
         "test_unseen": split_of(c),
     }
     duplicates = find_duplicates(splits)
-    rows = {(row["split"], row["in"]): row for row in count_overlaps(splits, duplicates)}
+    rows = {(row["split"], row["found_in"]): row for row in count_overlaps(splits, duplicates)}
     kinds = ("barcodes", "exact", "contained", "containing", "same_bin")
     assert {pair: [row[kind] for kind in kinds] for pair, row in rows.items()} == {
         ("test", "train"): [4, 1, 1, 1, 2],
@@ -320,7 +320,18 @@ def test_whole_bins_are_drawn():
 
 # The command.
 
-FIGURES = {"protocol", "method", "split", "rank", "value", "low", "high", "queries", "details"}
+FIGURES = {
+    "protocol",
+    "method",
+    "split",
+    "rank",
+    "measure",
+    "value",
+    "low",
+    "high",
+    "queries",
+    "details",
+}
 
 
 def test_a_published_table_gives_every_figure(call, published, model_bundle, tmp_path):
@@ -341,9 +352,9 @@ def test_a_published_table_gives_every_figure(call, published, model_bundle, tmp
     assert result.code == 0, result.err
     assert "finetune: epoch 2/2" in result.err
     report = json.loads(out.read_text())
-    assert report.keys() == {"schema_version", "audit", "deduplicate", "splits", "protocols"}
+    assert report.keys() == {"schema_version", "leakage", "deduplicate", "splits", "protocols"}
     assert list(report["splits"]) == sorted(["pretrain", "train", "val", "test", "test_unseen"])
-    assert len(report["audit"]) == 10
+    assert len(report["leakage"]) == 10
     scores = report["protocols"]
     assert [s["protocol"] for s in scores] == ["knn"] * 24 + ["probe", "finetune"] + ["bins"] * 2
     for score in scores:
@@ -388,7 +399,7 @@ def test_exact_duplicates_are_counted_and_dropped_unless_kept(
             == 0
         )
         report = json.loads((tmp_path / "f.json").read_text())
-        row = next(r for r in report["audit"] if (r["split"], r["in"]) == ("test", "train"))
+        row = next(r for r in report["leakage"] if (r["split"], r["found_in"]) == ("test", "train"))
         used[what] = report["splits"]["test"]["used"]
         assert report["splits"]["test"]["dropped"] == row["barcodes"] - used[what]
     assert row["exact"] >= 1 and row["contained"] >= 1 and row["same_bin"] >= 2
@@ -426,7 +437,7 @@ def test_the_open_world_and_a_protocol_in_one_call(call, model_bundle, tmp_path)
         "agreement",
         "decisions",
     }
-    assert report.keys() == plain.keys() | {"audit", "deduplicate", "splits", "protocols"}
+    assert report.keys() == plain.keys() | {"leakage", "deduplicate", "splits", "protocols"}
     assert report["decisions"] == plain["decisions"]
     assert {s["queries"] for s in report["protocols"]} == {9}
     assert re.search(r"(?s)\| exact \|.*\| kNN, k = 50.*\| nearest reference \|", both.out)
@@ -441,7 +452,11 @@ def test_the_open_world_and_a_protocol_in_one_call(call, model_bundle, tmp_path)
             "'umap' is not one of open-world, knn",
         ),
         (["{table}", "-m", "{model}"], 2, "open-world needs --queries"),
-        (["{index}", "-m", "{model}", "--protocol", "knn"], 2, "needs records, not an index"),
+        (
+            ["{index}", "-m", "{model}", "--protocol", "knn"],
+            2,
+            "needs a file of references, not an index",
+        ),
         (
             ["{table}", "-m", "{model}", "--protocol", "knn", "--deduplicate", "all"],
             2,
@@ -455,7 +470,7 @@ def test_the_open_world_and_a_protocol_in_one_call(call, model_bundle, tmp_path)
         (
             ["-", "-m", "{model}", "--protocol", "open-world,knn", "--queries", "{table}"],
             2,
-            "standard input can be read once",
+            "standard input can be read only once",
         ),
         (["{plain}", "-m", "{model}", "--protocol", "knn"], 1, "has no column `split`"),
         (
@@ -535,7 +550,7 @@ def test_real_barcodes_share_no_bin_across_unseen_species(call, coi, model_bundl
         == 0
     )
     report = json.loads(out.read_text())
-    rows = {row["split"]: row for row in report["audit"] if row["in"] == "train"}
+    rows = {row["split"]: row for row in report["leakage"] if row["found_in"] == "train"}
     assert rows["test"]["exact"] == 0 < rows["test"]["same_bin"]
     assert rows["test_unseen"]["same_bin"] == 0
     assert {s["split"]: s["queries"] for s in report["protocols"]} == {

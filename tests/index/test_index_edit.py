@@ -14,6 +14,7 @@ from support import SIMULATED, files_in, run_here
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
 from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.collect import BuildReport
 from barcodeembed.index.edit import add_records, merge_indexes
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.taxonomy.ranks import RANKS
@@ -209,17 +210,19 @@ def test_a_subset_is_a_build_of_its_records(table, model_bundle, call, tmp_path)
 def test_nothing_that_is_there_is_embedded_again(parts, tmp_path):
     """But for mutated copies, by which a small index learns what is far."""
     a, b, _, _ = parts
-    first, _ = build_index(read_labelled(a), KmerCounter(4))
+    first = build_index(read_labelled(a), KmerCounter(4))
     embedder = Counted()
-    grown, report = add_records(first, read_labelled(b), embedder)
+    report = BuildReport()
+    grown = add_records(first, read_labelled(b), embedder, report=report)
     there = set(first.sequences)
     assert not there & set(embedder.asked)
     assert report.embedded == len(set(grown.sequences) - there)
-    whole, _ = build_index([*read_labelled(a), *read_labelled(b)], KmerCounter(4))
+    whole = build_index([*read_labelled(a), *read_labelled(b)], KmerCounter(4))
     assert np.array_equal(grown.vectors, whole.vectors)
     embedder = Counted()
-    second, _ = build_index(read_labelled(b), KmerCounter(4))
-    merged, report = merge_indexes([first, second], embedder)
+    second = build_index(read_labelled(b), KmerCounter(4))
+    report = BuildReport()
+    merged = merge_indexes([first, second], embedder, report=report)
     assert report.embedded == 0
     assert not (there | set(second.sequences)) & set(embedder.asked)
     assert merged.calibration == whole.calibration
@@ -538,4 +541,4 @@ def test_the_copy_of_the_model_goes_along(built, call, tmp_path):
     )
     assert made.code == 0
     assert not (tmp_path / "s.bix" / "model").exists()
-    assert ReferenceIndex.open(tmp_path / "s.bix").settings["coverage"] == "All there is."
+    assert ReferenceIndex.open(tmp_path / "s.bix").settings.coverage == "All there is."

@@ -13,9 +13,8 @@ from support import SIMULATED, rows_of
 
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.rows import hit_rows
-from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.index.model import model_of
+from barcodeembed.index.model import open_with_model
 from barcodeembed.scoring import identity
 from barcodeembed.scoring.features import Neighbours
 from barcodeembed.scoring.identity import Identities, identities, overlap, percent_identity
@@ -132,7 +131,7 @@ def test_every_hit_has_the_identity_and_overlap_of_its_reference(
 ):
     result = call("classify", reads, "-i", index_bundle, "--hits", tmp_path / "hits.tsv")
     opened = ReferenceIndex.open(index_bundle)
-    assert opened.settings["identity_weight"] > 0  # all neighbours are aligned
+    assert opened.settings.identity_weight > 0  # all neighbours are aligned
     bases_of = dict(zip(opened.record_ids, opened.record_vectors, strict=True))
     queries = {record.id: record.sequence.upper() for record in read_records(reads)}
     for row in rows_of(result.out):
@@ -151,11 +150,9 @@ def test_what_was_not_aligned_is_na_and_nothing_is_aligned_twice(
     weight, times, index_bundle, monkeypatch
 ):
     """Gaps are then judged by the alignment of the nearest, which needs its rows: not here."""
-    opened = ReferenceIndex.open(index_bundle)
-    opened = replace(opened, settings=opened.settings | {"identity_weight": weight})
-    classifier = Classifier(
-        opened, Embedder.load(model_of(index_bundle, opened, None)), genetic_code=None
-    )
+    opened, embedder = open_with_model(index_bundle)
+    opened = replace(opened, settings=replace(opened.settings, identity_weight=weight))
+    classifier = Classifier(opened, embedder, genetic_code=None)
     pairs = []
     align = identity._align
     monkeypatch.setattr(identity, "_align", lambda *pair: pairs.append(pair) or align(*pair))

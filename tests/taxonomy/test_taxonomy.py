@@ -632,6 +632,6 @@ def test_references_of_the_other_strand_are_turned(references, build, classify):
         for i, (head, bases) in enumerate(references[:160:4])
     ]
     result, index = build(records)
-    assert "1 references were reverse complements and were turned" in result.err
+    assert "1 references had the other orientation and were reverse-complemented" in result.err
     (row,) = classify(index, [("q", references[12][1])])
     assert (row["nearest_id"], row["strand"], row["identity"]) == ("SIM00013", "+", "100.0000")

@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import SIMULATED, files_in, rows_of, run_here
 
-from barcodeembed.calibration.examples import Voting, make_examples
+from barcodeembed.calibration.examples import Voter, make_examples
 from barcodeembed.calibration.tuning import _without_itself
-from barcodeembed.classify.pipeline import confidence_thresholds
+from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
-from barcodeembed.index.build import _as_prototypes, build_index
+from barcodeembed.index.build import build_index
 from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.collect import BuildReport
+from barcodeembed.index.represent import as_prototypes
 from barcodeembed.scoring.vote import Members
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.references import read_labelled
@@ -134,8 +136,8 @@ def test_ids_are_given_once_even_where_a_name_ends_like_an_id():
 
 def top_similarities(held, taxa, hidden: int) -> np.ndarray:
     """Return what the sample's barcodes find at the top with a rank's taxon hidden, or none."""
-    voting = Voting(held.vectors, held.members, taxa, 1, 0.02, 0.0, 650.0, None)
-    found = make_examples(held.sample, ["A" * 650] * len(held.sample), voting)
+    voter = Voter(held.vectors, held.members, taxa, 1, 0.02, 0.0, 650.0, None)
+    found = make_examples(held.sample, ["A" * 650] * len(held.sample), voter)
     return 1.003 - np.exp(-found.features[found.hidden == hidden, 0, 0])
 
 
@@ -150,7 +152,7 @@ def test_a_sampled_barcode_has_no_part_in_what_it_finds(seed):
     of = of[: len(vectors)]
     members = Members.of(np.arange(len(of)), of, len(of))
     rows = np.sort(rng.choice(len(of), 20, replace=False))
-    held = _as_prototypes(vectors, members, taxa, rows, {})
+    held = as_prototypes(vectors, members, taxa, rows, {})
     prototype_of = make_prototypes(vectors, np.arange(len(of)), of).of_members
 
     species_rank = taxa.ranks.index("species")
@@ -184,7 +186,7 @@ def test_species_of_one_barcode_give_no_closed_world_example():
     vectors, _, _ = scattered(0, barcodes=9)
     taxa = Taxa.of([(None,) * 6 + ("G", f"G s{s}") for s in range(9)])
     each = np.arange(9)
-    held = _as_prototypes(vectors, Members.of(each, each, 9), taxa, each, {})
+    held = as_prototypes(vectors, Members.of(each, each, 9), taxa, each, {})
     assert len(top_similarities(held, taxa, -1)) == 0
     assert len(top_similarities(held, taxa, taxa.ranks.index("species"))) == 9
 
@@ -239,24 +241,25 @@ def bare(tmp_path_factory, model_bundle):
 
 def test_what_is_written_is_what_was_built(tmp_path):
     labelled = list(read_labelled(SIMULATED / "reference.fasta"))
-    built, report = build_index(labelled, KmerCounter(4), whiten=32, prototypes="species")
-    built.save(tmp_path / "a.bix", None)
+    report = BuildReport()
+    built = build_index(labelled, KmerCounter(4), whiten=32, prototypes="species", report=report)
+    built.save(tmp_path / "a.bix")
     opened = ReferenceIndex.open(tmp_path / "a.bix")
     assert opened.vectors.dtype == np.float32
     assert opened.vectors.tobytes() == built.vectors.tobytes()
     assert list(opened.record_ids) == built.record_ids
-    assert len(set(built.record_ids)) == len(built.vectors) == built.settings["vectors"]
+    assert len(set(built.record_ids)) == len(built.vectors) == built.settings.vectors
     for name in ("record_vectors", "record_lineages", "orientation"):
         np.testing.assert_array_equal(getattr(opened, name), getattr(built, name))
     assert opened.taxa.lineages == built.taxa.lineages
     assert (opened.calibration, opened.settings) == (built.calibration, built.settings)
     assert opened.sequences is built.sequences is None
-    assert report.distinct == built.settings["barcodes"] == 493
+    assert report.distinct == built.settings.barcodes == 493
     species = {taxa[-1].replace(" ", "_") for taxa in built.taxa.lineages if taxa[-1]}
     assert species <= set(built.record_ids)
     assert len(built.taxa.lineages) < len(built.vectors) <= 1.6 * len(built.taxa.lineages)
 
-    again, _ = build_index(labelled[::-1], KmerCounter(4), whiten=32, prototypes="species")
+    again = build_index(labelled[::-1], KmerCounter(4), whiten=32, prototypes="species")
     again.save(tmp_path / "b.bix", None)
     for path in files_in(tmp_path / "a.bix"):
         assert (tmp_path / "b.bix" / path.name).read_bytes() == path.read_bytes()
@@ -358,7 +361,7 @@ def test_without_its_model_an_index_asks_for_it(call, bare, small, model_bundle,
     ):
         result = call(*words)
         assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
-        assert "holds no copy of it" in result.err and "give --model" in result.err
+        assert "contains no copy of it" in result.err and "give --model" in result.err
     given = call("classify", reads, "-i", bare, "-m", model_bundle)
     assert given.code == 0
     assert given.out == call("classify", reads, "-i", small).out
@@ -435,5 +438,5 @@ def test_nonsense_is_refused(call, small, model_bundle, tmp_path):
     queries = SIMULATED / "reads.tsv"
     result = call("evaluate", small, "--queries", queries)
     assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
-    assert "keeps no sequences for --against kmer; give --against none" in result.err
+    assert "contains no sequences for --against kmer; use --against none" in result.err
     assert call("evaluate", small, "--queries", queries, "--against", "none", "-q").code == 0

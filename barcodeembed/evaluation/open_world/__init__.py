@@ -1,1 +1,1 @@
-"""Labelled queries against an index, and its peers beside it."""
+"""The open-world evaluation: an index and other methods name the same labelled queries."""

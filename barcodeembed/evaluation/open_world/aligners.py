@@ -1,4 +1,4 @@
-"""VSEARCH and BLAST on the same references, queries and threads, where they are installed."""
+"""VSEARCH and BLAST, run on the same references, queries and number of threads."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from barcodeembed.calibration.examples import CUSTOMARY_DIVERGENCE
+from barcodeembed.calibration.mutants import CUSTOMARY_DIVERGENCE
 from barcodeembed.errors import InputError
 from barcodeembed.evaluation.open_world.predictions import (
     NO_HIT,
     Predictions,
     clean_bases,
     reference_lineages,
+    reference_sequences,
 )
 from barcodeembed.evaluation.queries import LabelledQueries
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.taxonomy.ranks import RANK_LETTERS, RANKS, UNKNOWN, Lineage
 
-#: The cutoff that SINTAX's author and most of its users take.
+#: The cutoff of the author of SINTAX and of most users.
 _SINTAX_CUTOFF = 0.8
 
 _LETTER = {rank: letter for letter, rank in RANK_LETTERS.items()}
@@ -32,8 +33,8 @@ _SINTAX_ITEM = re.compile(r"([a-z]):(.*)\(([\d.]+)\)$")
 
 
 def run_vsearch(index: ReferenceIndex, queries: LabelledQueries, threads: int) -> list[Predictions]:
-    """Name queries by VSEARCH's top hit (``--usearch_global --id 0.7``) and by ``--sintax``."""
-    return _beside_files(
+    """Name queries by the top hit of VSEARCH (``--usearch_global --id 0.7``) and by its SINTAX."""
+    return _with_files(
         index,
         queries,
         "vsearch",
@@ -45,8 +46,8 @@ def run_vsearch(index: ReferenceIndex, queries: LabelledQueries, threads: int) -
 
 
 def run_blastn(index: ReferenceIndex, queries: LabelledQueries, threads: int) -> list[Predictions]:
-    """Name queries by the top hit of blastn (megablast, its default task)."""
-    return _beside_files(
+    """Name queries by the top hit of blastn with its default task, megablast."""
+    return _with_files(
         index,
         queries,
         "blastn",
@@ -62,23 +63,27 @@ PEERS: dict[str, Callable[..., list[Predictions]]] = {
 }
 
 
-def _beside_files(
+def _with_files(
     index: ReferenceIndex,
     queries: LabelledQueries,
     program: str,
     run: Callable[[Path], list[Predictions]],
 ) -> list[Predictions]:
+    """Write references and queries to FASTA files in a temporary folder, and run a program there.
+
+    Raises InputError if the program is not installed.
+    """
     if shutil.which(program) is None:
-        raise InputError(f"--against {program}: it is not on the PATH")
+        raise InputError(f"--against {program}: the program is not on the PATH; install it first")
     with tempfile.TemporaryDirectory(prefix="barcodeembed-") as name:
         folder = Path(name)
-        # Numbers for ids: what users put into theirs is no concern of the aligner's.
+        # Ids are numbers, since a user's id may contain what the aligner does not accept.
         _write_fasta(
             folder / "references.fasta",
             (
                 (f"{i};tax={_sintax(lineage)};", bases)
                 for i, (lineage, bases) in enumerate(
-                    zip(reference_lineages(index), index.sequences, strict=True)
+                    zip(reference_lineages(index), reference_sequences(index), strict=True)
                 )
             ),
         )
@@ -137,7 +142,7 @@ def _vsearch_sintax(folder: Path, queries: LabelledQueries, threads: int) -> Pre
         none,
         seconds,
         confidences,
-        taken=confidences >= _SINTAX_CUTOFF,
+        accepted=confidences >= _SINTAX_CUTOFF,
         rule=f"confidence {_SINTAX_CUTOFF}",
     )
 
@@ -148,7 +153,7 @@ def _blastn(
     _run(
         "makeblastdb", "-in", folder / "references.fasta", "-dbtype", "nucl", "-out", folder / "db"
     )
-    # More targets than one are asked for: with one, BLAST may stop before the best.
+    # With a maximum of one target, BLAST may stop before it finds the best one.
     seconds = _run(
         "blastn",
         "-query",
@@ -177,7 +182,7 @@ def _top_hits(
     similarity = np.full(len(queries), NO_HIT)
     for line in (folder / "hits.tsv").read_text().splitlines():
         query, target, identity = line.split("\t")
-        if similarity[int(query)] == NO_HIT:  # hits come best first
+        if similarity[int(query)] == NO_HIT:  # the best hit comes first
             names[int(query)] = lineages[int(target.partition(";")[0])]
             similarity[int(query)] = float(identity)
     limits = np.array([100 * (1 - CUSTOMARY_DIVERGENCE[rank]) for rank in RANKS])
@@ -186,13 +191,13 @@ def _top_hits(
         names,
         similarity,
         seconds,
-        taken=similarity[:, None] >= limits,
+        accepted=similarity[:, None] >= limits,
         rule="identity 97, 95, 90, 85 %",
     )
 
 
 def _sintax(lineage: Lineage) -> str:
-    """Write a lineage as SINTAX does; it has no letter for subfamily, nor these signs in names."""
+    """Write a lineage for SINTAX, which has no subfamily and does not allow some characters."""
     return ",".join(
         f"{_LETTER[rank]}:{re.sub('[ ,;()]', '_', name)}"
         for rank, name in zip(RANKS, lineage, strict=True)
@@ -205,17 +210,20 @@ def _sintax_item(item: str) -> tuple[str, ...] | None:
     return found.groups() if found else None
 
 
-def _write_fasta(path: Path, records) -> None:
+def _write_fasta(path: Path, records: Iterable[tuple[object, str]]) -> None:
     with open(path, "w", encoding="ascii") as stream:
         for name, bases in records:
             stream.write(f">{name}\n{bases}\n")
 
 
-def _run(*command) -> float:
-    """Run a program and return the seconds it took; raises InputError with its last words."""
+def _run(*command: object) -> float:
+    """Run a program and return the time in seconds.
+
+    Raises InputError, with the last line of its standard error, if the program fails.
+    """
     began = time.perf_counter()
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode:
-        words: Sequence[str] = done.stderr.strip().splitlines() or ["no message"]
-        raise InputError(f"{command[0]} failed ({done.returncode}): {words[-1]}")
+        lines: Sequence[str] = done.stderr.strip().splitlines() or ["no message"]
+        raise InputError(f"{command[0]} failed with exit code {done.returncode}: {lines[-1]}")
     return time.perf_counter() - began

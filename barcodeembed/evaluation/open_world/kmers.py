@@ -1,4 +1,4 @@
-"""k-mer counts as vectors: the baseline that needs no training."""
+"""k-mer counts as vectors: a baseline that needs no training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from barcodeembed.sequences.bases import AMBIGUOUS, encode_bases
 
 @dataclass(frozen=True, slots=True)
 class KmerCounter:
-    """Counts of overlapping unambiguous k-mers, in place of an embedder."""
+    """Counts overlapping k-mers without ambiguous bases; can be used instead of an embedder."""
 
     k: int = 5
     max_bases: int = 1_000_000

@@ -1,4 +1,4 @@
-"""What each method says of the queries: the index's own pipeline, and k-mer counts."""
+"""The names that `classify` and two simpler methods give to the queries."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barcodeembed.classify.pipeline import Assignment, Classifier
+from barcodeembed.classify.assignment import Assignment, Hit
+from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.embedding.vector_maker import encode_all
+from barcodeembed.errors import InputError
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.evaluation.queries import LabelledQueries
 from barcodeembed.index.bundle import ReferenceIndex
@@ -24,11 +26,13 @@ NO_HIT = -np.inf
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """A method's names for every query, its similarity to the top hit, and its time in seconds.
+    """The names that a method gives to all queries, and how long it took.
 
-    ``confidences`` and ``in_reference``, the probabilities that the taxon is in the reference, are
-    (queries, RANKS), NaN where there is none, for a method that gives them. ``taken`` bool
-    (queries, RANKS) are the names that its users take for true, by the rule in ``rule``.
+    ``similarity``, float (queries,), is that of the top hit, -inf without a hit; ``seconds`` is the
+    time for all queries. A method may give ``confidences`` and ``in_reference``, float
+    (queries, RANKS) with NaN for no value: the second are the probabilities that the taxon of the
+    query at a rank is in the reference. ``accepted``, bool (queries, RANKS), says which names the
+    users of the method accept as correct, and ``rule`` by which rule.
     """
 
     method: str
@@ -37,70 +41,82 @@ class Predictions:
     seconds: float
     confidences: np.ndarray | None = None
     in_reference: np.ndarray | None = None
-    taken: np.ndarray | None = None
+    accepted: np.ndarray | None = None
     rule: str = ""
 
 
 def classify_queries(
-    classifier: Classifier, queries: LabelledQueries, batch_size: int, least: Mapping[str, float]
+    classifier: Classifier,
+    queries: LabelledQueries,
+    batch_size: int,
+    thresholds: Mapping[str, float],
 ) -> tuple[Predictions, Predictions, list[Assignment]]:
-    """Return the nearest reference's names, the pipeline's best guesses, and its assignments.
+    """Return the names of the closest references, those of `classify`, and its assignments.
 
-    The classifier must show its best guess at every rank (``min_confidence=0``); of them those
-    are taken that have at least the confidence in ``least``, by rank, and stand above the novel
-    rank.
+    The classifier must show its best guess at every rank (``min_confidence=0``). A name is accepted
+    if it has the confidence in ``thresholds`` for its rank, and its rank is above the novel rank.
     """
     began = time.perf_counter()
     assignments = list(classifier.classify(queries.records, batch_size=batch_size))
     seconds = time.perf_counter() - began
-    # What is most similar; the pipeline may rank another first, for its identity.
-    nearest_hits = [
-        max(a.hits, key=lambda hit: (hit.similarity, -hit.row), default=(None, NO_HIT))
-        for a in assignments
-    ]
-    top_hits = [row for row, *_ in nearest_hits]
-    similarity = np.array([value for _, value, *_ in nearest_hits])
-    ranks = [RANKS.index(rank) for rank in classifier.index.taxa.ranks]
-    enough = np.array([least.get(rank, np.inf) for rank in RANKS])
-    told = sorted({f"{value:g}" for value in least.values()})
-    confidences, in_reference = (np.full((len(assignments), len(RANKS)), np.nan) for _ in range(2))
-    above = np.ones(confidences.shape, bool)
-    guesses = []
-    for row, there, fits, assignment in zip(
-        confidences, in_reference, above, assignments, strict=True
-    ):
-        there[ranks] = assignment.in_reference or 0.0
-        if assignment.novel_rank:
-            fits[RANKS.index(assignment.novel_rank) :] = False
-        guess: list[str | None] = [None] * len(RANKS)
-        for r, name, confidence in zip(
-            ranks, assignment.names, assignment.confidences, strict=bool(assignment.names)
-        ):
-            guess[r], row[r] = name, np.nan if confidence is None else confidence
-        guesses.append(tuple(guess))
+    index = classifier.index
+    # The most similar hit. `classify` may rank another one first because of its identity.
+    tops = [max(a.hits, key=_similarity_of, default=None) for a in assignments]
+    similarity = np.array([top.similarity if top else NO_HIT for top in tops])
+    nearest = _named(index, [top.row if top else None for top in tops])
+    names, confidences, in_reference, above = _best_guesses(index.taxa.ranks, assignments)
+    needed = np.array([thresholds.get(rank, np.inf) for rank in RANKS])
+    distinct = sorted({f"{value:g}" for value in thresholds.values()})
     return (
-        Predictions("nearest reference", _named(classifier.index, top_hits), similarity, seconds),
+        Predictions("nearest reference", nearest, similarity, seconds),
         Predictions(
             "classify",
-            guesses,
+            names,
             similarity,
             seconds,
             confidences,
             in_reference,
-            above & (confidences >= enough),
-            f"confidence {', '.join(told)}",
+            above & (confidences >= needed),
+            f"confidence {', '.join(distinct)}",
         ),
         assignments,
     )
 
 
+def _similarity_of(hit: Hit) -> tuple[float, int]:
+    return hit.similarity, -hit.row
+
+
+def _best_guesses(
+    ranks_of_index: Sequence[str], assignments: Sequence[Assignment]
+) -> tuple[list[Lineage], np.ndarray, np.ndarray, np.ndarray]:
+    """Return names, confidences, probabilities in_reference, and what is above the novel rank.
+
+    The arrays are (assignments, RANKS).
+    """
+    ranks = [RANKS.index(rank) for rank in ranks_of_index]
+    confidences, in_reference = (np.full((len(assignments), len(RANKS)), np.nan) for _ in range(2))
+    above = np.ones(confidences.shape, bool)
+    names: list[Lineage] = []
+    for i, assignment in enumerate(assignments):
+        in_reference[i, ranks] = assignment.in_reference or 0.0
+        if assignment.novel_rank:
+            above[i, RANKS.index(assignment.novel_rank) :] = False
+        guess: list[str | None] = [None] * len(RANKS)
+        for r, name, confidence in zip(
+            ranks, assignment.names, assignment.confidences, strict=bool(assignment.names)
+        ):
+            guess[r], confidences[i, r] = name, np.nan if confidence is None else confidence
+        names.append(tuple(guess))
+    return names, confidences, in_reference, above
+
+
 def nearest_by_kmers(index: ReferenceIndex, queries: LabelledQueries, k: int = 5) -> Predictions:
-    """Name queries by the most similar reference in k-mer counts (cosine)."""
+    """Name queries by the reference with the most similar k-mer counts (cosine)."""
     counter = KmerCounter(k)
-
-    def quiet(done: int, total: int) -> None: ...
-
-    references = normalise(encode_all(counter, index.sequences, quiet))
+    references = normalise(
+        encode_all(counter, reference_sequences(index), lambda done, total: None)
+    )
     began = time.perf_counter()
     vectors = normalise(counter.encode(clean_bases(index, queries)))
     usable = np.isfinite(vectors).all(1)
@@ -114,7 +130,7 @@ def nearest_by_kmers(index: ReferenceIndex, queries: LabelledQueries, k: int = 5
 
 
 def clean_bases(index: ReferenceIndex, queries: LabelledQueries) -> list[str]:
-    """Return the queries' bases as every peer is given them: cleaned, in the references' sense."""
+    """Return the bases of the queries, cleaned and in the orientation of the references."""
     cleaned = (clean(record, max_bases=1_000_000).bases for record in queries.records)
     return [
         bases if strand(bases, index.orientation) == "+" else reverse_complement(bases)
@@ -128,5 +144,12 @@ def _named(index: ReferenceIndex, hits: Sequence[int | None]) -> list[Lineage]:
 
 
 def reference_lineages(index: ReferenceIndex) -> list[Lineage]:
-    """Return the lineage of each vector's first record: what a top hit names."""
+    """Return the lineage of the first record of each vector: the name that a top hit gives."""
     return [index.taxa.lineages[index.record_lineages[i]] for i in index.first_records]
+
+
+def reference_sequences(index: ReferenceIndex) -> Sequence[str]:
+    """Return the barcodes of an index. Raises InputError for prototypes, which have none."""
+    if index.sequences is None:
+        raise InputError("an index of prototypes contains no sequences to compare with")
+    return index.sequences

@@ -1,4 +1,4 @@
-"""The open-world evaluation: an index and its peers on the same labelled queries."""
+"""The open-world evaluation: an index and other methods name the same labelled queries."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Any
 
-from barcodeembed.classify.pipeline import Classifier, confidence_thresholds
+from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.embedding.vector_maker import VectorMaker
 from barcodeembed.errors import InputError
 from barcodeembed.evaluation.open_world.aligners import PEERS
-from barcodeembed.evaluation.open_world.predictions import classify_queries, nearest_by_kmers
-from barcodeembed.evaluation.queries import CATEGORIES, sort_queries
-from barcodeembed.evaluation.report import (
+from barcodeembed.evaluation.open_world.figures import (
     evaluate_agreement,
     evaluate_decisions,
     evaluate_method,
 )
+from barcodeembed.evaluation.open_world.predictions import classify_queries, nearest_by_kmers
+from barcodeembed.evaluation.queries import CATEGORIES, sort_queries
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.taxonomy.references import LabelledRecord
 
@@ -27,7 +28,7 @@ def evaluate_open_world(
     embedder: VectorMaker,
     labelled: Iterable[LabelledRecord],
     *,
-    peers: Sequence[str],
+    against: Sequence[str],
     threads: int,
     sample: int | None,
     min_confidence: float | None,
@@ -39,52 +40,49 @@ def evaluate_open_world(
     say: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Name labelled queries by an index and by its peers; returns the report's keys.
+    """Name labelled queries with an index and with other methods; return the figures for JSON.
 
-    ``min_confidence`` and ``max_error`` are as in `classify`. Raises InputError where there
-    is no query, a peer is not installed, or there are peers and an
-    index that keeps no sequences for them.
+    ``against`` lists the other methods, of `vocabulary.PEERS`. ``sample`` is the largest number of
+    queries of each category. ``min_confidence`` to ``batch_size`` are as in `Classifier`. Raises
+    InputError if there is no query, a program is not installed, or there are other methods but the
+    index contains no sequences for them.
     """
-    if peers and index.sequences is None:
+    if against and index.sequences is None:
         raise InputError(
-            "an index of prototypes keeps no sequences for --against "
-            f"{','.join(peers)}; give --against none"
+            "an index of prototypes contains no sequences for --against "
+            f"{','.join(against)}; use --against none"
         )
-    chosen = sort_queries(labelled, index.taxa, sample=sample, seed=seed)
-    if not set(chosen.categories) & set(CATEGORIES):
+    queries = sort_queries(labelled, index.taxa, sample=sample, seed=seed)
+    if not set(queries.categories) & set(CATEGORIES):
         warn(
-            "no query shares a genus or family with the reference: do their lineages "
-            "name the same ranks in the same spelling?"
+            "no query belongs to a genus or family of the reference; check that their lineages "
+            "use the same ranks and the same spelling"
         )
-    least = dict(
-        zip(
-            index.taxa.ranks,
-            confidence_thresholds(index, min_confidence, max_error).tolist(),
-            strict=True,
-        )
-    )
+    values = confidence_thresholds(index, min_confidence, max_error).tolist()
+    thresholds = dict(zip(index.taxa.ranks, values, strict=True))
     classifier = Classifier(
         index, embedder, neighbours=neighbours, temperature=temperature, min_confidence=0.0
     )
-    nearest, best, assignments = classify_queries(classifier, chosen, batch_size, least)
+    nearest, best, assignments = classify_queries(classifier, queries, batch_size, thresholds)
     methods = [nearest, best]
-    for peer in peers:
-        say(f"running {peer}")
-        if peer == "kmer":
-            methods.append(nearest_by_kmers(index, chosen))
+    for name in against:
+        say(f"running {name}")
+        if name == "kmer":
+            methods.append(nearest_by_kmers(index, queries))
         else:
-            methods += PEERS[peer](index, chosen, threads)
+            methods += PEERS[name](index, queries, threads)
     return {
         "references": len(index.vectors),
-        "queries": dict(Counter(chosen.categories)),
+        "queries": dict(Counter(queries.categories)),
         "threads": threads,
         "max_error": max_error,
-        "confidence_threshold": {rank: c if c < inf else None for rank, c in least.items()},
-        "methods": [evaluate_method(method, chosen) for method in methods],
+        # JSON has no infinity, which stands for a rank that is never named.
+        "confidence_threshold": {rank: c if c < inf else None for rank, c in thresholds.items()},
+        "methods": [evaluate_method(method, queries) for method in methods],
         "agreement": {
-            method.method: evaluate_agreement(best, method, chosen)
+            method.method: evaluate_agreement(best, method, queries)
             for method in methods
-            if method.taken is not None and method is not best
+            if method.accepted is not None and method is not best
         },
-        "decisions": evaluate_decisions(best, assignments, chosen, least),
+        "decisions": evaluate_decisions(best, assignments, queries, thresholds),
     }

@@ -1,1 +1,1 @@
-"""The protocols of the BarcodeBERT and BarcodeMAE papers."""
+"""The evaluation protocols of the BarcodeBERT and BarcodeMAE papers."""

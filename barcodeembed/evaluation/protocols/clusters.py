@@ -1,4 +1,7 @@
-"""BINs from vectors alone: agglomerative clusterings and their agreement. Imports scikit-learn."""
+"""BINs from vectors: agglomerative clustering, and its agreement with known BINs.
+
+Imports scikit-learn and SciPy.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,17 @@ import numpy as np
 
 from barcodeembed.errors import InputError
 
-#: Barcodes that are clustered at most: a matrix of all their distances is held, 2.5 GB at this.
-MOST = 25_000
+#: Largest number of barcodes that are clustered. The matrix of their distances then takes 2.5 GB.
+MAX_CLUSTERED = 25_000
 
-#: Training barcodes that the threshold is learnt from.
-LEARNT_FROM = 5_000
+#: Largest number of training barcodes that the distance threshold is fitted on.
+MAX_FITTED = 5_000
 
 _THRESHOLDS = 50
 
 
 def check_scikit_learn() -> None:
-    """Raise InputError where scikit-learn is not installed."""
+    """Raise InputError if scikit-learn is not installed."""
     try:
         import sklearn.metrics  # noqa: F401
     except ImportError:
@@ -28,10 +31,10 @@ def check_scikit_learn() -> None:
 
 
 def adjusted_mutual_information(truth: np.ndarray, found: np.ndarray) -> float:
-    """Return how far two partitions agree beyond chance: 1 the same, about 0 unrelated.
+    """Return the agreement of two partitions, corrected for chance: 1 if equal, about 0 if random.
 
-    Vinh, Epps and Bailey, JMLR 11:2837 (2010), with the arithmetic mean of entropies, which is
-    scikit-learn's default and so the papers'.
+    The method is that of Vinh, Epps and Bailey, JMLR 11:2837 (2010), with the arithmetic mean of
+    the entropies. This is the default of scikit-learn, which the papers use.
     """
     from sklearn.metrics import adjusted_mutual_info_score
 
@@ -39,7 +42,7 @@ def adjusted_mutual_information(truth: np.ndarray, found: np.ndarray) -> float:
 
 
 def cluster_into(vectors_ND: np.ndarray, count: int) -> np.ndarray:
-    """Cluster unit vectors into so many clusters by Ward's method; int (N,)."""
+    """Cluster unit vectors into ``count`` clusters by Ward's method; return numbers, int (N,)."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
     if len(vectors_ND) < 2:
@@ -49,7 +52,7 @@ def cluster_into(vectors_ND: np.ndarray, count: int) -> np.ndarray:
 
 
 def cluster_within(vectors_ND: np.ndarray, threshold: float) -> np.ndarray:
-    """Cluster unit vectors whose mean cosine distance is within a threshold; int (N,)."""
+    """Cluster unit vectors by average linkage up to a cosine distance; return numbers, int (N,)."""
     from scipy.cluster.hierarchy import fcluster
 
     if len(vectors_ND) < 2:
@@ -60,7 +63,7 @@ def cluster_within(vectors_ND: np.ndarray, threshold: float) -> np.ndarray:
 def learn_threshold(vectors_ND: np.ndarray, bins: np.ndarray) -> float:
     """Return the cosine distance at which average-linkage clusters agree best with known BINs.
 
-    The heights tried are evenly spread among those at which clusters of these vectors merge.
+    It is the best of 50 quantiles of the distances at which the clusters of these vectors merge.
     """
     from scipy.cluster.hierarchy import fcluster
 
@@ -72,15 +75,15 @@ def learn_threshold(vectors_ND: np.ndarray, bins: np.ndarray) -> float:
     return float(heights[int(np.argmax(agreement))])
 
 
-def draw_bins(bins: Sequence[str | None], most: int, seed: int) -> np.ndarray:
-    """Return at most ``most`` rows, int: those of whole BINs, drawn at random.
+def draw_bins(bins: Sequence[str | None], maximum: int, seed: int) -> np.ndarray:
+    """Draw complete BINs at random; return their rows, int, at most ``maximum``.
 
-    Whole ones: a sample of rows would thin them out, and shift the best threshold.
+    A random sample of rows would leave fewer records in each BIN, which changes the best threshold.
     """
     named = [bin for bin in bins if bin]
     names, counts = np.unique(np.array(named, dtype=str), return_counts=True)
     chosen: set[str] = set()
-    left = most
+    left = maximum
     for i in np.random.default_rng(seed).permutation(len(names)):
         if counts[i] <= left:
             chosen.add(str(names[i]))

@@ -1,4 +1,4 @@
-"""Fine-tuning: the encoder and a linear head on it, trained end to end. Imports torch."""
+"""Fine-tuning: the encoder and a linear head are trained together. Imports torch."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from barcodeembed.embedding.tokens import pad, tokenize
 from barcodeembed.model.devices import autocast, choose_precision
 from barcodeembed.model.encoder import Encoder
 
-#: BarcodeBERT's and BarcodeMAE+'s number of epochs.
-EPOCHS = 35
-
-#: BarcodeBERT's AdamW on its width of 768; a narrower encoder bears, and needs, a higher rate.
+#: Learning rate and weight decay of BarcodeBERT, which has a width of 768. A narrower encoder needs
+#: a higher rate.
 _RATE = 1e-4
 _WIDTH = 768
 _DECAY = 1e-5
 _BATCH = 64
 
-#: The head begins at nothing, the encoder does not: its rate is as many times higher.
+#: The head is untrained but the encoder is not, so the rate of the head is this much higher.
 _HEAD_RATE = 10
 
 _CLIP = 1.0
@@ -34,10 +32,14 @@ _BUCKET = 16
 class Classifier(nn.Module):
     """An encoder with a linear layer on its pooled vector.
 
-    The vector is first standardised by what ``vectors_ND``, those of the encoder as given, vary
-    by: barcodes share most of it, and a layer on it as it is would learn for long to tell them
-    apart. These numbers are fixed, so that the head is linear.
+    The vector is first standardised by the mean and the standard deviation of ``vectors_ND``, which
+    the encoder gives before fine-tuning. Most of a vector is the same for all barcodes, and
+    without this the layer would need long to learn the differences. Mean and standard deviation are
+    fixed, so the head is linear.
     """
+
+    mean_D: torch.Tensor
+    scale_D: torch.Tensor
 
     def __init__(self, encoder: Encoder, vectors_ND: np.ndarray, classes: int, seed: int) -> None:
         super().__init__()
@@ -62,18 +64,18 @@ def finetune(
     labels_N: np.ndarray,
     classes: int,
     *,
-    epochs: int = EPOCHS,
+    epochs: int,
     device: torch.device | str = "cpu",
     seed: int = 0,
     report: Callable[[int, int, float], None] = lambda epoch, epochs, loss: None,
 ) -> Classifier:
-    """Train a copy of an encoder, and a head on it, to tell the classes of barcodes.
+    """Train a copy of an encoder, with a linear head, to predict the classes of barcodes.
 
-    ``vectors_ND`` are the encoder's own, float32, of the barcodes; ``labels_N`` their classes.
-    AdamW with one warm-up and cosine cycle (OneCycleLR) over all epochs. Each barcode is cut into
-    k-mers from a random offset below k (BarcodeBERT's augmentation, as in pretraining). The last
-    epoch's weights are returned, as the papers' code tests them. ``report`` is told each epoch,
-    of how many, and the mean loss. The encoder given is left as it is.
+    ``vectors_ND``, float32, are the vectors that the encoder gives for the barcodes, and
+    ``labels_N`` their classes. AdamW has one cycle of warm-up and cosine (OneCycleLR) over all
+    epochs. Each barcode is cut into k-mers from a random offset below k, as BarcodeBERT does and as
+    in pretraining. The weights of the last epoch are returned, which the code of the papers tests.
+    ``report`` is called with (epoch, epochs, mean loss). The given encoder is not changed.
     """
     device = torch.device(device)
     model = Classifier(encoder, vectors_ND, classes, seed).to(device).train()
@@ -88,7 +90,7 @@ def finetune(
     )
     precision = choose_precision("auto", device)
     targets = torch.from_numpy(labels_N)
-    torch.manual_seed(seed)  # of dropout
+    torch.manual_seed(seed)  # for dropout
     for epoch in range(epochs):
         total = 0.0
         rng = np.random.default_rng((seed, epoch))
@@ -108,7 +110,7 @@ def finetune(
 
 @torch.no_grad()
 def predict(model: Classifier, barcodes: Sequence[str]) -> np.ndarray:
-    """Return class numbers, int64 (N,), of barcodes cut from their first base."""
+    """Return class numbers, int64 (N,). Barcodes are cut into k-mers from their first base."""
     device = next(model.parameters()).device
     found = np.empty(len(barcodes), np.int64)
     for rows, tokens, positions in _batches(model, barcodes, None):
@@ -119,9 +121,9 @@ def predict(model: Classifier, barcodes: Sequence[str]) -> np.ndarray:
 def _batches(
     model: Classifier, barcodes: Sequence[str], rng: np.random.Generator | None
 ) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
-    """Yield rows, padded tokens and their positions, int64 (B, T): shuffled with a generator.
+    """Yield rows, padded tokens and their positions, int64 (B, T); with a generator, shuffled.
 
-    Barcodes of like length stand together, which leaves less padding to compute.
+    Barcodes of similar length are in the same batch, so that there is less padding.
     """
     encoder = model.encoder
     order = np.arange(len(barcodes)) if rng is None else rng.permutation(len(barcodes))
@@ -133,7 +135,7 @@ def _batches(
         batches += [part[i : i + _BATCH] for i in range(0, len(part), _BATCH)]
     for i in range(len(batches)) if rng is None else rng.permutation(len(batches)):
         rows = batches[i]
-        # An anchored encoder reads every barcode at its own place.
+        # An anchored encoder reads each barcode at its position in the marker.
         highest = 1 if rng is None or encoder.anchor else encoder.config.k
         offsets = np.zeros(len(rows), int) if rng is None else rng.integers(0, highest, len(rows))
         tokens, places = tokenize(
@@ -142,6 +144,6 @@ def _batches(
             encoder.anchor,
         )
         longest = max(map(len, tokens)) // encoder.config.merge
-        width = -(-longest // _BUCKET) * _BUCKET  # few shapes: kernels are reused
+        width = -(-longest // _BUCKET) * _BUCKET  # few shapes, so that kernels are reused
         batch, positions = pad(tokens, places, (len(rows), width), encoder.config.merge)
         yield rows, torch.from_numpy(batch), torch.from_numpy(positions)

@@ -1,4 +1,4 @@
-"""Barcodes that stand in more than one split: found, counted, and dropped where asked."""
+"""Leakage: barcodes that are in more than one split are found, counted, and can be removed."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 from barcodeembed.evaluation.protocols.splits import HELD_OUT, Splits
 
-#: Bases at the start of a barcode by which a longer one that holds it is found.
+#: Number of bases at the start of a barcode that are looked up in longer barcodes.
 _ANCHOR = 64
-
-DEDUPLICATE = ("none", "exact", "contained")
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """For every distinct barcode the splits that have it, or one that holds or is held by it.
+    """For each distinct barcode, the splits that contain it, a longer or a shorter version of it.
 
-    The values are sets of splits as bits, in the order of ``names``.
+    ``same``: the splits with this barcode. ``inside``: those with a barcode that contains it.
+    ``around``: those with a barcode that it contains. A value is a set of splits: bit i stands for
+    ``names[i]``.
     """
 
     names: tuple[str, ...]
@@ -33,16 +33,17 @@ class Duplicates:
 
 
 def find_parts(barcodes: Collection[str], anchor: int = _ANCHOR) -> Iterator[tuple[str, str]]:
-    """Yield (part, whole) for every barcode that is a proper substring of another.
+    """Yield (part, whole) for every barcode that is a proper substring of another one.
 
-    ``barcodes`` are distinct. A part's first ``anchor`` bases are looked up at every place of
-    every barcode, and then the part itself among those that begin so: the cost is the number of
-    bases times the number of lengths that parts with one beginning have, not of pairs.
+    ``barcodes`` are distinct. The first ``anchor`` bases of the parts are looked up at every
+    position of every barcode, and then the parts that begin with them. The time is proportional to
+    the number of bases times the number of different lengths of parts with the same beginning, not
+    to the number of pairs.
     """
-    known = frozenset(barcodes)
-    anchor = min([anchor, *map(len, known)])
+    distinct = frozenset(barcodes)
+    anchor = min([anchor, *map(len, distinct)])
     lengths: dict[str, set[int]] = defaultdict(set)
-    for bases in known:
+    for bases in distinct:
         lengths[bases[:anchor]].add(len(bases))
     ascending = {start: sorted(found) for start, found in lengths.items()}
     for whole in barcodes:
@@ -51,12 +52,12 @@ def find_parts(barcodes: Collection[str], anchor: int = _ANCHOR) -> Iterator[tup
                 if start + length > len(whole):
                     break
                 part = whole[start : start + length]
-                if length < len(whole) and part in known:
+                if length < len(whole) and part in distinct:
                     yield part, whole
 
 
 def find_duplicates(splits: Splits) -> Duplicates:
-    """Find the barcodes that splits share, whole or in part."""
+    """Find barcodes of different splits that are equal, or of which one contains the other."""
     same: dict[str, int] = defaultdict(int)
     for number, split in enumerate(splits.values()):
         for bases in split.bases:
@@ -70,11 +71,11 @@ def find_duplicates(splits: Splits) -> Duplicates:
 
 
 def count_overlaps(splits: Splits, duplicates: Duplicates) -> list[dict[str, Any]]:
-    """Count, for each pair of splits, the barcodes of the later one that the earlier one has.
+    """Count, for each pair of splits, the barcodes of the later one that are in the earlier one.
 
-    ``exact``: the same bases; ``contained``: part of a longer one there; ``containing``: one
-    there is part of it; ``same_bin``: its BIN is there, None where either split has no BINs. A
-    barcode may be counted under several.
+    ``exact``: with the same bases. ``contained``: as part of a longer barcode. ``containing``: a
+    barcode of the earlier split is part of it. ``same_bin``: the earlier split has its BIN; None if
+    one of the splits has no BINs. A barcode may be counted more than once.
     """
     bins = {name: {b for b in split.bin if b} for name, split in splits.items()}
     rows = []
@@ -85,7 +86,7 @@ def count_overlaps(splits: Splits, duplicates: Duplicates) -> list[dict[str, Any
         rows.append(
             {
                 "split": later,
-                "in": earlier,
+                "found_in": earlier,
                 "barcodes": len(bases),
                 "exact": sum(bool(duplicates.same[b] & bit) for b in bases),
                 "contained": sum(bool(duplicates.inside.get(b, 0) & bit) for b in bases),
@@ -99,10 +100,10 @@ def count_overlaps(splits: Splits, duplicates: Duplicates) -> list[dict[str, Any
 
 
 def deduplicate(splits: Splits, duplicates: Duplicates, what: str) -> tuple[Splits, dict[str, int]]:
-    """Drop from the held-out splits what ``train`` has, and count it by split.
+    """Remove barcodes of ``train`` from the splits in HELD_OUT; return also their number by split.
 
-    ``exact`` drops the same bases, ``contained`` also what is part of a barcode of ``train``,
-    ``none`` nothing.
+    ``what`` is of `vocabulary.DEDUPLICATE`. ``exact`` removes barcodes with the same bases,
+    ``contained`` also those that are part of a barcode of ``train``, ``none`` nothing.
     """
     bit = duplicates.bit("train")
 

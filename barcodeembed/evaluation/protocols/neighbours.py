@@ -1,4 +1,4 @@
-"""kNN on frozen vectors: cosine, with uniform and with softmax votes."""
+"""k nearest neighbours by cosine on frozen vectors, with uniform and with softmax votes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from barcodeembed.vectors.search import nearest
 
-#: Numbers of neighbours that BarcodeMAE+ reports.
+#: The values of k in the BarcodeMAE+ paper.
 K = (1, 3, 5, 10, 20, 50)
 
-#: Of the softmax votes, the best of BarcodeMAE+.
+#: Temperature of the softmax votes: the best one in the BarcodeMAE+ paper.
 TEMPERATURE = 0.02
 
 _CHUNK = 1_024
@@ -20,10 +20,10 @@ _CHUNK = 1_024
 def vote(
     similarities_QK: np.ndarray, labels_QK: np.ndarray, temperature: float | None = None
 ) -> np.ndarray:
-    """Return the label, int (Q,), with most votes of each query's K neighbours.
+    """Return the label with most votes among the K neighbours of each query, int (Q,).
 
-    A neighbour's vote counts one, or exp(similarity / temperature) where one is given. Of labels
-    with equal votes the lowest wins, as in scikit-learn, which the papers vote with.
+    A vote counts one, or with a ``temperature`` exp(similarity / temperature). If labels have equal
+    votes, the lowest wins, as in scikit-learn, which the papers use.
     """
     if temperature is None:
         weights_QK = np.ones_like(similarities_QK)
@@ -39,7 +39,10 @@ def vote(
 def predict(
     train_ND: np.ndarray, labels_N: np.ndarray, queries_QD: np.ndarray, ks: Sequence[int] = K
 ) -> Iterator[tuple[int, str, np.ndarray]]:
-    """Yield (k, kind of votes, labels (Q,)) for each k and both kinds; rows are of unit length."""
+    """Yield (k, kind of votes, labels (Q,)) for each k and both kinds of votes.
+
+    The vectors have unit length.
+    """
     found = [
         nearest(train_ND, queries_QD[start : start + _CHUNK], max(ks))
         for start in range(0, len(queries_QD), _CHUNK)

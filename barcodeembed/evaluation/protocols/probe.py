@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-#: Weight decays that are tried where there is a validation set, and the one taken where not.
+#: Weight decays to choose from with a validation set, and the one that is used without.
 DECAYS = (1e-4, 1e-2, 1e-1)
 _DECAY = 1e-2
 
@@ -24,7 +24,7 @@ _MIN_STEPS = 20
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A fitted probe: ``predict`` of vectors; ``decay`` and ``epochs`` that validation chose."""
+    """A fitted probe. Validation chose ``decay``, the weight decay, and ``epochs``."""
 
     mean_D: torch.Tensor
     scale_D: torch.Tensor
@@ -54,10 +54,10 @@ def fit_probe(
 ) -> Probe:
     """Fit a linear classifier to vectors, float32 (N, D), and their class numbers, int64 (N,).
 
-    Vectors are standardised in each dimension; AdamW on shuffled batches, its rate falling as a
-    cosine. With ``val`` (vectors and class numbers) the weight decay and the epoch that are best
-    there are taken, and an attempt ends after ten epochs without gain; without, one decay and all
-    epochs.
+    The vectors are standardised in each dimension. AdamW trains on shuffled batches with a cosine
+    schedule. With ``val`` (vectors and class numbers), the weight decay and the epoch with the
+    highest accuracy there are chosen, and training stops after ten epochs without improvement.
+    Without ``val``, one weight decay and all epochs are used.
     """
     vectors = torch.from_numpy(train_ND).to(device)
     mean, scale = vectors.mean(0), vectors.std(0, correction=0).clamp(min=1e-6)
@@ -69,14 +69,20 @@ def fit_probe(
     return max(attempts, key=lambda attempt: attempt[1])[0]
 
 
-def _attempt(start: Probe, x, y, val, seed: int) -> tuple[Probe, float]:
-    """Train with one weight decay; return the best probe and its share right on validation."""
+def _attempt(
+    start: Probe,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    val: tuple[np.ndarray, np.ndarray] | None,
+    seed: int,
+) -> tuple[Probe, float]:
+    """Train with one weight decay; return the best probe and its accuracy on validation."""
     head = start.head
     batch = min(_BATCH, max(_MIN_BATCH, len(x) // _MIN_STEPS))
     optimizer = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=start.decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _EPOCHS * -(-len(x) // batch))
     order = torch.Generator().manual_seed(seed)
-    best, most = start, -1.0
+    best, highest = start, -1.0
     for epoch in range(1, _EPOCHS + 1):
         for rows in torch.randperm(len(x), generator=order).to(x.device).split(batch):
             optimizer.zero_grad(set_to_none=True)
@@ -87,12 +93,12 @@ def _attempt(start: Probe, x, y, val, seed: int) -> tuple[Probe, float]:
         if val is None:
             best = probe
             continue
-        right = float((probe.predict(val[0]) == val[1]).mean())
-        if right > most:
-            best, most = replace(probe, head=copy.deepcopy(head)), right
+        accuracy = float((probe.predict(val[0]) == val[1]).mean())
+        if accuracy > highest:
+            best, highest = replace(probe, head=copy.deepcopy(head)), accuracy
         elif epoch - best.epochs >= _PATIENCE:
             break
-    return best, most
+    return best, highest
 
 
 def _start(width: int, classes: int, seed: int) -> nn.Linear:

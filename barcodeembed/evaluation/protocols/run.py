@@ -1,54 +1,27 @@
-"""The protocols of the BarcodeBERT and BarcodeMAE papers, each figure with its interval."""
+"""The protocols of the BarcodeBERT and BarcodeMAE papers; each figure has a 95 % interval."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.embedding.vector_maker import encode_all
-from barcodeembed.errors import BundleError, InputError
-from barcodeembed.evaluation.protocols.intervals import half_sample_interval, wilson
+from barcodeembed.errors import BundleError
 from barcodeembed.evaluation.protocols.leakage import count_overlaps, deduplicate, find_duplicates
-from barcodeembed.evaluation.protocols.splits import Split, Splits, sample_queries
+from barcodeembed.evaluation.protocols.requirements import PREDICTED, check_splits
+from barcodeembed.evaluation.protocols.scores import Score, accuracy_score, agreement_score
+from barcodeembed.evaluation.protocols.splits import Splits, sample_queries
 from barcodeembed.vectors.normalise import normalise
-
-PROTOCOLS = ("knn", "probe", "finetune", "bins")
-
-#: What is asked of which split: species of seen species, genus of unseen ones.
-_ASKED = (("test_unseen", "genus"), ("test", "species"))
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A figure: ``value`` with the 95% interval from ``low`` to ``high``, over ``queries``.
-
-    ``rank`` is what is named: a rank, or BINs. ``details`` holds what belongs to the method alone.
-    """
-
-    protocol: str
-    method: str
-    split: str
-    rank: str
-    value: float
-    low: float
-    high: float
-    queries: int
-    details: dict[str, float | int] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            name: None if value != value else round(value, 4) if isinstance(value, float) else value
-            for name, value in asdict(self).items()
-        }
+from barcodeembed.vocabulary import PROTOCOLS
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``epochs`` of fine-tuning, ``sample`` of queries of a split at most, and the seed."""
+    """Epochs of fine-tuning, which duplicates are removed, and the queries of a split at most."""
 
     epochs: int
     deduplicate: str = "exact"
@@ -65,26 +38,27 @@ def evaluate_protocols(
     say: Callable[[str], None] = lambda message: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Audit the splits, then run protocols on them; returns the report's keys.
+    """Count duplicates between the splits, then run the protocols; return the figures for JSON.
 
-    ``audit`` counts what the splits share before anything is dropped, ``splits`` what was read,
-    dropped and used, ``protocols`` the figures. ``say`` is told what goes on, ``progress`` how
-    many barcodes are embedded. Raises InputError where the splits lack what a protocol needs.
+    ``leakage`` counts duplicates before any is removed, ``splits`` the barcodes that were read,
+    removed and used, and ``protocols`` has the figures. ``say`` is called with messages,
+    ``progress`` with (done, total) embedded barcodes. Raises InputError if the splits do not
+    contain what a protocol needs.
     """
     for name in names:
-        _check(name, splits)
+        check_splits(name, splits)
     say("comparing the splits")
     duplicates = find_duplicates(splits)
-    audit = count_overlaps(splits, duplicates)
+    leakage = count_overlaps(splits, duplicates)
     used, dropped = deduplicate(splits, duplicates, settings.deduplicate)
     if settings.sample is not None:
         used = sample_queries(used, settings.sample, settings.seed)
     for name in names:
-        _check(name, used)
+        check_splits(name, used)
     run = _Run(used, embedder, settings, say, progress)
     scores = [score for name in PROTOCOLS if name in names for score in run.scores(name)]
     return {
-        "audit": audit,
+        "leakage": leakage,
         "deduplicate": settings.deduplicate,
         "splits": {
             name: {
@@ -101,9 +75,16 @@ def evaluate_protocols(
 
 
 class _Run:
-    """Protocols on one set of splits, whose vectors are made once."""
+    """Runs protocols on one set of splits. The vectors of a split are computed once."""
 
-    def __init__(self, splits: Splits, embedder: Embedder, settings: Settings, say, progress):
+    def __init__(
+        self,
+        splits: Splits,
+        embedder: Embedder,
+        settings: Settings,
+        say: Callable[[str], None],
+        progress: Callable[[int, int], None],
+    ) -> None:
         self.splits, self.embedder, self.settings = splits, embedder, settings
         self.say, self.progress = say, progress
         self._vectors: dict[str, np.ndarray] = {}
@@ -114,25 +95,24 @@ class _Run:
         yield from getattr(self, protocol)()
 
     def knn(self) -> Iterator[Score]:
-        """Genus of unseen species and species of seen ones, by votes of the nearest in train."""
+        """Predict genus of test_unseen and species of test by votes of the nearest in train."""
         from barcodeembed.evaluation.protocols import neighbours
 
-        for name, rank in _ASKED:
-            labelled = self._labelled(name, rank)
-            if labelled is None:
+        for name, rank in PREDICTED:
+            rows, truth, classes = self._labelled(name, rank)
+            if not len(rows):
                 continue
-            rows, truth, classes = labelled
             kept, labels = _numbered(getattr(self.splits["train"], rank), classes)
             train = normalise(self.vectors("train")[kept])
             queries = normalise(self.vectors(name)[rows])
             for k, kind, found in neighbours.predict(train, labels, queries):
                 method = f"kNN, k = {k}, {kind} votes"
-                yield _accuracy(
-                    "knn", method, name, rank, found, truth, {"k": k, "references": len(kept)}
+                yield accuracy_score(
+                    "knn", method, name, rank, found, truth, {"k": k, "train_barcodes": len(kept)}
                 )
 
     def probe(self) -> Iterator[Score]:
-        """Species of seen species, by a linear classifier on the vectors of train."""
+        """Predict species of test by a linear classifier on the vectors of train."""
         from barcodeembed.evaluation.protocols.probe import fit_probe
 
         rows, truth, classes = self._labelled("test", "species")
@@ -151,7 +131,7 @@ class _Run:
             seed=self.settings.seed,
         )
         found = probe.predict(self.vectors("test")[rows])
-        yield _accuracy(
+        yield accuracy_score(
             "probe",
             "linear probe",
             "test",
@@ -160,14 +140,14 @@ class _Run:
             truth,
             {
                 "classes": len(classes),
-                "train": len(kept),
+                "train_barcodes": len(kept),
                 "weight_decay": probe.decay,
                 "epochs": probe.epochs,
             },
         )
 
     def finetune(self) -> Iterator[Score]:
-        """Species of seen species, by the encoder and a head trained together on train."""
+        """Predict species of test by the encoder and a linear head, trained together on train."""
         from barcodeembed.evaluation.protocols.finetune import finetune, predict
 
         rows, truth, classes = self._labelled("test", "species")
@@ -187,142 +167,73 @@ class _Run:
             ),
         )
         found = predict(model, [self.splits["test"].bases[i] for i in rows])
-        yield _accuracy(
+        yield accuracy_score(
             "finetune",
             "fine-tuned",
             "test",
             "species",
             found,
             truth,
-            {"classes": len(classes), "train": len(kept), "epochs": epochs},
+            {"classes": len(classes), "train_barcodes": len(kept), "epochs": epochs},
         )
 
     def bins(self) -> Iterator[Score]:
-        """BINs of test and test_unseen together, from clusters of their vectors."""
+        """Find the BINs of test and test_unseen together, as clusters of their vectors."""
         from barcodeembed.evaluation.protocols import clusters
 
-        asked = [name for name in ("test", "test_unseen") if name in self.splits]
-        bins = [bin for name in asked for bin in self.splits[name].bin]
+        names = [name for name in ("test", "test_unseen") if name in self.splits]
+        bins = [bin for name in names for bin in self.splits[name].bin]
         rows = np.array([i for i, bin in enumerate(bins) if bin], int)
-        drawn = np.random.default_rng(self.settings.seed).permutation(rows)[: clusters.MOST]
+        seed = self.settings.seed
+        drawn = np.random.default_rng(seed).permutation(rows)[: clusters.MAX_CLUSTERED]
         if len(drawn) < len(rows):
-            self.say(f"bins: {len(drawn):,} of {len(rows):,} barcodes are drawn to be clustered")
+            self.say(
+                f"bins: a random sample of {len(drawn):,} of {len(rows):,} barcodes is clustered"
+            )
         rows = np.sort(drawn)
-        vectors = normalise(np.concatenate([self.vectors(name) for name in asked])[rows])
+        vectors = normalise(np.concatenate([self.vectors(name) for name in names])[rows])
         truth = np.unique([bins[i] for i in rows], return_inverse=True)[1]
-        count = int(truth.max()) + 1
-        where = " + ".join(asked)
-        known = clusters.cluster_into(vectors, count)
-        yield self._agreement("Ward, number known", where, truth, known)
-        learnt = clusters.draw_bins(
-            self.splits["train"].bin, clusters.LEARNT_FROM, self.settings.seed
-        )
+        where = " + ".join(names)
+        known = clusters.cluster_into(vectors, int(truth.max()) + 1)
+        yield agreement_score("Ward, number of BINs known", where, known, truth, seed, {})
+        fitted_on = clusters.draw_bins(self.splits["train"].bin, clusters.MAX_FITTED, seed)
         threshold = clusters.learn_threshold(
-            normalise(self.vectors("train")[learnt]),
-            np.unique([self.splits["train"].bin[i] for i in learnt], return_inverse=True)[1],
+            normalise(self.vectors("train")[fitted_on]),
+            np.unique([self.splits["train"].bin[i] for i in fitted_on], return_inverse=True)[1],
         )
         found = clusters.cluster_within(vectors, threshold)
-        yield self._agreement(
-            "average linkage, number unknown",
-            where,
-            truth,
-            found,
-            {"threshold": round(threshold, 6), "learnt_from": len(learnt)},
-        )
+        details = {"threshold": round(threshold, 6), "fitted_on": len(fitted_on)}
+        method = "average linkage, number of BINs unknown"
+        yield agreement_score(method, where, found, truth, seed, details)
 
     def vectors(self, name: str) -> np.ndarray:
-        """Return a split's vectors, float32 (barcodes, D), as the model makes them."""
+        """Return the vectors of a split, float32 (barcodes, D), neither normalised nor whitened."""
         if name not in self._vectors:
             split = self.splits[name]
             self._vectors[name] = vectors = encode_all(self.embedder, split.bases, self.progress)
-            wrong = np.flatnonzero(~np.isfinite(normalise(vectors)).all(1))
-            if len(wrong):
+            bad = np.flatnonzero(~np.isfinite(normalise(vectors)).all(1))
+            if len(bad):
                 raise BundleError(
-                    f"the model gives {split.ids[wrong[0]]} no finite, non-zero vector"
+                    f"the model gives no finite, non-zero vector for {split.ids[bad[0]]}"
                 )
         return self._vectors[name]
 
-    def _labelled(self, name: str, rank: str):
-        """Return the rows that have a name, its numbers, and train's names; None without any.
+    def _labelled(self, name: str, rank: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """Return rows with a name, the numbers of their names, and the names of train.
 
-        A name that train lacks is numbered -1: no answer to it can be right.
+        A name that is not in train has the number -1, which no prediction can equal.
         """
         classes = sorted({label for label in getattr(self.splits["train"], rank) if label})
         labels = getattr(self.splits[name], rank) if name in self.splits else []
         rows = np.array([i for i, label in enumerate(labels) if label], int)
-        if not len(rows):
-            return None
         number = {label: i for i, label in enumerate(classes)}
-        return rows, np.array([number.get(labels[i], -1) for i in rows]), classes
-
-    def _agreement(self, method, where, truth, found, details=()) -> Score:
-        from barcodeembed.evaluation.protocols.clusters import adjusted_mutual_information
-
-        value = adjusted_mutual_information(truth, found)
-        low, high = half_sample_interval(
-            value,
-            lambda rows: adjusted_mutual_information(truth[rows], found[rows]),
-            len(truth),
-            seed=self.settings.seed,
-        )
-        counts = {"bins": int(truth.max()) + 1, "clusters": len(np.unique(found))}
-        return Score(
-            "bins",
-            method,
-            where,
-            "BIN (AMI)",
-            value,
-            low,
-            min(high, 1.0),
-            len(truth),
-            counts | dict(details),
-        )
-
-
-def _accuracy(
-    protocol: str,
-    method: str,
-    split: str,
-    rank: str,
-    found: np.ndarray,
-    truth: np.ndarray,
-    details: dict[str, float | int],
-) -> Score:
-    right, n = int((found == truth).sum()), len(truth)
-    details = details | {"absent_from_train": int((truth < 0).sum())}
-    return Score(protocol, method, split, rank, right / n, *wilson(right, n), n, details)
+        return rows, np.array([number.get(labels[i], -1) for i in rows], np.int64), classes
 
 
 def _numbered(
     labels: Sequence[str | None], classes: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows whose label is one of the classes, and its numbers, both int64."""
+    """Return the rows whose label is one of the classes, and the numbers of these, both int64."""
     number = {label: i for i, label in enumerate(classes)}
     rows = np.array([i for i, label in enumerate(labels) if label in number], np.int64)
     return rows, np.array([number[labels[i]] for i in rows], np.int64)
-
-
-def _check(protocol: str, splits: Splits) -> None:
-    """Raise InputError where the splits lack what a protocol needs."""
-
-    def has(name: str, column: str) -> bool:
-        return any(getattr(splits.get(name, Split()), column))
-
-    def need(found: bool, what: str) -> None:
-        if not found:
-            raise InputError(f"--protocol {protocol} needs {what}; there is none")
-
-    if protocol in ("probe", "finetune"):
-        need(has("train", "species"), "records of train with a species")
-        need(has("test", "species"), "records of test (seen species) with a species")
-    elif protocol == "knn":
-        need(
-            any(has("train", rank) and has(name, rank) for name, rank in _ASKED),
-            "records of train, and of test or test_unseen, with a species or a genus",
-        )
-    elif protocol == "bins":
-        from barcodeembed.evaluation.protocols.clusters import check_scikit_learn
-
-        check_scikit_learn()
-        need(has("train", "bin"), "BINs of train (a column dna_bin, bin_uri or bin)")
-        need(has("test", "bin") or has("test_unseen", "bin"), "BINs of test or test_unseen")

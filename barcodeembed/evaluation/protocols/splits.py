@@ -1,10 +1,10 @@
-"""The published splits of a labelled table, and the same roles made of references and queries."""
+"""The published splits of a labelled table, or the same splits made from references and queries."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 
 import numpy as np
@@ -22,7 +22,7 @@ from barcodeembed.taxonomy.taxa import Taxa
 
 SPLIT_COLUMN = "split"
 
-#: BIOSCAN-5M's eight splits in their usual order; CanadianInvertebrates has five of them.
+#: The eight splits of BIOSCAN-5M in their usual order. CanadianInvertebrates has five of them.
 SPLITS = (
     "pretrain",
     "train",
@@ -34,11 +34,11 @@ SPLITS = (
     "other_heldout",
 )
 
-#: The splits that queries are taken from, and that duplicates are dropped from.
+#: The splits that contain queries. Duplicates are removed from these.
 HELD_OUT = ("val", "test", "key_unseen", "val_unseen", "test_unseen")
 
-#: Bases of a published table's barcodes that count: what follows is no part of the barcode, say
-#: its makers (`max_nucleotides` of the package bioscan-dataset).
+#: Barcodes of a published table are cut to this length. According to the authors, further bases do
+#: not belong to the barcode (`max_nucleotides` of the package bioscan-dataset).
 PUBLISHED_BASES = 660
 
 _ALIASES = {"validation": "val", "test_seen": "test"}
@@ -50,9 +50,9 @@ _GENUS, _SPECIES = map(RANKS.index, ("genus", "species"))
 class Split:
     """The distinct barcodes of a split, each with the labels of its first record.
 
-    ``bases`` are clean, without the N at their ends. ``genus``, ``species`` and ``bin`` are None
-    where there is none. ``records`` counts all that were read, ``left_out`` those that are too
-    short or hold too little information, by reason.
+    ``bases`` are cleaned, without N at the ends. ``genus``, ``species`` and ``bin`` may be None.
+    ``records`` is the number of records that were read, and ``left_out`` counts, by reason, those
+    that cannot be used because they are too short or have too little information.
     """
 
     ids: list[str] = field(default_factory=list)
@@ -67,20 +67,22 @@ class Split:
         return len(self.bases)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> Split:
-        """Return the split with these of its barcodes only."""
-        columns = {
-            column.name: [getattr(self, column.name)[row] for row in rows]
-            for column in fields(self)
-            if isinstance(getattr(self, column.name), list)
-        }
-        return replace(self, **columns)
+        """Return the split with only these barcodes."""
+        return replace(
+            self,
+            ids=[self.ids[row] for row in rows],
+            bases=[self.bases[row] for row in rows],
+            genus=[self.genus[row] for row in rows],
+            species=[self.species[row] for row in rows],
+            bin=[self.bin[row] for row in rows],
+        )
 
 
 Splits = dict[str, Split]
 
 
 class _Collector:
-    """Sorts records into splits, one entry for each distinct barcode of a split."""
+    """Collects the records of each split, with one entry for each distinct barcode."""
 
     def __init__(self, max_bases: int) -> None:
         self.max_bases = max_bases
@@ -114,19 +116,17 @@ class _Collector:
 
 
 def read_splits(path: str | PathLike[str], *, max_bases: int, encoding: str = "utf-8") -> Splits:
-    """Read a table whose ``split`` column names the split of each record.
+    """Read a table with a column ``split`` that names the split of each record.
 
-    Barcodes are cut to PUBLISHED_BASES, as by the tables' own loaders. A species is what the
-    table says, interim names (``Apis sp. 3``) too, so that there are as many as its makers count.
-    Records without a split are passed over. Raises InputError where there is no such column or no
-    split ``train``.
+    Barcodes are cut to PUBLISHED_BASES, as by the loaders of the published tables. Species are kept
+    as they are in the table, with interim names (``Apis sp. 3``), so that their number is that of
+    the authors. Records without a split are skipped. Raises InputError if there is no such column
+    or no record of the split ``train``.
     """
     collector = _Collector(max_bases)
     for record in read_records(path, encoding=encoding):
         if SPLIT_COLUMN not in record.fields:
-            raise InputError(
-                "has no column `split`; give queries with --queries, or a table with one", path
-            )
+            raise InputError("has no column `split`; add one, or give queries with --queries", path)
         name = record.fields[SPLIT_COLUMN].strip().lower()
         if not name:
             continue
@@ -135,18 +135,18 @@ def read_splits(path: str | PathLike[str], *, max_bases: int, encoding: str = "u
         collector.add(_ALIASES.get(name, name), record, *_published_names(record.fields))
     if "train" not in collector.splits:
         found = ", ".join(sorted(collector.splits)) or "nothing"
-        raise InputError(f"its column `split` names no record `train` (it has: {found})", path)
+        raise InputError(f"the column `split` has no record `train` (it has: {found})", path)
     return collector.in_order()
 
 
 def derive_splits(
     references: Iterable[LabelledRecord], queries: Iterable[LabelledRecord], *, max_bases: int
 ) -> Splits:
-    """Give references and queries the roles of the published splits.
+    """Make the published splits from references and queries.
 
-    The references are ``train``; queries of their species are ``test``, those of another species
-    of their genera ``test_unseen``, all others ``other_heldout``. Raises InputError where there
-    is no query.
+    The references are ``train``. Queries of a species in the references are ``test``, those of
+    another species of a genus in the references are ``test_unseen``, and all others are
+    ``other_heldout``. Raises InputError if there is no query.
     """
     references = list(references)
     taxa = Taxa.of(sorted({taxa for _, taxa in references}, key=str))
@@ -162,11 +162,13 @@ def derive_splits(
     return collector.in_order()
 
 
-def sample_queries(splits: Splits, most: int, seed: int) -> Splits:
-    """Draw at most so many barcodes of each held-out split."""
+def sample_queries(splits: Splits, maximum: int, seed: int) -> Splits:
+    """Draw at most ``maximum`` barcodes of each split in HELD_OUT."""
     rng = np.random.default_rng(seed)
     return {
-        name: split.take(np.sort(rng.permutation(len(split))[:most])) if name in HELD_OUT else split
+        name: split.take(np.sort(rng.permutation(len(split))[:maximum]))
+        if name in HELD_OUT
+        else split
         for name, split in splits.items()
     }
 
@@ -174,7 +176,7 @@ def sample_queries(splits: Splits, most: int, seed: int) -> Splits:
 def _published_names(columns: dict[str, str]) -> tuple[str | None, str | None]:
     genus = lineage(columns)[_GENUS]
     written = columns.get("species", columns.get("species_name", ""))
-    species = tidy_name(written, "genus")  # as a genus: interim names of species are kept
+    species = tidy_name(written, "genus")  # as for a genus, which keeps interim names of species
     if species and genus and " " not in species:
         species = f"{genus} {species}"
     return genus, species

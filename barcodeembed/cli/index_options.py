@@ -1,0 +1,96 @@
+"""Options of the commands that write an index, and what these commands print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barcodeembed.cli.console import console
+from barcodeembed.cli.messages import lowest_taxa
+
+if TYPE_CHECKING:
+    from barcodeembed.index.bundle import ReferenceIndex
+    from barcodeembed.index.collect import BuildReport
+
+Output = Annotated[
+    Path, typer.Option("-o", "--output", metavar="NAME.bix", help="Index bundle to write.")
+]
+NewOutput = Annotated[
+    Path, typer.Option("-o", "--output", metavar="NEW.bix", help="Index bundle to write.")
+]
+Taxonomy = Annotated[
+    Path | None,
+    typer.Option(
+        "--taxonomy",
+        metavar="FILE",
+        help="Lineages by record id: a table with rank columns, id<TAB>k__..;p__.., "
+        "id<TAB>A;B;.., or taxids.",
+    ),
+]
+Whiten = Annotated[
+    int | None,
+    typer.Option(
+        "--whiten",
+        min=0,
+        metavar="N",
+        show_default="64; 0 for a model that pools by position",
+        help="Whiten the vectors, fitted on the references: number of directions to keep; 0 for "
+        "none.",
+    ),
+]
+Prototypes = Annotated[
+    str | None,
+    typer.Option(
+        "--prototypes",
+        metavar="NAME",
+        help="Keep mean vectors of each species or bin, instead of sequences and record ids.",
+    ),
+]
+WithoutModel = Annotated[
+    bool,
+    typer.Option(
+        "--without-model",
+        help="Do not copy the model into the index; classify then needs --model, unless it is the "
+        "model that ships with barcodeembed.",
+    ),
+]
+ReadErrors = Annotated[
+    float,
+    typer.Option(
+        "--read-errors",
+        min=0,
+        max=0.2,
+        metavar="P",
+        help="Error rate of the reads to classify, for example 0.01; the index is calibrated on "
+        "barcodes with as many simulated errors.",
+    ),
+]
+Taxon = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--taxon",
+        metavar="NAME",
+        show_default=False,
+        help="Keep the records of this taxon, of any rank; write RANK:NAME if several ranks have "
+        "a taxon of that name. May be repeated.",
+    ),
+]
+Country = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--country",
+        metavar="TEXT",
+        show_default=False,
+        help="Keep the records from this country or ocean. May be repeated.",
+    ),
+]
+
+
+def describe_edited(output: Path, index: ReferenceIndex, report: BuildReport) -> None:
+    """Print how many references a changed index has, and how many barcodes were embedded."""
+    console.say(
+        f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
+        f"{report.embedded:,} of them embedded now, {lowest_taxa(index)}"
+    )

@@ -1,0 +1,100 @@
+"""What an index learns from its own barcodes: how references vote, and what a vote is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from barcodeembed.calibration.examples import (
+    Examples,
+    Voter,
+    add_sequencing_errors,
+    make_examples,
+    random_fragment,
+)
+from barcodeembed.calibration.fit import Calibration, calibrate
+from barcodeembed.calibration.mutants import MutatedCopies
+from barcodeembed.calibration.tuning import tune_vote
+from barcodeembed.index.options import BuildOptions
+from barcodeembed.index.represent import Barcodes, Representation
+from barcodeembed.scoring.identity import Identities, identities
+from barcodeembed.vocabulary import NEIGHBOURS
+
+#: Returns unit vectors, as the index is searched, of sequences.
+Embed = Callable[[list[str]], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The temperature of the vote, the weight of identity in it, and the calibration."""
+
+    temperature: float
+    identity_weight: float
+    calibration: Calibration
+
+
+def fit_index(
+    held: Representation, barcodes: Barcodes, embed: Embed, options: BuildOptions
+) -> Fitted:
+    """Choose how references vote, and calibrate the confidence of the names that win."""
+    whole = [barcodes.bases[i] for i in held.rows]
+    align = None if held.sequences is None else _aligner(held.sequences)
+    temperature, identity_weight = tune_vote(
+        held.vectors,
+        held.members,
+        barcodes.taxa,
+        held.sample,
+        NEIGHBOURS,
+        None if align is None else lambda found: align(whole, found).percents,
+    )
+    voter = Voter(
+        held.vectors,
+        held.members,
+        barcodes.taxa,
+        NEIGHBOURS,
+        temperature,
+        identity_weight,
+        float(np.median([len(bases) for bases in barcodes.bases])),
+        align,
+    )
+    rng = np.random.default_rng(options.seed)
+    examples = _make_examples(voter, held, whole, embed, options, rng)
+    # A barcode of several lineages stands for the first of them.
+    owners = barcodes.members.lineages[barcodes.members.starts[:-1]]
+    copies = MutatedCopies(voter, barcodes.bases, owners, embed, rng)
+    calibration = calibrate(examples, barcodes.taxa.ranks, voter.median_length, copies.examples)
+    return Fitted(temperature, identity_weight, calibration)
+
+
+def _make_examples(
+    voter: Voter,
+    held: Representation,
+    whole: list[str],
+    embed: Embed,
+    options: BuildOptions,
+    rng: np.random.Generator,
+) -> Examples:
+    """Make examples of the sample: of whole barcodes and of random fragments of them."""
+    fragments = [
+        random_fragment(bases, voter.median_length, options.min_bases, rng) for bases in whole
+    ]
+
+    def ask(copies: list[str]) -> Examples:
+        """Make examples of copies. A copy without a vector is replaced by the whole barcode."""
+        if options.read_errors:
+            copies = [add_sequencing_errors(bases, options.read_errors, rng) for bases in copies]
+        if not copies or copies == whole:
+            return make_examples(held.sample, whole, voter)
+        made = embed(copies)
+        finite = np.isfinite(made).all(1)
+        vectors = np.where(finite[:, None], made, held.sample.vectors)
+        asked = [c if f else w for c, f, w in zip(copies, finite, whole, strict=True)]
+        return make_examples(replace(held.sample, vectors=vectors), asked, voter)
+
+    return Examples.join([ask(whole), ask(fragments)])
+
+
+def _aligner(sequences: list[str]) -> Callable[..., Identities]:
+    return lambda queries, rows: identities(queries, sequences, rows)

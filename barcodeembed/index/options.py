@@ -1,0 +1,64 @@
+"""The options of a build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from barcodeembed.calibration.sample import SAMPLE
+from barcodeembed.errors import InputError
+from barcodeembed.vocabulary import CONFLICT_POLICIES, MIN_BASES, PROTOTYPES
+
+#: A function that is called with the number of sequences embedded so far, and of all.
+ProgressCallback = Callable[[int, int], None]
+
+_MAX_READ_ERRORS = 0.2
+
+
+def no_progress(done: int, total: int) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """How to build an index. Raises InputError if a value is out of range.
+
+    Attributes:
+        whiten: Number of principal directions of the references' vectors to keep, with equal
+            variance; 0 keeps the vectors as they are. None chooses by the pooling of the model.
+        min_bases: Minimum number of unambiguous bases of a barcode.
+        on_conflict: What to do with a taxon that has two parents: ``majority`` follows the
+            greater number of records, ``fail`` raises an error.
+        prototypes: ``species`` or ``bin`` keeps one mean vector, or a few, for the barcodes of
+            each, and neither records nor sequences. None keeps the barcodes.
+        read_errors: Fraction of incorrect bases in the reads that will be classified. The index
+            is calibrated on barcodes with as many simulated errors.
+        sample: Maximum number of barcodes that the index is calibrated on.
+        seed: Seed of all random choices.
+    """
+
+    whiten: int | None = None
+    min_bases: int = MIN_BASES
+    on_conflict: str = "majority"
+    prototypes: str | None = None
+    read_errors: float = 0.0
+    sample: int = SAMPLE
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_choice("on_conflict", self.on_conflict, CONFLICT_POLICIES)
+        if self.prototypes is not None:
+            _check_choice("prototypes", self.prototypes, PROTOTYPES)
+        for name, least in (("min_bases", 1), ("sample", 1), ("seed", 0), ("whiten", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"{name} is {value}; it must be at least {least}")
+        if not 0 <= self.read_errors <= _MAX_READ_ERRORS:
+            raise InputError(
+                f"read_errors is {self.read_errors}; it must be from 0 to {_MAX_READ_ERRORS}"
+            )
+
+
+def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+    if value not in choices:
+        raise InputError(f"{name} is {value!r}; it must be one of {', '.join(choices)}")

@@ -1,0 +1,140 @@
+"""What an index contains for its references: their barcodes, or prototypes of taxa.
+
+Shapes: n references, N distinct barcodes, P prototypes, S sampled barcodes, D dimensions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from barcodeembed.calibration.sample import Sample
+from barcodeembed.index.collect import Reference
+from barcodeembed.scoring.vote import Members
+from barcodeembed.taxonomy.ranks import Lineage, lowest
+from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.vectors.prototypes import make_prototypes, name_prototypes, prototypes_without
+
+
+@dataclass(frozen=True, slots=True)
+class Barcodes:
+    """The distinct barcodes of references.
+
+    ``bases`` are the N barcodes and ``vectors``, float32 (N, D), their unit vectors. Reference i
+    has barcode ``vectors_of[i]`` and lineage ``lineages_of[i]`` of ``taxa``. ``members`` are the
+    lineages of each barcode.
+    """
+
+    bases: list[str]
+    vectors: np.ndarray
+    vectors_of: np.ndarray
+    lineages_of: np.ndarray
+    taxa: Taxa
+    members: Members
+
+    @classmethod
+    def of(
+        cls,
+        references: Sequence[Reference],
+        bases: list[str],
+        vectors: np.ndarray,
+        vectors_of: np.ndarray,
+    ) -> Barcodes:
+        """Number the lineages of references."""
+        distinct = sorted({r.lineage for r in references}, key=_sortable)
+        number = {lineage: i for i, lineage in enumerate(distinct)}
+        lineages_of = np.array([number[r.lineage] for r in references], np.int64)
+        members = Members.of(vectors_of, lineages_of, len(bases))
+        return cls(bases, vectors, vectors_of, lineages_of, Taxa.of(distinct), members)
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """The content of an index, as the first fields of `ReferenceIndex`, and a sample of it.
+
+    ``members`` are the lineages of its vectors. ``sample`` are the barcodes that the index is
+    calibrated on: those in the ``rows``, int64 (S,), of all N.
+    """
+
+    vectors: np.ndarray
+    sequences: list[str] | None
+    ids: list[str]
+    vectors_of: np.ndarray
+    lineages_of: np.ndarray
+    members: Members
+    sample: Sample
+    rows: np.ndarray
+
+
+def represent(
+    references: Sequence[Reference], barcodes: Barcodes, rows: np.ndarray, prototypes: str | None
+) -> Representation:
+    """Return the barcodes themselves, or their prototypes (``species`` or ``bin``)."""
+    if prototypes is None:
+        return Representation(
+            barcodes.vectors,
+            barcodes.bases,
+            [r.id for r in references],
+            barcodes.vectors_of,
+            barcodes.lineages_of,
+            barcodes.members,
+            Sample.of_barcodes(barcodes.vectors, barcodes.members, rows),
+            rows,
+        )
+    bins = _bins_of(references, barcodes) if prototypes == "bin" else {}
+    return as_prototypes(barcodes.vectors, barcodes.members, barcodes.taxa, rows, bins)
+
+
+def as_prototypes(
+    vectors: np.ndarray,
+    members: Members,
+    taxa: Taxa,
+    rows: np.ndarray,
+    bins: Mapping[tuple[int, int], str],
+) -> Representation:
+    """Make prototypes of the barcodes of each lineage, or of each lineage and BIN.
+
+    ``vectors`` and ``members`` are those of the barcodes, ``bins`` the BINs of (barcode, lineage),
+    and ``rows`` the barcodes of the sample.
+    """
+    barcodes_M = np.repeat(np.arange(len(vectors)), np.diff(members.starts))
+    pairs = list(zip(barcodes_M.tolist(), members.lineages.tolist(), strict=True))
+    keys = [(lineage, bins.get((barcode, lineage), "")) for barcode, lineage in pairs]
+    distinct = sorted(set(keys))
+    number = {key: i for i, key in enumerate(distinct)}
+    made = make_prototypes(vectors, barcodes_M, np.array([number[key] for key in keys]))
+    lineages_of = np.array([distinct[group][0] for group in made.groups], np.int64)
+    ids = name_prototypes([_lowest_name(taxa.lineages[lineage]) for lineage in lineages_of])
+    sampled = members.starts[rows]  # barcodes of one lineage, and so members of one prototype
+    sample = Sample(
+        vectors[rows],
+        members.lineages[sampled],
+        made.of_members[sampled],
+        prototypes_without(vectors, barcodes_M, made.of_members, sampled),
+    )
+    each = np.arange(len(ids))
+    of_prototypes = Members.of(each, lineages_of, len(ids))
+    return Representation(made.vectors, None, ids, each, lineages_of, of_prototypes, sample, rows)
+
+
+def _bins_of(references: Sequence[Reference], barcodes: Barcodes) -> dict[tuple[int, int], str]:
+    """Return the BIN of each (barcode, lineage) that has one; of several, the most frequent."""
+    counts: dict[tuple[int, int], Counter[str]] = {}
+    pairs = zip(barcodes.vectors_of.tolist(), barcodes.lineages_of.tolist(), strict=True)
+    for r, pair in zip(references, pairs, strict=True):
+        if r.bin:
+            counts.setdefault(pair, Counter())[r.bin] += 1
+    return {pair: min(found, key=lambda b: (-found[b], b)) for pair, found in counts.items()}
+
+
+def _lowest_name(lineage: Lineage) -> str:
+    found = lowest(lineage)
+    assert found is not None  # no reference is without any name
+    return found[1]
+
+
+def _sortable(lineage: Lineage) -> tuple[str, ...]:
+    return tuple(name or "" for name in lineage)
