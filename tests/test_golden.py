@@ -7,7 +7,7 @@ what moved.
 Sums in floating point differ in their last bits between processors and versions of torch. So bytes
 are compared where these are as they were when the files were written (``platform`` in
 ``golden.json``); elsewhere the tables are compared cell by cell, numbers to within 0.005, and the
-checksums are skipped.
+checksums are skipped. Trained models are compared only on a processor of the same vendor.
 """
 
 from __future__ import annotations
@@ -104,6 +104,8 @@ def make_simulated(out: Path) -> None:
             20,
             "--objective",
             objective,
+            "--precision",
+            "fp32",
             "-t",
             1,
         )
@@ -180,7 +182,11 @@ def test_tables_are_the_golden_ones(name, golden, simulated):
 
 def test_checksums_of_simulated_data(golden, simulated):
     skip_elsewhere(golden)
-    assert checksums(simulated) == golden["simulated"]
+    found, expected = checksums(simulated), golden["simulated"]
+    if vendor() != golden["vendor"]:
+        models = [name for name in expected if name.endswith("model.safetensors")]
+        found, expected = ({**sums, **dict.fromkeys(models)} for sums in (found, expected))
+    assert found == expected
 
 
 def test_the_shipped_bundles_are_the_golden_ones(golden):
@@ -194,6 +200,12 @@ def test_checksums_of_real_barcodes(golden, tmp_path):
         pytest.skip(f"the real COI barcodes are not at {MINI}")
     make_mini(tmp_path)
     assert checksums(tmp_path) == golden["mini"]
+
+
+def vendor() -> str:
+    """Return who made the processor: matrix products in training use other kernels on others."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.split()[-1] for line in lines if line.startswith("vendor_id")), "unknown")
 
 
 def skip_elsewhere(golden: dict) -> None:
@@ -222,6 +234,7 @@ def write_golden() -> None:
             shutil.copy(simulated / name, GOLDEN / name)
         values = {
             "platform": this_platform(),
+            "vendor": vendor(),
             "shipped": shipped_checksums(),
             "simulated": checksums(simulated),
             "mini": checksums(mini),

@@ -1,1 +1,1 @@
-"""Checking a reference: what in it contradicts the rest."""
+"""Curation: records of an index whose names contradict those of other records."""

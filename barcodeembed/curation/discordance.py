@@ -1,74 +1,81 @@
-"""Names that disagree within one barcode, within one BIN, or a species over several BINs.
+"""Names that disagree within a barcode or a BIN, and species that have several BINs.
 
-In each such group the records that do not have its most frequent name are a finding, one for each
-name; of equally frequent ones the first in the alphabet stands.
+In each such group the records without its most frequent name are findings, one finding for each
+name. If names are equally frequent, the first in alphabetical order is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from barcodeembed.curation.findings import Finding, nearest_of
+from barcodeembed.curation.findings import Finding, nearest_pair
 from barcodeembed.index.bundle import ReferenceIndex
 
-_Group = dict[Hashable, list[int]]
+#: What a group has in common, and the names that it is divided by: numbers, or BINs.
+Shared = TypeVar("Shared", int, str)
+Name = TypeVar("Name", int, str)
 
 
 def find_shared_barcodes(index: ReferenceIndex) -> Iterator[Finding]:
-    """Yield the records of a barcode that most of its records say is of another species.
+    """Yield records of a barcode that has another species in most of its records.
 
-    The rank is the highest at which the names differ, and ``within`` the barcode's first record.
+    The rank is the highest one at which the names differ; ``within`` is the first record of the
+    barcode.
     """
-    for vector, group in _disagreeing(index.record_vectors.tolist(), _species(index)):
+    vectors: list[int | None] = list(index.record_vectors.tolist())
+    for vector, group in _discordant(vectors, _species(index)):
         first = index.record_ids[index.first_records[vector]]
-        most = _most(group)
-        for name in sorted(group.keys() - {most}):
-            rank, own, other = _highest_difference(index, group[name][0], group[most][0])
-            yield _finding(index, "shared_barcode", rank, own, other, first, group, name)
+        majority = _most_frequent(group)
+        for species in sorted(group.keys() - {majority}):
+            rank, own, other = _highest_difference(index, group[species][0], group[majority][0])
+            yield _finding(
+                index, "shared_barcode", rank, own, other, first, group, species, majority
+            )
 
 
 def find_bin_discordances(index: ReferenceIndex) -> Iterator[Finding]:
-    """Yield the records of a BIN that is mostly of another species, and a species' lesser BINs."""
+    """Yield records of a BIN that mostly has another species, and of a species' rarer BINs."""
     bins, species = index.sources.bins, _species(index)
     if not bins or "species" not in index.taxa.ranks:
         return
+    kind = "bin_discordance"
     names = index.taxa.names[index.taxa.ranks.index("species")]
-    for bin, group in _disagreeing(bins, species):
-        most = _most(group)
-        for code in sorted(group.keys() - {most}):
-            yield _finding(
-                index, "bin_discordance", "species", names[code], names[most], bin, group, code
-            )
-    for code, group in _disagreeing(species, bins):
-        most = _most(group)
-        for bin in sorted(group.keys() - {most}):
-            yield _finding(index, "bin_discordance", "bin", bin, most, names[code], group, bin)
+    for bin, group in _discordant(bins, species):
+        majority = _most_frequent(group)
+        for code in sorted(group.keys() - {majority}):
+            own, other = names[code], names[majority]
+            yield _finding(index, kind, "species", own, other, bin, group, code, majority)
+    for code, of_species in _discordant(species, bins):
+        main = _most_frequent(of_species)
+        for bin in sorted(of_species.keys() - {main}):
+            yield _finding(index, kind, "bin", bin, main, names[code], of_species, bin, main)
 
 
 def _species(index: ReferenceIndex) -> list[int | None]:
-    """Return the number of each record's species, None where it has none."""
+    """Return the number of the species of each record, None where it has none."""
     if "species" not in index.taxa.ranks:
         return [None] * len(index.record_ids)
     codes = index.taxa.codes[index.record_lineages, index.taxa.ranks.index("species")]
     return [code if code >= 0 else None for code in codes.tolist()]
 
 
-def _disagreeing(
-    shared: Sequence[Hashable | None], names: Sequence[Hashable | None]
-) -> Iterator[tuple[Hashable, _Group]]:
-    """Yield what records share, with the records by name, where they have several names."""
-    groups: dict[Hashable, _Group] = {}
-    for record, (what, name) in enumerate(zip(shared, names, strict=True)):
-        if what is not None and name is not None:
-            groups.setdefault(what, {}).setdefault(name, []).append(record)
-    for what, group in sorted(groups.items()):
+def _discordant(
+    shared: Sequence[Shared | None], names: Sequence[Name | None]
+) -> Iterator[tuple[Shared, dict[Name, list[int]]]]:
+    """Yield groups with several names: what the records share, and their numbers by name."""
+    groups: dict[Shared, dict[Name, list[int]]] = {}
+    for record, (key, name) in enumerate(zip(shared, names, strict=True)):
+        if key is not None and name is not None:
+            groups.setdefault(key, {}).setdefault(name, []).append(record)
+    for key, group in sorted(groups.items()):
         if len(group) > 1:
-            yield what, group
+            yield key, group
 
 
-def _most(group: _Group) -> Hashable:
+def _most_frequent(group: Mapping[Name, list[int]]) -> Name:
     return min(group, key=lambda name: (-len(group[name]), name))
 
 
@@ -87,21 +94,22 @@ def _finding(
     own: str,
     other: str,
     within: str,
-    group: _Group,
-    name: Hashable,
+    group: Mapping[Name, list[int]],
+    name: Name,
+    majority: Name,
 ) -> Finding:
-    """Make the finding of the records of one name, against those of the most frequent."""
-    mine, theirs = group[name], group[_most(group)]
+    """Return the finding of the records with one name, against those with the majority name."""
+    records, others = group[name], group[majority]
     vectors = index.record_vectors
     return Finding(
         kind,
-        tuple(index.record_ids[i] for i in mine),
+        tuple(index.record_ids[i] for i in records),
         rank,
         own,
         other,
         within,
         sum(map(len, group.values())),
-        len(theirs),
-        nearest_of(index, vectors[mine], vectors[theirs]),
+        len(others),
+        nearest_pair(index, vectors[records], vectors[others]),
         None,
     )

@@ -1,8 +1,8 @@
-"""A finding: records whose name is contradicted, and the evidence for it."""
+"""A finding: records whose name other records contradict, and how strongly."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.scoring.identity import percent_identity
 from barcodeembed.vectors.search import DECIMALS
+from barcodeembed.vocabulary import NA
 
 KINDS = ("mislabelled", "shared_barcode", "bin_discordance")
 
+#: Columns of the table, and the number of decimals of those that are fractions or percentages.
 COLUMNS = (
     "kind",
     "record_ids",
@@ -22,18 +24,20 @@ COLUMNS = (
     "within",
     "neighbours",
     "agreeing",
-    "share",
+    "agreement",
     "similarity",
     "identity",
     "own_similarity",
     "own_identity",
     "strength",
 )
+_DECIMALS = {name: 4 for name in ("agreement", "similarity", "own_similarity", "strength")}
+_DECIMALS |= {"identity": 2, "own_identity": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The most similar of some references: cosine and percent identity."""
+    """The most similar of some references: cosine similarity and percent identity."""
 
     similarity: float
     identity: float
@@ -41,11 +45,11 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Records that bear ``name`` at ``rank`` where ``agreeing`` of ``neighbours`` have another.
+    """Records with ``name`` at ``rank``, of whose ``neighbours`` ``agreeing`` have another name.
 
-    ``within`` is what they share where that is no neighbourhood: a barcode (by its first record),
-    a BIN or a species. ``other`` and ``own`` are the nearest reference of the other name and of the
-    records' own; None where there is none.
+    ``kind`` is of KINDS. ``within`` is what records and neighbours share: a barcode (given as its
+    first record), a BIN or a species; None for ``mislabelled``. ``other`` is the closest reference
+    with ``other_name``, ``own`` the closest other reference with ``name``; None if there is none.
     """
 
     kind: str
@@ -60,50 +64,59 @@ class Finding:
     own: Nearest | None
 
     @property
-    def share(self) -> float:
+    def agreement(self) -> float:
+        """The fraction of the neighbours that agree on the other name."""
         return self.agreeing / self.neighbours
 
     @property
     def strength(self) -> float:
-        """The share as if one more neighbour disagreed, so that few count less than many."""
+        """The agreement with one more neighbour that disagrees: few neighbours count less."""
         return self.agreeing / (self.neighbours + 1)
 
+    def values(self) -> Mapping[str, str | int | float | None]:
+        """Return the values of COLUMNS by name."""
+        return {
+            "kind": self.kind,
+            "record_ids": ";".join(self.records),
+            "rank": self.rank,
+            "name": self.name,
+            "other_name": self.other_name,
+            "within": self.within,
+            "neighbours": self.neighbours,
+            "agreeing": self.agreeing,
+            "agreement": self.agreement,
+            "similarity": self.other and self.other.similarity,
+            "identity": self.other and self.other.identity,
+            "own_similarity": self.own and self.own.similarity,
+            "own_identity": self.own and self.own.identity,
+            "strength": self.strength,
+        }
+
     def row(self) -> list[str]:
-        """Return the cells of COLUMNS."""
-        return [
-            self.kind,
-            ";".join(self.records),
-            self.rank,
-            self.name,
-            self.other_name,
-            self.within or "NA",
-            str(self.neighbours),
-            str(self.agreeing),
-            f"{self.share:.4f}",
-            *_cells(self.other),
-            *_cells(self.own),
-            f"{self.strength:.4f}",
-        ]
+        """Return the values of COLUMNS as text; a missing value is NA."""
+        return [_cell(name, value) for name, value in self.values().items()]
 
 
-def nearest_of(index: ReferenceIndex, from_: Iterable[int], to: Iterable[int]) -> Nearest | None:
-    """Return the most similar pair of two sets of reference vectors; None where one is empty."""
-    rows, columns = np.unique(list(from_)), np.unique(list(to))
-    if not len(rows) or not len(columns):
+def nearest_pair(
+    index: ReferenceIndex, some: Iterable[int], others: Iterable[int]
+) -> Nearest | None:
+    """Return the most similar pair between two sets of vectors; None if one set is empty.
+
+    The index must contain sequences.
+    """
+    rows, columns = np.unique(list(some)), np.unique(list(others))
+    if not len(rows) or not len(columns) or index.sequences is None:
         return None
     similarities = np.round(
         np.einsum("md,nd->mn", index.vectors[rows], index.vectors[columns], dtype=np.float64),
         DECIMALS,
     )
     i, j = np.unravel_index(similarities.argmax(), similarities.shape)
-    sequences = index.sequences
-    identity = percent_identity(sequences[int(rows[i])], sequences[int(columns[j])])
+    identity = percent_identity(index.sequences[int(rows[i])], index.sequences[int(columns[j])])
     return Nearest(float(similarities[i, j]), identity)
 
 
-def _cells(nearest: Nearest | None) -> list[str]:
-    return (
-        ["NA", "NA"]
-        if nearest is None
-        else [f"{nearest.similarity:.4f}", f"{nearest.identity:.2f}"]
-    )
+def _cell(name: str, value: str | int | float | None) -> str:
+    if value is None or value == "":
+        return NA
+    return f"{value:.{_DECIMALS[name]}f}" if name in _DECIMALS else str(value)

@@ -1,8 +1,10 @@
-"""References that lie among those of another taxon and away from those of their own.
+"""References that are close to references of another taxon, and not to their own.
 
-The unit is a member: a barcode with one of its lineages. From the highest rank down, a member is
-suspect where at least three of its nearest others are so near as kin of that rank usually are,
-four in five of them agree on another taxon, and none is of its own.
+A member is a barcode with one of its lineages. At each rank, from the highest down, a member is
+suspect if at least three of its nearest other members are close, at least four in five of these
+have the same other taxon, and none of them has its own taxon. "Close" is as similar as the nearest
+relatives of that rank usually are.
+
 Shapes: M members, K neighbours, R ranks.
 """
 
@@ -13,33 +15,39 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barcodeembed.curation.findings import Finding, nearest_of
+from barcodeembed.curation.findings import Finding, nearest_pair
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.search import nearest_others
+from barcodeembed.vocabulary import NEIGHBOURS
 
-#: Neighbours that are looked at, the fewest that must be near, and how many of these must agree.
-NEIGHBOURS = 10
-FEWEST = 3
+#: Minimum number of neighbours that must be close, and the fraction of them that must agree.
+MIN_CLOSE = 3
 AGREEMENT = 0.8
 
-#: Kin are near where they are nearer than this share of the nearest kin is.
+#: Relatives are close if they are at least as similar as this quantile of the nearest relatives.
 _QUANTILE = 0.25
 
+#: Minimum number of members with relatives at a rank to measure how similar these are.
 _MIN_RELATIVES = 20
+
+#: Members that are searched at a time.
 _BLOCK = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A member, of the taxon ``own`` at a rank, whose neighbours are of ``taxon`` there."""
+    """A member with the taxon ``own`` at a rank, whose close neighbours mostly have ``taxon``.
+
+    ``close`` is the number of close neighbours, and ``agreeing`` that of those with ``taxon``.
+    """
 
     member: int
     rank: int
     own: int
     taxon: int
-    near: int
+    close: int
     agreeing: int
 
 
@@ -49,7 +57,11 @@ def find_mislabelled(
     neighbours: int = NEIGHBOURS,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Finding]:
-    """Yield the records that the references about them contradict, by rank, the highest first."""
+    """Yield records that their nearest references contradict, those at the highest rank first.
+
+    ``neighbours`` is the number of nearest references to compare with. ``progress`` is called with
+    (done, total) members.
+    """
     members = index.members
     owners = np.repeat(np.arange(len(index.vectors)), np.diff(members.starts))
     similarities, rows = neighbourhoods(np.asarray(index.vectors)[owners], neighbours, progress)
@@ -71,17 +83,17 @@ def find_mislabelled(
             names[suspect.own],
             names[suspect.taxon],
             None,
-            suspect.near,
+            suspect.close,
             suspect.agreeing,
-            nearest_of(index, [vector], owners[others]),
-            nearest_of(index, [vector], owners[of_own[of_own != suspect.member]]),
+            nearest_pair(index, [vector], owners[others]),
+            nearest_pair(index, [vector], owners[of_own[of_own != suspect.member]]),
         )
 
 
 def neighbourhoods(
     vectors_MD: np.ndarray, neighbours: int, progress: Callable[[int, int], None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return similarities and rows, (M, K) each, of the nearest others of every member."""
+    """Return similarities and rows, each (M, K), of the nearest other members of each member."""
     count = len(vectors_MD)
     wanted = min(neighbours, count - 1)
     similarities_MK, rows_MK = np.empty((count, wanted)), np.empty((count, wanted), np.int64)
@@ -97,26 +109,26 @@ def neighbourhoods(
 def find_suspects(
     similarities_MK: np.ndarray, rows_MK: np.ndarray, lineages_M: np.ndarray, taxa: Taxa
 ) -> list[Suspect]:
-    """Return the suspect members, each at the highest rank at which it is."""
+    """Return the suspect members, each once, at the highest rank at which it is suspect."""
     codes_MR = taxa.codes[lineages_M]
     suspects: list[Suspect] = []
-    settled_M = np.zeros(len(lineages_M), bool)
-    for rank, reach in enumerate(reaches(similarities_MK, rows_MK, codes_MR, taxa.ranks)):
+    found_M = np.zeros(len(lineages_M), bool)
+    for rank, limit in enumerate(closeness(similarities_MK, rows_MK, codes_MR, taxa.ranks)):
         own_M, codes_MK = codes_MR[:, rank], codes_MR[rows_MK, rank]
-        near_MK = (similarities_MK >= reach) & (codes_MK >= 0)
-        alone_M = ~(near_MK & (codes_MK == own_M[:, None])).any(1)
-        asked_M = (own_M >= 0) & ~settled_M & alone_M & (near_MK.sum(1) >= FEWEST)
-        for member in np.flatnonzero(asked_M):
-            found, counts = np.unique(codes_MK[member][near_MK[member]], return_counts=True)
+        close_MK = (similarities_MK >= limit) & (codes_MK >= 0)
+        alone_M = ~(close_MK & (codes_MK == own_M[:, None])).any(1)
+        tested_M = (own_M >= 0) & ~found_M & alone_M & (close_MK.sum(1) >= MIN_CLOSE)
+        for member in np.flatnonzero(tested_M):
+            taxa_of, counts = np.unique(codes_MK[member][close_MK[member]], return_counts=True)
             most = int(counts.argmax())
             if counts[most] >= AGREEMENT * counts.sum():
-                settled_M[member] = True
+                found_M[member] = True
                 suspects.append(
                     Suspect(
                         int(member),
                         rank,
                         int(own_M[member]),
-                        int(found[most]),
+                        int(taxa_of[most]),
                         int(counts.sum()),
                         int(counts[most]),
                     )
@@ -124,41 +136,43 @@ def find_suspects(
     return suspects
 
 
-def reaches(
+def closeness(
     similarities_MK: np.ndarray, rows_MK: np.ndarray, codes_MR: np.ndarray, ranks: tuple[str, ...]
 ) -> list[float]:
-    """Return how similar near kin are at each rank.
+    """Return for each rank the similarity from which a neighbour is close.
 
-    Kin of a rank are of one taxon there and of two at the next lower rank; at the lowest, of one
-    taxon. The reach is the lower quartile of the similarities of the nearest kin. A rank of too
-    few kin takes that of the next lower one, the lowest that of the next higher, and ranks above
-    family that of family: who has kin of another order among its nearest is mostly mislabelled.
-    Infinite where no rank has enough.
+    Relatives of a rank have the same taxon there, and different taxa at the next lower rank. At the
+    lowest rank they only have the same taxon. The limit is the lower quartile of the similarities
+    of the nearest relatives. A rank with too few relatives gets the limit of the next lower rank,
+    or the lowest rank that of the next higher one. Ranks above family get the limit of family,
+    since a neighbour from the same class but another order usually is mislabelled itself. The limit
+    is infinite if no rank has enough relatives.
     """
     above = RANKS[: RANKS.index("family")]
     found = [
         None
         if name in above and name != ranks[-1]
-        else _reach(similarities_MK, rows_MK, codes_MR, rank)
+        else _limit(similarities_MK, rows_MK, codes_MR, rank)
         for rank, name in enumerate(ranks)
     ]
     for rank in reversed(range(len(found) - 1)):
         found[rank] = found[rank] or found[rank + 1]
     for rank in range(1, len(found)):
         found[rank] = found[rank] or found[rank - 1]
-    return [reach or np.inf for reach in found]
+    return [limit or np.inf for limit in found]
 
 
-def _reach(
+def _limit(
     similarities_MK: np.ndarray, rows_MK: np.ndarray, codes_MR: np.ndarray, rank: int
 ) -> float | None:
+    """Return the limit of one rank; None if too few members have relatives at it."""
     own_M, codes_MK = codes_MR[:, rank], codes_MR[rows_MK, rank]
-    kin_MK = (codes_MK == own_M[:, None]) & (own_M >= 0)[:, None]
+    related_MK = (codes_MK == own_M[:, None]) & (own_M >= 0)[:, None]
     if rank + 1 < codes_MR.shape[1]:
         below_M, below_MK = codes_MR[:, rank + 1], codes_MR[rows_MK, rank + 1]
-        kin_MK &= (below_MK != below_M[:, None]) & (below_MK >= 0) & (below_M >= 0)[:, None]
-    has_M = kin_MK.any(1)
+        related_MK &= (below_MK != below_M[:, None]) & (below_MK >= 0) & (below_M >= 0)[:, None]
+    has_M = related_MK.any(1)
     if has_M.sum() < _MIN_RELATIVES:
         return None
-    first = kin_MK[has_M].argmax(1)
+    first = related_MK[has_M].argmax(1)
     return float(np.quantile(similarities_MK[has_M][np.arange(len(first)), first], _QUANTILE))

@@ -1,6 +1,6 @@
-"""A logistic model of features: monotone where that is known, tolerant of wrong names, by length.
+"""A logistic model of features that allows for query length and for wrong reference names.
 
-Shapes: E examples, F features.
+Shapes: E examples, F features, S steps of length.
 """
 
 from __future__ import annotations
@@ -11,24 +11,26 @@ import numpy as np
 
 from barcodeembed.scoring.features import FEATURES
 
-#: Parts of the usual length at which it is learnt what the evidence of short queries weighs.
+#: Fractions of the median length at which the effect of a short query is fitted.
 _SHORT = (0.5, 0.25)
 
-#: More wrong names than this no reference is thought to bear: then the evidence is at fault.
+#: Maximum fraction of wrong names in a reference that a fit may assume.
 _MAX_NOISE = 0.02
 
 _RIDGE = 1e-3
-_STEPS = 200
 _DECIMALS = 5
+
+#: The fit ends at a gradient below this, so that the decimals kept are those of the optimum.
+_GRADIENT = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """``P = 1 / (1 + exp(-z))`` with ``z = (weights @ evidence - middle) * exp(growth @ short) +
+    """``P = 1 / (1 + exp(-z))`` with ``z = (weights @ features - middle) * exp(growth @ short) +
     shift @ short + bias``.
 
-    ``weights`` are those of all features but the last, length, which gives ``short``
-    (`_shortness`). ``noise`` was fitted beside them.
+    ``weights`` (F - 1,) are for all features except the last one, length, from which ``short`` is
+    computed (`_shortness`). ``noise`` is the fitted fraction of wrong names.
     """
 
     weights: tuple[float, ...]
@@ -39,78 +41,130 @@ class Logistic:
     noise: float = 0.0
 
     def probability(self, features: np.ndarray) -> np.ndarray:
-        """Return probabilities (...) of evidence (..., F)."""
+        """Return probabilities (...) for features (..., F)."""
         short = _shortness(features)
-        spoken = features[..., :-1] @ np.array(self.weights) - self.middle
-        logits = spoken * np.exp(short @ np.array(self.growth)) + short @ np.array(self.shift)
+        score = features[..., :-1] @ np.array(self.weights) - self.middle
+        logits = score * np.exp(short @ np.array(self.growth)) + short @ np.array(self.shift)
         return 1 / (1 + np.exp(-np.clip(logits + self.bias, -500, 500)))
 
 
 def fit_logistic(
     features: np.ndarray, true: np.ndarray, weights: np.ndarray, *, noisy: bool = False
 ) -> Logistic:
-    """Fit a logistic model by its weighted likelihood, with a small ridge (L-BFGS, torch).
+    """Fit a logistic model by weighted maximum likelihood with a small ridge (BFGS).
 
-    ``features`` (E, F), ``true`` bool (E,), ``weights`` (E,). Features that can only speak for a
-    name get no negative weight. ``noisy``: what is true may be told as false, at a rate that is
-    fitted. Rounded, so that a bundle does not depend on how sums were split among threads.
+    ``features`` (E, F), ``true`` bool (E,), ``weights`` (E,). A feature that can only support a
+    name gets no negative weight. With ``noisy``, a fraction of the true examples may be labelled
+    false; the fraction is fitted (at most `_MAX_NOISE`). The results are rounded, so that a bundle
+    does not depend on the last bits of a sum.
     """
-    import torch
-    from torch.nn.functional import softplus
+    from scipy.optimize import minimize
 
-    spoken = features[:, :-1]
-    middle, spread = spoken.mean(0), spoken.std(0)
-    scale = np.where(spread > 1e-9, spread, 1.0)
-    varies = torch.from_numpy((spread > 1e-9).astype(float))
-    x, short = torch.from_numpy((spoken - middle) / scale), torch.from_numpy(_shortness(features))
-    y, w = torch.from_numpy(true.astype(float)), torch.from_numpy(weights / weights.sum())
-    speaks_for = torch.tensor(list(FEATURES.values())[:-1])
-    free, growth, shift, bias, doubt = (
-        torch.zeros(shape, dtype=torch.float64, requires_grad=True)
-        for shape in (x.shape[1], len(_SHORT), len(_SHORT), (), ())
+    middle, spread = features[:, :-1].mean(0), features[:, :-1].std(0)
+    varies = spread > 1e-9
+    scale = np.where(varies, spread, 1.0)
+    loss = _Loss(
+        (features[:, :-1] - middle) / scale,
+        varies,
+        _shortness(features),
+        true.astype(float),
+        weights / weights.sum(),
+        noisy,
     )
-    optimizer = torch.optim.LBFGS(
-        [free, growth, shift, bias, *([doubt] if noisy else [])],
-        max_iter=_STEPS,
-        line_search_fn="strong_wolfe",
-    )
-
-    def slopes() -> torch.Tensor:
-        return torch.where(speaks_for, softplus(free), free) * varies
-
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        p = torch.sigmoid(x @ slopes() * torch.exp(short @ growth) + short @ shift + bias)
-        if noisy:
-            p = p * (1 - _MAX_NOISE * torch.sigmoid(doubt))
-        p = p.clamp(1e-9, 1 - 1e-9)
-        cost = -(w * (y * p.log() + (1 - y) * (1 - p).log())).sum()
-        cost = cost + _RIDGE * ((free**2).mean() + (growth**2).mean())
-        cost.backward()
-        return cost
-
-    optimizer.step(loss)
-    found = slopes().detach().numpy() / scale
+    start = np.zeros(loss.size)
+    # Not L-BFGS-B: it calls threaded BLAS on a dozen numbers, which takes longer than the fit.
+    fitted = minimize(loss, start, jac=True, method="BFGS", options={"gtol": _GRADIENT}).x
+    free, growth, shift, bias, doubt = loss.split(fitted)
+    slopes = loss.slopes(free) / scale
 
     def rounded(values: np.ndarray) -> tuple[float, ...]:
         return tuple(np.round(values, _DECIMALS).tolist())
 
-    noise = _MAX_NOISE * torch.sigmoid(doubt).item() if noisy else 0.0
     return Logistic(
-        rounded(found),
-        round(bias.item(), _DECIMALS),
-        round(float(found @ middle), _DECIMALS),
-        rounded(growth.detach().numpy()),
-        rounded(shift.detach().numpy()),
-        round(noise, _DECIMALS),
+        rounded(slopes),
+        round(float(bias), _DECIMALS),
+        round(float(slopes @ middle), _DECIMALS),
+        rounded(growth),
+        rounded(shift),
+        round(_MAX_NOISE * float(_sigmoid(doubt)), _DECIMALS) if noisy else 0.0,
     )
 
 
-def _shortness(features: np.ndarray) -> np.ndarray:
-    """Return how much of each length of `_SHORT` a query has, (..., 2), from evidence (..., F).
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """The penalised negative log-likelihood and its gradient, as a function of all parameters.
 
-    Nothing at the usual length; in between it is shared by the logarithm, below the last that has
-    all.
+    ``x`` (E, F - 1) are standardised features, of which some ``varies``; ``short`` (E, S), ``true``
+    (E,) 0 or 1, ``weights`` (E,) with sum 1. Sums are by einsum, not by BLAS, so that they do not
+    depend on the number of threads.
+    """
+
+    x: np.ndarray
+    varies: np.ndarray
+    short: np.ndarray
+    true: np.ndarray
+    weights: np.ndarray
+    noisy: bool
+
+    @property
+    def size(self) -> int:
+        """The number of parameters."""
+        return self.x.shape[1] + 2 * self.short.shape[1] + 1 + self.noisy
+
+    def split(
+        self, parameters: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return free (F - 1,), growth (S,), shift (S,), bias () and doubt () of a vector."""
+        f, s = self.x.shape[1], self.short.shape[1]
+        free, growth, shift, rest = np.split(parameters, [f, f + s, f + 2 * s])
+        return free, growth, shift, rest[0], rest[-1]
+
+    def slopes(self, free: np.ndarray) -> np.ndarray:
+        """Return the weights of standardised features; a softplus keeps some at 0 or more."""
+        return np.where(_SUPPORTS, np.logaddexp(0.0, free), free) * self.varies
+
+    def __call__(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        free, growth, shift, bias, doubt = self.split(parameters)
+        score = np.einsum("ef,f->e", self.x, self.slopes(free))
+        factor = np.exp(np.einsum("es,s->e", self.short, growth))
+        sure = _sigmoid(score * factor + np.einsum("es,s->e", self.short, shift) + bias)
+        labelled = 1 - _MAX_NOISE * _sigmoid(doubt) if self.noisy else 1.0
+        p = np.clip(sure * labelled, 1e-9, 1 - 1e-9)
+        likelihood = self.true * np.log(p) + (1 - self.true) * np.log1p(-p)
+        ridge = _RIDGE * (np.mean(free**2) + np.mean(growth**2))
+        # The chain rule, from the probability back to each parameter.
+        to_p = -self.weights * (self.true / p - (1 - self.true) / (1 - p))
+        to_p[p != sure * labelled] = 0.0  # clipped
+        to_z = to_p * labelled * sure * (1 - sure)
+        to_score = to_z * factor
+        gradient = [
+            np.einsum("ef,e->f", self.x, to_score)
+            * self.varies
+            * np.where(_SUPPORTS, _sigmoid(free), 1.0)
+            + 2 * _RIDGE * free / len(free),
+            np.einsum("es,e->s", self.short, to_score * score) + 2 * _RIDGE * growth / len(growth),
+            np.einsum("es,e->s", self.short, to_z),
+            to_z.sum(keepdims=True),
+        ]
+        if self.noisy:
+            slope = _MAX_NOISE * _sigmoid(doubt) * _sigmoid(-doubt)
+            gradient.append(-np.sum(to_p * sure, keepdims=True) * slope)
+        return float(ridge - np.sum(self.weights * likelihood)), np.concatenate(gradient)
+
+
+#: Which features, of all but the length, can only support a name.
+_SUPPORTS = np.array(list(FEATURES.values())[:-1])
+
+
+def _sigmoid(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(values, -500, 500)))
+
+
+def _shortness(features: np.ndarray) -> np.ndarray:
+    """Return how much a query has of each length in `_SHORT`, (..., S), from features (..., F).
+
+    Zero at the median length. Between two lengths it is interpolated by the logarithm; below the
+    last one it is one for that length.
     """
     points = -np.log([1.0, *_SHORT])
     return np.stack(

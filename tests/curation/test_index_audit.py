@@ -1,4 +1,4 @@
-"""The audit: planted mislabels are found by rank, and right names are left alone."""
+"""The audit: planted mislabelled records are found, and correct names are not reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from support import SIMULATED, rows_of
 
 from barcodeembed.curation.discordance import find_bin_discordances, find_shared_barcodes
 from barcodeembed.curation.findings import COLUMNS
-from barcodeembed.curation.mislabelled import find_mislabelled, neighbourhoods, reaches
+from barcodeembed.curation.mislabelled import closeness, find_mislabelled, neighbourhoods
+from barcodeembed.curation.run import audit
+from barcodeembed.errors import InputError
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
 from barcodeembed.sequences.records import SequenceRecord
@@ -29,8 +31,8 @@ def labelled():
 
 
 @pytest.fixture(scope="module")
-def right(labelled):
-    """The findings without anything planted."""
+def unplanted(labelled):
+    """The findings without planted records."""
     return findings_of(labelled)
 
 
@@ -40,10 +42,10 @@ def findings_of(labelled):
 
 
 def plant(labelled, rank: str, above: str, seed: int):
-    """Swap the lineages of pairs of records of two taxa of a rank and one taxon above it.
+    """Swap the lineages of pairs of records that differ at a rank and agree at one ``above`` it.
 
-    Returns the records and the right lineages by id of the planted. Each is of a species with
-    three barcodes or more beside it.
+    Returns all records, and the correct lineages of the swapped ones by id. The species of a
+    swapped record has at least three other barcodes.
     """
     column, parent = RANKS.index(rank), RANKS.index(above)
     rng = np.random.default_rng(seed)
@@ -80,16 +82,16 @@ def plant(labelled, rank: str, above: str, seed: int):
         *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2)),
     ],
 )
-def test_planted_mislabels_are_found_and_nothing_else(rank, above, seed, labelled, right):
+def test_planted_records_are_found_and_no_others(rank, above, seed, labelled, unplanted):
     changed, planted = plant(labelled, rank, above, seed)
     assert len(planted) == _PLANTED
-    known = {name for finding in right for name in finding.records}
+    before = {name for finding in unplanted for name in finding.records}
     found = findings_of(changed)
     hit = {name for finding in found for name in finding.records} & planted.keys()
     assert len(hit) >= 0.8 * _PLANTED
-    # What lies at a planted record's very barcode under its right name is no false alarm of it.
+    # Records that were found before planting do not count as false positives.
     others = [
-        f for f in found if not set(f.records) & planted.keys() and not set(f.records) <= known
+        f for f in found if not set(f.records) & planted.keys() and not set(f.records) <= before
     ]
     assert len(others) <= 1
     for finding in found:
@@ -97,21 +99,21 @@ def test_planted_mislabels_are_found_and_nothing_else(rank, above, seed, labelle
             assert finding.other_name == planted[name][RANKS.index(finding.rank)] != finding.name
             assert finding.other.similarity > (finding.own.similarity if finding.own else -1)
             assert finding.other.identity > 90
-            assert 0 < finding.strength < finding.share <= 1
+            assert 0 < finding.strength < finding.agreement <= 1
 
 
-def test_few_right_names_are_called_wrong(labelled, right):
-    assert len(right) <= 0.01 * len(labelled)
+def test_few_correct_names_are_reported(labelled, unplanted):
+    assert len(unplanted) <= 0.01 * len(labelled)
 
 
-def test_the_reach_is_the_lower_quartile_of_the_nearest_kin():
+def test_close_is_the_lower_quartile_of_the_nearest_relatives():
     rng = np.random.default_rng(0)
     similarities = -np.sort(-rng.random((60, 8)), axis=1)
     rows = rng.integers(0, 60, (60, 8))
     codes = np.stack([np.zeros(60, int), rng.integers(0, 3, 60), rng.integers(0, 12, 60)], 1)
     codes[:5, 1] = -1
     names = ("order", "genus", "species")
-    found = reaches(similarities, rows, codes, names)
+    found = closeness(similarities, rows, codes, names)
     for rank in (1, 2):
         tops = []
         for m in range(60):
@@ -127,15 +129,17 @@ def test_the_reach_is_the_lower_quartile_of_the_nearest_kin():
             tops += same_taxon[:1]
         assert found[rank] == pytest.approx(np.quantile(tops, 0.25))
     assert found[0] == found[1]  # above family
-    assert reaches(similarities[:4], rows[:4] % 4, codes[:4], names) == [np.inf] * 3
+    assert closeness(similarities[:4], rows[:4] % 4, codes[:4], names) == [np.inf] * 3
 
 
 def test_neighbours_are_the_nearest_others():
     vectors = normalise(np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32))
-    vectors[20:34] = vectors[20]  # more alike than neighbours are asked for
-    told = []
-    similarities, rows = neighbourhoods(vectors, 4, lambda done, total: told.append((done, total)))
-    assert told == [(50, 50)]
+    vectors[20:34] = vectors[20]  # more equal vectors than neighbours
+    reported = []
+    similarities, rows = neighbourhoods(
+        vectors, 4, lambda done, total: reported.append((done, total))
+    )
+    assert reported == [(50, 50)]
     for m in range(50):
         assert m not in rows[m] and len(set(rows[m])) == 4
         others = np.delete(np.arange(50), m)
@@ -167,24 +171,24 @@ def discordant():
     )
 
 
-def test_a_barcode_of_several_species_is_told_at_the_highest_rank_that_differs(discordant):
-    told = [
+def test_a_shared_barcode_is_reported_at_the_highest_rank_that_differs(discordant):
+    found = [
         (f.records, f.rank, f.name, f.other_name, f.within, f.agreeing, f.neighbours)
         for f in find_shared_barcodes(discordant)
     ]
-    assert told == [
+    assert found == [
         (("a3",), "family", "G", "F", "a1", 2, 3),
         (("c4",), "species", "Cus fus", "Cus eus", "c3", 1, 2),
     ]
     assert {f.other.identity for f in find_shared_barcodes(discordant)} == {100.0}
 
 
-def test_bins_and_species_that_disagree_are_told(discordant):
-    told = [
+def test_bins_and_species_that_disagree_are_reported(discordant):
+    found = [
         (f.records, f.rank, f.name, f.other_name, f.within, f.agreeing, f.neighbours)
         for f in find_bin_discordances(discordant)
     ]
-    assert told == [
+    assert found == [
         (("a3",), "species", "Cus dus", "Aus bus", "B1", 2, 3),
         (("a4",), "bin", "B2", "B1", "Aus bus", 2, 3),
         (("a3",), "bin", "B1", "B3", "Cus dus", 2, 3),
@@ -220,7 +224,7 @@ def test_the_command_writes_the_table(labelled, model_bundle, call, tmp_path):
     assert "605 references: " in result.err
 
 
-def test_a_small_or_a_nameless_reference_has_no_findings(call, model_bundle, tmp_path):
+def test_a_very_small_reference_has_no_findings(call, model_bundle, tmp_path):
     lines = (SIMULATED / "reference.fasta").read_text().split("\n>")[:2]
     (tmp_path / "two.fasta").write_text("\n>".join(lines) + "\n")
     for number in (1, 2):
@@ -239,7 +243,7 @@ def test_a_small_or_a_nameless_reference_has_no_findings(call, model_bundle, tmp
         )
         result = call("index", "audit", tmp_path / "few.bix")
         assert (result.code, result.out.count("\n")) == (0, 1)
-        assert "nothing found" in result.err
+        assert "no findings" in result.err
 
 
 def test_prototypes_have_no_records_to_audit(model_bundle, call, tmp_path):
@@ -261,3 +265,23 @@ def test_prototypes_have_no_records_to_audit(model_bundle, call, tmp_path):
     assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
     assert "is an index of prototypes" in refused.err
     assert not (tmp_path / "none.tsv").exists()
+
+
+def test_an_audit_can_be_iterated_counted_and_made_a_table(discordant):
+    findings = audit(discordant)
+    assert len(findings) == 5 and findings.has_bins and findings.references == 8
+    assert [*findings] == [findings[n] for n in range(5)] and findings[1:] == (*findings,)[1:]
+    assert findings.counts == {"shared_barcode": 2, "bin_discordance": 3}
+    assert repr(findings) == "<Findings in 8 references: 3 bin_discordance, 2 shared_barcode>"
+    frame = findings.to_frame()
+    assert tuple(frame.columns) == COLUMNS == tuple(next(findings.rows()))
+    assert frame["record_ids"].tolist() == [";".join(f.records) for f in findings]
+    assert frame["agreement"].max() == pytest.approx(2 / 3)
+    with pytest.raises(InputError, match="at least 3"):
+        audit(discordant, neighbours=2)
+
+
+def test_an_audit_opens_a_bundle(index_bundle):
+    findings = audit(index_bundle)
+    assert (findings.references, findings.has_bins) == (605, False)
+    assert set(findings.counts) <= {"mislabelled", "shared_barcode"}

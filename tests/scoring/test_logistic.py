@@ -1,0 +1,84 @@
+"""The logistic fit against an independent optimiser, and its gradient against differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import check_grad
+
+from barcodeembed.scoring.features import FEATURES
+from barcodeembed.scoring.logistic import _MAX_NOISE, _RIDGE, _Loss, _shortness, fit_logistic
+
+SUPPORTS = torch.tensor(list(FEATURES.values())[:-1])
+
+
+def examples(seed: int, count: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return features, truth and weights; the last feature is the log of a relative length."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(count, len(FEATURES)))
+    features[:, -1] = np.log(rng.choice([0.2, 0.4, 0.7, 1.0], count))
+    true = features[:, :-1] @ rng.normal(size=len(FEATURES) - 1) + rng.logistic(size=count) > 0
+    return features, true, rng.uniform(0.5, 2.0, count)
+
+
+def loss_of(features: np.ndarray, true: np.ndarray, weights: np.ndarray, noisy: bool) -> _Loss:
+    x = (features[:, :-1] - features[:, :-1].mean(0)) / features[:, :-1].std(0)
+    varies = np.ones(x.shape[1], bool)
+    w = weights / weights.sum()
+    return _Loss(x, varies, _shortness(features), true.astype(float), w, noisy)
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_gradient_is_that_of_the_loss(seed, noisy):
+    loss = loss_of(*examples(seed), noisy)
+    at = np.random.default_rng(seed).normal(size=loss.size)
+    assert check_grad(lambda p: loss(p)[0], lambda p: loss(p)[1], at) < 1e-5
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_fit_equals_one_by_torch(seed, noisy):
+    features, true, weights = examples(seed)
+    found = fit_logistic(features, true, weights, noisy=noisy)
+    other = fit_by_torch(features, true, weights, noisy)
+    assert np.abs(found.probability(features) - other).max() < 2e-3
+
+
+def test_the_fit_does_not_depend_on_the_number_of_threads():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    features, true, weights = examples(0, 5_000)
+    fits = []
+    for threads in (1, 2):
+        with threadpoolctl.threadpool_limits(threads):
+            fits.append(fit_logistic(features, true, weights, noisy=True))
+    assert fits[0] == fits[1]
+
+
+def fit_by_torch(features, true, weights, noisy) -> np.ndarray:
+    """Return the probabilities (E,) of a fit by automatic derivatives and torch's L-BFGS."""
+    middle, scale = features[:, :-1].mean(0), features[:, :-1].std(0)
+    x = torch.from_numpy((features[:, :-1] - middle) / scale)
+    short = torch.from_numpy(_shortness(features))
+    y, w = torch.from_numpy(true.astype(float)), torch.from_numpy(weights / weights.sum())
+    free, growth, shift, bias, doubt = parameters = [
+        torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+        for shape in (x.shape[1], short.shape[1], short.shape[1], (), ())
+    ]
+    optimizer = torch.optim.LBFGS(parameters, max_iter=2_000, line_search_fn="strong_wolfe")
+
+    def probability() -> torch.Tensor:
+        slopes = torch.where(SUPPORTS, torch.nn.functional.softplus(free), free)
+        return torch.sigmoid(x @ slopes * torch.exp(short @ growth) + short @ shift + bias)
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        p = probability() * ((1 - _MAX_NOISE * torch.sigmoid(doubt)) if noisy else 1)
+        likelihood = y * p.log() + (1 - y) * (1 - p).log()
+        cost = _RIDGE * ((free**2).mean() + (growth**2).mean()) - (w * likelihood).sum()
+        cost.backward()
+        return cost
+
+    optimizer.step(loss)
+    return probability().detach().numpy()
