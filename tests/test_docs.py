@@ -79,7 +79,6 @@ PENDING = {
             "objectives",
             "open-world",
             "pretrain",
-            "reliability",
             "report",
         )
     ),
