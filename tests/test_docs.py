@@ -67,7 +67,6 @@ PENDING = {
     *(
         f"docs/{name}.md"
         for name in (
-            "classify",
             "convert",
             "embed",
             "evaluate",
