@@ -73,7 +73,6 @@ PENDING = {
             "evaluate",
             "formats",
             "index-audit",
-            "index-build",
             "index-edit",
             "info",
             "objectives",
