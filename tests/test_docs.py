@@ -78,7 +78,6 @@ PENDING = {
             "objectives",
             "open-world",
             "pretrain",
-            "reliability",
             "report",
         )
     ),
