@@ -50,7 +50,24 @@ _API = {
     "read_records": "sequences.reading",
 }
 
-__all__ = ["__version__", *_API]
+__all__ = [
+    "Assignment",
+    "Assignments",
+    "BarcodeEmbedError",
+    "Classifier",
+    "Embedder",
+    "InputError",
+    "PretrainConfig",
+    "ReferenceIndex",
+    "SequenceRecord",
+    "audit",
+    "build_index",
+    "evaluate",
+    "pretrain",
+    "read_labelled",
+    "read_records",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

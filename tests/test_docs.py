@@ -73,13 +73,11 @@ PENDING = {
             "evaluate",
             "formats",
             "index-audit",
-            "index-build",
             "index-edit",
             "info",
             "objectives",
             "open-world",
             "pretrain",
-            "reliability",
             "report",
         )
     ),
