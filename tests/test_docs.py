@@ -72,7 +72,6 @@ PENDING = {
             "evaluate",
             "formats",
             "index-audit",
-            "index-build",
             "index-edit",
             "info",
             "objectives",
