@@ -67,19 +67,16 @@ PENDING = {
     *(
         f"docs/{name}.md"
         for name in (
-            "classify",
             "convert",
             "embed",
             "evaluate",
             "formats",
             "index-audit",
-            "index-build",
             "index-edit",
             "info",
             "objectives",
             "open-world",
             "pretrain",
-            "reliability",
             "report",
         )
     ),
