@@ -14,7 +14,6 @@ from barcodeembed.index.collect import Reference
 from barcodeembed.taxonomy.ranks import Lineage
 from barcodeembed.vocabulary import NA
 
-
 T = TypeVar("T")
 
 
