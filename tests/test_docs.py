@@ -73,7 +73,6 @@ PENDING = {
             "evaluate",
             "formats",
             "index-audit",
-            "index-edit",
             "info",
             "objectives",
             "open-world",
