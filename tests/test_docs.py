@@ -73,7 +73,6 @@ PENDING = {
             "evaluate",
             "formats",
             "index-audit",
-            "info",
             "objectives",
             "open-world",
             "pretrain",
