@@ -68,7 +68,6 @@ PENDING = {
         f"docs/{name}.md"
         for name in (
             "convert",
-            "embed",
             "evaluate",
             "formats",
             "index-audit",
