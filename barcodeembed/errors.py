@@ -9,7 +9,15 @@ from os import PathLike
 
 
 class BarcodeEmbedError(Exception):
-    """Base class of all expected errors. The message is one line of printable characters."""
+    """Base class of all expected errors. The message is one line of printable characters.
+
+    >>> import barcodeembed as be
+    >>> try:
+    ...     index = be.ReferenceIndex.open("nowhere.bix")
+    ... except be.BarcodeEmbedError as error:
+    ...     print(error)
+    nowhere.bix: does not exist; expected an index made by barcodeembed
+    """
 
     def __init__(self, message: str) -> None:
         line = " ".join(message.split())
@@ -20,7 +28,14 @@ class BarcodeEmbedError(Exception):
 class InputError(BarcodeEmbedError):
     """A sequence file, table or option value cannot be used.
 
-    The location precedes the message: ``queries.fa:1042 (ASV_77): message``.
+    The location precedes the message: ``queries.fa:1042 (ASV_77): message``. The attributes
+    ``path``, ``line`` (counted from 1) and ``record`` have its parts, or None.
+
+    >>> import barcodeembed as be
+    >>> be.Embedder.load().embed("hello world")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    barcodeembed.errors.InputError: 'hello world' is neither a DNA sequence nor...
     """
 
     def __init__(

@@ -121,7 +121,7 @@ def barcodes(count: int):
             "species": number // 4,
         }
         lineage = tuple(f"{rank}{names[rank]}" if rank in names else None for rank in RANKS)
-        yield SequenceRecord(str(number), "", bases, number, len(bases)), lineage
+        yield SequenceRecord(str(number), bases), lineage
 
 
 if __name__ == "__main__":

@@ -110,9 +110,7 @@ def chimeras(
 
 def shares(classifier: Classifier, sequences: list[str]) -> list[float]:
     """Return the share of sequences with each of FLAGS."""
-    records = (
-        SequenceRecord(str(i), "", bases, i, len(bases)) for i, bases in enumerate(sequences)
-    )
+    records = (SequenceRecord(str(i), bases) for i, bases in enumerate(sequences))
     flags = [assignment.flags for assignment in classifier.classify(records)]
     return [sum(flag in found for found in flags) / len(flags) for flag in FLAGS]
 

@@ -67,9 +67,7 @@ PENDING = {
     *(
         f"docs/{name}.md"
         for name in (
-            "classify",
             "convert",
-            "embed",
             "evaluate",
             "formats",
             "index-audit",

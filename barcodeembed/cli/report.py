@@ -185,8 +185,12 @@ def _format(
 
 
 def _page(
-    write, samples: list[str], vectors: list[str] | None, index: Path | None, rows: Iterator[Row]
-):
+    write: Callable[..., Iterator[str]],
+    samples: list[str],
+    vectors: list[str] | None,
+    index: Path | None,
+    rows: Iterator[Row],
+) -> Iterator[str]:
     if not vectors:
         return write(rows, samples)
     from barcodeembed.report.projection import project, read_vectors

@@ -113,4 +113,4 @@ def _records_of_items(items: Iterable[Any]) -> Iterator[SequenceRecord]:
             )
         text = "".join(str(item).split())
         letters, flags = tidy_residues(text, f"sequence {number}", None, "")
-        yield SequenceRecord(name, description, letters, number, len(letters), flags)
+        yield SequenceRecord(name, letters, description, number, flags=flags)

@@ -176,4 +176,4 @@ def make_record(
     """Build a record. A record without an id is named after its number and flagged ``no_id``."""
     if not identifier:
         identifier, flags = f"record_{number:06d}", (*flags, "no_id")
-    return SequenceRecord(identifier, description, sequence, line, length, flags, fields or {})
+    return SequenceRecord(identifier, sequence, description, line, length, flags, fields or {})

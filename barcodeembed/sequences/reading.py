@@ -24,6 +24,10 @@ def read_records(
     recognised by the first bytes, and the format by the first character or the header. At most
     ``limit`` letters of a record are kept, and memory does not grow with the file. Raises
     InputError, which names file and line, at the first error.
+
+    >>> import barcodeembed as be
+    >>> [record.id for record in be.read_records("reads.fasta.gz")]  # doctest: +SKIP
+    ['read_001', 'read_002']
     """
     count, last = 0, ""
 

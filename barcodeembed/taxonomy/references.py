@@ -34,7 +34,12 @@ def read_labelled(
     allow_missing: bool = False,
     recognised: Recognised = lambda path, name: None,
 ) -> Iterator[LabelledRecord]:
-    """Yield records with their lineages.
+    """Yield labelled records: pairs of a `SequenceRecord` and its lineage, a dict of rank to name.
+
+    >>> import barcodeembed as be
+    >>> record, lineage = next(be.read_labelled("references.tsv"))  # doctest: +SKIP
+    >>> lineage["species"]  # doctest: +SKIP
+    'Aglais io'
 
     With ``taxonomy``, a file that read_taxonomy reads, the lineages come from that file. If it has
     taxids, ``taxdump`` is NCBI's taxonomy dump, a folder or an archive. Without ``taxonomy`` the

@@ -64,6 +64,16 @@ class PretrainConfig:
     start from. None stands for the preset's own value. ``group_by`` is (label, n): n barcodes of
     one taxon are put together in a batch. ``max_bases`` is the longest stretch of a barcode that
     is read. ``resume`` continues from the newest checkpoint; ``restart`` deletes an unfinished run.
+
+    `pretrain` makes a configuration from its arguments and raises what `check` raises.
+
+    >>> from pathlib import Path
+    >>> import barcodeembed as be
+    >>> config = be.PretrainConfig(corpus=("corpus.fasta",), out=Path("model"), steps=9, epochs=1)
+    >>> config.check()
+    Traceback (most recent call last):
+        ...
+    barcodeembed.errors.TrainingError: give --steps or --epochs, not both
     """
 
     corpus: tuple[str, ...]

@@ -433,7 +433,7 @@ def test_a_small_reference_falls_back_on_customary_limits():
     """One record: nothing can be hidden from itself, and yet a far query is not forced into it."""
     rng = np.random.default_rng(0)
     bases = "".join(rng.choice(list("ACGT"), 650))
-    record = SequenceRecord("only", "", bases, 1, len(bases))
+    record = SequenceRecord("only", bases)
     report = BuildReport()
     index = build_index([(record, lineage("F", "G", "G s"))], KmerCounter(5), report=report)
     assert report.used == report.distinct == 1
@@ -442,7 +442,7 @@ def test_a_small_reference_falls_back_on_customary_limits():
         {m.in_reference_from for m in models} == {m.new_from for m in models} == {"mutated copies"}
     )
     far = "".join(rng.choice(list("ACGT"), 650))
-    queries = [SequenceRecord("q", "", b, 1, len(b)) for b in (bases, far)]
+    queries = [SequenceRecord("q", b) for b in (bases, far)]
     same, other = Classifier(index, KmerCounter(5)).classify(queries)
     assert (same.status, same.taxon) == ("assigned", "G s")
     assert (other.status, other.taxon) == ("novel", None)

@@ -149,7 +149,7 @@ def test_neighbours_are_the_nearest_others():
 
 def record(name: str, bases: str, **fields: str):
     names = {"genus": fields["species"].split()[0], "phylum": "P"} | fields
-    return SequenceRecord(name, "", bases, 1, len(bases), fields=fields), lineage(names)
+    return SequenceRecord(name, bases, fields=fields), lineage(names)
 
 
 @pytest.fixture(scope="module")

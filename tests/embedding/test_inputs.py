@@ -14,7 +14,7 @@ from barcodeembed.errors import InputError
 from barcodeembed.sequences.records import SequenceRecord
 
 BARCODE = "ACGGATTCTAGCATTCAGGTACCATTAG"
-RECORD = SequenceRecord("a", "", BARCODE, 1, len(BARCODE))
+RECORD = SequenceRecord("a", BARCODE)
 
 
 def pairs(sequences) -> list[tuple[str, str]]:
@@ -82,7 +82,7 @@ def test_a_file_whose_name_could_be_a_sequence_needs_a_path(tmp_path, monkeypatc
         ([BARCODE, None], "sequence 2 is of type NoneType"),
         ([Path("reads.fa")], "sequence 1 is of type"),
         (["reads.fasta"], "sequence 1: character 'e'"),
-        ([SequenceRecord("a", "", "MKLVPQ", 1, 6)], "record a: character 'L' is not a nucleotide"),
+        ([SequenceRecord("a", "MKLVPQ")], "record a: character 'L' is not a nucleotide"),
     ],
 )
 def test_anything_else_is_an_error_that_says_what_to_do(sequences, message):
@@ -97,7 +97,7 @@ def test_a_missing_file_is_an_error():
 
 
 def test_the_letters_of_a_record_are_checked_and_tidied():
-    (record,) = records_of([SequenceRecord("a", "", "1 acgt 5 acgt", 1, 13)])
+    (record,) = records_of([SequenceRecord("a", "1 acgt 5 acgt")])
     assert (record.sequence, record.flags) == ("acgtacgt", ("layout_removed",))
 
 

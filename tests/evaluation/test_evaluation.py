@@ -70,7 +70,7 @@ def test_queries_are_sorted_by_what_the_reference_knows():
         named("F", "G", None),
         named("F", "H", None),
     ]
-    labelled = [(SequenceRecord(str(i), "", "A", 1, 1), x) for i, x in enumerate(lineages)]
+    labelled = [(SequenceRecord(str(i), "A"), x) for i, x in enumerate(lineages)]
     queries = sort_queries(labelled, taxa)
     assert queries.categories == [
         "seen",

@@ -21,7 +21,7 @@ ambiguous = st.text("ACGTRYSWKMBDHVN", max_size=150)
 
 def cleaned(letters: str, *flags: str, length: int | None = None, min_bases: int = MIN_BASES):
     length = len(letters) if length is None else length
-    record = SequenceRecord("r", "", letters, 1, length, flags)
+    record = SequenceRecord("r", letters, length=length, flags=flags)
     return clean(record, min_bases=min_bases, max_bases=MOST)
 
 

@@ -31,7 +31,7 @@ MODEL = replace(PRESETS["tiny"].model, width=32, layers=1, dropout=0.1)
 
 
 def record(number: int, bases: str, taxa: Lineage = UNKNOWN, bin: str = "") -> LabelledRecord:
-    return SequenceRecord(f"r{number}", "", bases, number, len(bases), fields={"bin": bin}), taxa
+    return SequenceRecord(f"r{number}", bases, fields={"bin": bin}), taxa
 
 
 @pytest.fixture(scope="module")
