@@ -72,7 +72,6 @@ PENDING = {
             "formats",
             "index-audit",
             "objectives",
-            "open-world",
             "pretrain",
             "report",
         )
