@@ -68,14 +68,10 @@ PENDING = {
         f"docs/{name}.md"
         for name in (
             "convert",
-            "embed",
             "evaluate",
             "formats",
             "index-audit",
-            "index-edit",
-            "info",
             "objectives",
-            "open-world",
             "pretrain",
             "report",
         )
