@@ -67,9 +67,7 @@ PENDING = {
     *(
         f"docs/{name}.md"
         for name in (
-            "convert",
             "evaluate",
-            "formats",
             "index-audit",
             "objectives",
             "pretrain",
