@@ -69,16 +69,11 @@ PENDING = {
     *(
         f"docs/{name}.md"
         for name in (
-            "classify",
             "convert",
-            "embed",
             "evaluate",
             "formats",
             "index-audit",
-            "index-edit",
-            "info",
             "objectives",
-            "open-world",
             "pretrain",
             "report",
         )

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -111,8 +112,12 @@ class Calibration:
         if values["features"] != list(FEATURES):
             raise ValueError(f"calibrated on other features: {', '.join(values['features'])}")
 
-        def logistic(kept: dict) -> Logistic:
-            return Logistic(**{k: tuple(v) if isinstance(v, list) else v for k, v in kept.items()})
+        def logistic(kept: dict[str, Any]) -> Logistic:
+            fields: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in kept.items()
+            }
+            return Logistic(**fields)
 
         models = {
             rank: RankModel(**kept | {m: logistic(kept[m]) for m in ("in_reference", "correct")})

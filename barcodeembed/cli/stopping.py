@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from types import FrameType
 
 from barcodeembed.cli.boundary import Terminated
 from barcodeembed.cli.console import console
@@ -65,7 +66,7 @@ class CommandLineRun(Observer):
         """Collect SIGINT and SIGTERM, so that the loop can end after a step."""
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-        def catch(number, frame) -> None:
+        def catch(number: int, frame: FrameType | None) -> None:
             if self._caught:
                 raise KeyboardInterrupt if number == signal.SIGINT else Terminated
             self._caught.append(number)

@@ -85,10 +85,10 @@ class Finding:
             "neighbours": self.neighbours,
             "agreeing": self.agreeing,
             "agreement": self.agreement,
-            "similarity": self.other and self.other.similarity,
-            "identity": self.other and self.other.identity,
-            "own_similarity": self.own and self.own.similarity,
-            "own_identity": self.own and self.own.identity,
+            "similarity": self.other.similarity if self.other else None,
+            "identity": self.other.identity if self.other else None,
+            "own_similarity": self.own.similarity if self.own else None,
+            "own_identity": self.own.identity if self.own else None,
             "strength": self.strength,
         }
 

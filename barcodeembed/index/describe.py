@@ -68,7 +68,7 @@ def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         "calibration error, by rank": {
             rank: ranks[rank]["report"]["calibration_error"] for rank in taxa
         },
-        "share named with 95 % right, by rank": {
+        "fraction named with 95 % correct, by rank": {
             rank: ranks[rank]["report"]["coverage"]["0.95"] for rank in taxa
         },
         "species, by order": _count_species(lineages),

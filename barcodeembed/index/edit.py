@@ -49,11 +49,10 @@ def add_records(
     """
     check_embedder(index, embedder)
     report = BuildReport() if report is None else report
-    more = clean_references(
+    cleaned = clean_references(
         labelled, report, max_bases=embedder.max_bases, min_bases=index.settings.min_bases
     )
-    more = of_one_marker(more, report)
-    return _grow([index], more, embedder, report, on_conflict, progress)
+    return _grow([index], of_one_marker(cleaned, report), embedder, report, on_conflict, progress)
 
 
 def merge_indexes(

@@ -88,7 +88,7 @@ def _make_examples(
         if not copies or copies == whole:
             return make_examples(held.sample, whole, voter)
         made = embed(copies)
-        finite = np.isfinite(made).all(1)
+        finite = np.all(np.isfinite(made), axis=1)
         vectors = np.where(finite[:, None], made, held.sample.vectors)
         asked = [c if f else w for c, f, w in zip(copies, finite, whole, strict=True)]
         return make_examples(replace(held.sample, vectors=vectors), asked, voter)

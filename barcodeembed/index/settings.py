@@ -56,12 +56,11 @@ class IndexSettings:
         # The first indexes did not have these.
         values = {"identity_weight": 0.0, "read_errors": 0.0, **values}
         optional = ("records", "prototypes", "barcodes", "coverage")
-        return cls(
-            **{
-                f.name: values.get(f.name) if f.name in optional else values[f.name]
-                for f in fields(cls)
-            }
-        )
+        settings: dict[str, Any] = {
+            f.name: values.get(f.name) if f.name in optional else values[f.name]
+            for f in fields(cls)
+        }
+        return cls(**settings)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings that have a value, by name, in alphabetical order."""

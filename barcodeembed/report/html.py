@@ -99,7 +99,11 @@ def _map_data(
 ) -> dict[str, Any]:
     # NaN, of a query without a vector, is no JSON.
     points = [None if x != x else [round(x, 4), round(y, 4)] for x, y in projection.points.tolist()]
-    data = {"method": projection.method, "axes": projection.axes, "points": points[:queries]}
+    data: dict[str, Any] = {
+        "method": projection.method,
+        "axes": projection.axes,
+        "points": points[:queries],
+    }
     if references:
         data["references"] = {
             "points": points[queries:],

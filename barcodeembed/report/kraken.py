@@ -47,7 +47,7 @@ def kraken(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _add(root: _Clade, taxon: Lineage, reads: int) -> None:
-    clade, path = root, ()
+    clade, path = root, root.path
     clade.clade += reads
     for step in ((rank, name) for rank, name in zip(RANKS, taxon, strict=True) if name):
         path = (*path, step)

@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
@@ -62,8 +63,10 @@ def project(vectors: np.ndarray, *others: np.ndarray) -> Projection:
     umap = _umap() if len(directions) >= _MIN_FOR_UMAP else None
     if umap is None:
         points[usable], shares = _pca(directions)
-        axes = tuple(f"PC{n} ({share:.0%} of the variance)" for n, share in enumerate(shares, 1))
-        return Projection("PCA", axes, _fitted(points))
+        first, second = (
+            f"PC{n} ({share:.0%} of the variance)" for n, share in enumerate(shares, 1)
+        )
+        return Projection("PCA", (first, second), _fitted(points))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a seed leaves it one thread
         settings = _SPREAD_OUT if others else {}
@@ -91,7 +94,7 @@ def _fitted(points: np.ndarray) -> np.ndarray:
     return (points - (low + high) / 2) / extent + 0.5
 
 
-def _umap():
+def _umap() -> ModuleType | None:
     try:
         import umap
     except ImportError:

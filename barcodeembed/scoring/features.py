@@ -93,10 +93,9 @@ def weigh(
     for r in range(R):
         code_M = codes[lineage_M, r]
         carries_M = code_M == winners_QR[query_M, r]
-        same_QK, other_QK = (np.zeros(scores_QK.size, bool) for _ in range(2))
-        same_QK[place_M[carries_M & (code_M >= 0)]] = True
-        other_QK[place_M[~carries_M & (code_M >= 0)]] = True
-        same_QK, other_QK = (v.reshape(scores_QK.shape) for v in (same_QK, other_QK))
+        same_QK, other_QK = (np.zeros(scores_QK.shape, bool) for _ in range(2))
+        same_QK.flat[place_M[carries_M & (code_M >= 0)]] = True
+        other_QK.flat[place_M[~carries_M & (code_M >= 0)]] = True
         best_Q = scores_QK.max(1, where=same_QK, initial=-np.inf)
         # Where no other taxon is among the neighbours it is no nearer than the last of them.
         rival_Q = scores_QK.max(1, where=other_QK, initial=-np.inf)
