@@ -89,7 +89,7 @@ class ReferenceIndex:
         ]
         return (
             f"<ReferenceIndex: {len(self.record_ids):,} {what}, {len(self.vectors):,} vectors, "
-            f"{', '.join(taxa)}, model {self.embedder_fingerprint}>"
+            f"{', '.join(taxa)}, model {self.embedder_fingerprint[:8]}>"
         )
 
     @property
