@@ -68,7 +68,6 @@ PENDING = {
         f"docs/{name}.md"
         for name in (
             "convert",
-            "evaluate",
             "formats",
             "index-audit",
             "index-edit",
@@ -76,7 +75,6 @@ PENDING = {
             "objectives",
             "open-world",
             "pretrain",
-            "report",
         )
     ),
 }
