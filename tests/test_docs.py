@@ -71,7 +71,6 @@ PENDING = {
         for name in (
             "evaluate",
             "index-audit",
-            "pretrain",
             "report",
         )
     ),
