@@ -71,8 +71,6 @@ PENDING = {
         for name in (
             "evaluate",
             "index-audit",
-            "objectives",
-            "pretrain",
             "report",
         )
     ),
