@@ -1,9 +1,9 @@
-"""Draw how often names of each confidence are right: the reliability curves of an index, as SVG.
+"""Draw the reliability curves of an index as SVG: the fraction of correct names by confidence.
 
     python benchmarks/reliability.py NAME.bix > docs/reliability.svg
 
-The curves are those that `index build` keeps in calibration.json: of examples that the models had
-not learnt from. A point's area is the share of the examples.
+The curves are those in calibration.json of the index, for examples that the models were not fitted
+to. The area of a point is the fraction of the examples.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _SIDE, _GAP, _TOP = 150, 34, 40
 
 
 def panel(rank: str, model: dict, left: int) -> str:
-    """Return one rank's curve: confidence to the right, share right upwards."""
+    """Return the curve of a rank: the fraction of correct names (y) by confidence (x)."""
     points = [
-        (left + x * _SIDE, _TOP + (1 - y) * _SIDE, max(1.5, 9 * share**0.5))
-        for x, y, share in model["report"]["curve"]
+        (left + x * _SIDE, _TOP + (1 - y) * _SIDE, max(1.5, 9 * fraction**0.5))
+        for x, y, fraction in model["report"]["curve"]
     ]
     dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r:.1f}"/>' for x, y, r in points)
     error = model["report"]["calibration_error"]
@@ -36,6 +36,7 @@ def panel(rank: str, model: dict, left: int) -> str:
 
 
 def draw(models: dict[str, dict]) -> str:
+    """Return an SVG with the curves of all ranks, from the models in calibration.json."""
     width = _GAP + len(models) * (_SIDE + _GAP)
     height = _TOP + _SIDE + 44
     panels = "".join(
@@ -44,13 +45,13 @@ def draw(models: dict[str, dict]) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-        'aria-label="Share of right names by confidence, for each rank">'
+        'aria-label="Fraction of correct names by confidence, for each rank">'
         "<style>text{font:12px sans-serif;fill:#444}.tick{font-size:10px}"
         ".frame{fill:#fff;stroke:#999}.even{stroke:#bbb;stroke-dasharray:4 3}"
         ".dots{fill:#1668a8;fill-opacity:.8}</style>"
         f'<rect width="{width}" height="{height}" fill="#fff"/>{panels}'
-        f'<text x="{_GAP}" y="{height - 8}">confidence, to the right; share of the names that are '
-        "right, upwards; on the dashed line they agree</text></svg>\n"
+        f'<text x="{_GAP}" y="{height - 8}">horizontal: confidence; vertical: fraction of the names '
+        "that are correct; on the dashed line they are equal</text></svg>\n"
     )
 
 

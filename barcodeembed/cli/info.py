@@ -1,4 +1,4 @@
-"""``barcodeembed info``: what a bundle is, holds, and was made by."""
+"""``barcodeembed info``: what a bundle is, what it contains, and how it was made."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def info(
     no_verify: options.NoVerify = False,
     debug: options.Debug = False,
 ) -> None:
-    """Describe a model or an index, after checking that it is whole.
+    """Describe a model or an index, and check that it is complete.
 
     \b
     Examples:

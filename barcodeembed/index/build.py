@@ -55,7 +55,7 @@ def build_index(
     >>> index = barcodeembed.build_index("references.tsv")  # doctest: +SKIP
     >>> index  # doctest: +SKIP
     <ReferenceIndex: 560 records, 493 vectors, 61 taxa at rank genus, 120 taxa at rank species,
-    model 4518c1b6...:fp32:1>
+    model 4518c1b6>
     >>> index.save("references.bix")  # doctest: +SKIP
 
     Args:

@@ -89,7 +89,7 @@ class ReferenceIndex:
         ]
         return (
             f"<ReferenceIndex: {len(self.record_ids):,} {what}, {len(self.vectors):,} vectors, "
-            f"{', '.join(taxa)}, model {self.embedder_fingerprint}>"
+            f"{', '.join(taxa)}, model {self.embedder_fingerprint[:8]}>"
         )
 
     @property
@@ -124,12 +124,14 @@ class ReferenceIndex:
         """Return the ``k`` most similar reference vectors of each query.
 
         The search is exact. Equally similar references are in the order of their rows. ``vectors``
-        (Q, dimension) are those that the model makes (`Embedder.encode`), not whitened and of any
-        length. With fewer than ``k`` reference vectors all are returned.
+        (Q, dimension) are those that the model makes, not whitened: ``embedder.embed(sequences)``,
+        or ``embedder.embed(sequences, normalise=False)`` if the index is whitened
+        (``index.whitening``). With fewer than ``k`` reference vectors all are returned.
 
         The id of the first record of a match is ``index.record_ids[index.first_records[row]]``.
 
-        Raises InputError if the vectors have another width than those of the model.
+        Raises InputError if the vectors have another width than those of the model, or if all have
+        unit length and the index is whitened.
 
         >>> import numpy as np
         >>> import barcodeembed
@@ -147,6 +149,11 @@ class ReferenceIndex:
             )
         if k < 1:
             raise InputError(f"k is {k}; it must be at least 1")
+        if self.whitening and _of_unit_length(vectors):
+            raise InputError(
+                "the vectors have unit length, but a whitened index is searched with the vectors "
+                "as the model makes them; use embedder.embed(..., normalise=False)"
+            )
         queries = self.as_searched(vectors)
         missing = ~np.isfinite(queries).all(1)
         queries[missing] = 0.0
@@ -193,3 +200,10 @@ class ReferenceIndex:
             if model is not None:
                 shutil.copytree(model, bundle / MODEL)
             write_manifest(bundle, KIND, INDEX_FORMAT, embedder=self.embedder_fingerprint)
+
+
+def _of_unit_length(vectors: np.ndarray) -> bool:
+    """Return whether all finite vectors, and at least one, have unit length."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    lengths = lengths[np.isfinite(lengths)]
+    return len(lengths) > 0 and bool((np.abs(lengths - 1) < 1e-3).all())

@@ -41,7 +41,7 @@ class Sources:
         return zip(*(column or [None] * count for column in columns), strict=True)
 
     def lineages(self) -> list[Lineage]:
-        """Return the distinct lineages that were given in the source and resolved to others, sorted."""
+        """Return the distinct source lineages, sorted."""
         found = {lineage for lineage in self.source_lineage if lineage}
         return sorted(found, key=lambda taxa: tuple(name or "" for name in taxa))
 

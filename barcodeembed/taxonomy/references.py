@@ -34,11 +34,13 @@ def read_labelled(
     allow_missing: bool = False,
     recognised: Recognised = lambda path, name: None,
 ) -> Iterator[LabelledRecord]:
-    """Yield labelled records: pairs of a `SequenceRecord` and its lineage, a dict of rank to name.
+    """Yield pairs of a record and its lineage, in the order of the file.
+
+    A lineage is a tuple with a name, or None, for each rank from kingdom to species (`RANKS`).
 
     >>> import barcodeembed as be
     >>> record, lineage = next(be.read_labelled("references.tsv"))  # doctest: +SKIP
-    >>> lineage["species"]  # doctest: +SKIP
+    >>> lineage[-1]  # doctest: +SKIP
     'Aglais io'
 
     With ``taxonomy``, a file that read_taxonomy reads, the lineages come from that file. If it has

@@ -447,7 +447,7 @@ def test_samples_come_from_a_pattern(call, tmp_path):
     [
         ([], "Missing option '--to'"),
         (["--to", "excel"], "'excel' is not one of krona"),
-        (["--to", "table", "--sample-pattern", "("], "no regular expression"),
+        (["--to", "table", "--sample-pattern", "("], "not a regular expression"),
         (["--to", "table", "--sample-pattern", "S."], "has 0 groups"),
         (["--to", "table", "--by", "genus"], "'genus' is not one of taxon, query"),
         (["--to", "krona", "--by", "taxon"], "is for --to biom or table"),

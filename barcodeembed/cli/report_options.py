@@ -1,0 +1,80 @@
+"""Options of ``barcodeembed report``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from barcodeembed import vocabulary
+from barcodeembed.cli.checks import one_of
+
+
+def _pattern(value: str | None) -> str | None:
+    """Raise a usage error if the value is not a regular expression with exactly one group."""
+    if value is not None:
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise typer.BadParameter(f"not a regular expression: {error}") from None
+        if groups != 1:
+            raise typer.BadParameter(f"has {groups} groups; it must have one, the sample")
+    return value
+
+
+Tables = Annotated[
+    list[str], typer.Argument(metavar="TSV", help="Tables that classify wrote; - for stdin.")
+]
+To = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="FORMAT",
+        help=f"One of {', '.join(vocabulary.REPORT_FORMATS)}.",
+        callback=one_of(*vocabulary.REPORT_FORMATS),
+    ),
+]
+Output = Annotated[
+    str,
+    typer.Option("-o", "--output", metavar="FILE", help="A file; .gz, .bz2 or .xz compresses."),
+]
+SamplePattern = Annotated[
+    str | None,
+    typer.Option(
+        "--sample-pattern",
+        metavar="REGEX",
+        callback=_pattern,
+        show_default="one for each file",
+        help="Its one group is the sample, looked for in each query_id.",
+    ),
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="ROW",
+        show_default="taxon",
+        help="What a row of biom and table is: taxon or query.",
+    ),
+]
+Vectors = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vectors",
+        metavar="FILE.npy",
+        help="For html: vectors of the queries, drawn as a map; once for each TSV. By UMAP after "
+        "pip install 'barcodeembed[map]', else by PCA.",
+    ),
+]
+Index = Annotated[
+    Path | None,
+    typer.Option(
+        "-i",
+        "--index",
+        metavar="NAME.bix",
+        help="The index that classify had: with --vectors, its references that are nearest to the "
+        "queries are drawn beneath them.",
+    ),
+]
