@@ -55,8 +55,8 @@ def pretrain(
     """Pretrain an encoder on barcodes; names are not required.
 
     The default objective, maelm, is a masked autoencoder: the encoder reads only the visible
-    k-mers, and a decoder predicts the hidden ones. The decoder is not part of the model.
-    --list-objectives lists all objectives.
+    k-mers, and a decoder predicts the hidden ones. The decoder is not part of the model. See
+    all objectives with --list-objectives.
 
     \b
     Examples:

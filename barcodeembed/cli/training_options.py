@@ -22,7 +22,7 @@ Merge = Annotated[
         "--merge",
         min=1,
         metavar="M",
-        show_default="1",
+        show_default="the preset's",
         help="k-mers per token; for contrastive, supcon and taxonomy only.",
     ),
 ]
@@ -32,7 +32,7 @@ Pooling = Annotated[
     typer.Option(
         "--pooling",
         metavar="NAME",
-        show_default="mean",
+        show_default="the preset's",
         help="How tokens become one vector: mean, place (a map for each position) or class.",
     ),
 ]

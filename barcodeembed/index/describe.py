@@ -65,13 +65,9 @@ def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     return {
         **settings.to_json(),
         "taxa": taxa,
-        "calibration error, by rank": {
-            rank: ranks[rank]["report"]["calibration_error"] for rank in taxa
-        },
-        "fraction named with 95 % correct, by rank": {
-            rank: ranks[rank]["report"]["coverage"]["0.95"] for rank in taxa
-        },
-        "species, by order": _count_species(lineages),
+        "calibration_error": {rank: ranks[rank]["report"]["calibration_error"] for rank in taxa},
+        "fraction_named": {rank: ranks[rank]["report"]["coverage"]["0.95"] for rank in taxa},
+        "species_by_order": _count_species(lineages),
     }
 
 

@@ -161,7 +161,7 @@ def test_info_alone_describes_what_ships(box, call):
     index = described["index"]
     assert index["coverage"] == "Insects of nowhere."
     assert (index["taxa"]["order"], index["taxa"]["species"]) == (5, 139)
-    orders = index["species, by order"]
+    orders = index["species_by_order"]
     assert len(orders) == 5
     assert sum(orders.values()) == 139
     assert list(orders.values()) == sorted(orders.values(), reverse=True)
