@@ -1,1 +1,1 @@
-"""What an index learns from its own references."""
+"""Calibration of an index on its own references."""

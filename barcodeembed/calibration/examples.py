@@ -1,10 +1,11 @@
-"""What a reference knows of itself: its own barcodes as queries, with parts of it hidden.
+"""Calibration examples: barcodes of the reference as queries, with a part of it hidden.
 
-Of a sample of references each is looked up among the others as it is (its species is known), with
-its own species hidden (a species new to the reference), with its genus hidden, and so on up. What
-its neighbours then say, and whether it is right, is an example to learn from. Where a reference is
-too small to give examples of one kind, mutated copies of its barcodes stand in for it, told apart
-by the customary identity limits (97, 95, 90, 85 and 75%).
+Each barcode of a sample is searched in the rest of the reference as it is (its species is in the
+reference), with its own species hidden (a new species), with its genus hidden, and so on for the
+higher ranks. The features of the vote, and whether the winning name is correct, are one example. If
+a reference is too small for examples of one kind, mutated copies of its barcodes are used instead,
+with the customary identity limits (97, 95, 90, 85 and 75 %) as limits of the ranks.
+
 Shapes: S sampled barcodes, E examples, L lineages, N vectors, K neighbours, R ranks, F features.
 """
 
@@ -16,30 +17,36 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from barcodeembed.calibration.sample import HIDDEN, Sample
-from barcodeembed.scoring.features import Neighbours, weigh
+from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.scoring.vote import Members, members_of
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.search import DECIMALS
 
-#: An intermediate rank that many lineages lack is not hidden by itself.
+#: Ranks that are not hidden, because many lineages lack them.
 _NOT_HIDDEN = ("subfamily",)
 
 _BLOCK = 64
-_LONGEST_PIECE = 0.9
+#: Maximum length of a random fragment, as a fraction of the median length of the barcodes.
+_MAX_FRAGMENT = 0.9
 
-#: Neighbours that are looked through before all of the reference is, where much is hidden.
+#: Number of closest references that are searched first. The whole reference is searched only if too
+#: many of these are hidden.
 _CLOSEST = 2_048
 _SPARE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Queries with their answers: ``features`` (E, R, F), and by rank, bool (E, R), whether the
-    taxon is ``in_reference`` to the reference, the name that wins is ``correct``, and there is a true name.
+    """Queries with known answers.
 
-    ``hidden`` (E,) is the rank whose taxon was hidden, -1 for none; ``barcodes`` (E,) tells
-    examples of one barcode.
+    Attributes:
+        features: The features of the vote at each rank, (E, R, F).
+        in_reference: Whether the taxon of the query is in the reference, bool (E, R).
+        correct: Whether the winning name is correct, bool (E, R).
+        named: Whether the query has a name at the rank, bool (E, R).
+        hidden: The number of the rank whose taxon is hidden, -1 for none, (E,).
+        barcodes: The number of the barcode in the sample, (E,).
     """
 
     features: np.ndarray
@@ -61,10 +68,10 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Voter:
-    """How neighbours are found and vote: as `Classifier` does it.
+    """Search and vote as `Classifier` does.
 
-    ``align`` gives the identities of queries' bases to rows of the reference, (E, K) or (E, 1);
-    None where the reference keeps no sequences.
+    ``align`` returns the identities of query sequences and rows of the reference, (E, K) or (E, 1).
+    It is None if the reference contains no sequences.
     """
 
     vectors: np.ndarray
@@ -76,14 +83,14 @@ class Voter:
     median_length: float
     align: Callable[[Sequence[str], np.ndarray], Identities] | None
 
-    def weigh(
+    def features(
         self, bases: Sequence[str], similarities: np.ndarray, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return winners, int (E, R), and evidence (E, R, F) of queries and their neighbours."""
+        """Return winners, int (E, R), and features (E, R, F) of queries and their neighbours."""
         aligned = None
         if self.align:
             aligned = self.align(bases, rows if self.identity_weight else rows[:, :1])
-        return weigh(
+        return vote_features(
             Neighbours.ranked(similarities, rows, aligned, self.identity_weight),
             self.members,
             self.taxa.codes,
@@ -94,56 +101,61 @@ class Voter:
 
 
 def make_examples(sample: Sample, bases: Sequence[str], voter: Voter) -> Examples:
-    """Look every barcode of a sample up, with nothing but itself hidden and with more and more.
+    """Search each barcode of a sample, first with only itself hidden, then with each rank hidden.
 
-    ``bases`` are what the vectors of the sample were made of.
+    ``bases`` are the sequences of the vectors of the sample.
     """
-    looked = list(_hide_and_look(sample, voter))
+    found = list(_hide_and_search(sample, voter))
     R = len(voter.taxa.ranks)
-    if not looked:
+    if not found:
         none = np.zeros((0, R), bool)
         return Examples(
-            voter.weigh([], *(np.zeros((0, 1), t) for t in (float, int)))[1],
+            voter.features([], *(np.zeros((0, 1), t) for t in (float, int)))[1],
             none,
             none,
             none,
             *(np.zeros(0, np.int64) for _ in range(2)),
         )
-    number, hidden, similarities, rows = (np.array(part) for part in zip(*looked, strict=True))
+    number, hidden, similarities, rows = (np.array(part) for part in zip(*found, strict=True))
     own = voter.taxa.codes[sample.lineages[number]]
     named = own >= 0
     below = (hidden >= 0)[:, None] & (np.arange(R) >= hidden[:, None])
-    winners, features = voter.weigh([bases[i] for i in number], similarities, rows)
+    winners, features = voter.features([bases[i] for i in number], similarities, rows)
     return Examples(features, named & ~below, named & (winners == own), named, hidden, number)
 
 
-def random_fragment(bases: str, median_length: float, least: int, rng: np.random.Generator) -> str:
-    """Cut a random piece of ``least`` bases to nearly the usual length, rather a short one."""
-    most = min(len(bases), _LONGEST_PIECE * median_length)
-    length = int(np.exp(rng.uniform(*np.log(sorted((min(least, most), most))))))
+def random_fragment(
+    bases: str, median_length: float, min_length: int, rng: np.random.Generator
+) -> str:
+    """Return a random fragment, from ``min_length`` bases to nearly the median length.
+
+    The logarithm of the length is uniformly distributed, so short fragments are more frequent.
+    """
+    longest = min(len(bases), _MAX_FRAGMENT * median_length)
+    length = int(np.exp(rng.uniform(*np.log(sorted((min(min_length, longest), longest))))))
     start = rng.integers(0, len(bases) - length, endpoint=True)
     return bases[start : start + length]
 
 
 def add_sequencing_errors(bases: str, rate: float, rng: np.random.Generator) -> str:
-    """Return the bases with errors at this rate: eight in ten substitutions, an indel each way."""
+    """Return the bases with random errors: 80 % substitutions, 10 % insertions, 10 % deletions."""
     read = []
     for base, draw in zip(bases, rng.random(len(bases)) / rate, strict=True):
         if draw >= 1 or base not in "ACGT":
             read.append(base)
-        elif draw < 0.1:  # put in
+        elif draw < 0.1:  # insertion
             read.append(base + "ACGT"[rng.integers(4)])
-        elif draw >= 0.2:  # else left out
+        elif draw >= 0.2:  # otherwise a deletion
             read.append("ACGT"[("ACGT".index(base) + rng.integers(1, 4)) % 4])
     return "".join(read)
 
 
-def _hide_and_look(
+def _hide_and_search(
     sample: Sample, voter: Voter
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """Yield (barcode, hidden rank, similarities (K,), rows (K,)), the most similar first.
 
-    A barcode that a hidden taxon shares with another goes with it.
+    A barcode that a hidden taxon shares with another taxon is hidden, too.
     """
     vectors, members, taxa = voter.vectors, voter.members, voter.taxa
     sizes = np.bincount(members.lineages, minlength=len(taxa.lineages))
@@ -163,7 +175,7 @@ def _hide_and_look(
             for rank, hidden_L in _levels(taxa, sizes, sample.lineages[i], gone):
                 place_M, lineage_M = closest_members
                 rows = np.delete(closest, place_M[hidden_L[lineage_M]])
-                if len(rows) < wanted + _SPARE:  # then among all
+                if len(rows) < wanted + _SPARE:  # search the whole reference
                     seen = found.copy()
                     seen[owners_M[hidden_L[members.lineages]]] = HIDDEN
                     rows = _first(seen, wanted + _SPARE)
@@ -175,17 +187,17 @@ def _hide_and_look(
                 )
                 exact = np.where(rows == sample.own[i], round(float(left[i]), DECIMALS), exact)
                 order = np.lexsort((rows, -exact))[:wanted]
-                if len(order) == wanted:  # all examples have as many neighbours
+                if len(order) == wanted:  # all examples have the same number of neighbours
                     yield i, rank, exact[order], rows[order]
 
 
 def _levels(
     taxa: Taxa, sizes_L: np.ndarray, own: int, gone: bool
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the ranks whose taxon is hidden from a barcode, -1 first, and what is, bool (L,).
+    """Yield the ranks to hide from a barcode, -1 (none) first, and the hidden lineages, bool (L,).
 
-    Only what leaves some reference of the taxon above counts: its name is then known as far as
-    that. ``gone`` says that the barcode's own vector is nothing without it.
+    A rank is left out if hiding it leaves no reference of the parent taxon. ``gone`` is true if
+    nothing is left of the barcode's own reference vector without the barcode.
     """
     named = [r for r in range(len(taxa.ranks)) if taxa.codes[own, r] >= 0]
     hidden_L = np.zeros(len(taxa.lineages), bool)
@@ -195,17 +207,17 @@ def _levels(
         yield -1, hidden_L
     for r, parent in zip(reversed(named), [*reversed(named[:-1]), None], strict=True):
         hidden_L = hidden_L | (taxa.codes[:, r] == taxa.codes[own, r])
-        beside_L = np.ones(len(hidden_L), bool)
+        siblings_L = np.ones(len(hidden_L), bool)
         if parent is not None:
-            beside_L = taxa.codes[:, parent] == taxa.codes[own, parent]
-            # A relative whose name at this rank is unknown may be of the same taxon.
-            hidden_L |= beside_L & (taxa.codes[:, r] < 0)
-        if taxa.ranks[r] not in _NOT_HIDDEN and left_L[beside_L & ~hidden_L].any():
+            siblings_L = taxa.codes[:, parent] == taxa.codes[own, parent]
+            # A sibling whose name at this rank is unknown can be of the same taxon.
+            hidden_L |= siblings_L & (taxa.codes[:, r] < 0)
+        if taxa.ranks[r] not in _NOT_HIDDEN and left_L[siblings_L & ~hidden_L].any():
             yield r, hidden_L
 
 
 def _first(similarities: np.ndarray, count: int) -> np.ndarray:
-    """Return the places of the greatest, in order; as many as there are or ``count``."""
+    """Return the indices of the (at most) ``count`` highest similarities, highest first."""
     if count < len(similarities):
         places = np.argpartition(-similarities, count)[:count]
     else:

@@ -1,15 +1,17 @@
-"""How far evidence can be trusted: learnt from the examples that a reference gives of itself.
+"""Fit the calibration of an index to examples that are made from its own references.
 
-Per rank two logistic models weigh the same features: the probability that the query's taxon is in
-the reference, and the probability that the name that wins is right. Some references bear a wrong
-name, so that even a certain match looks wrong now and then: the second model has that share as a
-parameter (the label-noise likelihood of Natarajan et al., NIPS 2013, for one kind of error), and
-tells the probability for a query whose reference is rightly named. What can only speak for a name
-has no weight below zero. The evidence of a short query weighs more or less than that of a full
-barcode, by a factor that is learnt too.
+Each rank has two logistic models of the same features. One returns the probability that the taxon
+of the query is in the reference, the other the probability that the winning name is correct. Some
+references have an incorrect name, so that even a perfect match can look like an error. The fraction
+of these is a parameter of the second model (label-noise likelihood, Natarajan et al., NIPS 2013,
+with one kind of error), which returns the probability for a reference with a correct name. A
+feature that can only support a name gets no negative weight. The features of a short query are
+scaled by a fitted factor.
 
-A probability holds for a mixture of queries: here half have their species in the reference, of the
-others most are of a new species of a known genus, two fifths as many of a new genus, and so on up.
+Probabilities refer to a mixture of queries. In the mixture used here, half of the queries are of
+species in the reference. Of the others, most are of a new species of a known genus, and each higher
+rank has two fifths as many as the rank below it.
+
 Shapes: Q queries, E examples, R ranks, F features.
 """
 
@@ -25,18 +27,18 @@ from barcodeembed.calibration.examples import Examples
 from barcodeembed.scoring.features import FEATURES
 from barcodeembed.scoring.logistic import Logistic, fit_logistic
 
-#: Where fewer of one kind are found, mutated copies take their place.
+#: Minimum number of examples of one kind. If there are fewer, mutated copies are used instead.
 MIN_EXAMPLES = 20
 
-#: Bounds on the share of wrong names for which a report keeps the least confidence that is enough.
-ERROR_SHARES = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+#: Fractions of incorrect names for which the report contains the confidence threshold.
+ERROR_FRACTIONS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
-#: Shares of right names for which a report tells the coverage.
+#: Fractions of correct names for which the report contains the coverage.
 PRECISIONS = (0.9, 0.95, 0.99)
 
 _MARGIN, _SHARE, _AGREEMENT = map(list(FEATURES).index, ("margin", "share", "agreement"))
 
-#: How many queries are new at a rank for each that is new at the rank below alone.
+#: Number of queries that are new at a rank, per query that is new only at the rank below.
 _RARER = 0.4
 
 _FOLDS = 2
@@ -45,7 +47,7 @@ _BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class RankModel:
-    """The models of one rank, what they were learnt from, and how well they hold (`report`)."""
+    """The models of one rank, where their examples come from, and their `reliability`."""
 
     in_reference: Logistic
     correct: Logistic
@@ -56,27 +58,27 @@ class RankModel:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A model per rank of the reference, highest rank first, and its barcodes' usual length."""
+    """The models of each rank, highest rank first, and the median length of the barcodes."""
 
     models: dict[str, RankModel]
     median_length: float
 
     def in_reference(self, features: np.ndarray) -> np.ndarray:
-        """Return P(the query's taxon is in the reference), (Q, R), of evidence (Q, R, F).
+        """Return P(the taxon of the query is in the reference), (Q, R), for features (Q, R, F).
 
-        What is known at a rank is known at those above it, so no probability is below that of a
-        lower rank. Where the models of several ranks contradict this they are averaged
-        (`_agreed`): one of them alone may be at fault with what is like nothing it has learnt from.
+        A query whose genus is in the reference also has its family in the reference, so no
+        probability is lower than that of a lower rank. If the models of several ranks contradict
+        this, they are averaged (`_agreed`): a single model can be wrong for an unusual query.
         """
         return _agreed(
             self._probabilities("in_reference", features), features[:, :, _AGREEMENT] > 0
         )
 
     def correct(self, features: np.ndarray, winners: np.ndarray) -> np.ndarray:
-        """Return P(the name that wins is the right one), (Q, R); 0 where none has won.
+        """Return P(the winning name is correct), (Q, R); 0 if no name has won.
 
-        A name is no less right than those below it, which lie within its taxon. Where another taxon
-        has the same evidence for it, each is right half of the time at most.
+        No probability is lower than that of a lower rank, whose taxon is within this one. If
+        another taxon has the same features, the probability is at most one half.
         """
         probabilities = np.where(winners >= 0, self._probabilities("correct", features), 0.0)
         tied = (features[:, :, _MARGIN] == 0) & (features[:, :, _SHARE] <= 0)
@@ -90,15 +92,15 @@ class Calibration:
         return np.stack(columns, 1)
 
     def confidence_threshold(self, max_error: float) -> np.ndarray:
-        """Return, by rank (R,), how confident a name must be for no greater share to be wrong.
+        """Return the confidence threshold of each rank, (R,), for a fraction of incorrect names.
 
-        Infinity where the examples vouch for no name. Of the bounds that are tabulated (`trust`)
-        the next lower one counts. Never is a name given that is likelier wrong than right, however
-        many sure ones stand beside it.
+        The fraction is rounded down to one of `ERROR_FRACTIONS` (see `reliability`). The threshold
+        is infinity if no confidence is high enough, and at least 0.5, so that no name is accepted
+        that is more likely to be incorrect than correct.
         """
-        share = max((s for s in ERROR_SHARES if s <= max_error), default=ERROR_SHARES[0])
-        least = [m.report["confidence_threshold"][str(share)] for m in self.models.values()]
-        return np.maximum([np.inf if value is None else value for value in least], 0.5)
+        fraction = max((f for f in ERROR_FRACTIONS if f <= max_error), default=ERROR_FRACTIONS[0])
+        thresholds = [m.report["confidence_threshold"][str(fraction)] for m in self.models.values()]
+        return np.maximum([np.inf if value is None else value for value in thresholds], 0.5)
 
     def to_json(self) -> dict:
         return {
@@ -110,7 +112,7 @@ class Calibration:
     @classmethod
     def from_json(cls, values: dict, ranks: Sequence[str]) -> Calibration:
         if values["features"] != list(FEATURES):
-            raise ValueError(f"calibrated on other features: {', '.join(values['features'])}")
+            raise ValueError(f"calibrated with other features: {', '.join(values['features'])}")
 
         def logistic(kept: dict[str, Any]) -> Logistic:
             fields: dict[str, Any] = {
@@ -134,7 +136,8 @@ def calibrate(
 ) -> Calibration:
     """Fit the models of a reference to its examples.
 
-    ``stand_in`` gives examples of a rank's number that are known, or new, where there are too few.
+    ``stand_in(rank, in_reference)`` returns examples of one kind for the number of a rank. It is
+    called if there are too few.
     """
     models = {}
     for r, rank in enumerate(ranks):
@@ -151,7 +154,7 @@ def calibrate(
 
 @dataclass(frozen=True, slots=True)
 class _RankExamples:
-    """The examples of one rank: ``features`` (E, F), what is true of them, and their weights."""
+    """The examples of one rank, with the attributes of `Examples` and ``features`` (E, F)."""
 
     features: np.ndarray
     in_reference: np.ndarray
@@ -169,11 +172,11 @@ class _RankExamples:
     def weights(self) -> np.ndarray:
         """Return the weights of the examples, float64 (E,).
 
-        Half of the weight have those of which nothing is hidden, and each rank that is hidden
-        `_RARER` times as much as the one below.
+        Examples with nothing hidden have half of the total weight. Those of a hidden rank have
+        `_RARER` times the weight of those of the rank below.
         """
         ranks, number, counts = np.unique(self.hidden, return_inverse=True, return_counts=True)
-        # -1, nothing hidden, comes first; of the others the lowest rank is last.
+        # -1 (nothing hidden) is first; the lowest rank is last.
         order = (ranks >= 0).sum() - np.cumsum(ranks >= 0)
         shares = np.where(ranks < 0, 0.5, 0.5 * (1 - _RARER) * _RARER**order)
         return (shares / counts)[number]
@@ -193,13 +196,13 @@ def _of_rank(examples: Examples, r: int) -> _RankExamples:
 def _fit_rank(examples: _RankExamples, in_reference_from: str, new_from: str) -> RankModel:
     weights = examples.weights()
     fold = examples.barcodes % _FOLDS
-    foreseen = np.zeros(len(fold))
+    predicted = np.zeros(len(fold))
     for n in range(_FOLDS):
         others = fold != n
         model = fit_logistic(
             examples.features[others], examples.correct[others], weights[others], noisy=True
         )
-        foreseen[~others] = model.probability(examples.features[~others])
+        predicted[~others] = model.probability(examples.features[~others])
     return RankModel(
         fit_logistic(examples.features, examples.in_reference, weights),
         fit_logistic(examples.features, examples.correct, weights, noisy=True),
@@ -208,71 +211,78 @@ def _fit_rank(examples: _RankExamples, in_reference_from: str, new_from: str) ->
         {
             "examples": len(fold),
             "in_reference": int(examples.in_reference.sum()),
-            **trust(foreseen, examples.correct, weights),
+            **reliability(predicted, examples.correct, weights),
         },
     )
 
 
-def trust(confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> dict:
-    """Report on confidences (E,) that were foreseen for examples not learnt from.
+def reliability(confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> dict:
+    """Report the reliability of out-of-fold confidences, (E,).
 
-    ``curve`` are rows of (mean confidence, share right, share of the examples) in bins of equal
-    width, ``calibration_error`` their mean gap; ``coverage`` the share of the examples that is
-    named at the greatest coverage with so great a share right.
+    The report contains:
 
-    ``confidence_threshold`` has for each of ERROR_SHARES the confidence from which on names may be
-    given: where the wrong examples above it, and one more, weigh no more than that share of all
-    that are above it. That is the procedure of Benjamini and Hochberg on conformal p-values (Jin
-    and Candes, JMLR 24:244, 2023, Algorithm 1), with the examples in the place of the run's own
-    queries, so that no name depends on what else is in a file. None for what no confidence attains.
+    - ``curve``: rows of (mean confidence, fraction correct, fraction of the examples) in bins of
+      equal width.
+    - ``calibration_error``: the mean difference of the first two.
+    - ``coverage``: for each of PRECISIONS, the largest fraction of the examples that can be named
+      with this fraction of correct names.
+    - ``confidence_threshold``: for each of ERROR_FRACTIONS, the lowest confidence at which the
+      weight of the incorrect examples at or above it, plus the weight of one more, is at most this
+      fraction of the weight of all examples at or above it. This is the procedure of Benjamini and
+      Hochberg on conformal p-values (Jin and Candes, JMLR 24:244, 2023, Algorithm 1), with the
+      examples in place of the queries of a run, so that no name depends on the other queries.
 
-    The references' own names count as true, the wrong among them too.
+    A value is None if no confidence is high enough. The names of the references count as true, even
+    those that are incorrect.
     """
     weights = weights / weights.sum()
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    size, told, was = (
+    size, expected, observed = (
         np.bincount(bins, values, _BINS)
         for values in (weights, weights * confidence, weights * correct)
     )
     order = np.argsort(-confidence, kind="stable")
-    # A threshold lets all in that are as confident: only the last of equals is one.
+    # A threshold accepts all examples of equal confidence: only the last of these can be one.
     last = np.flatnonzero(np.diff(confidence[order], append=-1.0))
     covered = np.cumsum(weights[order])[last]
     wrong = np.cumsum((weights * ~correct)[order])[last]
 
-    def most(enough: np.ndarray, values: np.ndarray) -> float | None:
-        """The value at the greatest coverage that is good enough."""
-        places = np.flatnonzero(enough)
-        return round(float(values[places[-1]]), 4) if len(places) else None
+    def at_max_coverage(accepted: np.ndarray, values: np.ndarray) -> float | None:
+        """Return the value at the largest coverage that is accepted."""
+        indices = np.flatnonzero(accepted)
+        return round(float(values[indices[-1]]), 4) if len(indices) else None
 
-    least = confidence[order][last]
+    thresholds = confidence[order][last]
     filled = np.flatnonzero(size)
     return {
-        "calibration_error": round(float(np.abs(told - was).sum()), 4),
+        "calibration_error": round(float(np.abs(expected - observed).sum()), 4),
         "curve": [
-            [round(float(v), 4) for v in (told[b] / size[b], was[b] / size[b], size[b])]
+            [round(float(v), 4) for v in (expected[b] / size[b], observed[b] / size[b], size[b])]
             for b in filled
         ],
-        "coverage": {str(p): most(wrong <= (1 - p) * covered, covered) for p in PRECISIONS},
+        "coverage": {
+            str(p): at_max_coverage(wrong <= (1 - p) * covered, covered) for p in PRECISIONS
+        },
         "confidence_threshold": {
-            str(share): most(wrong + weights.max() <= share * covered, least)
-            for share in ERROR_SHARES
+            str(f): at_max_coverage(wrong + weights.max() <= f * covered, thresholds)
+            for f in ERROR_FRACTIONS
         },
     }
 
 
-def _agreed(values_QR: np.ndarray, said_QR: np.ndarray) -> np.ndarray:
-    """Return the nearest values, by least squares, that do not rise from rank to rank downwards.
+def _agreed(values_QR: np.ndarray, known_QR: np.ndarray) -> np.ndarray:
+    """Return the closest values, by least squares, that do not increase from rank to lower rank.
 
-    Isotonic regression by the min-max formula (Ayer et al., Ann. Math. Stat. 1955). A value counts
-    where it was said, bool (Q, R): a rank that no neighbour has a name at is as those about it.
+    Isotonic regression by the min-max formula (Ayer et al., Ann. Math. Stat. 1955). Only values
+    that are ``known_QR`` count; a rank at which no neighbour has a name gets the value of the ranks
+    next to it.
     """
     Q, R = values_QR.shape
     sums, counts = (
         np.concatenate([np.zeros((Q, 1)), np.cumsum(v, axis=1)], axis=1)
-        for v in (np.where(said_QR, values_QR, 0.0), said_QR)
+        for v in (np.where(known_QR, values_QR, 0.0), known_QR)
     )
-    means = np.full((Q, R, R), -np.inf)  # from one rank to another
+    means = np.full((Q, R, R), -np.inf)  # of the ranks from a to b
     for a in range(R):
         n = counts[:, a + 1 :] - counts[:, [a]]
         np.divide(sums[:, a + 1 :] - sums[:, [a]], n, out=means[:, a, a:], where=n > 0)
@@ -284,5 +294,5 @@ def _agreed(values_QR: np.ndarray, said_QR: np.ndarray) -> np.ndarray:
 
 
 def _rising(values_QR: np.ndarray) -> np.ndarray:
-    """Raise probabilities to those of lower ranks."""
+    """Raise each probability to the highest one of the lower ranks."""
     return np.maximum.accumulate(values_QR[:, ::-1], axis=1)[:, ::-1]

@@ -1,4 +1,4 @@
-"""Mutated copies of barcodes, as examples where a reference is too small to hide anything from it.
+"""Mutated copies of barcodes: calibration examples if a reference is too small to hide taxa.
 
 The copies are as different from their barcode as members of one taxon customarily are, or as
 members of two taxa are.
@@ -60,7 +60,7 @@ class MutatedCopies:
             for i, d in zip(sources, divergences, strict=True)
         ]
         found = nearest(self.voter.vectors, self.embed(copies), self.voter.neighbours)
-        winners, features = self.voter.weigh(copies, *found)
+        winners, features = self.voter.features(copies, *found)
         own = taxa.codes[self.owners[sources]]
         named = own >= 0
         here = named & (in_reference | (np.arange(own.shape[1]) < rank))

@@ -1,7 +1,8 @@
-"""A sample of the reference's own barcodes, as queries from which it learns how near is near.
+"""A sample of the reference's own barcodes, to calibrate the reference with.
 
-A query must not find itself. What it would find is hidden (an index of barcodes), or is put back
-at what it would be without the query (a prototype, which is a mean over several barcodes).
+A query must not find itself. Its own barcode is hidden; a prototype, which is a mean of several
+barcodes, is replaced by the mean without the query.
+
 Shapes: S sampled barcodes, D dimensions.
 """
 
@@ -13,24 +14,26 @@ import numpy as np
 
 from barcodeembed.scoring.vote import Members
 
-#: Barcodes that a sample has at most.
+#: Maximum number of barcodes in a sample.
 SAMPLE = 2_000
 
-#: Of a small reference so great a part, but no fewer than so many, is enough.
-_SHARE = 0.25
+#: From a small reference this fraction is sampled, but no fewer than the minimum.
+_FRACTION = 0.25
 _MIN_COUNT = 100
 
-#: A similarity below all that occur: that of what is hidden.
+#: The similarity of hidden references, lower than any cosine.
 HIDDEN = -2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Barcodes of one lineage each, and what is left of the reference without each of them.
+    """Barcodes with one lineage each, and the reference vectors without each of them.
 
-    ``vectors`` float32 (S, D), of unit length; ``lineages`` int (S,). ``own`` int (S,) is the
-    reference vector in which a barcode has a part, and ``rest`` float32 (S, D) what that vector
-    is without it: NaN where nothing is left.
+    Attributes:
+        vectors: Unit vectors of the barcodes, float32 (S, D).
+        lineages: The lineage of each barcode, int (S,).
+        own: The number of the reference vector that a barcode is part of, int (S,).
+        rest: That vector without the barcode, float32 (S, D); NaN if nothing is left.
     """
 
     vectors: np.ndarray
@@ -43,29 +46,29 @@ class Sample:
 
     @property
     def left(self) -> np.ndarray:
-        """The similarity of each barcode to what is left, float64 (S,); HIDDEN for nothing."""
+        """The similarity of each barcode and its ``rest``, float64 (S,); HIDDEN if none is left."""
         left = np.einsum("sd,sd->s", self.vectors, self.rest, dtype=np.float64)
         return np.nan_to_num(left, nan=HIDDEN)
 
     @classmethod
     def of_barcodes(cls, vectors: np.ndarray, members: Members, rows: np.ndarray) -> Sample:
-        """Take the ``rows`` of a reference that holds a vector for every barcode."""
+        """Return the ``rows`` of a reference with one vector per barcode as a sample."""
         lineages = members.lineages[members.starts[rows]]
         return cls(vectors[rows], lineages, rows, np.full_like(vectors[rows], np.nan))
 
 
 def draw_sample(members: Members, *, size: int = SAMPLE, seed: int = 0) -> np.ndarray:
-    """Draw barcodes of one lineage only, one of each before a second of any; sorted, int64 (S,).
+    """Draw barcodes that have a single lineage; return their rows, sorted, int64 (S,).
 
-    So a rare species counts as much as a common one, as it does to who looks for it. ``size`` is
-    for a great reference; of a small one less is drawn.
+    One barcode of each lineage is drawn before a second one of any lineage, so that rare species
+    count as much as common ones. ``size`` is the maximum; fewer are drawn from a small reference.
     """
     single = np.flatnonzero(np.diff(members.starts) == 1)
-    size = min(size, max(_MIN_COUNT, int(_SHARE * len(single))))
+    size = min(size, max(_MIN_COUNT, int(_FRACTION * len(single))))
     drawn = np.random.default_rng(seed).permutation(single)
     lineages = members.lineages[members.starts[drawn]]
     by_lineage = np.argsort(lineages, kind="stable")
     first = np.searchsorted(lineages[by_lineage], lineages[by_lineage])
-    turn = np.empty(len(drawn), np.int64)
-    turn[by_lineage] = np.arange(len(drawn)) - first
-    return np.sort(drawn[np.argsort(turn, kind="stable")[:size]]).astype(np.int64)
+    round_of = np.empty(len(drawn), np.int64)
+    round_of[by_lineage] = np.arange(len(drawn)) - first
+    return np.sort(drawn[np.argsort(round_of, kind="stable")[:size]]).astype(np.int64)

@@ -1,11 +1,12 @@
-"""How the nearest references vote, chosen on the reference itself.
+"""Choose the parameters of the vote on the reference itself.
 
-BarcodeMAE+ votes with a temperature of 0.02, which suits its own vectors. How far apart two
-taxa lie differs between models by orders of magnitude, and a temperature that is too warm lets
-ten far relatives outvote the one near one. How much the identity of aligned bases should count
-beside the similarity of vectors differs too. So a sample of references is named by the others, and
-what names most of them rightly is kept. (Their likelihood would choose a warmer vote: it rewards
-one that hedges, and what a user reads first is the name.)
+BarcodeMAE+ votes with a temperature of 0.02, which suits its vectors. The similarity of different
+taxa varies between models by orders of magnitude. If the temperature is too high, ten distant
+references outvote a close one. The best weight of the percent identity, relative to the similarity
+of the vectors, varies, too. So a sample of references is named with the others, and the parameters
+with the most correct names are used. (The likelihood would select a higher temperature, because it
+rewards uncertain votes; but users look at the name first.)
+
 Shapes: S sampled barcodes, K neighbours.
 """
 
@@ -32,32 +33,40 @@ def tune_vote(
     neighbours: int,
     identities: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> tuple[float, float]:
-    """Return the temperature and the weight of identity that name most of a sample rightly.
+    """Return the temperature and the weight of identity with the most correct names of a sample.
 
-    ``vectors`` float32 (N, D) are named by ``members``; each barcode of the ``sample`` is named
-    by the ``neighbours`` nearest to it, itself left out. ``identities`` gives percent identities
-    of the sample's barcodes and of their neighbours, (S, K) rows each; without it none counts.
-    All ranks count alike. The first of the candidates stands where no other does better.
+    Each barcode of the sample is named by its closest references, without itself. All ranks have
+    the same weight. Among equally good candidates the first is returned.
+
+    Args:
+        vectors: Reference vectors, float32 (N, D).
+        members: The lineages of the reference vectors.
+        taxa: The names of the lineages.
+        sample: The barcodes to name.
+        neighbours: The number of references that vote.
+        identities: Returns the percent identity of each barcode of the sample and each of its
+            neighbours, (S, K), from the rows of the neighbours, (S, K). If it is None, only the
+            similarity counts.
     """
     if len(vectors) < 2 or not len(sample):
         return TEMPERATURE, 0.0
     similarities, found = _without_itself(vectors, sample, neighbours)
-    shares = identities(found) if identities else np.zeros(found.shape)
+    percents = identities(found) if identities else np.zeros(found.shape)
     truth = taxa.codes[sample.lineages]
-    right = {}
+    correct = {}
     for weight in _WEIGHTS if identities else (0.0,):
-        scores, order = rescore(similarities, found, shares, weight)
+        scores, order = rescore(similarities, found, percents, weight)
         rows = np.take_along_axis(found, order, 1)
         for temperature in _TEMPERATURES:
             winners, _ = vote(scores, rows, members, taxa.codes, temperature)
-            right[temperature, weight] = int((winners == truth)[truth >= 0].sum())
-    return max(right, key=right.__getitem__)
+            correct[temperature, weight] = int((winners == truth)[truth >= 0].sum())
+    return max(correct, key=correct.__getitem__)
 
 
 def _without_itself(
     vectors: np.ndarray, sample: Sample, neighbours: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return similarities and rows, (S, K) each, nearest first, of what each barcode finds."""
+    """Return similarities and rows of the closest references of each barcode, (S, K) each."""
     similarities, found = (
         np.concatenate([values, own[:, None]], 1)
         for values, own in zip(

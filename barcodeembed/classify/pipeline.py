@@ -21,7 +21,7 @@ from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.index.model import load_embedder, open_with_model
 from barcodeembed.scoring.decision import Decisions, decide
-from barcodeembed.scoring.features import Neighbours, weigh
+from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.identity import Identities, identities
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
 from barcodeembed.sequences.frames import GENETIC_CODE
@@ -229,7 +229,7 @@ class Classifier:
             similarities, rows, self._identities(queries, rows), self.identity_weight
         )
         calibration = self.index.calibration
-        winners, features = weigh(
+        winners, features = vote_features(
             neighbours,
             self.members,
             self.index.taxa.codes,

@@ -109,7 +109,7 @@ def neighbourhoods(
 def find_suspects(
     similarities_MK: np.ndarray, rows_MK: np.ndarray, lineages_M: np.ndarray, taxa: Taxa
 ) -> list[Suspect]:
-    """Return the suspect members, each once, at the highest rank at which it is suspect."""
+    """Return the suspect members, each only at the highest rank at which it is suspect."""
     codes_MR = taxa.codes[lineages_M]
     suspects: list[Suspect] = []
     found_M = np.zeros(len(lineages_M), bool)

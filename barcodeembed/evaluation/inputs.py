@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Source = str | PathLike[str]
 
 
-def ignore(*told: object) -> None:
+def ignore(*arguments: object) -> None:
     """Ignore a message or progress."""
 
 
@@ -33,7 +33,7 @@ class Inputs:
     def labelled(
         self, paths: Iterable[Source], say: Callable[[str], None] = ignore
     ) -> Iterator[LabelledRecord]:
-        """Yield the records of files with their lineages; ``say`` is told the formats."""
+        """Yield the records of files with their lineages; call ``say`` with the formats."""
         from barcodeembed.taxonomy.references import read_labelled
 
         for path in paths:

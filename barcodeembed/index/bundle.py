@@ -162,7 +162,7 @@ class ReferenceIndex:
         return Matches(similarities.astype(np.float32), rows)
 
     def with_coverage(self, coverage: str | None) -> ReferenceIndex:
-        """Return the index with another description of what its references include and what they lack."""
+        """Return the index with another description of the coverage of its references."""
         return replace(self, settings=replace(self.settings, coverage=coverage))
 
     @classmethod

@@ -10,7 +10,7 @@ import numpy as np
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.embedding.vector_maker import VectorMaker, encode_all
 from barcodeembed.index.options import ProgressCallback, no_progress
-from barcodeembed.vectors.whitening import Whitening, as_searched, usual_width
+from barcodeembed.vectors.whitening import Whitening, as_searched, default_width
 
 _REFERENCES_PER_DIRECTION = 4
 _MIN_WHITENED = 64
@@ -48,7 +48,7 @@ def embed_barcodes(
 
 
 def _width(embedder: VectorMaker) -> int:
-    return usual_width(embedder.model.config.pooling) if isinstance(embedder, Embedder) else 0
+    return default_width(embedder.model.config.pooling) if isinstance(embedder, Embedder) else 0
 
 
 def _fit_whitening(vectors: np.ndarray, width: int) -> Whitening | None:

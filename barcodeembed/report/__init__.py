@@ -1,4 +1,4 @@
-"""What other programs read, made from the rows of ``classify``: one file for each format.
+"""Reports of the rows of ``classify``, in the formats of other programs or as a page.
 
-A format is a pure function from rows to pieces of text; none needs the model or the index.
+Each format is a function from rows to strings. Only the map of the page needs an index.
 """

@@ -1,4 +1,4 @@
-"""A feature table as BIOM 1.0, the JSON of biom-format.org."""
+"""A feature table in BIOM 1.0 format (JSON, biom-format.org)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _TYPES = {"taxon": "Taxon table", "query": "OTU table"}
 def biom(
     rows: Iterable[Row], samples: Sequence[str] = (), by: str = "taxon", *, date: datetime
 ) -> Iterator[str]:
-    """Yield one JSON object: sparse counts, with each feature's ``taxonomy`` as its metadata.
+    """Yield one JSON object: sparse counts, with ``taxonomy`` as metadata of each feature.
 
-    The format asks for the ``date`` at which the table was made, and knows no time zones: UTC.
+    The format requires the ``date`` at which the table was made. It has no time zone; give UTC.
     """
     counted = features(rows, samples, by)
     columns = {sample: number for number, sample in enumerate(counted.samples)}

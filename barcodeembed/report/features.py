@@ -1,4 +1,4 @@
-"""Features by samples: taxa or queries, the reads of each in each sample."""
+"""Feature tables: the reads of each taxon or query in each sample."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from barcodeembed.errors import InputError
 from barcodeembed.report.lineages import by_names, prefixed
 from barcodeembed.report.rows import Row
 
-#: What a row of the table may be.
+#: What a row of the table is.
 KINDS = ("taxon", "query")
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureTable:
-    """``taxonomy`` gives each feature's prefixed names; ``reads`` counts by (feature, sample)."""
+    """``taxonomy`` has the prefixed names of features, ``reads`` counts by (feature, sample)."""
 
     samples: list[str]
     taxonomy: dict[str, list[str]]
@@ -26,9 +26,9 @@ class FeatureTable:
 def features(rows: Iterable[Row], samples: Sequence[str], by: str) -> FeatureTable:
     """Count the reads of each feature in each sample.
 
-    Taxa are sorted by their lineage and called by it; queries come in their order. ``samples`` are
-    there also if no row is of them, and others come after them. Raises InputError where a query's
-    id stands for different taxa.
+    Taxa are sorted by lineage, and their lineage is their name. Queries are in the order of the
+    rows. The table contains all ``samples``, even those without rows, and then other samples of the
+    rows. Raises InputError if queries with the same id have different taxa.
     """
     found = dict.fromkeys(samples)
     taxonomy: dict[str, list[str]] = {}
@@ -46,10 +46,10 @@ def features(rows: Iterable[Row], samples: Sequence[str], by: str) -> FeatureTab
 
 
 def check_same(feature: str, known: object, new: object) -> None:
-    """Raise InputError where one id stands for two taxa: a feature can have one only."""
+    """Raise InputError if one feature has two taxa."""
     if known != new:
         raise InputError(
-            f"the id {feature} comes again with another taxon; ids of features must be unique"
+            f"the id {feature} is repeated with another taxon; ids of features must be unique"
         )
 
 

@@ -1,6 +1,7 @@
-"""One page of HTML that holds everything it shows: charts, map and the table of all queries.
+"""A self-contained HTML page with charts, a map and the table of all queries.
 
-``page.html``, its style and its scripts lie beside this file; the page is these and the data.
+The page is made from ``page.html``, its style and its scripts, which are next to this module, and
+the data.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from barcodeembed.report.projection import Projection
     from barcodeembed.report.references import References
 
-# One script, in parts.
+# The parts of the script, in order.
 _SCRIPTS = ("data", "sunburst", "charts", "map", "table")
-# JSON that cannot end the element it stands in, and that a JavaScript parser reads as JSON's does.
+# Escapes that keep JSON from ending its HTML element, and that JavaScript reads as JSON does.
 _ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
-# Names shown of a reference on the map: family, genus and species, mostly.
+# Number of names shown for a reference on the map: usually family, genus and species.
 _LOWEST = 3
 
 
@@ -33,7 +34,7 @@ def html(
     projection: Projection | None = None,
     references: References | None = None,
 ) -> Iterator[str]:
-    """Yield the page.
+    """Yield the text of the page.
 
     ``projection`` has a point for each row, in their order, and then for each of ``references``.
     """
@@ -41,7 +42,7 @@ def html(
     text = json.dumps(data, separators=(",", ":"))
     folder = files(__package__)
     page = folder.joinpath("page.html").read_text(encoding="utf-8")
-    for mark, part in (  # in the order of the page; a part is not itself looked through
+    for mark, part in (  # in the order of the page, so that a part is not searched for marks
         ("/*STYLE*/", folder.joinpath("page.css").read_text(encoding="utf-8")),
         ("/*DATA*/", text.translate(_ESCAPES)),
         (
@@ -63,7 +64,7 @@ def page_data(
     projection: Projection | None,
     references: References | None = None,
 ) -> dict[str, Any]:
-    """Return what the page's script reads: a list for each column, taxa and samples by number."""
+    """Return the data of the page: a list for each column, with taxa and samples as numbers."""
     taxa: dict[tuple, int] = {}
     known = {sample: number for number, sample in enumerate(samples)}
     for row in rows:
@@ -73,7 +74,7 @@ def page_data(
         "version": __version__,
         "ranks": RANKS,
         "samples": list(known),
-        # With each lineage, whether its last name is a unit.
+        # Each lineage, and whether its last name is a unit.
         "taxa": [[*lineage, grouped] for lineage, grouped in taxa],
         "columns": {
             "query_id": [row.query_id for row in rows],
@@ -97,7 +98,7 @@ def page_data(
 def _map_data(
     projection: Projection, queries: int, references: References | None
 ) -> dict[str, Any]:
-    # NaN, of a query without a vector, is no JSON.
+    # A query without a vector has NaN, which JSON does not have.
     points = [None if x != x else [round(x, 4), round(y, 4)] for x, y in projection.points.tolist()]
     data: dict[str, Any] = {
         "method": projection.method,
@@ -114,5 +115,5 @@ def _map_data(
 
 
 def _lowest(lineage: Lineage) -> list[str]:
-    """Return the last names of a lineage, highest first: they tell what it is."""
+    """Return the lowest names of a lineage, highest rank first."""
     return [name for name in lineage if name][-_LOWEST:]

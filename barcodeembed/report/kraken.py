@@ -1,4 +1,4 @@
-"""A report as Kraken writes it: clades, indented by their depth."""
+"""A report in the format of Kraken 2: clades, indented by rank."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from barcodeembed.report.lineages import tally
 from barcodeembed.report.rows import Row
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 
-# Kraken 2 numbers the ranks between those with a letter.
+# Kraken 2 writes a rank without a letter of its own as a letter and a number.
 _CODES = dict(zip(RANKS, ("K", "P", "C", "O", "F", "F1", "G", "S"), strict=True))
-# NCBI's numbers are below; those here fit into 32 bits with a sign.
+# Higher than the taxids of NCBI, and small enough for signed 32-bit integers.
 _FIRST_TAXID = 1_000_000_000
 
 
 @dataclass(slots=True)
 class _Clade:
-    """A taxon with those below it; ``clade`` counts the reads of all of them."""
+    """A taxon and its subtaxa; ``clade`` is the number of reads of all of them."""
 
     path: tuple[tuple[str, str], ...]
     direct: int = 0
@@ -27,10 +27,10 @@ class _Clade:
 
 
 def kraken(rows: Iterable[Row]) -> Iterator[str]:
-    """Yield: percentage, reads of the clade, reads of the taxon itself, rank code, taxid, name.
+    """Yield lines: percentage, reads of the clade, reads of the taxon, rank code, taxid, name.
 
-    ``unclassified`` comes first, siblings come by their reads. The taxids are not NCBI's: each is
-    made from the lineage, and so the same in every report.
+    ``unclassified`` is the first line. Siblings are sorted by their number of reads. The taxids are
+    not those of NCBI: they are computed from the lineage, so that they are equal in all reports.
     """
     counts, without = tally(rows)
     root = _Clade(())
@@ -57,14 +57,14 @@ def _add(root: _Clade, taxon: Lineage, reads: int) -> None:
 
 
 def _walk(clade: _Clade) -> Iterator[_Clade]:
-    """Yield what is below a clade, each before its own, the larger first."""
+    """Yield the subclades of a clade, depth first, the largest first."""
     for _, inner in sorted(clade.below.items(), key=lambda item: (-item[1].clade, item[0])):
         yield inner
         yield from _walk(inner)
 
 
 def _taxids(paths: list[tuple[tuple[str, str], ...]]) -> dict[tuple[tuple[str, str], ...], int]:
-    """Number the taxa by a hash of their lineage; where two meet, the later takes the next."""
+    """Return a hash of the lineage of each taxon. If two are equal, the later gets the next one."""
     numbers: dict[tuple[tuple[str, str], ...], int] = {}
     taken: set[int] = set()
     for path in paths:

@@ -1,4 +1,4 @@
-"""Krona's text: reads and the names from the highest rank down, for ``ktImportText``."""
+"""Text for Krona (``ktImportText``): reads, and names from the highest rank down."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from barcodeembed.report.rows import Row
 
 
 def krona(rows: Iterable[Row]) -> Iterator[str]:
-    """Yield a line for each taxon; reads without one are ``unclassified``, beside all taxa.
+    """Yield a line for each taxon; reads without a taxon are ``unclassified``.
 
-    Reads of an inner taxon are its own line, and ranks without a name are skipped.
+    Reads of a higher taxon have a line of their own. Ranks without a name are skipped.
     """
     counts, without = tally(rows)
     for taxon in sorted(counts, key=by_names):

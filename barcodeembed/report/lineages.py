@@ -1,4 +1,4 @@
-"""Lineages counted and written: as a tally, and with the letters of their ranks."""
+"""Count lineages, and write them with the letters of their ranks."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TypeVar
 from barcodeembed.report.rows import Row
 from barcodeembed.taxonomy.ranks import RANK_LETTERS, RANKS, UNKNOWN, Lineage
 
-#: What stands for no taxon at all where features are named.
+#: The taxonomy of a feature without a taxon.
 UNASSIGNED = "Unassigned"
 
 T = TypeVar("T")
 
-# Kingdom has two letters; `k` is the one of QIIME 2 and UNITE. Subfamily has none.
+# Kingdom has two letters; QIIME 2 and UNITE use `k`. Subfamily has none.
 _LETTERS = tuple(
     (RANKS.index(rank), letter) for letter, rank in RANK_LETTERS.items() if letter != "d"
 )
 
 
 def tally(rows: Iterable[Row]) -> tuple[Counter[Lineage], int]:
-    """Count the reads of each taxon, and those that have none."""
+    """Count the reads of each taxon, and the reads without a taxon."""
     counts: Counter[Lineage] = Counter()
     for row in rows:
         counts[row.taxon] += row.reads
@@ -34,9 +34,9 @@ def by_names(taxon: Lineage) -> tuple[str, ...]:
 
 
 def lettered(values: Sequence[T | None]) -> list[tuple[str, T | None]]:
-    """Pair the letters of the ranks with what there is of each, down to the deepest that is there.
+    """Pair the letters of the ranks with the values of the ranks, down to the lowest value.
 
-    ``values`` are of RANKS. Subfamily has no letter and is left out.
+    ``values`` has one value for each of RANKS. Subfamily has no letter and is left out.
 
     >>> lettered(("Animalia", None, "Insecta", None, None, None, None, None))
     [('k', 'Animalia'), ('p', None), ('c', 'Insecta')]
@@ -48,13 +48,13 @@ def lettered(values: Sequence[T | None]) -> list[tuple[str, T | None]]:
 
 
 def prefixed(taxon: Lineage) -> list[str]:
-    """Write a lineage as Greengenes, UNITE and QIIME 2 do; a rank without a name is its prefix.
+    """Write a lineage as Greengenes, UNITE and QIIME 2 do; an unknown rank is only its prefix.
 
     >>> prefixed(("Animalia", None, "Insecta", None, None, None, None, None))
     ['k__Animalia', 'p__', 'c__Insecta']
     >>> prefixed((None,) * 8)
     ['Unassigned']
     """
-    # A semicolon would end the rank.
+    # A semicolon separates ranks.
     written = [f"{letter}__{(name or '').replace(';', ',')}" for letter, name in lettered(taxon)]
     return written or [UNASSIGNED]

@@ -1,4 +1,4 @@
-"""Custom content for MultiQC: bars of each sample's reads, by status and by rank."""
+"""Custom content for MultiQC: bar charts of the reads of each sample by status and by rank."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNPLACED = "not placed"
 
 
 def multiqc(rows: Iterable[Row], samples: Sequence[str] = ()) -> Iterator[str]:
-    """Yield one JSON object; MultiQC finds it in a file whose name ends in ``_mqc.json``."""
+    """Yield one JSON object; MultiQC recognises files with a name that ends in ``_mqc.json``."""
     statuses: dict[str, Counter[str]] = {sample: Counter() for sample in samples}
     ranks: dict[str, Counter[str]] = {sample: Counter() for sample in samples}
     for row in rows:
@@ -33,7 +33,7 @@ def multiqc(rows: Iterable[Row], samples: Sequence[str] = ()) -> Iterator[str]:
             {
                 "id": "barcodeembed",
                 "section_name": "barcodeembed",
-                "description": "Reads by what barcodeembed classify says of them.",
+                "description": "Reads by the results of barcodeembed classify.",
                 "plot_type": "bargraph",
                 "pconfig": {
                     "id": "barcodeembed_reads",

@@ -1,4 +1,4 @@
-"""A map: vectors in two dimensions, by UMAP where it is there, or by PCA."""
+"""A map: vectors in two dimensions, by UMAP if it is installed, otherwise by PCA."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import numpy as np
 from barcodeembed.errors import InputError
 from barcodeembed.vectors.pca import principal_axes
 
-#: UMAP looks at 15 neighbours of each; fewer points than that have no neighbourhoods to show.
+#: Minimum number of points for UMAP, which uses 15 neighbours of each point.
 _MIN_FOR_UMAP = 32
 
-#: Each query brings its few references, and UMAP's defaults draw so small groups into one spot.
+#: Settings of UMAP for queries with references: by default it puts such small groups into one spot.
 _SPREAD_OUT = {"n_neighbors": 50, "min_dist": 0.9}
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """``points`` (N, 2) lie within 0 to 1, both axes to one scale; NaN where there is no vector."""
+    """``points`` (N, 2) are from 0 to 1, on one scale for both axes; NaN without a vector."""
 
     method: str
     axes: tuple[str, str]
@@ -31,14 +31,16 @@ class Projection:
 
 
 def read_vectors(paths: Sequence[str | os.PathLike[str]], query_ids: Sequence[str]) -> np.ndarray:
-    """Return the vectors (N, dimensions) of .npy files, which hold one for each query, in order.
+    """Return the vectors (N, dimensions) of .npy files: one for each query, in order.
 
-    Raises InputError where a file cannot be read, their numbers differ from those of the queries,
-    or the ids that `embed` wrote beside a file are others.
+    Raises InputError if a file cannot be read, if the number of vectors differs from that of the
+    queries, or if the file of ids that `embed` wrote with the vectors has other ids.
     """
     parts = [_load(path) for path in paths]
     if len({part.shape[1] for part in parts}) > 1:
-        raise InputError("vectors of different dimensions; embed all with one model", paths[1])
+        raise InputError(
+            "vectors of different dimensions; embed all files with the same model", paths[1]
+        )
     total = sum(map(len, parts))
     if total != len(query_ids):
         raise InputError(
@@ -54,7 +56,7 @@ def read_vectors(paths: Sequence[str | os.PathLike[str]], query_ids: Sequence[st
 
 
 def project(vectors: np.ndarray, *others: np.ndarray) -> Projection:
-    """Lay vectors (N, dimensions) out in a plane, ``others`` after them; only directions count."""
+    """Project vectors (N, dimensions), then ``others``, to a plane; ignore their lengths."""
     vectors = np.concatenate([vectors, *others], dtype=np.float64)
     points = np.full((len(vectors), 2), np.nan)
     lengths = np.linalg.norm(vectors, axis=1)
@@ -62,13 +64,13 @@ def project(vectors: np.ndarray, *others: np.ndarray) -> Projection:
     directions = vectors[usable] / lengths[usable, None]
     umap = _umap() if len(directions) >= _MIN_FOR_UMAP else None
     if umap is None:
-        points[usable], shares = _pca(directions)
+        points[usable], fractions = _pca(directions)
         first, second = (
-            f"PC{n} ({share:.0%} of the variance)" for n, share in enumerate(shares, 1)
+            f"PC{n} ({fraction:.0%} of the variance)" for n, fraction in enumerate(fractions, 1)
         )
         return Projection("PCA", (first, second), _fitted(points))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a seed leaves it one thread
+        warnings.simplefilter("ignore")  # UMAP warns that a seed limits it to one thread
         settings = _SPREAD_OUT if others else {}
         layout = umap.UMAP(metric="cosine", random_state=0, **settings)
         points[usable] = layout.fit_transform(directions)
@@ -76,7 +78,7 @@ def project(vectors: np.ndarray, *others: np.ndarray) -> Projection:
 
 
 def _pca(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the first two principal components (N, 2) and their shares of the variance."""
+    """Return the first two principal components (N, 2) and their fractions of the variance."""
     if not len(directions) or directions.shape[1] < 2:
         return np.zeros((len(directions), 2)), np.zeros(2)
     centred = directions - directions.mean(0)
@@ -85,11 +87,11 @@ def _pca(directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fitted(points: np.ndarray) -> np.ndarray:
-    """Move and scale points into the unit square, in its middle, keeping their proportions."""
-    there = points[np.isfinite(points[:, 0])]
-    if not len(there):
+    """Move and scale points to the centre of the unit square; keep their proportions."""
+    finite = points[np.isfinite(points[:, 0])]
+    if not len(finite):
         return points
-    low, high = there.min(0), there.max(0)
+    low, high = finite.min(0), finite.max(0)
     extent = (high - low).max() or 1.0
     return (points - (low + high) / 2) / extent + 0.5
 
@@ -110,15 +112,15 @@ def _load(path: str | os.PathLike[str]) -> np.ndarray:
     except (ValueError, EOFError):
         loaded = None
     if not isinstance(loaded, np.ndarray) or loaded.ndim != 2 or loaded.dtype.kind != "f":
-        raise InputError("holds no vectors; expected a .npy of `barcodeembed embed`", path)
+        raise InputError("contains no vectors; expected a .npy file of `barcodeembed embed`", path)
     return loaded
 
 
 def _check_ids(path: str | os.PathLike[str], query_ids: Sequence[str]) -> None:
-    beside = f"{os.fspath(path)}.ids.tsv"
-    if not os.path.exists(beside):
+    ids_path = f"{os.fspath(path)}.ids.tsv"
+    if not os.path.exists(ids_path):
         return
-    with open(beside, encoding="utf-8", newline="\n") as stream:
+    with open(ids_path, encoding="utf-8", newline="\n") as stream:
         rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
         ids = [row[0] for row in rows][1:]
     for number, (id, query) in enumerate(zip(ids, query_ids, strict=False), 1):

@@ -1,4 +1,4 @@
-"""QIIME 2's taxonomy.tsv, to be imported as ``FeatureData[Taxonomy]``."""
+"""A taxonomy.tsv for QIIME 2, to import as ``FeatureData[Taxonomy]``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from barcodeembed.report.rows import Row
 
 
 def qiime2(rows: Iterable[Row]) -> Iterator[str]:
-    """Yield: feature id, lineage, and the confidence of its deepest name that is no unit.
+    """Yield lines: feature id, lineage, and the confidence of its lowest name that is not a unit.
 
-    QIIME 2 wants each feature once: an id that several samples share has one line. Raises
-    InputError where its taxa differ. Missing confidence is an empty cell, as QIIME 2 has it.
+    Features must be unique in QIIME 2, so an id that occurs in several samples has one line. Raises
+    InputError if its taxa differ. A missing confidence is an empty cell.
     """
     seen: dict[str, str] = {}
     yield "Feature ID\tTaxon\tConfidence\n"
@@ -28,6 +28,6 @@ def qiime2(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _confidence(row: Row) -> float | None:
-    """Return that of the deepest rank written: of a subfamily, that of its family."""
+    """Return the confidence of the lowest rank that is written; subfamily is not written."""
     placed = lettered(row.placement)
     return dict(lettered(row.confidences)).get(placed[-1][0]) if placed else None

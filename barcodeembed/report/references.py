@@ -1,6 +1,8 @@
-"""The references about the queries: which of an index a map shows beneath them.
+"""Choose the references of an index that a map shows with the queries.
 
-Those that the rows name as nearest, and the few whose vectors are nearest to each query's.
+These are the closest reference in each row of the table, and the most similar references of each
+query.
+
 Shapes: Q queries, R references that are shown, D dimensions.
 """
 
@@ -18,20 +20,23 @@ from barcodeembed.report.rows import Row
 from barcodeembed.taxonomy.ranks import Lineage
 from barcodeembed.vectors.search import nearest
 
-#: References shown of each query, beside the one that its row names, and of all queries together.
-OF_EACH = 3
-MOST = 5_000
+#: Number of references shown for each query, in addition to the one in its row.
+PER_QUERY = 3
 
-#: Similarities of the same vectors, that far from the table's in the median, are of other vectors:
-#: the table has four decimals, and precisions differ in the third.
-_FAR = 0.02
+#: Maximum number of references shown for all queries.
+MAX_SHOWN = 5_000
+
+#: Maximum median difference of the similarities from those in the table. The table has four
+#: decimals, and fp32 and bf16 differ in the third one. If the difference is larger, the vectors are
+#: not those of the table.
+_MAX_DIFFERENCE = 0.02
 
 _BLOCK = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """``vectors`` float32 (R, D), of unit length; ``ids`` and ``lineages`` are of their records."""
+    """Unit ``vectors``, float32 (R, D), with the ``ids`` and ``lineages`` of their records."""
 
     vectors: np.ndarray
     ids: Sequence[str]
@@ -41,15 +46,15 @@ class References:
 def surround(
     vectors_QD: np.ndarray, rows: Sequence[Row], index: ReferenceIndex
 ) -> tuple[np.ndarray, References]:
-    """Return the queries' vectors as the index is searched with them, and the references about.
+    """Return the vectors of the queries as in a search of the index, and references to show.
 
-    ``vectors_QD`` are of the index's model, one for each row. NaN stays NaN. Raises InputError
-    where the vectors are of another model, or the rows of another index.
+    ``vectors_QD`` are vectors of the model of the index, one for each row; NaN is kept. Raises
+    InputError if the vectors are of another model, or the rows are of another index.
     """
     if vectors_QD.shape[1] != index.dimension:
         raise InputError(
-            f"vectors of {vectors_QD.shape[1]} dimensions; the index was made with a "
-            f"model of {index.dimension}: embed with that one"
+            f"vectors of {vectors_QD.shape[1]} dimensions; the model of the index has "
+            f"{index.dimension}; embed with that model"
         )
     queries = index.as_searched(vectors_QD.astype(np.float32))
     named = _named(rows, index)
@@ -65,7 +70,7 @@ def surround(
 
 
 def _named(rows: Sequence[Row], index: ReferenceIndex) -> np.ndarray:
-    """Return the vector of each row's nearest reference, int (Q,); -1 where the row has none."""
+    """Return the vector of the closest reference in each row, int (Q,); -1 if a row has none."""
     vector_of: dict[str, int] = {}
     for name, vector in zip(index.record_ids, index.record_vectors.tolist(), strict=True):
         vector_of.setdefault(name, vector)
@@ -75,8 +80,8 @@ def _named(rows: Sequence[Row], index: ReferenceIndex) -> np.ndarray:
             continue
         if row.nearest_id not in vector_of:
             raise InputError(
-                f"the index has no {row.nearest_id}, the nearest reference of "
-                f"{row.query_id}; give the index that classify had"
+                f"the index has no {row.nearest_id}, the closest reference of "
+                f"{row.query_id}; give the index that was used by classify"
             )
         named[number] = vector_of[row.nearest_id]
     return named
@@ -85,34 +90,34 @@ def _named(rows: Sequence[Row], index: ReferenceIndex) -> np.ndarray:
 def _check_similarities(
     queries: np.ndarray, named: np.ndarray, rows: Sequence[Row], index: ReferenceIndex
 ) -> None:
-    """Refuse vectors that are not as similar to the references as the rows say.
+    """Raise InputError if the similarities of the vectors differ from those in the rows.
 
-    Those of reads on the other strand are not: classify turns reads, embed does not.
+    Reads of the other strand are not compared: classify reverse-complements them, embed does not.
     """
-    told = np.array(
+    expected = np.array(
         [np.nan if row.similarity is None or row.strand == "-" else row.similarity for row in rows],
         float,
     )
-    checked = np.flatnonzero((named >= 0) & np.isfinite(queries).all(1) & np.isfinite(told))
+    checked = np.flatnonzero((named >= 0) & np.isfinite(queries).all(1) & np.isfinite(expected))
     found = np.einsum("qd,qd->q", queries[checked], index.vectors[named[checked]])
-    off = np.median(np.abs(found - told[checked])) if len(checked) else 0.0
-    if off > _FAR:
+    off = np.median(np.abs(found - expected[checked])) if len(checked) else 0.0
+    if off > _MAX_DIFFERENCE:
         raise InputError(
-            f"vectors whose similarities to the references are not the table's (by {off:.2f} in "
-            "the median); embed with the model of the index that classify had, and with "
-            f"--offsets {index.settings.embedding['offsets']}"
+            "the similarities of the vectors to the references are not those in the table (median "
+            f"difference {off:.2f}); embed with the model of the index that was used by classify, "
+            f"with --offsets {index.settings.embedding['offsets']} and without --normalize"
         )
 
 
 def _most_shown(queries: np.ndarray, named: np.ndarray, vectors: np.ndarray) -> list[int]:
-    """Return the vectors to show, those that are about the most queries first, and at most MOST.
+    """Return at most MAX_SHOWN reference vectors, those close to the most queries first.
 
-    Among equals those that rows name come first, in the order of the queries.
+    Among equals, those in the rows are first, in the order of the queries.
     """
     about = Counter(named[named >= 0].tolist())
-    there = np.flatnonzero(np.isfinite(queries).all(1))
-    for start in range(0, len(there), _BLOCK):
-        block = there[start : start + _BLOCK]
-        _, near = nearest(vectors, queries[block], OF_EACH)
+    usable = np.flatnonzero(np.isfinite(queries).all(1))
+    for start in range(0, len(usable), _BLOCK):
+        block = usable[start : start + _BLOCK]
+        _, near = nearest(vectors, queries[block], PER_QUERY)
         about.update(near[near != named[block, None]].tolist())
-    return [vector for vector, _ in about.most_common(MOST)]
+    return [vector for vector, _ in about.most_common(MAX_SHOWN)]

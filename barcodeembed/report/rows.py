@@ -1,4 +1,4 @@
-"""The rows of ``classify``, read back from its table: what every format is made from."""
+"""Read the rows of a table of ``classify``, from which every report is made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from barcodeembed.sequences.tables import read_rows
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.vocabulary import NA, NOVEL_UNIT, STATUSES
 
-#: What a table must have, besides a rank or more; newer columns may be there or not.
+#: Required columns, in addition to one or more ranks. Newer columns are optional.
 REQUIRED = (
     "query_id",
     "status",
@@ -33,10 +33,10 @@ _SIZE = re.compile(r"(?:^|;)size=(\d+)(?=;|$)")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One query: its row, the sample that it is from, and how many reads it stands for.
+    """One query: its row, its sample, and the number of reads that it stands for.
 
-    ``names`` and ``confidences`` are as in the table, for all of RANKS, and ``placement`` holds the
-    names down to ``rank`` alone: below it, a table may show guesses.
+    ``names`` and ``confidences`` are those in the table, for all of RANKS. ``placement`` has only
+    the names down to ``rank``: a table can show best guesses below it.
     """
 
     query_id: str
@@ -59,9 +59,9 @@ class Row:
 
     @property
     def taxon(self) -> Lineage:
-        """What the query counts for: its placement, and under it the unit at the novel rank.
+        """The taxon that the query counts for: its placement, with its unit at the novel rank.
 
-        A unit that is new at subfamily, a rank that many formats lack, stands at genus.
+        A unit that is novel at subfamily is at rank genus, because many formats lack subfamily.
         """
         if not self.unit or not self.novel_rank:
             return self.placement
@@ -70,7 +70,7 @@ class Row:
 
     @property
     def feature(self) -> str:
-        """The id without the abundance in it, as tables of features have it."""
+        """The id without the abundance, for feature tables."""
         return _SIZE.sub("", self.query_id).strip(";") or self.query_id
 
 
@@ -79,8 +79,8 @@ def read_table(
 ) -> Iterator[Row]:
     """Yield the rows of a table that ``classify`` wrote, plain or compressed, or ``-``.
 
-    ``sample_of`` tells the sample from the id. Raises InputError where the file is no such table,
-    naming the column that is missing, and at a row that is damaged or of no sample.
+    ``sample_of`` returns the sample of a query id. Raises InputError if a required column is
+    missing, or if a row is damaged or has no sample.
     """
     with open_lines(source) as (lines, _):
         header, rows = read_rows(lines)
@@ -89,7 +89,7 @@ def read_table(
             missing = " or ".join(RANKS)
         if missing:
             raise InputError(
-                f"no table of `barcodeembed classify`: it has no column {missing}", lines.path
+                f"not a table of `barcodeembed classify`: it has no column {missing}", lines.path
             )
         for number, cells in rows:
             yield _row(cells, _Place(lines, number, cells["query_id"]), sample_of)
@@ -97,7 +97,7 @@ def read_table(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a row stands, for errors."""
+    """The location of a row, for errors."""
 
     lines: Lines
     line: int
@@ -111,7 +111,7 @@ def _row(cells: dict[str, str], place: _Place, sample_of: Callable[[str], str | 
     known = {name: None if cell == NA else cell for name, cell in cells.items()}
     for name, words in (("status", STATUSES), ("rank", RANKS), ("novel_rank", RANKS)):
         if known[name] not in words and (name == "status" or known[name] is not None):
-            raise place.error(f"{cells[name]!r} in the column {name} is no {name}")
+            raise place.error(f"{cells[name]!r} in the column {name} is not a {name}")
     names = tuple(known.get(rank) for rank in RANKS)
     sample = sample_of(cells["query_id"])
     if sample is None:
@@ -150,4 +150,4 @@ def _number(cells: dict[str, str | None], name: str, place: _Place) -> float | N
     try:
         return None if cell is None else float(cell)
     except ValueError:
-        raise place.error(f"{cell!r} in the column {name} is no number") from None
+        raise place.error(f"{cell!r} in the column {name} is not a number") from None

@@ -1,4 +1,4 @@
-"""Which sample a query is from: its file's, or what a pattern finds in its id."""
+"""The sample of a query: from the name of the file, or from a pattern in the query id."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
 def sample_name(source: str | os.PathLike[str]) -> str:
-    """Return a file's name without its suffix and that of its compression.
+    """Return the name of a file without its suffix and the suffix of its compression.
 
     >>> sample_name("run/S1.names.tsv.gz")
     'S1.names'
@@ -26,7 +26,7 @@ def sample_name(source: str | os.PathLike[str]) -> str:
 
 
 def sample_names(sources: Sequence[str]) -> list[str]:
-    """Return the name of each file's sample. Raises InputError where two would be one sample."""
+    """Return the sample of each file. Raises InputError if two files would be the same sample."""
     names = [sample_name(source) for source in sources]
     for number, name in enumerate(names):
         if name in names[:number]:
@@ -39,7 +39,7 @@ def sample_names(sources: Sequence[str]) -> list[str]:
 
 
 def found_by(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
-    """Return a function from a query's id to what the pattern's one group finds in it.
+    """Return a function from a query id to the text of the pattern's one group, or None.
 
     >>> found_by(re.compile("sample=([^;]+)"))("q1;sample=S1;size=4")
     'S1'

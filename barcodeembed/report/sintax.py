@@ -1,4 +1,4 @@
-"""SINTAX lines, as ``vsearch --sintax --sintax_cutoff --tabbedout`` writes them."""
+"""SINTAX lines, in the format of ``vsearch --sintax --sintax_cutoff --tabbedout``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from barcodeembed.report.lineages import lettered
 from barcodeembed.report.rows import Row
 from barcodeembed.taxonomy.ranks import Lineage
 
-# SINTAX parts names at commas and headers at semicolons, and has no spaces in names.
+# SINTAX separates names by commas and headers by semicolons, and has no spaces in names.
 _DIVIDES = re.compile(r"[\s,;]")
 
 
 def sintax(rows: Iterable[Row]) -> Iterator[str]:
-    """Yield: id, the names that the table shows with their confidence, strand, the placement.
+    """Yield lines: id, the names in the table with their confidence, strand, the placement.
 
-    Operational units are left out: no confidence says how sure they are.
+    Units of novel queries are left out, because they have no confidence.
     """
     for row in rows:
         confidences = dict(lettered(row.confidences))

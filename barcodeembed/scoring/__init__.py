@@ -1,1 +1,1 @@
-"""From neighbours to a decision: functions on arrays."""
+"""From the closest references to a name and a status: functions on arrays."""

@@ -1,4 +1,4 @@
-"""The decision: one status, one placement, for each query. Pure functions on arrays.
+"""Decide on the status and the placement of each query. Functions on arrays.
 
 Shapes: Q queries, R ranks, highest first.
 """
@@ -9,15 +9,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Below this probability that its taxon is in the reference, a query is new at that rank.
+#: A query is novel at a rank if the probability that its taxon is in the reference is lower.
 _NOVEL_BELOW = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """``status`` (Q,) of `vocabulary.STATUSES`; ``placed`` and ``novel`` (Q,) are ranks' numbers, -1 for none.
+    """The decisions on Q queries.
 
-    ``confidence`` (Q, R) is the probability that the named taxon is the right one.
+    Attributes:
+        status: One of `vocabulary.STATUSES`, (Q,).
+        placed: The number of the rank at which the query is placed, -1 for none, (Q,).
+        novel: The number of the highest rank at which the query is novel, -1 for none, (Q,).
+        confidence: The probability that the name is correct, (Q, R).
     """
 
     status: np.ndarray
@@ -32,13 +36,13 @@ def decide(
     in_reference_QR: np.ndarray,
     confidence_threshold: float | np.ndarray,
 ) -> Decisions:
-    """Decide from the probabilities that each rank's name is right, and its taxon known.
+    """Decide from the probabilities that a name is correct and that its taxon is in the reference.
 
-    The confidence of a name is the probability that it is right. A query is novel where the
-    probability that its taxon is in the reference falls under one half, at the highest rank at
-    which it does; otherwise assigned if the lowest rank is carried (its confidence reaches
-    ``confidence_threshold``, one for all ranks or one for each, (R,)), otherwise ambiguous. It is
-    placed at the lowest carried rank above which all is known.
+    A query is novel at the highest rank at which the probability that its taxon is in the reference
+    is less than one half. A query that is not novel is assigned if its name at the lowest rank is
+    accepted, and ambiguous otherwise. A name is accepted if its confidence is at least
+    ``confidence_threshold`` (one number, or one for each rank, (R,)). A query is placed at the
+    lowest rank with an accepted name that is above the novel rank.
     """
     ranks = np.arange(winners_QR.shape[1])
     named_QR = winners_QR >= 0
@@ -47,7 +51,7 @@ def decide(
     novel_Q = np.where(new_QR.any(1), new_QR.argmax(1), -1)
     is_novel_Q = novel_Q >= 0
     above_QR = ~is_novel_Q[:, None] | (ranks < novel_Q[:, None])
-    carried_QR = named_QR & above_QR & (confidence_QR >= confidence_threshold)
-    placed_Q = np.where(carried_QR.any(1), ranks[-1] - carried_QR[:, ::-1].argmax(1), -1)
+    accepted_QR = named_QR & above_QR & (confidence_QR >= confidence_threshold)
+    placed_Q = np.where(accepted_QR.any(1), ranks[-1] - accepted_QR[:, ::-1].argmax(1), -1)
     status_Q = np.where(placed_Q == ranks[-1], "assigned", "ambiguous")
     return Decisions(np.where(is_novel_Q, "novel", status_Q), placed_Q, novel_Q, confidence_QR)

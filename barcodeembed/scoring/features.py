@@ -1,4 +1,4 @@
-"""What the neighbours of a query say for the taxon that they name, rank by rank, as numbers.
+"""The features of a vote: numbers from which the confidence of the winning name is computed.
 
 Shapes: Q queries, K neighbours, M members (neighbour, lineage), R ranks, F features.
 """
@@ -12,20 +12,20 @@ import numpy as np
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.scoring.vote import Members, members_of, rescore, vote
 
-#: The features, and whether more of one can only speak for the name. The last, length, speaks for
-#: none: it says how much the others say.
+#: The features, and whether a higher value can only support the name. The last one, length,
+#: supports no name; it scales the effect of the others.
 FEATURES = {
-    "similarity": True,  # of the nearest neighbour
-    "identity": True,  # of the neighbour that counts first, aligned
-    "highest_identity": True,  # of any neighbour
-    "share": True,  # of the vote that the named taxon has
-    "margin": True,  # of its best neighbour before the best of another taxon
-    "agreement": True,  # share of the neighbours that carry it
-    "spread": False,  # from the first neighbour to the last
-    "length": False,  # of the query, against the reference's usual
+    "similarity": True,  # of the most similar neighbour
+    "identity": True,  # of the first neighbour, by alignment
+    "highest_identity": True,  # the highest identity of all neighbours
+    "share": True,  # fraction of the vote for the winning taxon
+    "margin": True,  # its best score minus the best score of another taxon
+    "agreement": True,  # fraction of the neighbours that have its name
+    "spread": False,  # score of the first neighbour minus score of the last
+    "length": False,  # of the query, relative to the median of the references
 }
 
-#: A feature that nears its limit (1) is stretched there, up to so far from it.
+#: Features near their maximum (1) are on a logarithmic scale of the distance plus this floor.
 _SIMILARITY_FLOOR = 0.003
 _IDENTITY_FLOOR = 0.006
 _SHARE_FLOOR = 0.02
@@ -33,10 +33,10 @@ _SHARE_FLOOR = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The neighbours of queries, in the order in which they count.
+    """The closest references of queries, by score.
 
-    ``similarities``, ``rows`` of the reference and ``scores`` are (Q, K), ``identities`` (Q, K) or
-    of the first alone, (Q, 1); None where nothing was aligned.
+    ``similarities``, ``rows`` of the reference and ``scores`` are (Q, K). ``identities`` are
+    (Q, K), or (Q, 1) for the first neighbour only, or None if nothing was aligned.
     """
 
     similarities: np.ndarray
@@ -52,7 +52,7 @@ class Neighbours:
         identities: Identities | None,
         weight: float,
     ) -> Neighbours:
-        """Put neighbours, the most similar first, in the order of similarity and identity."""
+        """Sort neighbours by similarity plus ``weight`` times identity."""
         if not weight or identities is None:
             return cls(similarities, rows, identities, similarities)
         scores, order = rescore(similarities, rows, identities.percents, weight)
@@ -64,7 +64,7 @@ class Neighbours:
         return cls(ordered(similarities), ordered(rows), aligned, scores)
 
 
-def weigh(
+def vote_features(
     neighbours: Neighbours,
     members: Members,
     codes: np.ndarray,
@@ -72,10 +72,10 @@ def weigh(
     lengths: np.ndarray,
     median_length: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the taxon that wins the vote at each rank, int (Q, R), and its evidence (Q, R, F).
+    """Return the taxon that wins the vote at each rank, int (Q, R), and its features (Q, R, F).
 
-    ``codes`` int (lineages, R) numbers the taxa, -1 is unknown; ``lengths`` int (Q,) are the
-    queries', in bases.
+    ``codes`` int (lineages, R) are the numbers of the taxa, -1 if unknown. ``lengths`` int (Q,) are
+    the lengths of the queries in bases.
     """
     winners_QR, shares_QR = vote(neighbours.scores, neighbours.rows, members, codes, temperature)
     scores_QK = neighbours.scores
@@ -97,7 +97,7 @@ def weigh(
         same_QK.flat[place_M[carries_M & (code_M >= 0)]] = True
         other_QK.flat[place_M[~carries_M & (code_M >= 0)]] = True
         best_Q = scores_QK.max(1, where=same_QK, initial=-np.inf)
-        # Where no other taxon is among the neighbours it is no nearer than the last of them.
+        # If no other taxon is among the neighbours, use the score of the last neighbour.
         rival_Q = scores_QK.max(1, where=other_QK, initial=-np.inf)
         rival_Q = np.where(other_QK.any(1), rival_Q, scores_QK[:, -1])
         margin_Q = np.where(same_QK.any(1), best_Q - rival_Q, 0.0)

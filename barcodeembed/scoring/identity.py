@@ -1,4 +1,4 @@
-"""Identity of a query and a reference, from an alignment of their overlap (edlib)."""
+"""Percent identity of a query and a reference, from an alignment of their overlap (edlib)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _IUPAC = {
     "N": "ACGT",
 }
 
-#: An ambiguity code agrees with each base that it may stand for, and with itself.
+#: An ambiguity code matches itself and each base that it stands for.
 _EQUALITIES = [(code, base) for code, bases in _IUPAC.items() for base in bases]
 
 _OPERATION = re.compile(r"(\d+)([=XID])")
 
 
 class Identities(NamedTuple):
-    """How alike pairs are: ``percents``, float64, over so many columns, ``overlaps``, int64."""
+    """Identities of pairs: ``percents``, float64, and ``overlaps``, int64, in alignment columns."""
 
     percents: np.ndarray
     overlaps: np.ndarray
@@ -41,7 +41,7 @@ def identities(
 ) -> Identities:
     """Return the identity of each query and each of its references, (Q, K).
 
-    Of queries that are the same a pair is aligned once.
+    Identical pairs are aligned only once.
     """
     align = cache(lambda query, row: _identity(query, references[row]))
     pairs_QK2 = np.array(
@@ -54,10 +54,10 @@ def identities(
 
 
 def percent_identity(query: str, reference: str) -> float:
-    """Return 100 * matching columns / columns of the overlap, gaps within it counted.
+    """Return 100 * matching columns / columns of the overlap, including gaps within it.
 
-    The shorter sequence is aligned into the longer with free ends there (edlib's HW mode, unit
-    costs); what then hangs over an end is no part of the overlap. 0 where nothing overlaps.
+    The shorter sequence is aligned to a part of the longer one (edlib's HW mode, unit costs). Bases
+    that extend beyond an end of the longer one do not count. Returns 0 if nothing overlaps.
 
     >>> percent_identity("ACGTACGTAA", "TTACGTACGTAATT")
     100.0
@@ -66,7 +66,7 @@ def percent_identity(query: str, reference: str) -> float:
 
 
 def overlap(query: str, reference: str) -> tuple[str, str]:
-    """Return both rows of that alignment, of the overlap alone; ``-`` stands for a gap.
+    """Return both rows of the alignment of the overlap; ``-`` is a gap.
 
     >>> overlap("ACGTACGTAA", "TTACGTAGTAATT")
     ('ACGTACGTAA', 'ACGTA-GTAA')
@@ -84,7 +84,7 @@ def overlap(query: str, reference: str) -> tuple[str, str]:
 
 
 def _identity(query: str, reference: str) -> tuple[float, int]:
-    """Return the percent identity and the columns of the overlap that it is of."""
+    """Return the percent identity and the number of columns of the overlap."""
     columns, _, _ = _align(*sorted((query, reference), key=len))
     length = sum(n for n, _ in columns)
     matches = sum(n for n, operation in columns if operation == "=")
@@ -92,7 +92,7 @@ def _identity(query: str, reference: str) -> tuple[float, int]:
 
 
 def _align(shorter: str, longer: str) -> tuple[list[tuple[int, str]], int, int]:
-    """Return the columns of the overlap, as runs, and where it begins in either sequence."""
+    """Return the columns of the overlap, as runs, and its start in each sequence."""
     import edlib
 
     if not shorter:

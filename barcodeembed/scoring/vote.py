@@ -1,7 +1,8 @@
-"""The vote of the nearest references, rank by rank.
+"""The vote of the closest references at each rank.
 
-Weights are a softmax of similarity over a temperature, as BarcodeMAE+ votes (temperature 0.02):
+Weights are a softmax of the similarity with a temperature, as in BarcodeMAE+ (temperature 0.02):
 ``w = exp((similarity - best) / temperature)``.
+
 Shapes: Q queries, K neighbours, M members (neighbour, lineage), R ranks.
 """
 
@@ -18,8 +19,8 @@ TEMPERATURE = 0.02
 class Members:
     """The distinct lineages of each reference vector.
 
-    Those of vector v are ``lineages[starts[v]:starts[v + 1]]``; a barcode shared by several
-    species has several. ``records`` holds the first record of each.
+    Those of vector v are ``lineages[starts[v]:starts[v + 1]]``. A barcode that several species
+    share has several lineages. ``records`` are the first record of each.
     """
 
     starts: np.ndarray
@@ -36,10 +37,10 @@ class Members:
 def rescore(
     similarities_QK: np.ndarray, rows_QK: np.ndarray, identities_QK: np.ndarray, weight: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores, best first, and the order that puts neighbours so, (Q, K) each.
+    """Return scores, highest first, and the order of the neighbours by score, (Q, K) each.
 
-    A score is the similarity plus ``weight`` times the identity, given in percent, as a share.
-    Equal scores stand in the order of their rows.
+    The score is the similarity plus ``weight`` times the identity, which is given in percent and
+    used as a fraction. Neighbours with equal scores are in the order of their rows.
     """
     scores_QK = np.round(similarities_QK + weight * identities_QK / 100, 6)
     order_QK = np.lexsort((rows_QK, -scores_QK))
@@ -53,13 +54,13 @@ def vote(
     codes: np.ndarray,
     temperature: float = TEMPERATURE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the winning taxon of each rank, int (Q, R), and its share of the vote, (Q, R).
+    """Return the winning taxon of each rank, int (Q, R), and its fraction of the vote, (Q, R).
 
-    Similarities, or scores, stand best first. ``codes`` int (lineages, R) numbers the taxa; -1 is
-    unknown, and the winner where no neighbour has a name. A vector of several lineages divides its
-    weight among them. A rank's winner is looked for under the winner of the rank above; its share
-    is of all the votes that name the rank, and never exceeds the share above it. Equal votes go to
-    the first name in the alphabet.
+    Similarities, or scores, are sorted, highest first. ``codes`` int (lineages, R) are the numbers
+    of the taxa; -1 is unknown, and is the winner if no neighbour has a name. The weight of a vector
+    with several lineages is divided among them. The winner of a rank is within the winner of the
+    rank above. Its fraction is of all votes with a name at the rank, and is at most the fraction
+    of the rank above. If votes are equal, the first name in alphabetical order wins.
     """
     query_M, weight_M, lineage_M = _spread(similarities_QK, rows_QK, members, temperature)
     queries, ranks = len(similarities_QK), codes.shape[1]
@@ -82,7 +83,7 @@ def vote(
 
 
 def members_of(rows_QK: np.ndarray, members: Members) -> tuple[np.ndarray, np.ndarray]:
-    """Return the place, in flattened (Q, K), and the lineage of every member, (M,) each."""
+    """Return the index, in flattened (Q, K), and the lineage of every member, (M,) each."""
     rows = rows_QK.reshape(-1)
     counts = members.starts[rows + 1] - members.starts[rows]
     first = np.repeat(members.starts[rows], counts)
@@ -107,14 +108,14 @@ def _heaviest(
     counted_M: np.ndarray,
     queries: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return each query's code of the greatest summed weight (-1 for none) and that weight."""
+    """Return the code with the largest sum of weights for each query (-1 for none), and the sum."""
     winner_Q, best_Q = np.full(queries, -1, np.int64), np.zeros(queries)
     if not counted_M.any():
         return winner_Q, best_Q
     key_M = np.stack([query_M[counted_M], code_M[counted_M]], 1)
     pairs, group = np.unique(key_M, axis=0, return_inverse=True)
     weights = np.bincount(group.reshape(-1), weight_M[counted_M])
-    # Compared rounded, so that the order of a sum cannot decide between equal votes.
+    # Sums are rounded, so that the order of addition cannot decide between equal votes.
     order = np.lexsort((pairs[:, 1], -np.round(weights, 9), pairs[:, 0]))
     queries_found, first = np.unique(pairs[order, 0], return_index=True)
     winner_Q[queries_found] = pairs[order[first], 1]

@@ -1,4 +1,4 @@
-"""Rows of an array at unit length."""
+"""Scale the rows of an array to unit length."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def normalise(vectors: np.ndarray) -> np.ndarray:
-    """Scale rows to unit length, float32; a row of zeros, or one not finite, becomes NaN."""
+    """Scale rows to unit length, float32. A row that is zero or not finite becomes NaN."""
     with np.errstate(invalid="ignore", divide="ignore"):
         norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64))
         return (vectors / np.where(norms > 0, norms, np.nan)[:, None]).astype(np.float32)

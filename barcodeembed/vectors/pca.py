@@ -6,9 +6,9 @@ import numpy as np
 
 
 def principal_axes(covariance_DD: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the variances (D,) along the principal axes, greatest first, and the axes (D, D).
+    """Return the variances (D,) along the principal axes, largest first, and the axes (D, D).
 
-    The axes are the columns. An axis has no sign of its own: its largest entry is made positive.
+    The axes are the columns. The sign of an axis is arbitrary: its largest entry is made positive.
     Any multiple of the covariance matrix gives the same axes, and the variances in proportion.
     """
     variances_D, axes_DD = np.linalg.eigh(covariance_DD)

@@ -1,9 +1,10 @@
-"""Prototypes: one mean vector, or a few, for all barcodes of a taxon. Pure functions on arrays.
+"""Prototypes: one mean vector, or a few, for all barcodes of a taxon. Functions on arrays.
 
 A prototype is the normalised mean of unit vectors. The length of that mean, before it is
-normalised, is the mean similarity of the barcodes to it: their cohesion. Where barcodes lie far
-apart their mean is near none of them, so the groups of least cohesion are divided in two, and
-these again, by spherical 2-means.
+normalised, is the mean similarity of the barcodes and the prototype: their cohesion. If barcodes
+are dissimilar, their mean is similar to none of them. So the groups with the lowest cohesion are
+divided in two, and these again, by spherical 2-means.
+
 Shapes: N barcodes, D dimensions, M members (barcode, group), P prototypes.
 """
 
@@ -17,8 +18,9 @@ import numpy as np
 from barcodeembed.vectors.kmeans import spherical_k_means
 from barcodeembed.vectors.normalise import normalise
 
-#: Groups that are divided: this share of those of several barcodes, the least cohesive. The more
-#: are, the more names are right; this many make an index by a quarter larger than undivided.
+#: Fraction of the groups with several barcodes that are divided: those with the lowest cohesion.
+#: More divisions give more correct names and a larger index; with this fraction it is a quarter
+#: larger.
 _DIVIDED = 0.3
 
 _MAX_PER_GROUP = 3
@@ -27,9 +29,10 @@ _ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Prototypes:
-    """``vectors`` float32 (P, D), of unit length, in the order of their groups.
+    """Prototypes, in the order of their groups.
 
-    ``groups`` int (P,) is the group of each, and ``of_members`` int (M,) each member's prototype.
+    ``vectors`` float32 (P, D) have unit length. ``groups`` int (P,) are their groups, and
+    ``of_members`` int (M,) is the prototype of each member.
     """
 
     vectors: np.ndarray
@@ -40,8 +43,8 @@ class Prototypes:
 def make_prototypes(vectors_ND: np.ndarray, rows_M: np.ndarray, groups_M: np.ndarray) -> Prototypes:
     """Make the prototypes of groups of barcodes.
 
-    ``vectors_ND`` float32, of unit length; member m is barcode ``rows_M[m]`` of group
-    ``groups_M[m]``, each pair once and no number of a group left out.
+    ``vectors_ND`` float32 have unit length. Member m is barcode ``rows_M[m]`` of group
+    ``groups_M[m]``; pairs are distinct, and groups are numbered without gaps.
     """
     groups = _numbers_of(groups_M)
     means = [_mean(vectors_ND[rows_M[members]]) for members in groups]
@@ -59,23 +62,25 @@ def make_prototypes(vectors_ND: np.ndarray, rows_M: np.ndarray, groups_M: np.nda
             of_members[members[part]] = len(made)
             made.append(mean if len(parts) == 1 else _mean(vectors_ND[rows_M[members[part]]]))
             group_of.append(group)
-    return Prototypes(at_rest(normalise(np.array(made))), np.array(group_of), of_members)
+    return Prototypes(as_stored(normalise(np.array(made))), np.array(group_of), of_members)
 
 
-def divide(vectors: np.ndarray, least: float, most: int = _MAX_PER_GROUP) -> list[np.ndarray]:
-    """Divide unit vectors (n, D) until every part is as cohesive as ``least``, or into ``most``.
+def divide(
+    vectors: np.ndarray, min_cohesion: float, max_parts: int = _MAX_PER_GROUP
+) -> list[np.ndarray]:
+    """Divide unit vectors (n, D) until each part has a cohesion of at least ``min_cohesion``.
 
-    Returns the rows of each part, the greatest part first.
+    Returns the rows of each part, the largest part first; at most ``max_parts``.
     """
     parts = [np.arange(len(vectors))]
-    while len(parts) < most:
+    while len(parts) < max_parts:
         cohesion = [np.linalg.norm(_mean(vectors[part])) for part in parts]
         loosest = int(np.argmin(cohesion))
-        if cohesion[loosest] >= least:
+        if cohesion[loosest] >= min_cohesion:
             break
         part = parts.pop(loosest)
         other = _two_means(vectors[part])
-        if other.all() or not other.any():  # all are alike but for rounding
+        if other.all() or not other.any():  # all are equal, except for rounding
             parts.append(part)
             break
         parts += [part[~other], part[other]]
@@ -85,9 +90,9 @@ def divide(vectors: np.ndarray, least: float, most: int = _MAX_PER_GROUP) -> lis
 def prototypes_without(
     vectors_ND: np.ndarray, rows_M: np.ndarray, of_members: np.ndarray, left_out: np.ndarray
 ) -> np.ndarray:
-    """Return what the prototypes of members would be without them.
+    """Return the prototype of each left-out member, computed without that member.
 
-    ``left_out`` are numbers of members; unit vectors, float32 (of that length, D), NaN where
+    ``left_out`` are numbers of members. Returns unit vectors, float32 (len(left_out), D); NaN if
     nothing is left.
     """
     prototypes = _numbers_of(of_members)
@@ -96,32 +101,34 @@ def prototypes_without(
         mates = prototypes[of_members[member]]
         mates = mates[mates != member]
         if len(mates):
-            rest[i] = at_rest(normalise(_mean(vectors_ND[rows_M[mates]])[None]))[0]
+            rest[i] = as_stored(normalise(_mean(vectors_ND[rows_M[mates]])[None]))[0]
     return rest
 
 
 def quantise(vectors: np.ndarray) -> np.ndarray:
-    """Return vectors as int8, each scaled so that its greatest entry is 127; cosine has no scale.
+    """Return vectors as int8, each scaled so that its largest entry is 127.
+
+    The scale does not change cosine similarities.
 
     >>> quantise(np.array([[0.6, -0.8]])).tolist()
     [[95, -127]]
     """
-    greatest = np.abs(vectors).max(1, keepdims=True)
-    return np.round(vectors / np.where(greatest > 0, greatest, 1) * 127).astype(np.int8)
+    largest = np.abs(vectors).max(1, keepdims=True)
+    return np.round(vectors / np.where(largest > 0, largest, 1) * 127).astype(np.int8)
 
 
 def dequantise(quantised: np.ndarray) -> np.ndarray:
-    """Return the unit vectors, float32, that int8 vectors stand for."""
+    """Return the unit vectors, float32, of int8 vectors."""
     return normalise(quantised.astype(np.float32))
 
 
-def at_rest(vectors: np.ndarray) -> np.ndarray:
-    """Return unit vectors as they are after being written and opened."""
+def as_stored(vectors: np.ndarray) -> np.ndarray:
+    """Return unit vectors as they are after writing and reading them."""
     return dequantise(quantise(vectors))
 
 
 def name_prototypes(names: Sequence[str]) -> list[str]:
-    """Return ids, each once: the name with underscores, and a number where it comes again.
+    """Return unique ids: the name with underscores, and a number if a name is repeated.
 
     >>> name_prototypes(["Apis mellifera", "Apis", "Apis mellifera"])
     ['Apis_mellifera', 'Apis', 'Apis_mellifera.2']
@@ -139,13 +146,13 @@ def name_prototypes(names: Sequence[str]) -> list[str]:
 
 
 def _numbers_of(groups: np.ndarray) -> list[np.ndarray]:
-    """Return the places of 0, of 1, ... in an array that holds all of these numbers."""
+    """Return the indices of 0, of 1, ... in an array that contains all of these numbers."""
     order = np.argsort(groups, kind="stable")
     return np.split(order, np.searchsorted(groups[order], np.arange(1, groups.max() + 1)))
 
 
 def _mean(vectors: np.ndarray) -> np.ndarray:
-    """Return the mean (D,) in double precision; of vectors that cancel out, the first of them."""
+    """Return the mean (D,) in double precision. If vectors cancel out, return the first of them."""
     mean = vectors.mean(0, dtype=np.float64)
     return mean if mean.any() else vectors[0] * 1e-9
 

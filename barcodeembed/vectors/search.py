@@ -1,18 +1,18 @@
 """Exact nearest neighbours: FAISS finds the candidates, float64 ranks them.
 
-A product in single precision differs in its last bits with the size of the batch and the number
-of threads. So a few more candidates than wanted are fetched, and each is scored again on its
-own; the order then depends on the two vectors alone.
+The last bits of a product in single precision depend on the size of the batch and the number of
+threads. So a few more candidates than needed are fetched, and the similarity of each is computed
+again, so that the order depends only on the vectors.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-#: Candidates fetched beyond k, so that rounding at the edge cannot decide who is among the k.
+#: Number of candidates in addition to k, so that rounding cannot decide which are among the k.
 _SPARE = 16
 
-#: Similarities are compared, and ties told, at this many decimals.
+#: Number of decimals at which similarities are compared.
 DECIMALS = 6
 
 
@@ -21,7 +21,7 @@ def nearest(vectors: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarra
 
     ``vectors`` (N, D) and ``queries`` (Q, D) are float32 rows of unit length. Returns cosine
     similarities, float64 (Q, K), rounded, highest first, and rows, int64 (Q, K), where K is
-    min(k, N). Equally similar references stand in the order of their rows.
+    min(k, N). Equally similar references are in the order of their rows.
     """
     import faiss
 
@@ -39,8 +39,8 @@ def nearest(vectors: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarra
 def nearest_others(
     vectors: np.ndarray, queries: np.ndarray, own_Q: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what `nearest` does, without each query's own row; ``k`` is less than N."""
+    """Return the same as `nearest`, without the own row of each query; ``k`` is less than N."""
     similarities, rows = nearest(vectors, queries, k + 1)
     others = rows != own_Q[:, None]
-    others[others.all(1), -1] = False  # its own is not among them: leave out the last instead
+    others[others.all(1), -1] = False  # the own row is not among them: leave out the last
     return similarities[others].reshape(len(rows), -1), rows[others].reshape(len(rows), -1)

@@ -1,8 +1,8 @@
-"""Whitening: principal directions of the references' vectors, scaled to unit variance.
+"""Whitening: principal directions of the reference vectors, scaled to unit variance.
 
-Vectors of a language model fill a narrow cone; most of their cosine is what all barcodes share.
-Removing the mean and evening out the variance lets the rest be seen (Su et al., arXiv
-2103.15316).
+The vectors of a language model are in a narrow cone; most of their cosine is common to all
+barcodes. Subtracting the mean and scaling the variance makes the differences visible (Su et al.,
+arXiv 2103.15316).
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import numpy as np
 from barcodeembed.vectors.normalise import normalise
 from barcodeembed.vectors.pca import principal_axes
 
-#: A direction of less than this share of the greatest variance is rounding error.
+#: A direction with less than this fraction of the largest variance is rounding error.
 _FLAT = 1e-10
 
 
-def usual_width(pooling: str) -> int:
-    """Return how many directions to keep of vectors that were pooled so, where nobody says.
+def default_width(pooling: str) -> int:
+    """Return the default number of directions to keep, for the pooling of the model.
 
-    Read out by place they lie in no cone, and whitening costs names.
+    Vectors pooled by position are not in a cone, and whitening makes their names worse.
     """
     return 0 if pooling == "place" else 64
 
 
 def as_searched(vectors: np.ndarray, whitening: Whitening | None) -> np.ndarray:
-    """Return vectors of a model as an index has them: whitened if it is, and of unit length.
+    """Return vectors of a model as they are in an index: whitened if it is, and of unit length.
 
-    NaN where there is no vector.
+    A row without a vector is NaN.
     """
     return normalise(whitening.apply(vectors) if whitening else vectors)
 
@@ -45,14 +45,14 @@ class Whitening:
     def fit(cls, vectors: np.ndarray, width: int) -> Whitening:
         """Fit to vectors (N, D) and keep at most ``width`` directions.
 
-        Directions of almost no variance are noise and are left out, as are those that fewer
-        references than directions could determine.
+        Directions with almost no variance are noise and are left out. No more directions are kept
+        than the number of vectors can determine.
         """
         mean = vectors.mean(0, dtype=np.float64)
         centred = vectors - mean
         variances, axes = principal_axes(centred.T @ centred / max(len(vectors) - 1, 1))
-        told_apart = int((variances > _FLAT * max(variances[0], 1e-12)).sum())
-        kept = max(1, min(width, told_apart, len(vectors) - 1))
+        varying = int((variances > _FLAT * max(variances[0], 1e-12)).sum())
+        kept = max(1, min(width, varying, len(vectors) - 1))
         scale = 1 / np.sqrt(np.maximum(variances[:kept], 1e-12))
         return cls(mean.astype(np.float32), (axes[:, :kept] * scale).astype(np.float32))
 

@@ -23,7 +23,7 @@ from barcodeembed.calibration.fit import (
     RankModel,
     _agreed,
     _RankExamples,
-    trust,
+    reliability,
 )
 from barcodeembed.calibration.sample import Sample, draw_sample
 from barcodeembed.classify.pipeline import Classifier
@@ -31,7 +31,7 @@ from barcodeembed.evaluation.metrics import calibration_error
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
 from barcodeembed.index.collect import BuildReport
-from barcodeembed.scoring.features import FEATURES, Neighbours, weigh
+from barcodeembed.scoring.features import FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.scoring.logistic import Logistic, fit_logistic
 from barcodeembed.scoring.vote import Members, vote
@@ -130,7 +130,7 @@ def test_evidence_is_what_a_loop_over_neighbours_finds(seed):
     lengths = np.array([650, 900, 325, 100])
     aligned = Identities(percents, np.full(percents.shape, 650))
     ranked = Neighbours.ranked(similarities, rows, aligned, 2.0)
-    winners, features = weigh(ranked, members, taxa.codes, 0.1, lengths, 650.0)
+    winners, features = vote_features(ranked, members, taxa.codes, 0.1, lengths, 650.0)
     for q in range(4):
         order = sorted(
             range(5),
@@ -322,7 +322,7 @@ def test_trust_in_confidences_that_are_right_as_often_as_they_say():
     rng = np.random.default_rng(0)
     confidence = rng.random(40_000)
     right = rng.random(40_000) < confidence
-    told = trust(confidence, right, np.ones(40_000))
+    told = reliability(confidence, right, np.ones(40_000))
     assert told["calibration_error"] < 0.02
     assert told["calibration_error"] == pytest.approx(
         calibration_error(confidence, right, bins=10), abs=1e-4
@@ -334,7 +334,7 @@ def test_trust_in_confidences_that_are_right_as_often_as_they_say():
     assert shares == sorted(shares, reverse=True)
     for mean, share, _ in told["curve"]:
         assert mean == pytest.approx(share, abs=0.03)
-    hopeless = trust(np.full(10, 0.3), np.zeros(10, bool), np.ones(10))
+    hopeless = reliability(np.full(10, 0.3), np.zeros(10, bool), np.ones(10))
     assert hopeless["coverage"]["0.9"] is None and hopeless["confidence_threshold"]["0.1"] is None
 
 
@@ -345,7 +345,7 @@ def test_a_threshold_is_that_of_benjamini_and_hochberg(seed):
     rng = np.random.default_rng(seed)
     confidence = np.round(rng.random(200), rng.integers(1, 4))  # some are equal
     right = rng.random(200) < confidence**0.3
-    told = trust(confidence, right, np.ones(200))
+    told = reliability(confidence, right, np.ones(200))
     for share in (0.05, 0.1, 0.2):
         p = np.array([(1 + (~right & (confidence >= c)).sum()) / 200 for c in confidence])
         by_p = np.sort(p)
@@ -370,7 +370,7 @@ def test_the_bound_holds_for_queries_that_the_examples_are_like():
         rng = np.random.default_rng(seed)
         confidence = rng.random(300) ** 0.4
         right = rng.random(300) < confidence**2  # told too high: the bound needs no calibration
-        least = trust(confidence, right, np.ones(300))["confidence_threshold"]["0.1"]
+        least = reliability(confidence, right, np.ones(300))["confidence_threshold"]["0.1"]
         queries = rng.random(3_000) ** 0.4
         wrong = rng.random(3_000) >= queries**2
         given_ = queries >= (np.inf if least is None else least)

@@ -486,9 +486,13 @@ def damaged(number, **cells):
             HEADER,
             "4 (q3;size=2;): 'high' in the column confidence is",
         ),
-        (damaged(1, status="maybe"), HEADER, ":3 (q2): 'maybe' in the column status is no status"),
-        (damaged(1, status="NA"), HEADER, ":3 (q2): 'NA' in the column status is no status"),
-        (damaged(1, rank="tribe"), HEADER, "'tribe' in the column rank is no rank"),
+        (
+            damaged(1, status="maybe"),
+            HEADER,
+            ":3 (q2): 'maybe' in the column status is not a status",
+        ),
+        (damaged(1, status="NA"), HEADER, ":3 (q2): 'NA' in the column status is not a status"),
+        (damaged(1, rank="tribe"), HEADER, "'tribe' in the column rank is not a rank"),
         ([ROWS[0][:-1]], HEADER, ":2: the row has"),
         ([ROWS[0], HEADER], HEADER, ":3 (query_id): 'status' in the column status"),
     ],
@@ -513,7 +517,7 @@ def test_what_would_be_counted_wrongly_is_refused(call, names, tmp_path):
     for words in (["--to", "qiime2"], ["--to", "biom", "--by", "query", "--sample-pattern", "(q)"]):
         result = call("report", names, twin, *words)
         assert result.code == 1
-        assert "the id q1 comes again with another taxon" in result.err
+        assert "the id q1 is repeated with another taxon" in result.err
     result = call("report", names, "--to", "table", "--sample-pattern", "(q[1-3])")
     assert result.code == 1
     assert ":5 (q4): --sample-pattern finds no sample in this id" in result.err
@@ -654,8 +658,8 @@ def test_vectors_of_other_queries_are_refused(call, names, vectors, tmp_path):
     ids.write_text(ids.read_text().replace("q5", "other"))
     assert "vector 5 is of other, row 5 of the table of q5" in refusal(vectors)
     np.save(tmp_path / "flat.npy", np.zeros(8))
-    assert "holds no vectors" in refusal(tmp_path / "flat.npy")
-    assert "holds no vectors" in refusal(names)
+    assert "contains no vectors" in refusal(tmp_path / "flat.npy")
+    assert "contains no vectors" in refusal(names)
     np.save(tmp_path / "few.npy", np.zeros((8, 3)))
     assert "different dimensions" in refusal(tmp_path / "few.npy", vectors)
     assert "cannot be read: No such file" in refusal(tmp_path / "absent.npy")
@@ -731,7 +735,7 @@ def test_of_many_references_those_about_the_most_queries_are_shown(
     about = Counter(
         id for some in nearest_of_each(index_bundle, classified, embedded) for id in some
     )
-    monkeypatch.setattr(references, "MOST", 7)
+    monkeypatch.setattr(references, "MAX_SHOWN", 7)
     shown = map_over(call, classified, embedded, index_bundle)["references"]["ids"]
     assert sorted(about[id] for id in shown) == sorted(about.values())[-7:]
 
@@ -788,11 +792,11 @@ def test_references_of_other_queries_or_another_index_are_refused(
 
     right = np.load(embedded)
     np.save(tmp_path / "narrow.npy", right[:, :-1])
-    assert "63 dimensions; the index was made with a model of 64" in refusal(
+    assert "63 dimensions; the model of the index has 64" in refusal(
         classified, tmp_path / "narrow.npy"
     )
     np.save(tmp_path / "other.npy", np.random.default_rng(0).normal(size=right.shape))
-    assert "similarities to the references are not the table's" in refusal(
+    assert "similarities of the vectors to the references are not those in the table" in refusal(
         classified, tmp_path / "other.npy"
     )
     header, *lines = classified.read_text().splitlines()
@@ -800,7 +804,7 @@ def test_references_of_other_queries_or_another_index_are_refused(
     cells[header.split("\t").index("nearest_id")] = "elsewhere"
     strange = tmp_path / "strange.tsv"
     strange.write_text("\n".join([header, lines[0], "\t".join(cells), *lines[2:], ""]))
-    assert f"the index has no elsewhere, the nearest reference of {cells[0]};" in refusal(
+    assert f"the index has no elsewhere, the closest reference of {cells[0]};" in refusal(
         strange, embedded
     )
     assert "absent.bix" in refusal(classified, embedded, tmp_path / "absent.bix")

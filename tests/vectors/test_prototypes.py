@@ -26,7 +26,7 @@ from barcodeembed.taxonomy.references import read_labelled
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.normalise import normalise
 from barcodeembed.vectors.prototypes import (
-    at_rest,
+    as_stored,
     dequantise,
     divide,
     make_prototypes,
@@ -90,7 +90,7 @@ def test_a_group_of_two_heaps_is_divided_and_a_tight_one_is_not():
         list(range(6, 10)),
     ]
     assert len(divide(vectors, 0.1)) == 1
-    assert len(divide(vectors, 0.95, most=2)) == 2
+    assert len(divide(vectors, 0.95, max_parts=2)) == 2
     # Of eleven groups the three least cohesive are divided: two heaps and the two loosest pairs.
     pairs = np.repeat(np.eye(3)[np.arange(10) % 3], 2, axis=0) + 0.1 * rng.standard_normal((20, 3))
     many = np.concatenate([vectors[:10], normalise(pairs.astype(np.float32))])
@@ -164,7 +164,7 @@ def test_a_sampled_barcode_has_no_part_in_what_it_finds(seed):
         mates = [j for j in range(len(of)) if prototype_of[j] == prototype_of[row] and j != row]
         there = np.ones(len(without), bool)
         if mates:
-            without[prototype_of[row]] = at_rest(
+            without[prototype_of[row]] = as_stored(
                 normalise(vectors[mates].astype(float).mean(0)[None])
             )[0]
         else:

@@ -10,7 +10,7 @@ from typing import Any
 
 from barcodeembed.evaluation.protocols.splits import HELD_OUT, Splits
 
-#: Number of bases at the start of a barcode that are looked up in longer barcodes.
+#: Number of bases at the start of a barcode that are searched in longer barcodes.
 _ANCHOR = 64
 
 
@@ -35,7 +35,7 @@ class Duplicates:
 def find_parts(barcodes: Collection[str], anchor: int = _ANCHOR) -> Iterator[tuple[str, str]]:
     """Yield (part, whole) for every barcode that is a proper substring of another one.
 
-    ``barcodes`` are distinct. The first ``anchor`` bases of the parts are looked up at every
+    ``barcodes`` are distinct. The first ``anchor`` bases of the parts are searched at every
     position of every barcode, and then the parts that begin with them. The time is proportional to
     the number of bases times the number of different lengths of parts with the same beginning, not
     to the number of pairs.

@@ -21,7 +21,7 @@ from barcodeembed.vocabulary import PROTOCOLS
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Epochs of fine-tuning, which duplicates are removed, and the queries of a split at most."""
+    """Epochs of fine-tuning, the duplicates to remove, and the maximum queries per split."""
 
     epochs: int
     deduplicate: str = "exact"
