@@ -1,1 +1,1 @@
-"""Reference barcodes, embedded: building, the bundle on disk, exact search."""
+"""The index of reference barcodes: build it, store it as a bundle, search it, edit it."""

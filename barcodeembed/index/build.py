@@ -23,7 +23,7 @@ from barcodeembed.index.collect import (
     clean_references,
     collapse,
     deduplicate,
-    of_one_marker,
+    keep_main_marker,
     orient_references,
     resolve_lineages,
 )
@@ -62,8 +62,8 @@ def build_index(
         references: A file in any format that ``barcodeembed index build`` reads, with the lineages
             in it, or (record, lineage) pairs, as `read_labelled` yields them.
         embedder: What makes the vectors; by default the COI model that ships with barcodeembed.
-        report: Is filled with what happened to the records.
-        progress: Is called with the number of barcodes embedded so far, and of all.
+        report: Filled with the counts of records that were used and left out.
+        progress: Called with the number of barcodes embedded so far and the number of all.
         options: The fields of `BuildOptions`: ``whiten``, ``min_bases``, ``on_conflict``,
             ``prototypes``, ``read_errors``, ``sample`` and ``seed``.
 
@@ -90,10 +90,10 @@ def prepare(
     usable = clean_references(
         labelled, report, max_bases=embedder.max_bases, min_bases=options.min_bases
     )
-    references = deduplicate(of_one_marker(usable, report), report)
+    references = deduplicate(keep_main_marker(usable, report), report)
     if options.prototypes == "bin" and not any(r.bin for r in references):
         raise ReferenceDataError(
-            f"prototypes of BINs: no reference has one in a column {', '.join(BIN_COLUMNS)}"
+            f"prototypes of BINs: no reference has a BIN in a column {', '.join(BIN_COLUMNS)}"
         )
     return resolve_lineages(references, options.on_conflict, report)
 
@@ -107,7 +107,7 @@ def make_index(
     known: KnownVectors | None = None,
     progress: ProgressCallback = no_progress,
 ) -> ReferenceIndex:
-    """Make an index of prepared references, in the orientation of their sources.
+    """Make an index of prepared references, which have the orientation of their source.
 
     Barcodes with a ``known`` vector are not embedded again. The other arguments are as in
     `build_index`.

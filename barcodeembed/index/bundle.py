@@ -1,4 +1,4 @@
-"""The reference index: vectors, their names and lineages, and what was learnt from them."""
+"""The reference index: vectors, the names and lineages of their records, and the calibration."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class ReferenceIndex:
         record_lineages: int64 (records,), the lineage of each record, a row of ``taxa``.
         taxa: All lineages, and the names of the taxa at each rank.
         calibration: Models that turn the features of a vote into probabilities.
-        orientation: Log odds of k-mers in the orientation of the references.
+        orientation: Log-odds of k-mers in the orientation of the references.
         whitening: The map that was applied to the vectors, if any.
         settings: How the index was made.
-        sources: What the sources of the records state beside their names.
+        sources: BINs, countries and lineages of the records as given in the source.
         model_path: The bundle of the model that made the index, if its path is known.
     """
 
@@ -162,7 +162,7 @@ class ReferenceIndex:
         return Matches(similarities.astype(np.float32), rows)
 
     def with_coverage(self, coverage: str | None) -> ReferenceIndex:
-        """Return the index with another description of what its references include and lack."""
+        """Return the index with another description of what its references include and what they lack."""
         return replace(self, settings=replace(self.settings, coverage=coverage))
 
     @classmethod

@@ -1,4 +1,7 @@
-"""From labelled records to the references of an index: cleaned, each once, named, in one sense."""
+"""From labelled records to the references of an index.
+
+Records are cleaned, deduplicated, given consistent lineages, and brought to one orientation.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from barcodeembed.vocabulary import MIN_BASES
 
 @dataclass(slots=True)
 class BuildReport:
-    """What became of the records: every one is used or counted under a reason."""
+    """Counts of the records of a build. Every record is either used or counted under a reason."""
 
     records: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
@@ -35,10 +38,10 @@ class BuildReport:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A barcode with a name. Two of one id are the same if bases and lineage are.
+    """A barcode with a lineage. References are equal if id, bases and lineage are equal.
 
-    ``source_lineage`` is the lineage as its source has it, where ``lineage`` was settled to another;
-    ``reverse_complemented`` tells that the source has the other strand of ``bases``.
+    ``source_lineage`` is the lineage as given in the source, if it was resolved to another one.
+    ``reverse_complemented`` is true if the source has the other strand of ``bases``.
     """
 
     id: str
@@ -58,7 +61,7 @@ def clean_references(
     max_bases: int,
     min_bases: int = MIN_BASES,
 ) -> Iterator[Reference]:
-    """Yield the records that can be used; the others are counted."""
+    """Yield the records that can be used; count the others in ``report.left_out``."""
     for record, lineage in labelled:
         report.records += 1
         barcode = clean(record, min_bases=min_bases, max_bases=max_bases)
@@ -78,21 +81,21 @@ def clean_references(
         )
 
 
-def of_one_marker(references: Iterable[Reference], report: BuildReport) -> list[Reference]:
-    """Keep the marker that most references are of, where a table (BOLD's) names it."""
+def keep_main_marker(references: Iterable[Reference], report: BuildReport) -> list[Reference]:
+    """Keep the references of the most frequent marker, if the table (of BOLD) has markers."""
     references = list(references)
     counts = Counter(r.marker for r in references if r.marker)
     if len(counts) < 2:
         return references
-    usual = min(counts, key=lambda marker: (-counts[marker], marker))
-    report.left_out["other_marker"] += counts.total() - counts[usual]
-    return [r for r in references if r.marker in (usual, None)]
+    main = min(counts, key=lambda marker: (-counts[marker], marker))
+    report.left_out["other_marker"] += counts.total() - counts[main]
+    return [r for r in references if r.marker in (main, None)]
 
 
 def deduplicate(references: Iterable[Reference], report: BuildReport) -> list[Reference]:
-    """Return references sorted by id; exact repeats are dropped and counted.
+    """Return references sorted by id, without exact repeats, which are counted.
 
-    Raises ReferenceDataError where an id stands for different references, or there are none.
+    Raises ReferenceDataError if an id belongs to different references, or if there are none.
     """
     found: dict[str, Reference] = {}
     duplicates: Counter[str] = Counter()
@@ -107,23 +110,24 @@ def deduplicate(references: Iterable[Reference], report: BuildReport) -> list[Re
             f"{len(duplicates):,} ids stand for different references: {first}; ids must be unique"
         )
     if not found:
-        told = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items())
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items())
         raise ReferenceDataError(
-            f"no usable reference among {report.records:,} records" + (f" ({told})" if told else "")
+            f"no usable reference among {report.records:,} records"
+            + (f" ({reasons})" if reasons else "")
         )
-    # One order for one set of references, whatever the order of the file.
+    # The order does not depend on that of the file.
     return [found[name] for name in sorted(found)]
 
 
 def resolve_lineages(
     references: list[Reference], on_conflict: str, report: BuildReport
 ) -> list[Reference]:
-    """Give every taxon one set of ancestors; what a source stated otherwise is kept beside."""
+    """Give every taxon one set of ancestors; a lineage that changes is kept as source lineage."""
     replacement, report.conflicts = resolve_conflicts(r.lineage for r in references)
     if report.conflicts and on_conflict == "fail":
         raise ReferenceDataError(
             f"{len(report.conflicts):,} taxa have conflicting parents: {report.conflicts[0]}; "
-            "--on-conflict majority follows the greater number of records"
+            "--on-conflict majority uses the parent that most records have"
         )
     return [
         replace(r, lineage=replacement[r.lineage], source_lineage=r.lineage)
@@ -136,7 +140,7 @@ def resolve_lineages(
 def orient_references(
     references: list[Reference], report: BuildReport
 ) -> tuple[list[Reference], np.ndarray]:
-    """Learn the usual sense of the references and turn those that were deposited in the other."""
+    """Learn the orientation of most references; reverse-complement the others."""
     log_odds = learn_orientation(r.bases for r in references)
     oriented = []
     for r in references:

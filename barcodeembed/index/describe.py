@@ -1,4 +1,4 @@
-"""What a bundle of either kind says of itself. Needs neither torch nor faiss."""
+"""Describe a model or index bundle. Needs neither torch nor faiss."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from barcodeembed.taxonomy.ranks import RANKS
 
 
 def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any]:
-    """Return what a model or index bundle is, as names and values fit to print.
+    """Return a description of a model or index bundle, as names and values to print.
 
-    Raises BundleError where it is neither, or not whole.
+    Raises BundleError if the bundle is neither a model nor an index, or is damaged.
     """
     bundle = Path(path)
     kind = read_manifest(bundle, "a model or index bundle").get("kind")
@@ -26,7 +26,7 @@ def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any
         "index": (_describe_index, INDEX_FORMAT),
     }
     if kind not in describers:
-        raise BundleError(f"{bundle}: is a bundle of kind {kind!r}, neither model nor index")
+        raise BundleError(f"{bundle}: is a bundle of kind {kind!r}; expected a model or an index")
     describer, newest = describers[kind]
     manifest = open_bundle(bundle, kind, newest, verify=verify)
     size = sum(entry["bytes"] for entry in manifest["files"].values())
@@ -72,7 +72,7 @@ def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_lineages(path: Path) -> list[dict[str, str]]:
-    """Return the names of every lineage by rank, without those that it has not."""
+    """Return the names of every lineage by rank, without unknown ranks."""
     header, rows = read_table(path)
     named = (zip(header, row, strict=True) for row in rows)
     return [{rank: name for rank, name in taxa if name != "NA"} for taxa in named]
@@ -84,7 +84,7 @@ def _count_taxa(lineages: list[dict[str, str]]) -> dict[str, int]:
 
 
 def _count_species(lineages: list[dict[str, str]]) -> dict[str, int]:
-    """Count the species of each order that is named, the richest first."""
+    """Count the species of each order, the order with the most species first."""
     orders: dict[str, set[str]] = {}
     for taxa in lineages:
         if "order" in taxa:

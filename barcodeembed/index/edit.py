@@ -1,7 +1,7 @@
-"""Changing an index: added to, merged, cut down. What was embedded once is not embedded again.
+"""Edit an index: add records, merge indexes, take a subset. Known vectors are not computed again.
 
-Records go back to what their sources said and through the very steps of a build, which take the
-vectors that there are. So of unwhitened vectors the outcome is that of a build of all the records.
+The records of the index get back the lineage and strand of their source, and go through the same
+steps as in a build. So, without whitening, the result is the same as a build of all the records.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from barcodeembed.index.collect import (
     Reference,
     clean_references,
     deduplicate,
-    of_one_marker,
+    keep_main_marker,
     resolve_lineages,
 )
 from barcodeembed.index.compatibility import check_embedder
@@ -42,17 +42,19 @@ def add_records(
     report: BuildReport | None = None,
     progress: ProgressCallback = no_progress,
 ) -> ReferenceIndex:
-    """Return an index of an index's records and more.
+    """Return an index of the records of an index and more records.
 
-    The index is one that `refuse_unchangeable` lets pass. Raises IndexMismatch where another model
-    made it, and what `build_index` raises.
+    The index must pass `refuse_unchangeable`. Raises IndexMismatch if the index was made with
+    another model, and the errors of `build_index`.
     """
     check_embedder(index, embedder)
     report = BuildReport() if report is None else report
     cleaned = clean_references(
         labelled, report, max_bases=embedder.max_bases, min_bases=index.settings.min_bases
     )
-    return _grow([index], of_one_marker(cleaned, report), embedder, report, on_conflict, progress)
+    return _grow(
+        [index], keep_main_marker(cleaned, report), embedder, report, on_conflict, progress
+    )
 
 
 def merge_indexes(
@@ -63,10 +65,10 @@ def merge_indexes(
     report: BuildReport | None = None,
     progress: ProgressCallback = no_progress,
 ) -> ReferenceIndex:
-    """Return an index of the records of all; its least length is the least of theirs.
+    """Return an index of the records of all indexes.
 
-    Its seed, and the errors of reads that it is calibrated for, are the first's. Raises what
-    `add_records` raises.
+    Its minimum length is the smallest of theirs. Its seed and its read error rate are those of the
+    first index. Raises the errors of `add_records`.
     """
     for index in indexes:
         check_embedder(index, embedder)
@@ -81,10 +83,11 @@ def take_records(
     *,
     progress: ProgressCallback = no_progress,
 ) -> ReferenceIndex:
-    """Return an index of the records where ``chosen``, bool (records,), is true; not prototypes.
+    """Return an index of the records where ``chosen``, bool (records,), is true.
 
-    They keep the names that were settled for them among all, and whitened vectors their
-    whitening. Raises IndexMismatch where another model made the index.
+    The records keep the lineages that they have in the index, and whitened vectors keep their
+    whitening. The index must not contain prototypes. Raises IndexMismatch if the index was made
+    with another model.
     """
     check_embedder(index, embedder)
     taken = [r for r, wanted in zip(_references(index), chosen, strict=True) if wanted]
@@ -106,7 +109,7 @@ def take_records(
 def take_prototypes(index: ReferenceIndex, chosen: np.ndarray) -> ReferenceIndex:
     """Return an index of the prototypes where ``chosen``, bool (prototypes,), is true.
 
-    It keeps what was learnt of all of them: the barcodes to learn from are not there.
+    It keeps the calibration of the whole index, because the barcodes are not stored.
     """
     lineages, lineages_of = np.unique(index.record_lineages[chosen], return_inverse=True)
     taxa = Taxa.of([index.taxa.lineages[i] for i in lineages])
@@ -126,31 +129,30 @@ def take_prototypes(index: ReferenceIndex, chosen: np.ndarray) -> ReferenceIndex
 
 
 def refuse_unchangeable(indexes: Mapping[str, ReferenceIndex]) -> None:
-    """Raise InputError where no records can join one of the indexes, told by its name."""
+    """Raise InputError, with the name of the index, if records cannot be added to one of them."""
     for name, index in indexes.items():
         if index.sequences is None:
             raise InputError(
-                "is an index of prototypes, which keeps no barcodes to put others beside; "
-                "build it again from its files",
+                "is an index of prototypes, which does not contain the barcodes; build it again "
+                "from its source files",
                 name,
             )
         if index.whitening:
             raise InputError(
-                "its vectors are whitened, by references that would change, and what they were "
-                "before is not kept; build it again from its files, with --whiten 0 to add to it "
-                "later",
+                "its vectors are whitened, so it cannot be changed; build it again from its source "
+                "files; with --whiten 0, records can be added later",
                 name,
             )
 
 
 def refuse_different(indexes: Mapping[str, ReferenceIndex]) -> None:
-    """Raise IndexMismatch where two indexes were made with different models, told by name."""
+    """Raise IndexMismatch, with the names of the indexes, if they were made with other models."""
     (first, one), *others = indexes.items()
     for name, other in others:
         if other.embedder_fingerprint != one.embedder_fingerprint:
             raise IndexMismatch(
                 f"{first} was made with model {one.embedder_fingerprint} and {name} with "
-                f"{other.embedder_fingerprint}; only indexes of one model can be merged"
+                f"{other.embedder_fingerprint}; only indexes made with the same model can be merged"
             )
 
 
@@ -162,9 +164,9 @@ def _grow(
     on_conflict: str,
     progress: ProgressCallback,
 ) -> ReferenceIndex:
-    there = [_as_stated(r) for index in indexes for r in _references(index)]
-    report.records += len(there)
-    references = resolve_lineages(deduplicate(chain(there, more), report), on_conflict, report)
+    known = [_as_in_source(r) for index in indexes for r in _references(index)]
+    report.records += len(known)
+    references = resolve_lineages(deduplicate(chain(known, more), report), on_conflict, report)
     index = make_index(
         references,
         embedder,
@@ -182,21 +184,22 @@ def _grow(
 
 
 def _references(index: ReferenceIndex) -> Iterator[Reference]:
-    """Yield the records of an index with their settled names, in the sense of their sources."""
+    """Yield the records of an index: lineages as in the index, strands as in the source."""
     sequences = list(index.sequences or ())
-    beside = index.sources.rows(len(index.record_ids))
+    sources = index.sources.rows(len(index.record_ids))
     for name, vector, lineage, (bin, country, reverse_complemented, source_lineage) in zip(
         index.record_ids,
         index.record_vectors.tolist(),
         index.record_lineages.tolist(),
-        beside,
+        sources,
         strict=True,
     ):
         bases = reverse_complement(sequences[vector]) if reverse_complemented else sequences[vector]
         yield Reference(name, bases, index.taxa.lineages[lineage], bin, country, source_lineage)
 
 
-def _as_stated(reference: Reference) -> Reference:
+def _as_in_source(reference: Reference) -> Reference:
+    """Return the reference with its lineage as given in the source."""
     if reference.source_lineage is None:
         return reference
     return replace(reference, lineage=reference.source_lineage, source_lineage=None)

@@ -54,8 +54,9 @@ def _width(embedder: VectorMaker) -> int:
 def _fit_whitening(vectors: np.ndarray, width: int) -> Whitening | None:
     """Fit a whitening of at most ``width`` directions; None if there are too few vectors.
 
-    With hardly more references than directions, each reference lies far out along a direction of
-    its own. A query of another phylum would then be as similar to it as a relative is.
+    If there are few references per direction, each reference is far from the others along a
+    direction of its own. A query of another phylum would then be as similar to it as one of the
+    same family.
     """
     if not width or len(vectors) < _MIN_WHITENED:
         return None

@@ -1,4 +1,4 @@
-"""What an index learns from its own barcodes: how references vote, and what a vote is worth."""
+"""Fit an index to its own barcodes: the parameters of the vote and the calibration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from barcodeembed.index.represent import Barcodes, Representation
 from barcodeembed.scoring.identity import Identities, identities
 from barcodeembed.vocabulary import NEIGHBOURS
 
-#: Returns unit vectors, as the index is searched, of sequences.
+#: Returns the unit vectors of sequences, whitened if the index is.
 Embed = Callable[[list[str]], np.ndarray]
 
 
@@ -38,7 +38,7 @@ class Fitted:
 def fit_index(
     held: Representation, barcodes: Barcodes, embed: Embed, options: BuildOptions
 ) -> Fitted:
-    """Choose how references vote, and calibrate the confidence of the names that win."""
+    """Choose the parameters of the vote, and calibrate the confidence of the names that win."""
     whole = [barcodes.bases[i] for i in held.rows]
     align = None if held.sequences is None else _aligner(held.sequences)
     temperature, identity_weight = tune_vote(
@@ -61,7 +61,7 @@ def fit_index(
     )
     rng = np.random.default_rng(options.seed)
     examples = _make_examples(voter, held, whole, embed, options, rng)
-    # A barcode of several lineages stands for the first of them.
+    # For a barcode of several lineages, the first is used.
     owners = barcodes.members.lineages[barcodes.members.starts[:-1]]
     copies = MutatedCopies(voter, barcodes.bases, owners, embed, rng)
     calibration = calibrate(examples, barcodes.taxa.ranks, voter.median_length, copies.examples)

@@ -9,7 +9,7 @@ from barcodeembed.calibration.sample import SAMPLE
 from barcodeembed.errors import InputError
 from barcodeembed.vocabulary import CONFLICT_POLICIES, MIN_BASES, PROTOTYPES
 
-#: A function that is called with the number of sequences embedded so far, and of all.
+#: A function of the number of sequences embedded so far and the number of all.
 ProgressCallback = Callable[[int, int], None]
 
 _MAX_READ_ERRORS = 0.2

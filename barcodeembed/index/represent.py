@@ -108,7 +108,9 @@ def as_prototypes(
     made = make_prototypes(vectors, barcodes_M, np.array([number[key] for key in keys]))
     lineages_of = np.array([distinct[group][0] for group in made.groups], np.int64)
     ids = name_prototypes([_lowest_name(taxa.lineages[lineage]) for lineage in lineages_of])
-    sampled = members.starts[rows]  # barcodes of one lineage, and so members of one prototype
+    sampled = members.starts[
+        rows
+    ]  # a sampled barcode has one lineage, so it is a member of one prototype
     sample = Sample(
         vectors[rows],
         members.lineages[sampled],
@@ -132,7 +134,7 @@ def _bins_of(references: Sequence[Reference], barcodes: Barcodes) -> dict[tuple[
 
 def _lowest_name(lineage: Lineage) -> str:
     found = lowest(lineage)
-    assert found is not None  # no reference is without any name
+    assert found is not None  # every reference has a name
     return found[1]
 
 

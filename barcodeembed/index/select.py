@@ -1,4 +1,4 @@
-"""Choosing records of an index by the taxa that they belong to and the countries they are from."""
+"""Select records of an index by taxon and by country."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _SHOWN = 5
 def select_records(
     index: ReferenceIndex, *, taxa: Sequence[str] = (), countries: Sequence[str] = ()
 ) -> np.ndarray:
-    """Return which records are of any of the taxa and from any of the countries, bool (records,).
+    """Return whether each record is of one of the taxa and from one of the countries.
 
-    Without ``taxa``, or without ``countries``, these do not matter. Errors are those of `of_taxa`
-    and `of_countries`.
+    Returns bool (records,). Without ``taxa`` all taxa are selected, without ``countries`` all
+    countries. Raises the errors of `of_taxa` and `of_countries`.
     """
     chosen = np.ones(len(index.record_ids), bool)
     if taxa:
@@ -34,10 +34,10 @@ def select_records(
 
 
 def of_taxa(index: ReferenceIndex, asked: Iterable[str]) -> np.ndarray:
-    """Tell which records belong to any of the taxa, bool (records,).
+    """Return whether each record belongs to one of the taxa, bool (records,).
 
-    A taxon is given as NAME, or as RANK:NAME where several ranks have one of that name. Raises
-    InputError where the index has none, or it needs the rank.
+    A taxon is given as NAME, or as RANK:NAME if several ranks have a taxon of that name. Raises
+    InputError if the index has no such taxon, or if the rank is needed.
     """
     chosen_L = np.zeros(len(index.taxa.lineages), bool)
     for text in asked:
@@ -46,16 +46,16 @@ def of_taxa(index: ReferenceIndex, asked: Iterable[str]) -> np.ndarray:
 
 
 def of_countries(index: ReferenceIndex, asked: Sequence[str]) -> np.ndarray:
-    """Tell which records are from any of the countries, bool (records,), in any case.
+    """Return whether each record is from one of the countries, bool (records,).
 
-    ``Canada`` is met by ``Canada: Ontario`` too. Raises InputError where no record is from one of
-    them, or the index keeps no countries.
+    Case does not matter. ``Canada`` also selects ``Canada: Ontario``. Raises InputError if no
+    record is from one of the countries, or if the index has no countries.
     """
     countries = index.sources.countries
     if not countries:
         raise InputError(
-            "--country: the index keeps no countries; its files had none in a column "
-            f"{', '.join(COUNTRY_COLUMNS)}, or it is of prototypes or of an older version"
+            "--country: the index has no countries; its source files had no column "
+            f"{', '.join(COUNTRY_COLUMNS)}, or it is an index of prototypes"
         )
     chosen = np.zeros(len(countries), bool)
     for text in asked:
@@ -64,7 +64,7 @@ def of_countries(index: ReferenceIndex, asked: Sequence[str]) -> np.ndarray:
         if not found.any():
             most = Counter(country for country in countries if country).most_common(_SHOWN)
             raise InputError(
-                f"--country: no record is from {text!r}; most are from "
+                f"--country: no record is from {text!r}; the most frequent countries are "
                 + ", ".join(country for country, _ in most)
             )
         chosen |= found
@@ -72,7 +72,7 @@ def of_countries(index: ReferenceIndex, asked: Sequence[str]) -> np.ndarray:
 
 
 def homonyms(taxa: Taxa, text: str) -> int:
-    """Return how many taxa of one rank a text names: those of different phyla."""
+    """Return how many taxa of one rank have a name: those of different phyla."""
     return max(map(len, _taxa_named(taxa, text)))
 
 
@@ -86,13 +86,13 @@ def _lineages_in(taxa: Taxa, text: str) -> np.ndarray:
             f"--taxon: the index has no {text!r}" + (f"; did you mean {near[0]!r}?" if near else "")
         )
     if len(ranks) > 1:
-        told = " or ".join(f"{taxa.ranks[r]}:{text}" for r in ranks)
-        raise InputError(f"--taxon: {text!r} is a name at several ranks; give {told}")
+        choices = " or ".join(f"{taxa.ranks[r]}:{text}" for r in ranks)
+        raise InputError(f"--taxon: {text!r} is a name at several ranks; give {choices}")
     return np.isin(taxa.codes[:, ranks[0]], numbers[ranks[0]])
 
 
 def _taxa_named(taxa: Taxa, text: str) -> list[list[int]]:
-    """Return the numbers of the taxa of that name at each rank, or at the one that is given."""
+    """Return the numbers of the taxa with a name at each rank; NAME or RANK:NAME."""
     rank, _, name = text.rpartition(":")
     if rank.lower() not in RANKS:
         rank, name = "", text

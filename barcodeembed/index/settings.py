@@ -1,4 +1,4 @@
-"""The settings of an index, and the format that it is written in."""
+"""The settings of an index, and the version of its format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class IndexSettings:
 
     Attributes:
         embedder: Fingerprint of the model and of the way it was used.
-        embedding: Arguments that `Embedder.load` needs, beside the model, to make the same
+        embedding: Arguments that `Embedder.load` needs, with the model, to make the same
             vectors: ``precision`` and ``offsets``.
         max_bases: Maximum number of bases of a barcode.
         min_bases: Minimum number of unambiguous bases of a barcode.
@@ -25,7 +25,7 @@ class IndexSettings:
         records: Number of records. None if it is unknown: a subset of prototypes.
         vectors: Number of vectors.
         temperature: Temperature of the vote.
-        identity_weight: Weight of the percent identity in the vote, beside the similarity.
+        identity_weight: Weight of the percent identity in the vote, relative to the similarity.
         whitening: Number of principal directions kept by whitening; 0 if vectors are as the model
             made them.
         seed: Seed of all random choices.
@@ -53,7 +53,7 @@ class IndexSettings:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> IndexSettings:
         """Read what `to_json` returned. Raises KeyError if a required setting is missing."""
-        # The first indexes did not have these.
+        # Settings that the first indexes of this format did not have.
         values = {"identity_weight": 0.0, "read_errors": 0.0, **values}
         optional = ("records", "prototypes", "barcodes", "coverage")
         settings: dict[str, Any] = {

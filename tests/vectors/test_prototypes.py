@@ -433,7 +433,7 @@ def test_nonsense_is_refused(call, small, model_bundle, tmp_path):
         "index", "build", reference, "-m", model_bundle, "-o", new, "--prototypes", "bin", "-q"
     )
     assert (result.code, result.err.count("\n")) == (1, 1)
-    assert "no reference has one in a column dna_bin, bin_uri, bin" in result.err
+    assert "no reference has a BIN in a column dna_bin, bin_uri, bin" in result.err
     assert not new.exists()
     queries = SIMULATED / "reads.tsv"
     result = call("evaluate", small, "--queries", queries)
