@@ -64,11 +64,6 @@ OTHERS = {"--usearch_global", "--sintax", "--id", "-outfmt"}
 #: Pages that take longer than a few seconds.
 SLOW = {"README.md"}
 
-#: Pages that are still being rewritten.
-PENDING = {
-    *(f"docs/{name}.md" for name in ("index-audit",)),
-}
-
 NAMES = [str(page.relative_to(REPOSITORY)) for page in pages()]
 
 
@@ -145,8 +140,6 @@ def has_commands(page: Path) -> bool:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", marked([n for n in NAMES if has_commands(REPOSITORY / n)]))
 def test_commands_print_what_the_page_shows(name, made, tmp_path):
-    if name in PENDING:
-        pytest.skip("being rewritten")
     page = REPOSITORY / name
     workspace = Workspace(tmp_path)
     for needed in given(page):
