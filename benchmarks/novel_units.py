@@ -19,7 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from barcodeembed.classify.assignment import Assignment
-from barcodeembed.classify.novel_units import Likeness, find_units, learn_likeness
+from barcodeembed.classify.novel_units import (
+    CombinedSimilarity,
+    find_units,
+    fit_combined_similarity,
+)
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.evaluation.protocols.clusters import (
     adjusted_mutual_information,
@@ -46,11 +50,11 @@ def vsearch_units(bases: Sequence[str]) -> np.ndarray:
     return units
 
 
-def tell(name: str, found: list[Assignment], truth: list[str], likeness: Likeness) -> None:
+def tell(name: str, found: list[Assignment], truth: list[str], measure: CombinedSimilarity) -> None:
     """Print the row of some queries."""
     bases = [assignment.bases for assignment in found]
     began = time.perf_counter()
-    units = find_units(bases, np.stack([assignment.vector for assignment in found]), likeness)
+    units = find_units(bases, np.stack([assignment.vector for assignment in found]), measure)
     seconds = time.perf_counter() - began
     theirs = vsearch_units(bases)
     species = np.unique(truth, return_inverse=True)[1]
@@ -69,8 +73,8 @@ def main() -> None:
     check_scikit_learn()
     index, embedder = open_with_model(asked.index, asked.model)
     classifier = Classifier(index, embedder)
-    likeness = learn_likeness(index)
-    print(f"{likeness}\n")
+    measure = fit_combined_similarity(index)
+    print(f"{measure}\n")
     print("| queries | number | species | units | AMI | VSEARCH: units | AMI | seconds |")
     print("|", " | ".join(["---"] * 8), "|")
     for path in asked.queries:
@@ -83,7 +87,7 @@ def main() -> None:
         novel = [pair for pair in pairs if pair[0].status == "novel"]
         for kind, chosen in (("judged novel", novel), ("all", pairs)):
             found, truth = map(list, zip(*chosen, strict=True))
-            tell(f"{path.name.split('.')[0]}, {kind}", found, truth, likeness)
+            tell(f"{path.name.split('.')[0]}, {kind}", found, truth, measure)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """Group novel queries into units, so that one unknown species is one unit in a table.
 
-The likeness of two queries is a weighted mean of their cosine similarity (weight 1) and their
-fraction of identical bases (weight 2). The threshold is learnt from the references: five of six
+The combined similarity of two queries is a weighted mean of their cosine similarity (weight 1) and
+their fraction of identical bases (weight 2). The threshold is fitted to the references: five of six
 pairs of barcodes of one species are above it.
 
-Units are made greedily. The query with the most similar
-queries is the founder of the first unit. Of the queries that are too different from it, the next
-one is the founder of the second unit, and so on. Each query joins the founder that it is most
-like. So the units do not depend on the order of the queries. Only queries with similar vectors are
-aligned, and there is never a matrix of all pairs in memory.
+Units are made greedily. The query that is similar to the largest number of queries is the founder
+of the first unit. Among the queries that are too different from it, the next one is the founder of
+the second unit, and so on. Each query joins the most similar founder. So the units do not depend
+on the order of the queries. Only queries with similar vectors are aligned, and the matrix of all
+pairs is never in memory.
 
 Shapes: N distinct queries, D dimensions.
 """
@@ -30,7 +30,7 @@ _FRACTION = 5 / 6
 #: Weight of identity; that of similarity is 1.
 _WEIGHT = 2
 
-#: Maximum number of species with one pair each that the threshold is learnt from.
+#: Maximum number of species with one pair each that the threshold is fitted to.
 _SPECIES = 2_000
 #: With fewer pairs the threshold is the customary one.
 _MIN_PAIRS = 20
@@ -43,10 +43,10 @@ _BLOCK = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
-    """The minimum likeness of a member of a unit and its founder, from 0 to 1.
+class CombinedSimilarity:
+    """The minimum combined similarity of a member of a unit and its founder, from 0 to 1.
 
-    If ``vectors`` is False, the likeness is the identity alone.
+    If ``vectors`` is False, the combined similarity is the identity alone.
     """
 
     threshold: float
@@ -58,34 +58,34 @@ class Likeness:
         return (1 + _WEIGHT) * self.threshold - _WEIGHT if self.vectors else _MIN_SIMILARITY
 
     def at_most(self, similarity: float, identity: float = 1.0) -> float:
-        """Return the likeness of two queries, or the maximum if the identity is not given."""
+        """Return the combined similarity, or its maximum if the identity is not given."""
         return (similarity + _WEIGHT * identity) / (1 + _WEIGHT) if self.vectors else identity
 
     def of(self, similarity: float, one: str, other: str) -> float:
-        """Return the likeness of two queries."""
+        """Return the combined similarity of two queries."""
         return round(self.at_most(similarity, percent_identity(one, other) / 100), 6)
 
 
-def learn_likeness(index: ReferenceIndex, *, seed: int = 0) -> Likeness:
-    """Learn the threshold from pairs of references, each pair of one species.
+def fit_combined_similarity(index: ReferenceIndex, *, seed: int = 0) -> CombinedSimilarity:
+    """Fit the threshold to pairs of references, each pair of one species.
 
-    If the index has no sequences, or fewer than 20 such pairs, the likeness is the identity alone
-    and the threshold is the customary 97 %.
+    If the index has no sequences, or fewer than 20 such pairs, the combined similarity is the
+    identity alone and the threshold is the customary 97 %.
     """
-    customary = Likeness(_CUSTOMARY, False)
+    customary = CombinedSimilarity(_CUSTOMARY, False)
     if index.sequences is None or "species" not in index.taxa.ranks:
         return customary
     pairs = _pairs_of_one_species(index, np.random.default_rng(seed))
     if len(pairs) < _MIN_PAIRS:
         return customary
-    measure = Likeness(1.0, True)
+    measure = CombinedSimilarity(1.0, True)
     found = [
         measure.of(
             float(index.vectors[i] @ index.vectors[j]), index.sequences[i], index.sequences[j]
         )
         for i, j in pairs
     ]
-    return Likeness(float(np.quantile(found, 1 - _FRACTION)), True)
+    return CombinedSimilarity(float(np.quantile(found, 1 - _FRACTION)), True)
 
 
 def _pairs_of_one_species(index: ReferenceIndex, rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -100,7 +100,9 @@ def _pairs_of_one_species(index: ReferenceIndex, rng: np.random.Generator) -> li
     return [(one, other) for one, other in pairs]
 
 
-def find_units(bases: Sequence[str], vectors: np.ndarray, likeness: Likeness) -> np.ndarray:
+def find_units(
+    bases: Sequence[str], vectors: np.ndarray, measure: CombinedSimilarity
+) -> np.ndarray:
     """Return the unit of each query, int (len(bases),), numbered from 0 by first appearance.
 
     ``vectors`` are of unit length, float32 (len(bases), D). Identical queries are in the same unit.
@@ -111,8 +113,8 @@ def find_units(bases: Sequence[str], vectors: np.ndarray, likeness: Likeness) ->
     number = {one: i for i, one in enumerate(distinct)}
     rows = np.array([number[one] for one in bases])
     vectors_ND = vectors[np.unique(rows, return_index=True)[1]]
-    order = _busiest_first(distinct, vectors_ND, np.bincount(rows), likeness.reach)
-    founders = _found(distinct, vectors_ND, order, likeness)[rows]
+    order = _busiest_first(distinct, vectors_ND, np.bincount(rows), measure.reach)
+    founders = _found(distinct, vectors_ND, order, measure)[rows]
     appeared = {founder: unit for unit, founder in enumerate(dict.fromkeys(founders.tolist()))}
     return np.array([appeared[founder] for founder in founders.tolist()])
 
@@ -120,7 +122,7 @@ def find_units(bases: Sequence[str], vectors: np.ndarray, likeness: Likeness) ->
 def _busiest_first(
     distinct: Sequence[str], vectors_ND: np.ndarray, counts_N: np.ndarray, reach: float
 ) -> np.ndarray:
-    """Return the order in which rows become founders: those with most similar queries first.
+    """Return the order in which rows become founders: those similar to the most queries first.
 
     Ties are broken by length, longest first, and then by alphabetical order.
     """
@@ -136,7 +138,7 @@ def _busiest_first(
 
 
 def _found(
-    distinct: Sequence[str], vectors_ND: np.ndarray, order: np.ndarray, likeness: Likeness
+    distinct: Sequence[str], vectors_ND: np.ndarray, order: np.ndarray, measure: CombinedSimilarity
 ) -> np.ndarray:
     """Return the row of each row's founder, int (N,)."""
     founder_N = np.full(len(distinct), -1)
@@ -146,13 +148,13 @@ def _found(
             continue
         founder_N[row], best_N[row] = row, 2.0
         similar_N = _similarities(vectors_ND, vectors_ND[row])
-        for other in np.flatnonzero(similar_N >= likeness.reach).tolist():
+        for other in np.flatnonzero(similar_N >= measure.reach).tolist():
             similarity = float(similar_N[other])
-            if likeness.at_most(similarity) <= best_N[other]:
+            if measure.at_most(similarity) <= best_N[other]:
                 continue
-            alike = likeness.of(similarity, distinct[row], distinct[other])
-            if alike >= likeness.threshold and alike > best_N[other]:
-                founder_N[other], best_N[other] = row, alike
+            combined = measure.of(similarity, distinct[row], distinct[other])
+            if combined >= measure.threshold and combined > best_N[other]:
+                founder_N[other], best_N[other] = row, combined
     return founder_N
 
 
@@ -183,7 +185,7 @@ class NovelUnits:
         """Return the unit of each query, in order; None if it is not novel."""
         names: list[str | None] = [None] * self._count
         if self._rows:
-            units = find_units(self._bases, np.stack(self._vectors), learn_likeness(index))
+            units = find_units(self._bases, np.stack(self._vectors), fit_combined_similarity(index))
             for row, unit in zip(self._rows, units.tolist(), strict=True):
                 names[row] = f"novel_{unit + 1:04d}"
         return names

@@ -1,4 +1,4 @@
-// Bars of the ranks, and histograms.
+// The bars of the ranks, and the histograms.
 function drawRanks(rows) {
   const ranks = [...usedRanks].reverse().map((rank) => data.ranks[rank]);
   const counts = [...ranks, null].map((rank) => {
@@ -20,7 +20,7 @@ function drawRanks(rows) {
     element("td", {}, rank ? fresh.toLocaleString("en") : ""))));
 }
 
-// Histograms, one column per bin, its statuses on top of each other.
+// Histograms: one column per bin, with the statuses stacked.
 function drawHistogram(name, rows) {
   const svg = at(name);
   const values = columns[name];

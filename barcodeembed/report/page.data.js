@@ -1,6 +1,6 @@
 "use strict";
-// What is shown: the rows of one sample or of all, within one taxon. Every part is drawn from them;
-// statuses and the filter choose among them for the table alone.
+// The rows that are shown: of one sample or all samples, within one taxon. All parts of the page use
+// them. The statuses and the filter only affect the table.
 const data = JSON.parse(document.getElementById("data").textContent);
 const columns = data.columns;
 const queries = columns.query_id.map((_, row) => row);
@@ -11,7 +11,7 @@ const plural = (count, word, many = word + "s") =>
 const percent = (part, whole) => (whole ? ((100 * part) / whole).toFixed(1) : "0.0") + " %";
 const readsOf = (rows) => rows.reduce((sum, row) => sum + columns.reads[row], 0);
 
-// All text goes in as text: no name is ever read as markup.
+// Text is always inserted as text, so that names are never interpreted as markup.
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {

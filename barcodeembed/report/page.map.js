@@ -1,6 +1,6 @@
-// The map. A point is a line of no length with a round end: one path draws thousands.
+// The map. Each point is a line of length 0 with a round end, so that one path draws all points.
 const SIDE = 520, LEFT = 190, TOP = 20;
-// Over references the largest units alone are outlined, so far from their points, and named.
+// With references, only the largest units are outlined, at this distance from their points.
 const OUTLINED = 12, MARGIN = 8;
 const onMap = (point) => point && [LEFT + SIDE * point[0], TOP + SIDE * (1 - point[1])];
 const place = (row) => onMap(data.map.points[row]);
@@ -47,15 +47,15 @@ function drawMap(rows) {
 function mapNote(units, outlined) {
   const without = data.map.points.filter((point) => !point).length;
   const which = outlined < units ? `the ${outlined} largest of ${plural(units, "unit")}` : "units";
-  const whose = references ? "The vectors of queries and references" : "The queries' vectors";
-  return `${whose} in two dimensions by ${data.map.method}: near points are like barcodes. ` +
-    "Colours are those of the statuses; novel queries are rings. " +
-    (references ? "Faint small points are references, those nearest to the queries. " : "") +
+  const whose = references ? "The vectors of queries and references" : "The vectors of the queries";
+  return `${whose} in two dimensions by ${data.map.method}: points close to each other are similar barcodes. ` +
+    "Colours show the status; novel queries are rings. " +
+    (references ? "Small pale points are the references closest to the queries. " : "") +
     (outlined ? `Outlined: ${which} of two or more novel queries. ` : "") +
     (without ? `${plural(without, "query has", "queries have")} no vector.` : "");
 }
 
-// Units of two or more of the queries, the largest first.
+// Units of at least two queries, the largest first.
 function unitsOf(rows) {
   const units = new Map();
   for (const row of rows) {
@@ -68,8 +68,8 @@ function unitsOf(rows) {
     .sort((a, b) => b.points.length - a.points.length);
 }
 
-// A name stands above the middle of its unit's points, or over references above or below its outline,
-// where no name of a larger unit is.
+// A name is above the centre of the points of its unit; with references, it is above or below the
+// outline, where it does not overlap the name of a larger unit.
 function unitNames(units) {
   const [width, height] = references ? [74, 11] : [90, 14], taken = [];
   const free = ([x, y]) => !taken.some(([a, b]) => Math.abs(a - x) < width && Math.abs(b - y) < height);
@@ -85,7 +85,7 @@ function unitNames(units) {
   });
 }
 
-// The convex hull of the circles about the points.
+// The convex hull of circles around the points.
 function outline(points) {
   const steps = Array.from({ length: 16 }, (_, step) => (step * Math.PI) / 8);
   const circles = points.flatMap(([x, y]) =>
@@ -93,7 +93,7 @@ function outline(points) {
   return `M${hull(circles).map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L")}Z`;
 }
 
-// By Andrew's monotone chain: the lower half, and back along the upper.
+// Andrew's monotone chain: the lower half, then the upper half.
 function hull(points) {
   const sorted = [...points].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   const half = (some) => some.reduce((chain, point) => {
@@ -105,7 +105,7 @@ function hull(points) {
 const turnsRight = ([ax, ay], [bx, by], [cx, cy]) =>
   (bx - ax) * (cy - ay) - (by - ay) * (cx - ax) <= 0;
 
-// A query is found before a reference that is no nearer.
+// A query is preferred to a reference at the same distance.
 function findPoint(event, rows) {
   const at = new DOMPoint(event.clientX, event.clientY)
     .matrixTransform(event.currentTarget.getScreenCTM().inverse());

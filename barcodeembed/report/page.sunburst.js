@@ -1,4 +1,4 @@
-// The sunburst and the list beside it.
+// The sunburst and the list next to it.
 const HUB = 62, RIM = 296, SMALLEST = 0.003, TURN = 2 * Math.PI;
 const larger = (a, b) => b.reads - a.reads || (a.name < b.name ? -1 : 1);
 const below = (node) => [...node.below.values()].filter((inner) => inner.reads).sort(larger);
@@ -11,8 +11,8 @@ function countReads() {
   }
 }
 
-// The taxa below one that are told apart by colour, all of one rank: the highest at which no taxon
-// has nearly all reads; or else the first at which there are two.
+// The subtaxa with different colours, all of one rank: the highest rank at which no taxon has nearly
+// all reads, or else the first rank with two taxa.
 function groupsOf(top) {
   const levels = usedRanks.map(() => []);
   const gather = (node) => below(node).forEach((inner) => {
@@ -49,7 +49,7 @@ function drawSunburst() {
         sector.style.fillOpacity = 0.85 - (0.4 * (usedRanks.indexOf(inner.rank) - first)) / rings;
         sector.onclick = () => show({ clade: inner });
         sectors.push(tipped(sector, `${inner.name}\n${data.ranks[inner.rank]}` +
-          `${inner.unit ? ", operational unit" : ""}\n${plural(inner.reads, "read")}, ` +
+          `${inner.unit ? ", unit of novel queries" : ""}\n${plural(inner.reads, "read")}, ` +
           `${percent(inner.reads, top.reads)} of ${top.name}`));
         if (inner.unit) sectors.push(shape("path", { d: path, class: "unit" }));
         labels.push(...label(inner.name, angle, to, inside, outside));
@@ -67,13 +67,13 @@ function drawSunburst() {
     shape("text", { class: "centre", y: -3 }, cut(top.name, 15)),
     shape("text", { class: "count", y: 14 }, plural(top.reads, "read")));
   at("sunburst").setAttribute("aria-label", `Sunburst of ${plural(top.reads, "read")} of ` +
-    `${top.name} by taxon; the largest are in the list beside it.`);
+    `${top.name} by taxon; the largest taxa are in the list next to it.`);
   at("hatch-note").hidden = !nodes.some((node) => node.unit);
   drawLegend(top, groups);
 }
 
 function arc(from, to, inside, outside) {
-  // A full turn begins where it ends, which draws nothing.
+  // An arc that ends where it begins draws nothing, so a full circle ends slightly earlier.
   to = Math.min(to, from + TURN - 0.0001);
   const point = (radius, angle) =>
     `${(radius * Math.sin(angle)).toFixed(2)} ${(-radius * Math.cos(angle)).toFixed(2)}`;
@@ -84,7 +84,7 @@ function arc(from, to, inside, outside) {
 
 const cut = (text, length) => text.length > length ? text.slice(0, length - 1) + "…" : text;
 
-// A name lies along its ring where it fits there, and else across it, cut to the ring's width.
+// A name follows its ring if it fits, and otherwise crosses it, cut to the width of the ring.
 const LETTER = 6, LINE = 12;
 function label(name, from, to, inside, outside) {
   const middle = (inside + outside) / 2, angle = (from + to) / 2, along = (to - from) * middle;
@@ -119,7 +119,7 @@ function drawLegend(top, groups) {
   const named = groups.reduce((sum, group) => sum + group.reads, 0);
   if (top.reads > named) {
     items.push(item("transparent",
-      element("span", { class: "name" }, groups.length ? "none of these" : "placed no deeper"),
+      element("span", { class: "name" }, groups.length ? "none of these" : "no lower rank"),
       top.reads - named));
   }
   at("legend").replaceChildren(...items);

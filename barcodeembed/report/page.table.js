@@ -1,4 +1,4 @@
-// The table of queries, and what is set in motion when all is there.
+// The table of queries, and the start of the page.
 const PAGE = 25;
 const number = (name, digits) => ({ name, numeric: true, value: (row) => columns[name][row],
   text: (row) => columns[name][row] === null ? "" : columns[name][row].toFixed(digits) });
@@ -55,7 +55,7 @@ function drawTable() {
 
 function sortBy(head) {
   const again = shown.sort === head;
-  // Of numbers the largest are asked for first.
+  // Numbers are sorted with the largest first.
   Object.assign(shown, { sort: head, down: again ? !shown.down : Boolean(head.numeric), page: 0 });
   drawTable();
   at("heads").children[heads.indexOf(head)].firstChild.focus();
@@ -69,7 +69,7 @@ function drawPage() {
   at("shown").textContent = rows.length
     ? `${(from + 1).toLocaleString("en")} to ${(from + rows.length).toLocaleString("en")} of ` +
       plural(listed.length, "query", "queries")
-    : "no query";
+    : "no queries";
   at("previous").disabled = !shown.page;
   at("next").disabled = from + PAGE >= listed.length;
 }

@@ -165,10 +165,10 @@ def _without_sintax(record: SequenceRecord) -> SequenceRecord:
 
 
 def resolve_conflicts(lineages: Iterable[Lineage]) -> tuple[dict[Lineage, Lineage], list[str]]:
-    """Give every taxon one set of ancestors: the one that most records state.
+    """Give every taxon one set of ancestors: the one that most records have.
 
     A name in two phyla is a homonym (*Colocasia* is a moth and an aroid) and stays two taxa. A
-    missing rank is not a conflict; it is filled in from the records that state it. Returns the
+    missing rank is not a conflict; it is filled in from the records that have it. Returns the
     lineages that change with their replacements, and a line of text for each resolved conflict.
     """
     counts = Counter(lineages)
@@ -188,13 +188,13 @@ def _resolve_rank(
     rank: int, counts: Counter[Lineage], replacement: dict[Lineage, Lineage]
 ) -> Iterator[str]:
     """Give every taxon of one rank one set of ancestors; yield a line for each conflict."""
-    stated: dict[tuple[str | None, str | None], Counter[Lineage]] = defaultdict(Counter)
+    counts_of: dict[tuple[str | None, str | None], Counter[Lineage]] = defaultdict(Counter)
     for taxa, count in counts.items():
         now = replacement[taxa]
         if now[rank]:
-            stated[now[1], now[rank]][now[:rank]] += count
+            counts_of[now[1], now[rank]][now[:rank]] += count
     chosen = {}
-    for (phylum, name), parents in stated.items():
+    for (phylum, name), parents in counts_of.items():
         # Most records first, then fewest gaps: a record that omits a rank contradicts nothing.
         ranked = sorted(parents, key=lambda p: (-parents[p], p.count(None), str(p)))
         best = chosen[phylum, name] = _merge(ranked)

@@ -11,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import SIMULATED, rows_of, run_here
 
-from barcodeembed.classify.novel_units import Likeness, find_units, learn_likeness
+from barcodeembed.classify.novel_units import (
+    CombinedSimilarity,
+    find_units,
+    fit_combined_similarity,
+)
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.scoring.identity import percent_identity
@@ -45,16 +49,16 @@ def queries(draw) -> list[str]:
     return made + rng.choices(made, k=3)
 
 
-def slow_units(bases: list[str], vectors: np.ndarray, likeness: Likeness) -> list[str]:
+def slow_units(bases: list[str], vectors: np.ndarray, measure: CombinedSimilarity) -> list[str]:
     """Return each query's founder by looking at all pairs."""
     vector = dict(zip(bases, vectors, strict=True))
     near, alike = {}, {}
     for one in vector:
         for other in vector:
             similarity = round(float(vector[one] @ vector[other]), 5)
-            near[one, other] = similarity >= likeness.reach
+            near[one, other] = similarity >= measure.reach
             identity = percent_identity(one, other) / 100
-            alike[one, other] = (similarity + 2 * identity) / 3 if likeness.vectors else identity
+            alike[one, other] = (similarity + 2 * identity) / 3 if measure.vectors else identity
     busy = {one: sum(near[one, other] for other in bases) for one in vector}
     left, founders = sorted(vector, key=lambda one: (-busy[one], -len(one), one)), []
     while left:
@@ -63,7 +67,7 @@ def slow_units(bases: list[str], vectors: np.ndarray, likeness: Likeness) -> lis
             one
             for one in left
             if one != founders[-1]
-            and not (near[founders[-1], one] and alike[founders[-1], one] >= likeness.threshold)
+            and not (near[founders[-1], one] and alike[founders[-1], one] >= measure.threshold)
         ]
     return [
         one
@@ -80,25 +84,25 @@ def parts(labels) -> set[frozenset[int]]:
     return {frozenset(i for i, l in enumerate(labels) if l == label) for label in labels}
 
 
-@pytest.mark.parametrize("likeness", [Likeness(0.97, True), Likeness(0.97, False)])
+@pytest.mark.parametrize(
+    "measure", [CombinedSimilarity(0.97, True), CombinedSimilarity(0.97, False)]
+)
 @given(bases=queries())
-def test_units_are_those_of_the_slow_way(bases, likeness):
+def test_units_are_those_of_the_slow_way(bases, measure):
     vectors = vectors_of(bases)
-    assert parts(find_units(bases, vectors, likeness)) == parts(
-        slow_units(bases, vectors, likeness)
-    )
+    assert parts(find_units(bases, vectors, measure)) == parts(slow_units(bases, vectors, measure))
 
 
 @given(queries(), st.randoms(use_true_random=False))
 def test_units_do_not_depend_on_the_order_and_are_counted_as_they_appear(bases, rng):
-    likeness = Likeness(0.97, True)
+    measure = CombinedSimilarity(0.97, True)
     vectors = vectors_of(bases)
-    units = find_units(bases, vectors, likeness).tolist()
+    units = find_units(bases, vectors, measure).tolist()
     assert list(dict.fromkeys(units)) == list(range(max(units) + 1))
     same = {}
     assert all(same.setdefault(one, unit) == unit for one, unit in zip(bases, units, strict=True))
     order = rng.sample(range(len(bases)), len(bases))
-    again = find_units([bases[i] for i in order], vectors[order], likeness)
+    again = find_units([bases[i] for i in order], vectors[order], measure)
     assert parts(units) == {frozenset(order[i] for i in part) for part in parts(again)}
 
 
@@ -107,19 +111,19 @@ def test_planted_species_are_found_again():
     truth = [species for species in range(len(ANCESTORS)) for _ in range(4)]
     rng.shuffle(truth)
     bases = [mutate(ANCESTORS[species], rng.randrange(3), rng) for species in truth]
-    for likeness in (Likeness(0.95, True), Likeness(0.95, False)):
-        assert parts(find_units(bases, vectors_of(bases), likeness)) == parts(truth)
+    for measure in (CombinedSimilarity(0.95, True), CombinedSimilarity(0.95, False)):
+        assert parts(find_units(bases, vectors_of(bases), measure)) == parts(truth)
 
 
 def test_nothing_has_no_units():
-    assert not len(find_units([], np.empty((0, 4), np.float32), Likeness(0.97, True)))
+    assert not len(find_units([], np.empty((0, 4), np.float32), CombinedSimilarity(0.97, True)))
 
 
 def test_likeness_is_learnt_where_there_are_pairs_of_one_species(
     index_bundle, model_bundle, tmp_path
 ):
-    learnt = learn_likeness(ReferenceIndex.open(index_bundle))
-    assert learnt == learn_likeness(ReferenceIndex.open(index_bundle))
+    learnt = fit_combined_similarity(ReferenceIndex.open(index_bundle))
+    assert learnt == fit_combined_similarity(ReferenceIndex.open(index_bundle))
     assert learnt.vectors
     assert 0.5 < learnt.threshold < 1
     lines = (SIMULATED / "reference.fasta").read_text().splitlines()
@@ -140,7 +144,7 @@ def test_likeness_is_learnt_where_there_are_pairs_of_one_species(
             )
             == 0
         )
-        assert learn_likeness(ReferenceIndex.open(path)) == Likeness(0.97, False)
+        assert fit_combined_similarity(ReferenceIndex.open(path)) == CombinedSimilarity(0.97, False)
 
 
 def test_the_command_tells_units_of_novel_reads_alone_and_keeps_rows_in_order(
