@@ -437,12 +437,12 @@ def test_heads_are_required_if_the_checkpoint_does_not_have_them(barcodebert, tm
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("place", ["whole", "beside the weights", "among the weights"])
+@pytest.mark.parametrize("place", ["whole", "next to the weights", "among the weights"])
 def test_a_pickle_with_code_is_refused_and_not_run(place, zipped, barcodebert, call, tmp_path):
     tensors, bomb = barcodebert.state_dict(), Bomb(tmp_path / "executed")
     content = {
         "whole": bomb,
-        "beside the weights": {"model": tensors, "config": bomb},
+        "next to the weights": {"model": tensors, "config": bomb},
         "among the weights": {**tensors, "classifier.bias": bomb},
     }[place]
     file = tmp_path / "pytorch_model.bin"
