@@ -178,7 +178,8 @@ def test_every_objective_learns_on_real_barcodes(objective, coi, model_bundle, c
         *(more if objective == "distill" else []),
     )
     assert done.code == 0, done.err
-    rows = [json.loads(line) for line in (tmp_path / "m.training" / "metrics.jsonl").open()]
+    metrics = (tmp_path / "m.training" / "metrics.jsonl").read_text()
+    rows = [json.loads(line) for line in metrics.splitlines()]
     assert rows[-1]["loss"] < 0.98 * rows[0]["loss"]
 
 
@@ -197,7 +198,8 @@ def test_objectives_can_be_summed_and_scheduled(fasta, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "clm:0.5,maelm+contrastive:0.1+wced:0.5, 4 steps" in done.stderr
-    rows = [json.loads(line) for line in (tmp_path / "m.training" / "metrics.jsonl").open()]
+    metrics = (tmp_path / "m.training" / "metrics.jsonl").read_text()
+    rows = [json.loads(line) for line in metrics.splitlines()]
     assert "maelm_loss" not in rows[0]
     total = rows[1]["maelm_loss"] + 0.1 * rows[1]["contrastive_loss"] + rows[1]["wced_loss"]
     assert rows[1]["loss"] == pytest.approx(total, rel=1e-4)

@@ -79,6 +79,7 @@ def plain_flags(row: dict[str, str]) -> list[str]:
     return [";".join(flags)] if flags else []
 
 
+@pytest.mark.filterwarnings("default::barcodeembed.errors.InputWarning")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_file_gives_its_rows_or_a_one_line_error(case: Case, classify, tmp_path, plain_rows):
     (tmp_path / case.name).write_bytes(case.content)
