@@ -27,10 +27,11 @@ settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give slow tests half an hour; every other test has the seconds of pyproject.toml."""
+    """Give slow tests more time; every other test has the seconds of pyproject.toml."""
     for item in items:
-        if item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.timeout(1800))
+        for name, seconds in (("docs", 600), ("slow", 1800)):
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.timeout(seconds))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -49,7 +49,7 @@ def shown(notebook, kind: str) -> list[str]:
     ]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.docs
 # Jupyter's own libraries warn of each other.
 @pytest.mark.filterwarnings("ignore")
 def test_the_notebook_runs_and_shows_what_it_did(tmp_path):
