@@ -1,6 +1,6 @@
-"""What every test may use: a tiny model, an index of the simulated references, the command line.
+"""Fixtures of all tests: a tiny model, an index of the simulated references, the command line.
 
-The model has random weights, so no test here says anything about how right a name is.
+The model has random weights, so the tests do not measure the accuracy of names.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# Before torch is loaded. Idle threads sleep: on shared cores spinning ones cost tenfold.
+# Set before torch is loaded: idle threads sleep, because busy waiting is slow on shared cores.
 os.environ["OMP_NUM_THREADS"] = "2"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-# Some machines set it; what is written without a buffer fails sooner than for most users.
+# Some machines set it; unbuffered output fails earlier than for most users.
 os.environ.pop("PYTHONUNBUFFERED", None)
 
 import pytest
@@ -27,7 +27,7 @@ settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give slow tests more time; every other test has the seconds of pyproject.toml."""
+    """Give slow tests more time; the limit of all others is in pyproject.toml."""
     for item in items:
         for name, seconds in (("docs", 600), ("slow", 1800)):
             if item.get_closest_marker(name):
@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
-    """Refuse every connection beyond this machine's own sockets: no test may need the network."""
+    """Refuse all connections except local sockets, because tests must not need the network."""
     connect = socket.socket.connect
 
     def refuse(self, address):
@@ -51,7 +51,7 @@ def no_network() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def model_bundle(tmp_path_factory) -> Path:
-    """A model bundle of the preset tiny with random weights."""
+    """Make a model bundle of the preset tiny with random weights."""
     import torch
 
     from barcodeembed.model.bundle import save_model
@@ -66,7 +66,7 @@ def model_bundle(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def index_bundle(tmp_path_factory, model_bundle) -> Path:
-    """An index of the simulated references, made by the command."""
+    """Build an index of the simulated references with the command."""
     path = tmp_path_factory.mktemp("index") / "references.bix"
     code = run_here("index", "build", SIMULATED / "reference.fasta", "-m", model_bundle, "-o", path)
     assert code == 0
@@ -75,7 +75,7 @@ def index_bundle(tmp_path_factory, model_bundle) -> Path:
 
 @pytest.fixture(scope="session")
 def coi() -> Path:
-    """The folder of real COI barcodes, which are not part of the project."""
+    """Return the folder of real COI barcodes, which are not part of the project."""
     path = SHARED / "data" / "coi"
     if not path.is_dir():
         pytest.skip(f"the real COI barcodes are not at {path}")
@@ -84,7 +84,7 @@ def coi() -> Path:
 
 @pytest.fixture
 def call(capfd) -> Callable[..., Result]:
-    """Run a command in this process, which costs a tenth of a second instead of three."""
+    """Run a command in this process, which is faster than a new process."""
 
     def call(*arguments: object) -> Result:
         capfd.readouterr()
@@ -96,7 +96,7 @@ def call(capfd) -> Callable[..., Result]:
 
 @pytest.fixture
 def run() -> Callable[..., Result]:
-    """Run a command in a process of its own; keywords go to subprocess.run."""
+    """Run a command in a new process; keywords are passed to subprocess.run."""
 
     def run(*arguments: object, **options) -> Result:
         options.setdefault("capture_output", True)

@@ -26,7 +26,7 @@ from barcodeembed.objectives.plan import Phase, resolve_settings
 TINY = PRESETS["tiny"].model
 
 #: Objectives that read the tokens of a batch. The others draw views.
-PREDICTING_AT_PLACES = (
+PREDICTING_TOKENS = (
     "maelm",
     "mlm",
     "clm",

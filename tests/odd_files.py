@@ -1,7 +1,8 @@
-"""Malformed and unusual sequence files, each beside what ``classify`` must make of it.
+"""Malformed and unusual sequence files, each with the expected result of ``classify``.
 
-The policy: what can be read without a doubt is read, what had to be mended is flagged in its row,
-what cannot be named keeps its row with the reason, and what cannot be trusted stops the command.
+The policy: a file with one clear meaning is read. A record that had to be repaired is flagged. A
+record that cannot be named keeps its row, with the reason. A file that cannot be trusted is an
+error.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ def bases(length: int) -> str:
 
 A, B, C = bases(658), bases(658), bases(658)
 
-#: The file that many others are a way of writing.
+#: Many of the other files are this file in another form.
 PLAIN = f">s1 first\n{A}\n>s2 second\n{B}\n>s3 third\n{C}\n".encode()
 IDS = ["s1", "s2", "s3"]
 
-#: Three thousand records, too short to be embedded, over several blocks of any container.
+#: 3,000 records that are too short to be embedded, in several blocks of every container.
 MANY = "".join(f">r{i}\n{bases(80)}\n" for i in range(3_000)).encode()
 MANY_GZ = gzip.compress(MANY, mtime=0)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A file and the rows it must give, as ``id`` or ``id flags``; or the error, as a regex.
+    """A file and the expected rows, as ``id`` or ``id flags``; or the error, as a regex.
 
-    ``as_plain`` says that every cell must be that of PLAIN's rows; ``warning`` is a regex.
+    With ``as_plain`` all cells must equal those of PLAIN. ``warning`` is a regex.
     """
 
     name: str
@@ -90,7 +91,7 @@ CONTAINERS = [
     _refused("flipped.fa.gz", _flip(MANY_GZ, len(MANY_GZ) // 2), "damaged gzip"),
     _refused("trailing.fa.gz", MANY_GZ + b"garbage", "damaged gzip"),
     _refused("half.fa.bz2", bz2.compress(MANY)[:-2000], "truncated bzip2"),
-    # A whole block of bzip2 is garbled by one bit, before its checksum is met.
+    # One wrong bit damages a whole block of bzip2, before its checksum is read.
     _refused("flipped.fa.bz2", _flip(bz2.compress(MANY), 5_000), "damaged bzip2|binary data"),
     _refused("half.fa.xz", lzma.compress(MANY)[:-2000], "truncated xz"),
     _refused("flipped.fa.xz", _flip(lzma.compress(MANY), 5_000), "damaged xz"),

@@ -1,4 +1,4 @@
-"""What tests share beside fixtures: paths, running the command line, reading its tables."""
+"""Helpers of the tests: paths, running the command line, reading its tables."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Result(NamedTuple):
 
 
 def command(*arguments: object) -> list[str]:
-    """Return the words of a command that runs the program."""
+    """Return the arguments of a command that runs the program."""
     return [sys.executable, "-m", "barcodeembed", *map(str, arguments)]
 
 
 def run_here(*arguments: object) -> int:
-    """Run the command line in this process, leave no trace of it, and return its exit code."""
+    """Run the command line in this process, restore the environment, and return the exit code."""
     before = dict(os.environ), signal.getsignal(signal.SIGTERM)
     console.quiet = console.verbose = console.debug = False
     console._said.clear()
@@ -46,12 +46,12 @@ def run_here(*arguments: object) -> int:
 
 
 def rows_of(table: str) -> list[dict[str, str]]:
-    """Read a TSV as its users should: no quoting, nothing missing."""
+    """Read a TSV without quoting and without missing values."""
     header, *lines = table.removesuffix("\n").split("\n")
     names = header.split("\t")
     return [dict(zip(names, line.split("\t"), strict=True)) for line in lines]
 
 
 def files_in(*folders: Path) -> set[Path]:
-    """Return everything in the folders, to tell afterwards that nothing was left there."""
+    """Return all paths in the folders, to check later that no file was left there."""
     return {path for folder in folders for path in folder.rglob("*")}

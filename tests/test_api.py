@@ -1,4 +1,4 @@
-"""The public Python API: what it has, how it is documented, and what a notebook does with it."""
+"""The public Python API: names, documentation, and use in a notebook."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_pretraining_from_python(tmp_path):
         be.pretrain(SIMULATED / "reference.fasta", out=tmp_path / "other", step=2)
 
 
-# What new users got wrong without being told.
+# Mistakes of new users that gave no error.
 
 
 @pytest.fixture(scope="module")

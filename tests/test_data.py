@@ -1,4 +1,4 @@
-"""The committed simulated data: made by data/simulate.py, and what data/README.md says they are."""
+"""The committed simulated data: made by data/simulate.py, as described in data/README.md."""
 
 import csv
 import importlib.util
@@ -46,7 +46,7 @@ def rewritten(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_script_writes_the_committed_bytes(rewritten, name):
+def test_the_script_writes_the_committed_files(rewritten, name):
     assert (rewritten[0] / name).read_bytes() == (DATA / "simulated" / name).read_bytes()
 
 
@@ -55,7 +55,7 @@ def test_another_seed_writes_other_data(tmp_path):
     assert (tmp_path / "reads.fasta").read_text() != (DATA / "simulated/reads.fasta").read_text()
 
 
-def test_report_is_the_one_in_the_readme(rewritten):
+def test_the_report_is_the_one_in_the_readme(rewritten):
     assert simulate.report(rewritten[1]) in (DATA / "README.md").read_text()
 
 
@@ -80,7 +80,7 @@ def test_each_taxon_has_one_parent_and_each_name_one_rank():
     assert len({taxon[-1] for taxon in taxa_seen}) == len(taxa_seen)
 
 
-def test_names_carry_the_mark_of_their_artificial_order():
+def test_names_begin_with_the_mark_of_their_order():
     for row in TAXONOMY + TRUTH:
         mark = row["order"].removesuffix("optera")
         assert mark in simulate.MARKS

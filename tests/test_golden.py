@@ -1,13 +1,12 @@
-"""Golden outputs: the bytes that one version of the shipped model gives, before and after a change.
+"""Golden outputs: results that must not change unless a change is intended to change them.
 
-A change that is not meant to alter results leaves every file in ``tests/golden`` as it is. One that
-is meant to runs ``python tests/test_golden.py``, which writes them anew, and says in the changelog
-what moved.
+``python tests/test_golden.py`` writes the files in ``tests/golden`` again after an intended change,
+which must be recorded in the changelog.
 
-Sums in floating point differ in their last bits between processors and versions of torch. So bytes
-are compared where these are as they were when the files were written (``platform`` in
-``golden.json``); elsewhere the tables are compared cell by cell, numbers to within 0.005, and the
-checksums are skipped. Trained models are compared only on a processor of the same vendor.
+The last bits of floating-point sums differ between processors and versions of torch. So bytes are
+compared only on the platform on which the files were written (``platform`` in ``golden.json``). On
+other platforms the tables are compared cell by cell, numbers to within 0.005, and checksums are
+skipped. Trained models are compared only on a processor of the same vendor.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ SIMULATED = REPOSITORY / "data" / "simulated"
 MINI = REPOSITORY.parent / "shared" / "data" / "coi" / "mini"
 GOLDEN = Path(__file__).parent / "golden"
 
-#: Tables that are kept whole; of everything else only the checksum is.
+#: Tables that are stored completely; of other files only the checksum is stored.
 TABLES = ("shipped.tsv", "simulated.tsv", "simulated-calibration.json")
 
-#: The files of an index bundle that must not change. pyfastx's own index is not among them.
+#: The files of an index bundle that must not change, without the index of pyfastx.
 INDEX_FILES = (
     "vectors.npy",
     "references.fasta",
@@ -44,14 +43,14 @@ INDEX_FILES = (
 
 
 def run(*words: object) -> None:
-    """Run the command line in a process of its own; the golden files do not depend on the API."""
+    """Run the command line in a new process; the golden files do not depend on the API."""
     command = [sys.executable, "-m", "barcodeembed", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 def make_simulated(out: Path) -> None:
-    """Run every command whose results must not move on the data in the repository."""
+    """Run every command whose results must not change, on the data in the repository."""
     reads = SIMULATED / "reads.fasta"
     index = out / "simulated.bix"
     run(
@@ -112,7 +111,7 @@ def make_simulated(out: Path) -> None:
 
 
 def make_mini(out: Path) -> None:
-    """Index real barcodes, a few thousand, and name the queries that come with them."""
+    """Index a few thousand real barcodes, and classify the queries that belong to them."""
     index = out / "mini.bix"
     run("index", "build", MINI / "reference.tsv.gz", "-o", index)
     for kind in ("val_seen", "val_unseen_species", "val_unseen_genus"):
@@ -134,7 +133,7 @@ def checksums(out: Path) -> dict[str, str]:
 
 
 def this_platform() -> dict[str, str]:
-    """Return what the last bits of a result may depend on."""
+    """Return the properties of the platform that the last bits of a result depend on."""
     import numpy
     import torch
 
@@ -171,7 +170,7 @@ def is_close(one: str, other: str) -> bool:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_are_the_golden_ones(name, golden, simulated):
+def test_tables_equal_the_golden_files(name, golden, simulated):
     found, expected = (simulated / name).read_text(), (GOLDEN / name).read_text()
     if this_platform() == golden["platform"]:
         assert found == expected
@@ -189,7 +188,7 @@ def test_checksums_of_simulated_data(golden, simulated):
     assert found == expected
 
 
-def test_the_shipped_bundles_are_the_golden_ones(golden):
+def test_the_shipped_bundles_have_the_golden_checksums(golden):
     assert shipped_checksums() == golden["shipped"]
 
 
@@ -203,7 +202,7 @@ def test_checksums_of_real_barcodes(golden, tmp_path):
 
 
 def vendor() -> str:
-    """Return who made the processor: matrix products in training use other kernels on others."""
+    """Return the vendor of the processor, on which the kernels of matrix products depend."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     return next((line.split()[-1] for line in lines if line.startswith("vendor_id")), "unknown")
 
@@ -223,7 +222,7 @@ def shipped_checksums() -> dict[str, str]:
 
 
 def write_golden() -> None:
-    """Write the golden files anew."""
+    """Write the golden files."""
     with tempfile.TemporaryDirectory() as folder:
         simulated, mini = Path(folder, "simulated"), Path(folder, "mini")
         simulated.mkdir()

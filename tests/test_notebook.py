@@ -1,6 +1,6 @@
-"""The notebook of the documentation runs from its first cell to its last, and shows what it says.
+"""The notebook of the documentation runs, and its outputs are current.
 
-``python tests/test_notebook.py`` runs it and writes what its cells show now into it.
+``python tests/test_notebook.py`` runs it and writes the current outputs into it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NOTEBOOK = REPOSITORY / "docs" / "notebook.ipynb"
 
 
 def execute(folder: Path):
-    """Run a copy of the notebook in a copy of its folder; return it with what its cells show."""
+    """Run a copy of the notebook in a copy of its folder; return it with its outputs."""
     import nbformat
     from nbclient import NotebookClient
 
@@ -40,7 +40,7 @@ def execute(folder: Path):
 
 
 def shown(notebook, kind: str) -> list[str]:
-    """Return what the cells show as text of one kind."""
+    """Return the outputs of one kind as text."""
     return [
         "".join(output["data"][kind])
         for cell in notebook.cells
@@ -50,9 +50,9 @@ def shown(notebook, kind: str) -> list[str]:
 
 
 @pytest.mark.docs
-# Jupyter's own libraries warn of each other.
+# The libraries of Jupyter give warnings about each other.
 @pytest.mark.filterwarnings("ignore")
-def test_the_notebook_runs_and_shows_what_it_did(tmp_path):
+def test_the_notebook_runs_and_its_outputs_are_current(tmp_path):
     pytest.importorskip("nbclient", reason="needs the extra notebook")
     pytest.importorskip("umap", reason="needs the extra notebook")
     import nbformat
@@ -72,6 +72,6 @@ if __name__ == "__main__":
         made = execute(Path(folder))
     for cell in (cell for cell in made.cells if cell.cell_type == "code"):
         cell.metadata.pop("execution", None)
-        # What libraries print on standard error differs between machines.
+        # Messages of libraries on standard error differ between machines.
         cell["outputs"] = [o for o in cell.get("outputs", ()) if o.output_type != "stream"]
     nbformat.write(made, NOTEBOOK)

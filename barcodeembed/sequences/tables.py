@@ -84,7 +84,9 @@ def is_sequence_table(first_line: str) -> bool:
 def read_table(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
     """Yield the records of a table. ``fields`` has all columns but the sequence."""
     header, rows = read_rows(lines)
-    sequence_column = next(name for name in SEQUENCE_COLUMNS if name in header)
+    sequence_column = next((name for name in SEQUENCE_COLUMNS if name in header), None)
+    if sequence_column is None:  # the name has a quote, which is part of the name here
+        raise lines.error(f"the table has no column named {', '.join(SEQUENCE_COLUMNS)}")
     id_column = next((name for name in ID_COLUMNS if name in header), None)
     for number, (line, row) in enumerate(rows, 1):
         identifier = row[id_column].strip().replace(" ", "_") if id_column else ""

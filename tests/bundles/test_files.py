@@ -1,4 +1,4 @@
-"""All or nothing: whatever fails, an output keeps its old content or gets the whole of the new."""
+"""Atomic outputs: after any failure, an output has its complete old or new content."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class Faults:
-    """Counts the calls that could fail and makes the N-th of them fail."""
+    """Counts the calls that can fail, and makes the N-th call fail."""
 
     def __init__(self, at: int) -> None:
         self.at, self.calls = at, 0
@@ -75,7 +75,7 @@ def failing(at: int, under: Path, monkeypatch) -> Iterator[Faults]:
         faults.strike()
         raw = FaultyFile(path, mode.replace("b", "").replace("t", ""))
         raw.faults = faults
-        buffered = io.BufferedWriter(raw, 512)  # so that writes fail within a block, too
+        buffered = io.BufferedWriter(raw, 512)  # so that writes can fail within a block
         text_options = {k: v for k, v in options.items() if k in ("encoding", "newline")}
         return buffered if "b" in mode else io.TextIOWrapper(buffered, **text_options)
 
@@ -89,7 +89,7 @@ def failing(at: int, under: Path, monkeypatch) -> Iterator[Faults]:
 
 
 def fail_until_success(write: Callable[[], None], folder: Path, monkeypatch) -> Iterator[int]:
-    """Run ``write`` with its first, second, ... call failing; yields after each failure."""
+    """Run ``write`` with a failure of its first, second, ... call; yield after each failure."""
     for at in range(1, 500):
         with failing(at, folder, monkeypatch) as faults:
             try:
@@ -122,7 +122,7 @@ def test_a_file_survives_the_failure_of_any_call(old, suffix, tmp_path, monkeypa
     for _ in fail_until_success(write, tmp_path, monkeypatch):
         failures += 1
         found = target.read_bytes() if target.exists() else None
-        # The last call, the flush of the folder, fails when the new file is in its place.
+        # When the last call, the flush of the folder, fails, the new file is already in place.
         assert found in (old and old.encode(), new)
         assert files_in(tmp_path) <= {target}
     assert failures >= 5
@@ -139,7 +139,7 @@ def make_bundle(path: Path, content: str) -> None:
 
 
 def content_of(path: Path) -> str | None:
-    """Return what a whole bundle holds; None where there is no bundle."""
+    """Return the content of a complete bundle, or None if there is no bundle."""
     if not path.exists():
         return None
     open_bundle(path, "test", 1)
@@ -164,7 +164,7 @@ def test_a_bundle_survives_the_failure_of_any_call(old, tmp_path, monkeypatch):
 
 @pytest.fixture
 def two_references(tmp_path) -> Path:
-    """Two short references of two ranks: an index of them is built in a moment."""
+    """Write two short references with two ranks, so that an index is built quickly."""
     path = tmp_path / "two.fa"
     path.write_text(
         f">a;tax=g:Apis,s:Apis_mellifera;\n{'ACGTTGCATCAG' * 10}\n"
@@ -200,7 +200,7 @@ def test_an_index_survives_the_failure_of_any_call(
 
 
 def test_an_index_survives_a_full_disk(two_references, model_bundle, run, tmp_path):
-    """The system itself refuses to let a file grow: NumPy, SQLite and sendfile meet it, too."""
+    """The system limits the size of files, which also affects NumPy, SQLite and sendfile."""
     folder = tmp_path / "out"
     folder.mkdir()
     target = folder / "two.bix"
@@ -226,7 +226,7 @@ def test_an_index_survives_a_full_disk(two_references, model_bundle, run, tmp_pa
         assert files_in(folder) == set()
 
 
-def test_an_error_of_the_block_leaves_the_old_file(tmp_path):
+def test_an_error_in_the_block_leaves_the_old_file(tmp_path):
     target = tmp_path / "table.tsv"
     target.write_text("old")
     with pytest.raises(ZeroDivisionError), replace_file(target) as stream:
@@ -248,7 +248,7 @@ def test_an_error_of_the_block_leaves_the_old_file(tmp_path):
         (".xz", lzma.decompress),
     ],
 )
-def test_the_suffix_asks_for_the_compression_and_the_bytes_hold_no_time(
+def test_the_suffix_gives_the_compression_and_the_bytes_contain_no_time(
     suffix, expand, tmp_path, monkeypatch
 ):
     written = []
@@ -263,7 +263,7 @@ def test_the_suffix_asks_for_the_compression_and_the_bytes_hold_no_time(
 
 
 def test_writers_of_one_file_do_not_mix(tmp_path):
-    """The last to end wins whole, though both wrote at the same time."""
+    """If two write at the same time, the file has the complete content of the last one."""
     target = tmp_path / "table.tsv"
     started = threading.Barrier(2, timeout=20)
 
@@ -282,8 +282,8 @@ def test_writers_of_one_file_do_not_mix(tmp_path):
     assert files_in(tmp_path) == {target}
 
 
-def test_a_file_is_replaced_and_not_written_over(tmp_path):
-    """Who has the old file open, or a link to it, goes on to see the whole of the old one."""
+def test_a_file_is_replaced_and_not_overwritten_in_place(tmp_path):
+    """A process that has the old file open, or a hard link to it, still sees the old content."""
     target = tmp_path / "table.tsv"
     target.write_text("old")
     os.link(target, tmp_path / "kept.tsv")
@@ -294,8 +294,8 @@ def test_a_file_is_replaced_and_not_written_over(tmp_path):
     assert target.read_text() == "new"
 
 
-def test_the_leftover_of_a_killed_process_is_in_nobodys_way(tmp_path):
-    """In containers process numbers recur: the leftover may have ours."""
+def test_temporary_files_of_a_killed_process_do_no_harm(tmp_path):
+    """In containers, process numbers recur, so such a file can have the same number."""
     target = tmp_path / "table.tsv"
     (tmp_path / f".table.tsv.tmp-{os.getpid()}").write_text("half")
     with replace_file(target) as stream:
@@ -303,7 +303,7 @@ def test_the_leftover_of_a_killed_process_is_in_nobodys_way(tmp_path):
     assert target.read_bytes() == b"new"
 
 
-def test_a_link_stays_and_leads_to_the_new_content(tmp_path):
+def test_a_link_is_kept_and_leads_to_the_new_content(tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "disk" / "table.tsv").write_text("old")
     (tmp_path / "table.tsv").symlink_to("disk/table.tsv")
@@ -319,7 +319,7 @@ def test_a_link_stays_and_leads_to_the_new_content(tmp_path):
     assert {path.name for path in (tmp_path / "disk").iterdir()} == {"table.tsv", "bundle"}
 
 
-def test_a_device_is_written_to_and_stays(tmp_path):
+def test_a_device_is_written_to_and_not_replaced(tmp_path):
     with pytest.raises(OutputError, match="/dev/full: cannot be written: No space left"):
         with open_output("/dev/full") as stream:
             stream.write(TEXT)
@@ -385,7 +385,7 @@ def test_a_file_that_cannot_be_written_is_named(path, problem, tmp_path, monkeyp
         ("file/bundle", "is not a directory"),
     ],
 )
-def test_a_bundle_deletes_nothing_but_a_bundle(path, problem, tmp_path, monkeypatch):
+def test_only_a_bundle_is_replaced_by_a_bundle(path, problem, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("old")
     (tmp_path / "precious").mkdir()
@@ -408,8 +408,8 @@ def test_an_empty_folder_and_an_older_bundle_are_replaced(tmp_path):
         assert content_of(tmp_path / "bundle") == content
 
 
-def test_a_bundle_is_readable_by_whom_new_files_are(tmp_path):
-    """safetensors gives its files to their owner alone."""
+def test_a_bundle_has_the_permissions_of_new_files(tmp_path):
+    """safetensors creates files that only their owner can read."""
     with replace_directory(tmp_path / "bundle", "test") as folder:
         (folder / "private").touch(mode=0o600)
     (tmp_path / "usual").touch()

@@ -1,4 +1,4 @@
-"""Probabilities learnt from the reference itself: features, hiding, fitting, small references."""
+"""Calibration on the reference itself: features, hidden taxa, fitting, small references."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ LINEAGES = [
 
 
 def scattered(seed: int, count: int = 30):
-    """Random unit vectors, each of one of LINEAGES, and no alignments."""
+    """Return random unit vectors with lineages of LINEAGES, without alignments."""
     rng = np.random.default_rng(seed)
     taxa = Taxa.of(LINEAGES)
     of = rng.permutation(np.resize(np.arange(len(LINEAGES)), count))
@@ -70,8 +70,8 @@ def scattered(seed: int, count: int = 30):
 
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10_000))
-def test_hiding_is_a_search_without_the_hidden(seed):
-    """Against a loop over references: for each rank the nearest that are not hidden."""
+def test_hiding_equals_a_search_without_the_hidden_references(seed):
+    """Compare with a loop over references: for each rank the closest that are not hidden."""
     of, vectors, members, voter = scattered(seed)
     ranks = voter.taxa.ranks
     rows = np.arange(len(of))
@@ -90,13 +90,13 @@ def test_hiding_is_a_search_without_the_hidden(seed):
         if any(at(j, named[-1]) == at(row, named[-1]) for j in visible):
             wanted.append((row, -1, visible))
         for rank, parent in zip(named[::-1], [*named[-2::-1], None], strict=True):
-            beside = [j for j in rows if parent is None or at(j, parent) == at(row, parent)]
+            siblings = [j for j in rows if parent is None or at(j, parent) == at(row, parent)]
             visible = [
                 j
                 for j in visible
-                if at(j, rank) != at(row, rank) and not (at(j, rank) is None and j in beside)
+                if at(j, rank) != at(row, rank) and not (at(j, rank) is None and j in siblings)
             ]
-            if set(visible) & set(beside):
+            if set(visible) & set(siblings):
                 wanted.append((row, ranks.index(rank), visible))
     wanted = [(*example[:2], visible) for *example, visible in wanted if len(visible) >= 3]
     assert list(zip(found.barcodes, found.hidden, strict=True)) == [w[:2] for w in wanted]
@@ -116,10 +116,10 @@ def test_hiding_is_a_search_without_the_hidden(seed):
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 10_000))
-def test_evidence_is_what_a_loop_over_neighbours_finds(seed):
+def test_features_equal_those_of_a_loop_over_neighbours(seed):
     rng = np.random.default_rng(seed)
     taxa = Taxa.of(LINEAGES)
-    of = defaultdict(set)  # some vectors are of two lineages
+    of = defaultdict(set)  # some vectors have two lineages
     for vector, number in enumerate(rng.integers(0, len(LINEAGES), 20)):
         of[vector % 14].add(int(number))
     pairs = np.array([(v, n) for v, numbers in of.items() for n in numbers])
@@ -138,27 +138,29 @@ def test_evidence_is_what_a_loop_over_neighbours_finds(seed):
         )
         scores = [round(similarities[q, k] + 2 * percents[q, k] / 100, 6) for k in order]
         for r in range(len(taxa.ranks)):
-            told = dict(zip(NAMES, features[q, r], strict=True))
+            found_features = dict(zip(NAMES, features[q, r], strict=True))
             codes = [{int(taxa.codes[n, r]) for n in of[rows[q, k]]} - {-1} for k in order]
             won = int(winners[q, r])
             with_it = [s for s, c in zip(scores, codes, strict=True) if won in c]
             others = [s for s, c in zip(scores, codes, strict=True) if c - {won}]
             margin = max(with_it) - max(others, default=scores[-1]) if with_it else 0
-            assert told["margin"] == pytest.approx(max(margin, 0) ** 0.5, abs=1e-9)
-            assert told["agreement"] == pytest.approx(len(with_it) / 5)
-            assert told["spread"] == pytest.approx(scores[0] - scores[-1], abs=1e-9)
-            assert told["similarity"] == pytest.approx(-np.log(1.003 - similarities[q].max()))
-            assert told["identity"] == pytest.approx(
+            assert found_features["margin"] == pytest.approx(max(margin, 0) ** 0.5, abs=1e-9)
+            assert found_features["agreement"] == pytest.approx(len(with_it) / 5)
+            assert found_features["spread"] == pytest.approx(scores[0] - scores[-1], abs=1e-9)
+            assert found_features["similarity"] == pytest.approx(
+                -np.log(1.003 - similarities[q].max())
+            )
+            assert found_features["identity"] == pytest.approx(
                 -np.log(1.006 - percents[q, order[0]] / 100), abs=1e-9
             )
-            assert told["highest_identity"] == pytest.approx(
+            assert found_features["highest_identity"] == pytest.approx(
                 -np.log(1.006 - percents[q].max() / 100), abs=1e-9
             )
-            assert told["length"] == pytest.approx(np.log(min(lengths[q] / 650, 1)))
+            assert found_features["length"] == pytest.approx(np.log(min(lengths[q] / 650, 1)))
 
 
 def planted(seed: int, count: int = 20_000, noise: float = 0.0):
-    """Evidence with known weights behind it; every second query is short, and its weigh half."""
+    """Return features with known weights; every second query is short, with half the effect."""
     rng = np.random.default_rng(seed)
     features = rng.standard_normal((count, len(FEATURES)))
     features[:, -1] = np.log(np.where(np.arange(count) % 2, 1.0, 0.25))
@@ -168,17 +170,17 @@ def planted(seed: int, count: int = 20_000, noise: float = 0.0):
     return features, true & (rng.random(count) >= noise), weights
 
 
-def test_the_fit_finds_the_weights_that_were_planted():
+def test_the_fit_recovers_known_weights():
     features, true, weights = planted(0)
     found = fit_logistic(features, true, np.ones(len(true)))
     np.testing.assert_allclose(found.weights, weights, atol=0.1)
     assert found.bias - found.middle == pytest.approx(-0.6, abs=0.08)
     assert np.exp(found.growth[1]) == pytest.approx(0.5, abs=0.05)
-    assert found.growth[0] == 0  # no query is of that length
+    assert found.growth[0] == 0  # no query has this length
     assert found.noise == 0
 
 
-def test_evidence_of_lengths_between_those_that_are_learnt_lies_between():
+def test_lengths_between_the_fitted_ones_are_interpolated():
     logistic = Logistic((1.0, *[0.0] * (len(FEATURES) - 2)), 0.5, 2.0, (-0.3, -0.9), (0.1, -0.2))
     features = np.zeros((6, len(FEATURES)))
     features[:, 0] = 4.0
@@ -190,7 +192,7 @@ def test_evidence_of_lengths_between_those_that_are_learnt_lies_between():
     np.testing.assert_allclose(logistic.probability(features), 1 / (1 + np.exp(-np.array(logits))))
 
 
-def test_wrong_names_of_the_reference_do_not_make_certainty_less_certain(monkeypatch):
+def test_incorrect_reference_names_do_not_lower_high_probabilities(monkeypatch):
     monkeypatch.setattr("barcodeembed.scoring.logistic._MAX_NOISE", 0.2)
     features, true, weights = planted(0, noise=0.08)
     certain = np.zeros(len(FEATURES))
@@ -204,29 +206,29 @@ def test_wrong_names_of_the_reference_do_not_make_certainty_less_certain(monkeyp
     assert wrong[0] > 1.5 * wrong[1]
 
 
-def test_a_reference_is_not_thought_to_be_mostly_wrong():
-    """Evidence that is wrong a tenth of the time is told as such, not as wrong names."""
+def test_the_fraction_of_incorrect_reference_names_is_limited():
+    """Features that are wrong for a tenth of the queries are not explained by wrong names."""
     features, true, _ = planted(0, noise=0.1)
     found = fit_logistic(features, true, np.ones(len(true)), noisy=True)
     assert 0.018 < found.noise <= 0.02
 
 
-def test_what_can_only_speak_for_a_name_never_speaks_against_it():
+def test_features_that_can_only_support_a_name_have_no_negative_weight():
     features, true, _ = planted(1, 2_000)
     found = fit_logistic(features, ~true, np.ones(len(true)))
     for name, weight in zip(NAMES[:-1], found.weights, strict=True):
         assert weight >= 0 or not FEATURES[name]
-    assert found.weights[NAMES.index("spread")] > 0.3  # free of sign: it follows the data
+    assert found.weights[NAMES.index("spread")] > 0.3  # this feature can have either sign
 
 
-def test_a_feature_that_tells_nothing_has_no_weight():
+def test_a_constant_feature_has_no_weight():
     features, true, _ = planted(2, 500)
     features[:, 1] = 3.25
     found = fit_logistic(features, true, np.ones(len(true)))
     assert found.weights[1] == 0 and np.isfinite(found.bias)
 
 
-def test_examples_that_do_not_overlap_have_finite_weights():
+def test_separable_examples_have_finite_weights():
     features = np.zeros((40, len(FEATURES)))
     features[:20, 0] = 1
     found = fit_logistic(features, np.arange(40) < 20, np.ones(40))
@@ -234,7 +236,7 @@ def test_examples_that_do_not_overlap_have_finite_weights():
     assert found.probability(features[0]) > 0.95 and found.probability(features[-1]) < 0.05
 
 
-def test_each_rank_up_weighs_two_fifths_as_much():
+def test_each_higher_rank_has_two_fifths_of_the_weight():
     hidden = np.array([-1, -1, -1, -1, 6, 6, 5, 3, 3, 3])
     examples = _RankExamples(
         np.zeros((10, 1)), *(np.zeros(10, bool) for _ in range(2)), hidden, np.arange(10)
@@ -246,7 +248,7 @@ def test_each_rank_up_weighs_two_fifths_as_much():
 
 
 def calibration(**weights: float) -> Calibration:
-    """A calibration that looks at similarity alone."""
+    """Return a calibration that uses only the similarity."""
 
     def model(weight: float) -> RankModel:
         logistic = Logistic((weight, *[0.0] * (len(FEATURES) - 2)), -1.0)
@@ -256,8 +258,10 @@ def calibration(**weights: float) -> Calibration:
     return Calibration({rank: model(weight) for rank, weight in weights.items()}, 650.0)
 
 
-def test_what_is_likely_below_is_likely_above():
-    learnt = calibration(genus=0.2, species=0.9)  # the species' fitted higher, by chance
+def test_a_probability_is_at_least_that_of_the_lower_rank():
+    learnt = calibration(
+        genus=0.2, species=0.9
+    )  # by chance, the probability of the species is higher
     features = np.zeros((50, 2, len(FEATURES)))
     features[:, :, 0] = np.linspace(0, 6, 50)[:, None]
     features[:, :, NAMES.index("share")] = 4.0
@@ -272,14 +276,14 @@ def test_what_is_likely_below_is_likely_above():
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10_000))
-def test_ranks_that_contradict_each_other_are_averaged(seed):
-    """Against pooling of adjacent violators, step by step; what is not said has no say."""
+def test_contradicting_ranks_are_averaged(seed):
+    """Compare with pooling of adjacent violators, step by step; unknown ranks do not count."""
     rng = np.random.default_rng(seed)
-    values, said = rng.random((6, 7)), rng.random((6, 7)) < 0.8
-    said[:, 0] = True
-    agreed = _agreed(values, said)
+    values, known = rng.random((6, 7)), rng.random((6, 7)) < 0.8
+    known[:, 0] = True
+    agreed = _agreed(values, known)
     assert (np.diff(agreed, axis=1) <= 1e-12).all()
-    for value, there, found in zip(values, said, agreed, strict=True):
+    for value, there, found in zip(values, known, agreed, strict=True):
         pools: list[list[float]] = []
         for v in value[there]:
             pools.append([v])
@@ -290,16 +294,16 @@ def test_ranks_that_contradict_each_other_are_averaged(seed):
         np.testing.assert_allclose(found[there], wanted)
 
 
-def test_of_two_taxa_with_the_same_evidence_neither_is_likelier_than_the_other():
+def test_two_taxa_with_equal_features_have_at_most_one_half():
     learnt = calibration(genus=2, species=2)
     features = np.zeros((1, 2, len(FEATURES)))
     features[:, :, 0] = 5.0
-    features[:, 0, NAMES.index("share")] = 4.0  # both are of one genus
+    features[:, 0, NAMES.index("share")] = 4.0  # both have the same genus
     genus, species = learnt.correct(features, np.zeros((1, 2)))[0]
     assert genus > 0.99 and species == 0.5
 
 
-def test_a_share_of_errors_between_two_that_are_tabulated_takes_the_lower():
+def test_an_error_fraction_between_two_in_the_table_uses_the_lower():
     learnt = calibration(genus=1, species=1)
     assert learnt.confidence_threshold(0.05).tolist() == [0.95, 0.95]
     assert learnt.confidence_threshold(0.07).tolist() == [0.95, 0.95]
@@ -310,7 +314,7 @@ def test_a_share_of_errors_between_two_that_are_tabulated_takes_the_lower():
     assert learnt.confidence_threshold(0.05).tolist() == [0.5, np.inf]
 
 
-def test_a_calibration_is_read_as_it_was_written():
+def test_a_calibration_is_unchanged_after_writing_and_reading():
     learnt = calibration(genus=1, species=2)
     values = json.loads(json.dumps(learnt.to_json()))
     assert Calibration.from_json(values, ["genus", "species"]) == learnt
@@ -318,21 +322,21 @@ def test_a_calibration_is_read_as_it_was_written():
         Calibration.from_json(values | {"features": ["similarity"]}, ["genus", "species"])
 
 
-def test_trust_in_confidences_that_are_right_as_often_as_they_say():
+def test_reliability_of_calibrated_confidences():
     rng = np.random.default_rng(0)
     confidence = rng.random(40_000)
     right = rng.random(40_000) < confidence
-    told = reliability(confidence, right, np.ones(40_000))
-    assert told["calibration_error"] < 0.02
-    assert told["calibration_error"] == pytest.approx(
+    report = reliability(confidence, right, np.ones(40_000))
+    assert report["calibration_error"] < 0.02
+    assert report["calibration_error"] == pytest.approx(
         calibration_error(confidence, right, bins=10), abs=1e-4
     )
-    # Of uniform confidences above t the share right is (1 + t) / 2.
-    assert told["coverage"]["0.9"] == pytest.approx(0.2, abs=0.02)
-    assert told["confidence_threshold"]["0.1"] == pytest.approx(0.8, abs=0.02)
-    shares = [told["confidence_threshold"][s] for s in ("0.01", "0.05", "0.2")]
+    # With uniform confidences, (1 + t) / 2 of the names above t are correct.
+    assert report["coverage"]["0.9"] == pytest.approx(0.2, abs=0.02)
+    assert report["confidence_threshold"]["0.1"] == pytest.approx(0.8, abs=0.02)
+    shares = [report["confidence_threshold"][s] for s in ("0.01", "0.05", "0.2")]
     assert shares == sorted(shares, reverse=True)
-    for mean, share, _ in told["curve"]:
+    for mean, share, _ in report["curve"]:
         assert mean == pytest.approx(share, abs=0.03)
     hopeless = reliability(np.full(10, 0.3), np.zeros(10, bool), np.ones(10))
     assert hopeless["coverage"]["0.9"] is None and hopeless["confidence_threshold"]["0.1"] is None
@@ -340,36 +344,38 @@ def test_trust_in_confidences_that_are_right_as_often_as_they_say():
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10_000))
-def test_a_threshold_is_that_of_benjamini_and_hochberg(seed):
-    """Against the procedure step by step, on conformal p-values of the examples themselves."""
+def test_the_threshold_is_that_of_benjamini_and_hochberg(seed):
+    """Compare with the procedure, step by step, on conformal p-values of the examples."""
     rng = np.random.default_rng(seed)
     confidence = np.round(rng.random(200), rng.integers(1, 4))  # some are equal
     right = rng.random(200) < confidence**0.3
-    told = reliability(confidence, right, np.ones(200))
+    report = reliability(confidence, right, np.ones(200))
     for share in (0.05, 0.1, 0.2):
         p = np.array([(1 + (~right & (confidence >= c)).sum()) / 200 for c in confidence])
         by_p = np.sort(p)
-        # Equal p-values of unequal confidences are one step; the last of them decides.
+        # Different confidences with equal p-values are one step; the last of them decides.
         rejected = [
             c
             for c, own in zip(confidence, p, strict=True)
             if any(own <= by_p[k] <= share * (k + 1) / 200 for k in range(200))
         ]
         wanted = min(rejected, default=None)
-        found = told["confidence_threshold"][str(share)]
+        found = report["confidence_threshold"][str(share)]
         assert (found is None) == (wanted is None)
         if found is not None:
-            # Below the least example that is named no other lies, whatever the threshold says.
+            # Both thresholds accept the same examples.
             assert ((confidence >= found) == (confidence >= wanted)).all()
 
 
-def test_the_bound_holds_for_queries_that_the_examples_are_like():
-    """Over many draws of examples and queries the mean share of wrong names is within it."""
+def test_the_error_bound_holds_for_exchangeable_queries():
+    """The mean fraction of incorrect names over many random draws is within the bound."""
     shares, named = [], 0
     for seed in range(200):
         rng = np.random.default_rng(seed)
         confidence = rng.random(300) ** 0.4
-        right = rng.random(300) < confidence**2  # told too high: the bound needs no calibration
+        right = (
+            rng.random(300) < confidence**2
+        )  # overconfident: the bound does not need calibrated confidences
         least = reliability(confidence, right, np.ones(300))["confidence_threshold"]["0.1"]
         queries = rng.random(3_000) ** 0.4
         wrong = rng.random(3_000) >= queries**2
@@ -379,28 +385,28 @@ def test_the_bound_holds_for_queries_that_the_examples_are_like():
     assert np.mean(shares) <= 0.1 and named > 100
 
 
-def test_pieces_are_of_their_barcode_and_of_many_lengths():
+def test_random_fragments_have_many_lengths():
     rng = np.random.default_rng(0)
     bases = "".join(rng.choice(list("ACGT"), 650))
-    pieces = [random_fragment(bases, 650.0, 100, rng) for _ in range(300)]
-    assert all(p in bases for p in pieces)
-    lengths = [len(p) for p in pieces]
+    fragments = [random_fragment(bases, 650.0, 100, rng) for _ in range(300)]
+    assert all(p in bases for p in fragments)
+    lengths = [len(p) for p in fragments]
     assert 100 <= min(lengths) < 120 and 540 < max(lengths) <= 585
     assert np.median(lengths) < 300
     assert len(random_fragment(bases[:90], 650.0, 100, rng)) <= 90
 
 
-def test_a_misread_copy_has_errors_at_the_rate_that_is_asked_for():
+def test_sequencing_errors_have_the_given_rate():
     rng = np.random.default_rng(0)
     bases = "".join(rng.choice(list("ACGT"), 50_000))
     read = add_sequencing_errors(bases, 0.02, rng)
-    assert abs(len(read) - len(bases)) < 100  # as many bases are put in as are left out
+    assert abs(len(read) - len(bases)) < 100  # insertions and deletions are equally frequent
     assert edlib.align(read, bases)["editDistance"] == pytest.approx(1_000, abs=100)
     assert add_sequencing_errors("N" * 100, 0.2, rng) == "N" * 100
 
 
-def test_an_index_for_misread_queries_does_not_take_errors_for_new_species(request):
-    """Against the same index that takes its queries to be as clean as its references."""
+def test_an_index_for_reads_with_errors_calls_fewer_reads_novel(request):
+    """Compare with the same index calibrated for reads without errors."""
     data = request.config.rootpath / "data" / "simulated"
     references = list(read_labelled(data / "reference.fasta"))
     rng = np.random.default_rng(1)
@@ -412,13 +418,13 @@ def test_an_index_for_misread_queries_does_not_take_errors_for_new_species(reque
     for errors in (0.0, 0.02):
         index = build_index(references, KmerCounter(6), read_errors=errors)
         assert index.settings.read_errors == errors
-        told = Classifier(index, KmerCounter(6)).classify(queries)
-        called[errors] = Counter(a.status for a in told)
+        assignments = Classifier(index, KmerCounter(6)).classify(queries)
+        called[errors] = Counter(a.status for a in assignments)
     assert called[0.0]["novel"] > 2 * called[0.02]["novel"]
     assert called[0.02]["assigned"] > called[0.0]["assigned"]
 
 
-def test_a_sample_has_every_lineage_before_it_has_one_twice():
+def test_a_sample_has_every_lineage_before_any_lineage_twice():
     of = np.repeat(np.arange(300), np.r_[np.full(100, 20), np.full(200, 2)])
     members = Members.of(np.arange(len(of)), of, len(of))
     rows = draw_sample(members, size=400, seed=3)
@@ -429,8 +435,8 @@ def test_a_sample_has_every_lineage_before_it_has_one_twice():
     assert len(draw_sample(members, size=2_000)) == len(of) // 4
 
 
-def test_a_small_reference_falls_back_on_customary_limits():
-    """One record: nothing can be hidden from itself, and yet a far query is not forced into it."""
+def test_a_small_reference_uses_customary_limits():
+    """With one record nothing can be hidden, but a dissimilar query is still novel."""
     rng = np.random.default_rng(0)
     bases = "".join(rng.choice(list("ACGT"), 650))
     record = SequenceRecord("only", bases)

@@ -1,4 +1,4 @@
-"""The temperature, and the weight of identity, that the reference chooses for its own vote."""
+"""The temperature and the weight of identity that are chosen on the reference itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from barcodeembed.vectors.normalise import normalise
 
 
 def reference(spread: float, sizes: list[int]):
-    """Species scattered by ``spread`` about one direction, their members by a fifth of it."""
+    """Return species around one direction, with this spread; within a species it is a fifth."""
     rng = np.random.default_rng(0)
     centres = np.eye(1, 16) + spread * rng.standard_normal((len(sizes), 16))
     of = np.repeat(np.arange(len(sizes)), sizes)
@@ -30,20 +30,20 @@ def choose(spread: float, sizes: list[int]) -> float:
     return tune_vote(vectors, members, taxa, sample, 10)[0]
 
 
-def test_in_a_narrow_cone_the_vote_is_colder():
-    """Pairs among crowds: where all cosines are near 1, a crowd outvotes the one near relative."""
+def test_the_temperature_is_lower_if_all_vectors_are_similar():
+    """If all cosines are near 1, many distant references can outvote the one close relative."""
     sizes = [2, 12] * 20
     assert choose(0.5, sizes) == TEMPERATURE
     assert choose(0.02, sizes) < TEMPERATURE
 
 
-def test_without_examples_the_papers_temperature_stands():
+def test_without_examples_the_temperature_is_that_of_the_paper():
     assert choose(0.5, [1]) == TEMPERATURE
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_identity_counts_where_it_tells_what_similarity_does_not(told):
-    """Vectors without any species in them; percent identities that tell it, or tell nothing."""
+@pytest.mark.parametrize("informative", [True, False])
+def test_identity_gets_weight_only_if_it_is_informative(informative):
+    """Vectors are random; percent identities depend on the species or are constant."""
     rng = np.random.default_rng(0)
     of = np.repeat(np.arange(20), 4)
     vectors = normalise(rng.standard_normal((80, 4)).astype(np.float32))
@@ -52,13 +52,13 @@ def test_identity_counts_where_it_tells_what_similarity_does_not(told):
     sample = Sample.of_barcodes(vectors, members, np.arange(80))
 
     def identities(rows):
-        return 80 + 20.0 * (of[rows] == of[:, None]) if told else np.full(rows.shape, 90.0)
+        return 80 + 20.0 * (of[rows] == of[:, None]) if informative else np.full(rows.shape, 90.0)
 
     _, weight = tune_vote(vectors, members, taxa, sample, 79, identities)
-    assert (weight > 0) == told
+    assert (weight > 0) == informative
 
 
-def test_scores_are_similarities_and_weighted_identities():
+def test_scores_are_similarity_plus_weighted_identity():
     similarities = np.array([[0.9, 0.8, 0.7]])
     rows = np.array([[5, 3, 1]])
     percents = np.array([[90.0, 95.0, 96.25]])

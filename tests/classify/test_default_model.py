@@ -1,6 +1,6 @@
-"""Commands without --model and --index: a stand-in at random weights plays what ships.
+"""Commands without --model and --index, with a random model in place of the shipped one.
 
-What ships itself is tried in test_shipped.py.
+The shipped bundles themselves are tested in test_shipped.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REFERENCES = SIMULATED / "reference.fasta"
 
 
 def without_model(index: Path, path: Path, **settings) -> Path:
-    """Copy an index without its model, as one that ships is; keywords are put in its settings."""
+    """Copy an index without its model, like the shipped one; keywords change its settings."""
     shutil.copytree(index, path, ignore=shutil.ignore_patterns("model", "manifest.json"))
     values = json.loads((path / "config.json").read_text()) | settings
     (path / "config.json").write_text(json.dumps(values))
@@ -35,7 +35,7 @@ def without_model(index: Path, path: Path, **settings) -> Path:
 
 @pytest.fixture
 def box(model_bundle, index_bundle, tmp_path, monkeypatch) -> Path:
-    """A folder where the package finds what ships with it."""
+    """Make a folder in which the package finds its bundles."""
     folder = tmp_path / "shipped"
     shutil.copytree(model_bundle, folder / "coi.model")
     without_model(index_bundle, folder / "coi.bix", coverage="Insects of nowhere.")
@@ -45,7 +45,7 @@ def box(model_bundle, index_bundle, tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture(scope="module")
 def other(model_bundle, tmp_path_factory) -> tuple[Path, Path]:
-    """Another model, and an index made with it."""
+    """Make another model, and an index with it."""
     import torch
 
     folder = tmp_path_factory.mktemp("other")
@@ -58,31 +58,31 @@ def other(model_bundle, tmp_path_factory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def reads(tmp_path) -> Path:
-    """Three reads, of which one cannot be named."""
+    """Write three reads; one of them is unclassifiable."""
     path = tmp_path / "reads.fa"
     lines = (SIMULATED / "reads.fasta").read_text().split("\n")
     path.write_text("\n".join(lines[:4]) + "\n>short\nACGT\n")
     return path
 
 
-def test_embed_takes_the_model_that_ships(box, reads, model_bundle, call):
+def test_embed_uses_the_shipped_model(box, reads, model_bundle, call):
     result = call("embed", reads)
     assert (result.code, result.out) == (0, call("embed", reads, "-m", model_bundle).out)
 
 
-def test_index_build_takes_the_model_that_ships(box, index_bundle, call, tmp_path):
+def test_index_build_uses_the_shipped_model(box, index_bundle, call, tmp_path):
     assert call("index", "build", REFERENCES, "-o", tmp_path / "new.bix").code == 0
     for path in (p for p in files_in(index_bundle) if p.is_file()):
         made = tmp_path / "new.bix" / path.relative_to(index_bundle)
         assert made.read_bytes() == path.read_bytes()
 
 
-def test_classify_takes_the_prototypes_that_ship_and_says_so(box, reads, index_bundle, call):
+def test_classify_uses_the_shipped_prototypes_and_says_so(box, reads, index_bundle, call):
     wanted = call("classify", reads, "-i", index_bundle)
     result = call("classify", reads)
     assert (result.code, result.out) == (0, wanted.out)
-    told, *rest = result.err.splitlines(keepends=True)
-    assert told == (
+    message, *rest = result.err.splitlines(keepends=True)
+    assert message == (
         "no --index: using the prototypes that ship with barcodeembed, which contain 139 species, "
         "38 genera, 5 orders; a taxon that they lack is reported as novel\n"
     )
@@ -90,19 +90,19 @@ def test_classify_takes_the_prototypes_that_ship_and_says_so(box, reads, index_b
     assert call("classify", reads, "-q") == (0, wanted.out, "")
 
 
-def test_the_model_given_is_only_a_check_of_the_prototypes(box, reads, model_bundle, other, call):
+def test_a_given_model_must_be_that_of_the_prototypes(box, reads, model_bundle, other, call):
     assert call("classify", reads, "-m", model_bundle, "-q").code == 0
     result = call("classify", reads, "-m", other[0])
     assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
     assert load_model(other[0]).fingerprint in result.err
 
 
-def test_an_index_without_a_model_takes_the_one_that_ships(box, reads, index_bundle, call):
+def test_an_index_without_a_model_uses_the_shipped_model(box, reads, index_bundle, call):
     wanted = call("classify", reads, "-i", index_bundle)
     assert call("classify", reads, "-i", box / "coi.bix") == wanted
 
 
-def test_an_index_without_the_model_that_ships_asks_for_its_own(
+def test_an_index_of_another_model_without_a_copy_is_an_error(
     box, reads, other, model_bundle, call, tmp_path
 ):
     model, index = other
@@ -118,7 +118,7 @@ def test_an_index_without_the_model_that_ships_asks_for_its_own(
     assert call("classify", reads, "-i", bare, "-m", model) == call("classify", reads, "-i", index)
 
 
-def test_a_model_that_is_missing_where_it_should_be_is_told_of(reads, box, call):
+def test_a_missing_model_is_an_error(reads, box, call):
     shutil.rmtree(box / "coi.model")
     for words in ((), ("-i", box / "coi.bix")):
         result = call("classify", reads, *words)
@@ -126,11 +126,11 @@ def test_a_model_that_is_missing_where_it_should_be_is_told_of(reads, box, call)
         assert result.err.endswith("ships with barcodeembed is missing; give --model\n")
 
 
-def test_an_index_goes_by_its_own_copy_first(box, reads, other, call):
+def test_an_index_uses_its_own_copy_first(box, reads, other, call):
     assert call("classify", reads, "-i", other[1]).code == 0
 
 
-def test_evaluate_takes_what_ships(box, index_bundle, model_bundle, call, tmp_path):
+def test_evaluate_uses_the_shipped_bundles(box, index_bundle, model_bundle, call, tmp_path):
     queries = ("--queries", SIMULATED / "reads.tsv", "--against", "none", "--sample", 3, "--json")
     for name, words in {
         "bare": (box / "coi.bix",),
@@ -152,7 +152,7 @@ def test_evaluate_takes_what_ships(box, index_bundle, model_bundle, call, tmp_pa
     assert figures["knn"] == figures["given knn"] != figures["given"]
 
 
-def test_info_alone_describes_what_ships(box, call):
+def test_info_without_a_path_describes_the_shipped_bundles(box, call):
     described = json.loads(call("info", "--json").out)
     assert described == {
         "model": json.loads(call("info", box / "coi.model", "--json").out),
@@ -174,7 +174,7 @@ def test_info_alone_describes_what_ships(box, call):
     assert re.search(r"(?m)^  Mockoptera +40$", bundle)
 
 
-def test_a_broken_installation_is_told_in_a_line(tmp_path, reads, monkeypatch, call):
+def test_a_broken_installation_is_a_one_line_error(tmp_path, reads, monkeypatch, call):
     monkeypatch.setattr(shipped, "FOLDER", tmp_path / "nowhere")
     new = tmp_path / "new"
     before = files_in(tmp_path)
@@ -192,7 +192,7 @@ def test_a_broken_installation_is_told_in_a_line(tmp_path, reads, monkeypatch, c
 
 
 @pytest.mark.parametrize("name", ["coi.model/model.safetensors", "coi.bix/vectors.npy"])
-def test_what_ships_is_summed_as_any_bundle(name, box, reads, call):
+def test_checksums_of_the_shipped_bundles_are_verified(name, box, reads, call):
     path = box / name
     path.write_bytes(path.read_bytes()[:-1] + b"\x99")
     result = call("classify", reads)
@@ -200,7 +200,7 @@ def test_what_ships_is_summed_as_any_bundle(name, box, reads, call):
     assert f"{path}: checksum mismatch" in result.err
 
 
-def test_the_stand_in_has_no_model_of_its_own(box):
+def test_the_stand_in_index_contains_no_model(box):
     assert not [
         name
         for name in read_manifest(box / "coi.bix", "an index")["files"]
@@ -208,6 +208,6 @@ def test_the_stand_in_has_no_model_of_its_own(box):
     ]
 
 
-def test_to_find_what_ships_loads_nothing_heavy():
+def test_finding_the_shipped_bundles_imports_no_large_library():
     script = "import sys, barcodeembed.shipped; assert not {'torch', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)

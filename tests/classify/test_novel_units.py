@@ -1,4 +1,4 @@
-"""Novel queries put into units, against a slow and obvious way and on planted species."""
+"""Units of novel queries: compared with a simple method, and on simulated species."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def vectors_of(bases: list[str]) -> np.ndarray:
 
 @st.composite
 def queries(draw) -> list[str]:
-    """Draw copies of a few barcodes, near and far, some of them twice."""
+    """Draw similar and dissimilar copies of a few barcodes, some of them twice."""
     rng = random.Random(draw(st.integers(0, 10_000)))
     made = [
         mutate(rng.choice(ANCESTORS[:3]), rng.choice([0, 1, 4, 8, 16]), rng)
@@ -50,7 +50,7 @@ def queries(draw) -> list[str]:
 
 
 def slow_units(bases: list[str], vectors: np.ndarray, measure: CombinedSimilarity) -> list[str]:
-    """Return each query's founder by looking at all pairs."""
+    """Return the founder of each query by comparing all pairs."""
     vector = dict(zip(bases, vectors, strict=True))
     near, alike = {}, {}
     for one in vector:
@@ -88,13 +88,13 @@ def parts(labels) -> set[frozenset[int]]:
     "measure", [CombinedSimilarity(0.97, True), CombinedSimilarity(0.97, False)]
 )
 @given(bases=queries())
-def test_units_are_those_of_the_slow_way(bases, measure):
+def test_units_equal_those_of_a_simple_method(bases, measure):
     vectors = vectors_of(bases)
     assert parts(find_units(bases, vectors, measure)) == parts(slow_units(bases, vectors, measure))
 
 
 @given(queries(), st.randoms(use_true_random=False))
-def test_units_do_not_depend_on_the_order_and_are_counted_as_they_appear(bases, rng):
+def test_units_do_not_depend_on_the_order_and_are_numbered_by_appearance(bases, rng):
     measure = CombinedSimilarity(0.97, True)
     vectors = vectors_of(bases)
     units = find_units(bases, vectors, measure).tolist()
@@ -106,7 +106,7 @@ def test_units_do_not_depend_on_the_order_and_are_counted_as_they_appear(bases, 
     assert parts(units) == {frozenset(order[i] for i in part) for part in parts(again)}
 
 
-def test_planted_species_are_found_again():
+def test_simulated_species_are_found():
     rng = random.Random(5)
     truth = [species for species in range(len(ANCESTORS)) for _ in range(4)]
     rng.shuffle(truth)
@@ -115,11 +115,11 @@ def test_planted_species_are_found_again():
         assert parts(find_units(bases, vectors_of(bases), measure)) == parts(truth)
 
 
-def test_nothing_has_no_units():
+def test_no_queries_have_no_units():
     assert not len(find_units([], np.empty((0, 4), np.float32), CombinedSimilarity(0.97, True)))
 
 
-def test_likeness_is_learnt_where_there_are_pairs_of_one_species(
+def test_the_threshold_is_fitted_if_there_are_pairs_of_one_species(
     index_bundle, model_bundle, tmp_path
 ):
     learnt = fit_combined_similarity(ReferenceIndex.open(index_bundle))
@@ -147,9 +147,7 @@ def test_likeness_is_learnt_where_there_are_pairs_of_one_species(
         assert fit_combined_similarity(ReferenceIndex.open(path)) == CombinedSimilarity(0.97, False)
 
 
-def test_the_command_tells_units_of_novel_reads_alone_and_keeps_rows_in_order(
-    call, index_bundle, tmp_path
-):
+def test_the_command_writes_units_of_novel_reads_and_keeps_the_order(call, index_bundle, tmp_path):
     rng = random.Random(6)
     known = [record.sequence for record in read_records(SIMULATED / "reference.fasta")][::100]
     strange = ["".join(rng.choices("ACGT", k=600)) for _ in range(3)]
@@ -165,8 +163,8 @@ def test_the_command_tells_units_of_novel_reads_alone_and_keeps_rows_in_order(
     for row in rows:
         assert (row["novel_unit"] == "NA") == (row["status"] != "novel")
         assert row["novel_unit"] == "NA" or re.fullmatch(r"novel_\d{4}", row["novel_unit"])
-    told = [row["novel_unit"] for row in rows if row["status"] == "novel"]
-    first = list(dict.fromkeys(told))
+    units = [row["novel_unit"] for row in rows if row["status"] == "novel"]
+    first = list(dict.fromkeys(units))
     assert first == [f"novel_{i:04d}" for i in range(1, len(first) + 1)]
     unit = [row["novel_unit"] for row in rows]
     n = len(known)

@@ -1,4 +1,4 @@
-"""Flags of a query as a piece of the marker, raised after it was named."""
+"""Flags of the quality of a query, which are set after it was named."""
 
 from __future__ import annotations
 
@@ -77,24 +77,24 @@ def test_the_rows_of_an_overlap_are_both_sequences(bases, damage):
         assert percent_identity(query, reference) == pytest.approx(100 * same / len(pairs))
 
 
-# Stops, shifts and what they make likely.
+# Stop codons, frameshifts and pseudogenes.
 
 
 @pytest.mark.parametrize("bases", BARCODES[::10])
-def test_a_sound_barcode_has_no_flag(bases):
+def test_an_intact_barcode_has_no_flag(bases):
     for part in (bases, bases[100:400], bases[7:]):
         assert judge(part, bases) == ()
     assert CODING.judge(bases, NAMES) == ()
 
 
 @given(barcodes, st.integers(1, 640))
-def test_a_stop_within_is_told_with_and_without_a_reference(bases, at):
+def test_a_stop_codon_is_flagged_with_and_without_a_reference(bases, at):
     broken = put_stop(bases, at)
     assert judge(broken, bases) == ("stop_codon",)
     assert CODING.judge(broken, NAMES) == ("stop_codon",)
 
 
-def test_the_stop_that_ends_a_gene_and_a_codon_of_doubt_are_no_stops():
+def test_the_last_codon_and_ambiguous_codons_are_not_stop_codons():
     bases = BARCODES[0][1:]
     assert len(bases) % 3 == 0
     assert fewest(bases[:-3] + "TAA") == 0
@@ -103,14 +103,14 @@ def test_the_stop_that_ends_a_gene_and_a_codon_of_doubt_are_no_stops():
 
 
 @given(barcodes, places, st.sampled_from([1, 2, 4, 5]))
-def test_bases_left_out_shift_the_frame_unless_they_are_codons(bases, at, count):
+def test_deletions_shift_the_frame_unless_they_are_whole_codons(bases, at, count):
     assert "frameshift" in judge(leave_out(bases, at, count), bases)
     assert "frameshift" in judge(bases[:at] + "ACGTA"[:count] + bases[at:], bases)
     assert "frameshift" not in judge(leave_out(bases, at, 3), bases)
 
 
 @given(barcodes, st.integers(30, 400))
-def test_shifts_that_mend_each_other_nearby_are_none(bases, at):
+def test_nearby_compensating_gaps_are_not_frameshifts(bases, at):
     query = leave_out(bases, at)
     row, reference_row = overlap(query[: at + 8] + "G" + query[at + 8 :], bases)
     assert count_shifts(row, reference_row) == 0
@@ -119,12 +119,12 @@ def test_shifts_that_mend_each_other_nearby_are_none(bases, at):
 
 
 @given(barcodes, st.integers(1, 17))
-def test_gaps_at_an_end_are_not_believed(bases, at):
+def test_gaps_near_an_end_do_not_count(bases, at):
     assert "frameshift" not in judge(leave_out(bases, at), bases)
     assert "frameshift" not in judge(leave_out(bases, 657 - at), bases)
 
 
-def test_a_damaged_reference_is_not_held_against_a_query():
+def test_errors_in_the_reference_are_not_flagged():
     bases = BARCODES[0]
     damaged = leave_out(bases, 300)
     assert fewest(damaged)
@@ -133,7 +133,7 @@ def test_a_damaged_reference_is_not_held_against_a_query():
 
 
 @given(barcodes, st.integers(100, 300), st.integers(400, 600))
-def test_a_shift_alone_is_no_pseudogene_but_a_shift_and_a_stop_are(bases, shift, at):
+def test_a_frameshift_with_a_stop_codon_is_a_pseudogene(bases, shift, at):
     shifted = leave_out(bases, shift)
     row, reference_row = overlap(shifted, bases)
     assert "pseudogene" not in judge(shifted, bases)
@@ -147,7 +147,7 @@ def test_a_shift_alone_is_no_pseudogene_but_a_shift_and_a_stop_are(bases, shift,
     assert judge(put_stop(put_stop(bases, at), shift), bases) == ("stop_codon", "pseudogene")
 
 
-def test_an_alignment_that_cannot_be_believed_says_nothing():
+def test_an_alignment_of_low_identity_is_not_used():
     query, reference = leave_out(BARCODES[0], 300), BARCODES[0]
     assert "frameshift" not in CODING.judge(query, NAMES, reference, 74.9)
     assert "frameshift" in CODING.judge(query, NAMES, reference, 75.0)
@@ -169,11 +169,11 @@ def test_an_alignment_that_cannot_be_believed_says_nothing():
         (("Animalia", "Platyhelminthes", None), 9),
     ],
 )
-def test_the_code_is_that_of_the_lowest_taxon_that_has_one(lineage, code):
+def test_the_code_is_that_of_the_lowest_known_taxon(lineage, code):
     assert code_of(lineage) == code
 
 
-def test_auto_reads_by_the_taxon_named():
+def test_auto_uses_the_code_of_the_named_taxon():
     bases = BARCODES[0][:301] + "AGA" + BARCODES[0][304:]
     assert CODING.judge(bases, NAMES) == ()
     auto = Quality("auto", None)
@@ -189,16 +189,16 @@ def test_codes_are_those_of_ncbi():
             parse_code(text)
 
 
-def test_a_marker_that_does_not_code_is_not_read_as_codons():
+def test_a_marker_that_is_not_coding_has_no_genetic_code():
     rng = random.Random(0)
     spacers = ["".join(rng.choices("ACGT", k=500)) for _ in range(50)]
     assert code_for(5, spacers) is None
     assert code_for("auto", BARCODES) == "auto"
-    assert code_for(5, None) == 5  # prototypes: nothing to look at
+    assert code_for(5, None) == 5  # prototypes have no sequences
     assert Quality(None, None).judge(put_stop(BARCODES[0], 300), NAMES) == ()
 
 
-# What is not the marker.
+# Sequences that are not of the marker.
 
 
 @pytest.fixture(scope="module")
@@ -208,24 +208,24 @@ def anchor():
 
 
 @pytest.mark.parametrize("length", [100, 200, 658])
-def test_what_has_no_place_in_the_marker_is_told_from_what_has(anchor, length):
+def test_sequences_without_a_position_in_the_marker_are_non_target(anchor, length):
     rng = random.Random(1)
     for bases in BARCODES[::40]:
-        piece = bases[300 : 300 + length] if length < 658 else bases
+        fragment = bases[300 : 300 + length] if length < 658 else bases
         quality = Quality(5, anchor)
-        assert quality.judge(piece, NAMES) == ()
-        other = "".join(rng.sample(piece, len(piece)))
+        assert quality.judge(fragment, NAMES) == ()
+        other = "".join(rng.sample(fragment, len(fragment)))
         assert quality.judge(other, NAMES) == ("non_target",)
-        # A near reference speaks for any read, a far one against it only beside the place.
+        # A similar reference overrules the position; a dissimilar one needs a missing position.
         assert "non_target" not in quality.judge(other, NAMES, other, 100.0)
-        assert quality.judge(piece, NAMES, bases, 60.0) == ()
+        assert quality.judge(fragment, NAMES, bases, 60.0) == ()
 
 
-def test_without_places_the_nearest_reference_tells(anchor):
+def test_without_positions_the_closest_reference_decides(anchor):
     bases = BARCODES[0]
     other = "".join(random.Random(2).sample(bases, len(bases)))
     assert judge(other, bases) == ("non_target",)
-    assert "non_target" not in CODING.judge(other, NAMES)  # neither places nor a reference
+    assert "non_target" not in CODING.judge(other, NAMES)  # neither positions nor a reference
 
 
 # Chimeras.
@@ -234,7 +234,7 @@ NORTH, EAST, BETWEEN = np.eye(2, dtype=np.float32)[0], np.eye(2, dtype=np.float3
 
 
 def chimeric(halves: dict[str, np.ndarray], families: tuple[str | None, ...], whole=0.8) -> bool:
-    """Judge the query AAA...CCC, whose halves have these vectors, among two references."""
+    """Return the result for the query AAA...CCC, with these vectors of its halves."""
     taxa = Taxa.of([(None,) * 4 + (family,) + (None,) * 3 for family in families])
     members = Members.of(
         np.array([0, 1]),
@@ -256,11 +256,11 @@ def chimeric(halves: dict[str, np.ndarray], families: tuple[str | None, ...], wh
         embed,
         min_bases=100,
     )
-    assert not found[1]  # its halves are too short to be looked up
+    assert not found[1]  # its halves are too short to be searched
     return bool(found[0])
 
 
-def test_halves_of_two_families_that_fit_better_than_the_whole_are_a_chimera():
+def test_halves_more_similar_to_two_families_than_the_whole_are_a_chimera():
     assert chimeric({"A": NORTH, "C": EAST}, ("Apidae", "Formicidae"))
     assert not chimeric({"A": NORTH, "C": NORTH}, ("Apidae", "Formicidae"))
     assert not chimeric({"A": NORTH, "C": EAST}, ("Apidae", "Apidae"))

@@ -1,4 +1,4 @@
-"""The model and the prototypes that ship: alone, they name barcodes, offline and from a wheel."""
+"""The shipped model and prototypes: they classify offline, also from a wheel."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support import REPOSITORY, SIMULATED, rows_of
 
-#: Port 9 is for discarding: whoever asks a proxy there for anything fails.
+#: No proxy listens on port 9, so every request fails.
 UNREACHABLE = dict.fromkeys(
     ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"],
     "http://127.0.0.1:9",
@@ -22,7 +22,7 @@ UNREACHABLE = dict.fromkeys(
 
 @pytest.fixture(scope="module")
 def reads(tmp_path_factory) -> Path:
-    """Five simulated reads and one that is too short."""
+    """Write five simulated reads and one that is too short."""
     path = tmp_path_factory.mktemp("reads") / "reads.fa"
     lines = (SIMULATED / "reads.fasta").read_text().split("\n")
     path.write_text("\n".join(lines[:10]) + "\n>short\nACGT\n")
@@ -43,29 +43,31 @@ def offline(package: Path, folder: Path, *words: object) -> subprocess.Completed
 
 
 def check_names(done: subprocess.CompletedProcess, reads: Path) -> None:
-    """Assert one row for each record, in order, and the line that tells what was searched."""
+    """Check that each record has a row, in order, and that the message names the reference."""
     assert done.returncode == 0, done.stderr
     ids = [line[1:] for line in reads.read_text().split("\n") if line.startswith(">")]
     rows = rows_of(done.stdout)
     assert [row["query_id"] for row in rows] == ids
     assert rows[-1]["status"] == "unclassifiable"
     assert all(row["nearest_id"] != "NA" for row in rows[:-1])
-    told = done.stderr.splitlines()
-    assert len(told) == 2
-    assert told[0].startswith("no --index: using the prototypes that ship with barcodeembed, which")
-    assert told[0].endswith("; a taxon that they lack is reported as novel")
+    messages = done.stderr.splitlines()
+    assert len(messages) == 2
+    assert messages[0].startswith(
+        "no --index: using the prototypes that ship with barcodeembed, which"
+    )
+    assert messages[0].endswith("; a taxon that they lack is reported as novel")
 
 
-def test_barcodes_are_named_without_any_option(reads, tmp_path):
+def test_classify_works_without_options(reads, tmp_path):
     check_names(offline(REPOSITORY, tmp_path, "classify", reads), reads)
 
 
-def test_quiet_leaves_the_table_alone(reads, tmp_path):
+def test_quiet_prints_only_the_table(reads, tmp_path):
     done = offline(REPOSITORY, tmp_path, "classify", reads, "-q")
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 7)
 
 
-def test_vectors_are_made_without_any_option(reads, tmp_path):
+def test_embed_works_without_options(reads, tmp_path):
     done = offline(REPOSITORY, tmp_path, "embed", reads)
     assert done.returncode == 0
     rows = rows_of(done.stdout)
@@ -85,8 +87,8 @@ def test_info_describes_both(tmp_path):
     assert f"{fingerprint}:" in index
 
 
-def test_a_wheel_has_all_that_it_takes(reads, tmp_path):
-    source = tmp_path / "source"  # a build leaves folders beside what it builds
+def test_a_wheel_contains_all_files(reads, tmp_path):
+    source = tmp_path / "source"  # a build leaves folders next to its source
     shutil.copytree(
         REPOSITORY / "barcodeembed",
         source / "barcodeembed",
@@ -121,7 +123,7 @@ def test_a_wheel_has_all_that_it_takes(reads, tmp_path):
     assert page.stdout.rstrip().endswith("</html>")
 
 
-def test_an_index_made_with_it_is_not_whitened_unless_asked(call, tmp_path):
+def test_an_index_of_the_shipped_model_is_not_whitened_by_default(call, tmp_path):
     references = SIMULATED / "reference.fasta"
     for words, width in (((), 0), (("--whiten", 16), 16)):
         made = call("index", "build", references, "-o", tmp_path / "made.bix", *words)

@@ -1,4 +1,4 @@
-"""What a command leaves behind in the process that ran it."""
+"""The state of the process after a command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(*arguments: str) -> int:
 
 @pytest.fixture
 def handler():
-    """A handler of the program that uses barcodeembed."""
+    """Install a signal handler, as a program that calls barcodeembed can."""
 
     def mine(signum, frame): ...
 
@@ -60,7 +60,7 @@ def test_an_unexpected_error_is_not_caught_but_the_handler_is_restored(handler):
 
 
 @pytest.mark.filterwarnings("default")
-def test_a_second_command_starts_afresh(capsys):
+def test_a_second_command_does_not_inherit_options_or_warnings(capsys):
     for _ in range(2):
         with boundary():
             warnings.warn(InputWarning("reads.fa: odd"), stacklevel=1)
@@ -69,7 +69,7 @@ def test_a_second_command_starts_afresh(capsys):
         assert capsys.readouterr().err == "barcodeembed: warning: reads.fa: odd\n"
 
 
-def test_debug_lets_an_error_through():
+def test_debug_shows_the_traceback():
     with pytest.raises(InputError), boundary():
         console.debug = True
         raise InputError("reads.fa: odd")

@@ -1,4 +1,4 @@
-"""The command line: what users script against, and how a command ends."""
+"""The command line: the interface for scripts, and exit codes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ HIT_COLUMNS = "query_id hit reference_id similarity lineage identity overlap".sp
 
 
 def commands() -> dict[str, object]:
-    """Return every command and group by its words."""
+    """Return every command and group by its name."""
     found, left = {}, {"": typer.main.get_command(app)}
     while left:
         words, one = left.popitem()
@@ -75,7 +75,7 @@ def commands() -> dict[str, object]:
     return found
 
 
-def test_the_flags_are_the_frozen_ones():
+def test_the_options_are_the_frozen_ones():
     found = {
         words: {name for parameter in one.params for name in parameter.opts}
         for words, one in commands().items()
@@ -89,8 +89,8 @@ def test_no_flag_has_a_hidden_opposite():
     ]
 
 
-def test_a_flag_means_the_same_everywhere():
-    """One letter, one name; and but for a few that say which command's, one help text."""
+def test_an_option_means_the_same_in_every_command():
+    """A letter stands for one name, and a name has one help text, with a few exceptions."""
     letters: dict[str, set[str]] = {}
     for one in commands().values():
         for parameter in one.params:
@@ -109,7 +109,7 @@ def test_a_flag_means_the_same_everywhere():
 
 @pytest.fixture(scope="module")
 def reads(tmp_path_factory):
-    """Three reads, of which one cannot be named."""
+    """Write three reads; one of them is unclassifiable."""
     path = tmp_path_factory.mktemp("reads") / "reads.fa"
     lines = (SIMULATED / "reads.fasta").read_text().split("\n")
     path.write_text("\n".join(lines[:4]) + "\n>short\nACGT\n")
@@ -152,12 +152,12 @@ def test_the_vectors_have_the_frozen_columns(call, model_bundle, reads):
 
 @pytest.mark.parametrize("words", sorted(FLAGS))
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-def test_every_command_explains_itself_with_an_example(words, flag, call):
+def test_the_help_of_every_command_has_an_example(words, flag, call):
     result = call(*words.split(), flag)
     assert (result.code, result.err) == (0, "")
     assert f"Usage: barcodeembed {words}".strip() in result.out
     assert all(name in result.out for name in FLAGS[words].split() if name.startswith("-"))
-    if words != "index":  # which only lists what can be done with one
+    if words != "index":  # which only lists its commands
         assert re.search(rf"(?m)^  +barcodeembed {words or 'classify'} \S", result.out)
     assert max(map(len, result.out.splitlines())) <= 100
 
@@ -169,8 +169,8 @@ def test_the_help_of_classify_names_columns_and_statuses(call):
         assert name in text
 
 
-def test_help_and_version_load_nothing_heavy():
-    """They answer at once, and where torch is broken."""
+def test_help_and_version_import_no_large_library():
+    """They are fast, and work if torch is broken."""
     script = (
         "import sys\n"
         "class Refuse:\n"
@@ -276,7 +276,7 @@ def test_the_api_is_imported_on_first_use():
         (["convert", "{model}", "-o", "{new}", "--weights", "fp16"], "is not one of fp32, bf16"),
     ],
 )
-def test_a_wrong_use_is_2_and_does_nothing(
+def test_a_usage_error_has_exit_code_2_and_writes_nothing(
     arguments, problem, call, reads, index_bundle, model_bundle, tmp_path
 ):
     (tmp_path / "link").symlink_to(reads)
@@ -296,8 +296,8 @@ def test_a_wrong_use_is_2_and_does_nothing(
 
 
 @pytest.mark.parametrize("dash", ["\u2013", "\u2014", "\u2212"])
-def test_a_typographic_dash_is_told_from_a_hyphen(dash, call):
-    """Word processors make them of the two hyphens of a command that is copied from a page."""
+def test_a_typographic_dash_in_an_option_is_explained(dash, call):
+    """Word processors replace two hyphens by such a dash."""
     result = call("classify", "reads.fa", f"{dash}index", "x")
     assert (result.code, result.out) == (2, "")
     assert result.err == (
@@ -356,7 +356,7 @@ def test_a_typographic_dash_is_told_from_a_hyphen(dash, call):
         (["evaluate", "{index}", "--queries", "{absent}"], "absent: cannot be read"),
     ],
 )
-def test_what_cannot_be_done_is_1_in_one_line(
+def test_a_run_time_error_has_exit_code_1_and_one_line(
     arguments, problem, call, reads, index_bundle, model_bundle, tmp_path
 ):
     folder = tmp_path / "folder"
@@ -379,7 +379,7 @@ def test_what_cannot_be_done_is_1_in_one_line(
     assert files_in(reads.parent, tmp_path, index_bundle) == before
 
 
-def test_a_traceback_is_shown_where_it_is_asked_for(run, tmp_path):
+def test_debug_shows_a_traceback(run, tmp_path):
     for flags, shown in ([], False), (["--debug"], True):
         result = run("info", tmp_path / "absent", *flags)
         assert result.code == 1
@@ -387,7 +387,7 @@ def test_a_traceback_is_shown_where_it_is_asked_for(run, tmp_path):
         assert "absent: does not exist" in result.err
 
 
-def test_success_says_what_was_done_unless_quiet(call, index_bundle, reads, tmp_path):
+def test_quiet_suppresses_the_summary(call, index_bundle, reads, tmp_path):
     loud = call("classify", reads, "-i", index_bundle)
     assert loud.code == 0
     assert re.fullmatch(r"3 records: .*1 unclassifiable\n", loud.err)
@@ -398,7 +398,7 @@ def test_success_says_what_was_done_unless_quiet(call, index_bundle, reads, tmp_
     assert empty.err == f"barcodeembed: warning: {tmp_path / 'empty.fa'}: 0 records\n"
 
 
-def test_the_least_confidence_blanks_names_and_0_shows_all(call, index_bundle, reads):
+def test_min_confidence_hides_names_and_0_shows_all(call, index_bundle, reads):
     tables = {
         p: rows_of(call("classify", reads, "-i", index_bundle, "--min-confidence", p).out)
         for p in (0, 0.65, 1)
@@ -415,7 +415,7 @@ def test_the_least_confidence_blanks_names_and_0_shows_all(call, index_bundle, r
                     assert float(row[f"{rank}_confidence"]) >= p
 
 
-def test_a_smaller_share_of_errors_names_fewer(call, index_bundle, reads, tmp_path):
+def test_a_lower_max_error_accepts_fewer_names(call, index_bundle, reads, tmp_path):
     import json
 
     named, least = [], []
@@ -443,32 +443,34 @@ def test_a_smaller_share_of_errors_names_fewer(call, index_bundle, reads, tmp_pa
         ) == bool(named_nowhere)
         rows = rows_of(result.out)
         named.append(sum(row[rank] != "NA" for row in rows for rank in RANKS if rank in row))
-        told = json.loads((tmp_path / "run.json").read_text())
-        assert told["max_error"] == share and "expected fraction" in told["bound"]
-        least.append(told["confidence_threshold"])
+        described = json.loads((tmp_path / "run.json").read_text())
+        assert described["max_error"] == share and "expected fraction" in described["bound"]
+        least.append(described["confidence_threshold"])
     assert named[0] < named[1] <= named[2]
-    for rank in least[0]:  # null: no name is as sure as that
+    for rank in least[0]:  # null: no confidence is high enough
         strict, middle, lax = (l[rank] if l[rank] is not None else 2 for l in least)
         assert strict >= middle >= lax >= 0.5
 
 
-def test_what_a_run_was_is_written_as_json(call, index_bundle, tmp_path):
+def test_json_describes_the_run(call, index_bundle, tmp_path):
     import json
 
     reads = tmp_path / "reads.fa"
     text = (SIMULATED / "reads.fasta").read_text()
-    reads.write_text(text + text[: text.index(">", 1)])  # the first again
+    reads.write_text(text + text[: text.index(">", 1)])  # the first record again
     result = call("classify", reads, "-i", index_bundle, "--json", tmp_path / "run.json")
-    rows, told = rows_of(result.out), json.loads((tmp_path / "run.json").read_text())
-    assert told["schema_version"] == 1 and told["records"] == len(rows) == 121
-    assert told["status"] == dict(sorted(Counter(row["status"] for row in rows).items()))
+    rows, described = rows_of(result.out), json.loads((tmp_path / "run.json").read_text())
+    assert described["schema_version"] == 1 and described["records"] == len(rows) == 121
+    assert described["status"] == dict(sorted(Counter(row["status"] for row in rows).items()))
     placed, novel = (Counter(row[column] for row in rows) for column in ("rank", "novel_rank"))
-    assert all(placed[rank] == count for rank, count in told["placed_at"].items())
-    assert all(novel[rank] == count for rank, count in told["novel_at"].items())
-    assert set(told["confidence_threshold"].values()) == {0.65} and told["bound"] is None
-    assert told["warnings"] == [f"{reads}: 1 records repeat an earlier id"]
-    assert told["index"]["name"] == index_bundle.name and len(told["index"]["sha256"]) == 64
-    assert told["seconds"]["classifying"] > 0
+    assert all(placed[rank] == count for rank, count in described["placed_at"].items())
+    assert all(novel[rank] == count for rank, count in described["novel_at"].items())
+    assert set(described["confidence_threshold"].values()) == {0.65} and described["bound"] is None
+    assert described["warnings"] == [f"{reads}: 1 records repeat an earlier id"]
+    assert (
+        described["index"]["name"] == index_bundle.name and len(described["index"]["sha256"]) == 64
+    )
+    assert described["seconds"]["classifying"] > 0
 
 
 def test_info_describes_both_kinds(call, model_bundle, index_bundle):
@@ -499,10 +501,10 @@ def test_a_file_name_of_any_bytes_works(run, index_bundle, reads, tmp_path):
     assert b"ads" in done.stderr and b":8 (bad): character '!'" in done.stderr
 
 
-# Streams, of which only a process has its own.
+# Standard streams, which need a separate process.
 
 
-def test_a_full_standard_output_is_1(run, index_bundle, model_bundle, reads):
+def test_a_full_standard_output_has_exit_code_1(run, index_bundle, model_bundle, reads):
     for words in (("classify", reads, "-i", index_bundle), ("info", model_bundle)):
         with open("/dev/full", "w") as full:
             result = run(*words, capture_output=False, stdout=full, stderr=subprocess.PIPE)
@@ -510,8 +512,8 @@ def test_a_full_standard_output_is_1(run, index_bundle, model_bundle, reads):
         assert result.err == "barcodeembed: error: standard output: No space left on device\n"
 
 
-def test_a_reader_that_leaves_is_141_and_no_more(index_bundle, tmp_path):
-    """``| head -1``: with more rows to come than any pipe holds."""
+def test_a_closed_pipe_has_exit_code_141_and_no_message(index_bundle, tmp_path):
+    """``| head -1``, with more rows than fit into a pipe."""
     (tmp_path / "reads.fa").write_text("".join(f">r{i}\nACGT\n" for i in range(60_000)))
     with subprocess.Popen(
         command("classify", tmp_path / "reads.fa", "-i", index_bundle),
@@ -532,7 +534,7 @@ def test_a_reader_that_leaves_is_141_and_no_more(index_bundle, tmp_path):
         ("2>&-", 0, None),
     ],
 )
-def test_a_closed_stream_is_no_traceback(closed, code, problem, index_bundle, reads):
+def test_a_closed_stream_gives_no_traceback(closed, code, problem, index_bundle, reads):
     source = "-" if closed == "<&-" else str(reads)
     words = command("classify", source, "-i", index_bundle)
     done = subprocess.run(

@@ -1,7 +1,9 @@
-"""What users script against. Change it only on purpose, and say so in the changelog.
+"""The interface for scripts. Change it only on purpose, and record the change in the changelog.
 
-Columns, statuses, flags, choices, JSON keys and exit codes are listed here; the options of each
-command are in ``tests/golden/options.txt``, which ``PYTHONPATH=tests python tests/cli/test_contracts.py`` writes.
+Columns, statuses, flags, choices, JSON keys and exit codes are listed here. The options of each
+command are in ``tests/golden/options.txt``, which this command writes:
+
+    PYTHONPATH=tests python tests/cli/test_contracts.py
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`barcodeembed pretrain` from outside: stop, resume, refuse, start from a bundle."""
+"""The command `pretrain`: stop, resume, errors, and start from a bundle."""
 
 from __future__ import annotations
 
@@ -69,9 +69,7 @@ def weights(model: Path) -> bytes:
     return (model / "model.safetensors").read_bytes()
 
 
-def test_out_of_time_leaves_a_checkpoint_and_resume_ends_in_the_same_weights(
-    fasta, unbroken, tmp_path
-):
+def test_a_run_stopped_by_max_minutes_resumes_to_the_same_weights(fasta, unbroken, tmp_path):
     output = tmp_path / "model"
     stopped = run(fasta, output, "--steps", "12", "--max-minutes", "0")
     assert stopped.returncode == 0
@@ -86,7 +84,7 @@ def test_out_of_time_leaves_a_checkpoint_and_resume_ends_in_the_same_weights(
     assert weights(output) == weights(unbroken)
 
 
-def test_a_mistake_beside_restart_does_not_throw_the_old_run_away(fasta, tmp_path):
+def test_an_error_with_restart_does_not_delete_the_old_run(fasta, tmp_path):
     output = tmp_path / "model"
     assert run(fasta, output, "--steps", "4", "--max-minutes", "0").returncode == 0
     refused = run(fasta, output, "--steps", "4", "--restart", "--accumulate", "9")
@@ -94,7 +92,7 @@ def test_a_mistake_beside_restart_does_not_throw_the_old_run_away(fasta, tmp_pat
     assert list((tmp_path / "model.training").glob("checkpoint-*"))
 
 
-def test_a_folder_of_other_files_is_refused_before_the_work(fasta, tmp_path):
+def test_a_directory_with_other_files_is_an_error_at_the_start(fasta, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.txt").write_text("years of work")
     refused = run(fasta, tmp_path / "thesis", "--steps", "1")
@@ -115,9 +113,9 @@ def test_ctrl_c_leaves_a_checkpoint(fasta, tmp_path):
     while not metrics.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
-    assert "continue with --resume" in told and "Traceback" not in told
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert "continue with --resume" in stderr and "Traceback" not in stderr
     assert not output.exists()
     (checkpoint,) = (tmp_path / "model.training").glob("checkpoint-*")
     state = json.loads((checkpoint / "state.json").read_text())
@@ -136,7 +134,7 @@ def test_a_changed_corpus_is_not_resumed(fasta, tmp_path):
     assert "encoded from other content" in refused.stderr
 
 
-def test_pretraining_goes_on_from_a_bundle(fasta, unbroken, tmp_path):
+def test_pretraining_can_start_from_a_bundle(fasta, unbroken, tmp_path):
     done = run(
         fasta,
         tmp_path / "next",
@@ -158,7 +156,7 @@ def test_pretraining_goes_on_from_a_bundle(fasta, unbroken, tmp_path):
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_every_objective_learns_real_barcodes(objective, coi, model_bundle, call, tmp_path):
+def test_every_objective_learns_on_real_barcodes(objective, coi, model_bundle, call, tmp_path):
     more = ["--set", f"teacher={model_bundle}", "--set", "features=0"]
     done = call(
         "pretrain",
@@ -180,11 +178,12 @@ def test_every_objective_learns_real_barcodes(objective, coi, model_bundle, call
         *(more if objective == "distill" else []),
     )
     assert done.code == 0, done.err
-    rows = [json.loads(line) for line in (tmp_path / "m.training" / "metrics.jsonl").open()]
+    metrics = (tmp_path / "m.training" / "metrics.jsonl").read_text()
+    rows = [json.loads(line) for line in metrics.splitlines()]
     assert rows[-1]["loss"] < 0.98 * rows[0]["loss"]
 
 
-def test_objectives_are_summed_and_follow_one_another(fasta, tmp_path):
+def test_objectives_can_be_summed_and_scheduled(fasta, tmp_path):
     done = run(
         fasta,
         tmp_path / "m",
@@ -199,7 +198,8 @@ def test_objectives_are_summed_and_follow_one_another(fasta, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "clm:0.5,maelm+contrastive:0.1+wced:0.5, 4 steps" in done.stderr
-    rows = [json.loads(line) for line in (tmp_path / "m.training" / "metrics.jsonl").open()]
+    metrics = (tmp_path / "m.training" / "metrics.jsonl").read_text()
+    rows = [json.loads(line) for line in metrics.splitlines()]
     assert "maelm_loss" not in rows[0]
     total = rows[1]["maelm_loss"] + 0.1 * rows[1]["contrastive_loss"] + rows[1]["wced_loss"]
     assert rows[1]["loss"] == pytest.approx(total, rel=1e-4)
@@ -216,8 +216,8 @@ def test_the_objectives_are_listed_with_their_settings(call):
     assert "    maelm.mask_ratio=0.5" in listed.out.splitlines()
 
 
-def test_the_decoder_stays_behind(unbroken):
-    """The bundle holds the encoder alone; the checkpoint holds all that training needs."""
+def test_the_bundle_does_not_contain_the_decoder(unbroken):
+    """The bundle contains only the encoder; the checkpoint contains everything for training."""
     assert not any("decoder" in name for name in load_file(unbroken / "model.safetensors"))
     (*_, last) = sorted(unbroken.with_name("unbroken.training").glob("checkpoint-*"))
     kept = load_file(last / "pretraining.safetensors")
@@ -241,7 +241,7 @@ def test_the_decoder_stays_behind(unbroken):
         (("--objective", "clm", "--pooling", "class"), 1, "clm cannot train a class token"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(fasta, tmp_path, more, code, message):
+def test_an_error_is_one_line(fasta, tmp_path, more, code, message):
     refused = run(fasta, tmp_path / "m", *more)
     assert refused.returncode == code
     assert message in refused.stderr.replace("\n", " ")

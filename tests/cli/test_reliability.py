@@ -1,4 +1,4 @@
-"""What ``classify`` promises whatever it is fed, and whatever happens to it meanwhile."""
+"""``classify`` with unusual inputs, formats, environments and interruptions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REASONS = {"empty", "short", "too_long", "low_information"}
 
 @pytest.fixture(scope="session")
 def plain_rows(tmp_path_factory, index_bundle) -> list[dict[str, str]]:
-    """The rows of PLAIN, which many of the odd files are a way of writing."""
+    """Return the rows of PLAIN; many of the unusual files are PLAIN in another form."""
     from support import run_here
 
     folder = tmp_path_factory.mktemp("plain")
@@ -43,7 +43,7 @@ def plain_rows(tmp_path_factory, index_bundle) -> list[dict[str, str]]:
 
 @pytest.fixture
 def classify(call, index_bundle, tmp_path):
-    """Classify a file into an empty folder; returns how it ended and the text written, if any."""
+    """Classify a file, with output to an empty directory; return the result and the table."""
 
     def classify(path: Path | str, *options: object) -> tuple[Result, str | None]:
         folder = tmp_path / "out"
@@ -60,7 +60,7 @@ def classify(call, index_bundle, tmp_path):
 
 
 def check_table(text: str) -> list[dict[str, str]]:
-    """Assert what holds of every table, whatever it says, and return its rows."""
+    """Assert properties of every table, and return its rows."""
     rows = rows_of(text)
     for row in rows:
         assert not {"", "nan", "None"} & set(row.values())
@@ -74,15 +74,15 @@ def check_table(text: str) -> list[dict[str, str]]:
 
 
 def plain_flags(row: dict[str, str]) -> list[str]:
-    """Return the flags that the letters alone raise; most odd files hold random bases."""
+    """Return the flags that depend only on the letters; most files contain random bases."""
     flags = [flag for flag in row["flags"].split(";") if flag not in {"NA", *FLAGS}]
     return [";".join(flags)] if flags else []
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_file_gives_its_rows_or_one_line_of_error(case: Case, classify, tmp_path, plain_rows):
+def test_a_file_gives_its_rows_or_a_one_line_error(case: Case, classify, tmp_path, plain_rows):
     (tmp_path / case.name).write_bytes(case.content)
-    # One batch for all: a refused file is refused before anything is embedded.
+    # All records are in one batch, so that an error is raised before anything is embedded.
     result, text = classify(tmp_path / case.name, "--batch-size", 4_000)
     if case.error is not None:
         assert (result.code, text) == (1, None)
@@ -93,8 +93,8 @@ def test_a_file_gives_its_rows_or_one_line_of_error(case: Case, classify, tmp_pa
         return
     assert result.code == 0, result.err
     rows = check_table(text)
-    told = [" ".join([row["query_id"], *plain_flags(row)]) for row in rows]
-    assert told == case.rows
+    ids_and_flags = [" ".join([row["query_id"], *plain_flags(row)]) for row in rows]
+    assert ids_and_flags == case.rows
     warnings = [line for line in result.err.splitlines() if "warning" in line]
     assert len(warnings) == (case.warning is not None)
     assert not case.warning or re.search(case.warning, warnings[0])
@@ -102,8 +102,8 @@ def test_a_file_gives_its_rows_or_one_line_of_error(case: Case, classify, tmp_pa
         assert rows == plain_rows
 
 
-#: What must become of the files of ../shared/reliability/make_corpus.py that need another word
-#: than "read": the records, or the error.
+#: The expected result for the files of ../shared/reliability/make_corpus.py that are not only read:
+#: the records, or the error.
 SHARED_CORPUS = {
     "01_empty.fa": 0,
     "02_only_newlines.fa": 0,
@@ -157,7 +157,7 @@ SHARED_CORPUS = {
 def shared_corpus(tmp_path_factory) -> Path:
     script = SHARED / "reliability" / "make_corpus.py"
     if not script.is_file():
-        pytest.skip(f"the shared corpus of odd files is not at {script}")
+        pytest.skip(f"the shared corpus of unusual files is not at {script}")
     folder = tmp_path_factory.mktemp("shared_corpus")
     arguments, sys.argv = sys.argv, [str(script), str(folder)]
     try:
@@ -168,7 +168,7 @@ def shared_corpus(tmp_path_factory) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::barcodeembed.errors.InputWarning")
-def test_the_shared_corpus_is_read_or_refused_as_agreed(shared_corpus, classify):
+def test_the_shared_corpus_is_read_or_refused_as_expected(shared_corpus, classify):
     paths = sorted(shared_corpus.iterdir())
     assert len(paths) >= 59
     for path in paths:
@@ -185,12 +185,12 @@ def test_the_shared_corpus_is_read_or_refused_as_agreed(shared_corpus, classify)
             assert text is None or len(check_table(text)) == expected, path.name
 
 
-# The same barcodes, written, read or computed in another way, give the same bytes.
+# The same barcodes give the same bytes, however they are written, read and computed.
 
 
 @pytest.fixture(scope="session")
 def reads() -> list[tuple[str, str]]:
-    """Two dozen simulated reads of all kinds: seen, unseen, partial, reverse_complemented, refused."""
+    """Return two dozen simulated reads of every kind."""
     lines = (SIMULATED / "reads.fasta").read_text().split("\n")
     records = list(zip((head[1:] for head in lines[::2]), lines[1::2], strict=False))
     return [*records[::5], ("too_short", "ACGTN" * 9), ("nothing", "")]
@@ -232,7 +232,7 @@ WRITINGS = {
 
 @pytest.fixture
 def table(classify, reads, tmp_path):
-    """Classify what ``reads`` are written as, and return the table."""
+    """Classify reads that are written in some form, and return the table."""
 
     def table(content: str | bytes, *options: object) -> str:
         path = tmp_path / "reads"
@@ -245,7 +245,7 @@ def table(classify, reads, tmp_path):
 
 
 @pytest.mark.parametrize("writing", WRITINGS)
-def test_the_way_the_reads_are_written_changes_no_byte(writing, reads, table):
+def test_the_formatting_of_the_reads_changes_no_byte(writing, reads, table):
     assert table(WRITINGS[writing](reads)) == table(fasta(reads))
 
 
@@ -275,7 +275,7 @@ def test_parts_of_a_file_give_parts_of_the_table(reads, table):
     assert [row for part in parts for row in part[1:]] == rows
 
 
-def test_standard_input_and_a_fifo_are_files_like_any_other(
+def test_standard_input_and_a_fifo_give_the_same_table_as_a_file(
     reads, table, call, index_bundle, tmp_path, monkeypatch
 ):
     expected = table(fasta(reads))
@@ -292,9 +292,11 @@ def test_standard_input_and_a_fifo_are_files_like_any_other(
     assert result.out == expected
 
 
-def test_the_other_strand_gives_the_same_row_but_for_the_strand(reads, table):
-    turned = [(name, reverse_complement(letters)) for name, letters in reads]  # Biopython's
-    for row, other in zip(rows_of(table(fasta(reads))), rows_of(table(fasta(turned))), strict=True):
+def test_the_other_strand_gives_the_same_row_except_for_the_strand(reads, table):
+    reversed_reads = [(name, reverse_complement(letters)) for name, letters in reads]  # Biopython's
+    for row, other in zip(
+        rows_of(table(fasta(reads))), rows_of(table(fasta(reversed_reads))), strict=True
+    ):
         assert other["strand"] == {"+": "-", "-": "+", "NA": "NA"}[row["strand"]]
         assert {**row, "strand": ""} == {**other, "strand": ""}
 
@@ -317,8 +319,8 @@ def test_the_order_of_the_references_changes_no_byte(reads, call, model_bundle, 
     assert {row["status"] for row in rows_of(tables[0])} > {"novel", "unclassifiable"}
 
 
-def test_a_strange_environment_changes_no_byte(reads, table, run, index_bundle, tmp_path):
-    """No home, no UTF-8, a narrow dumb terminal, another time zone, nonsense for OpenMP."""
+def test_an_unusual_environment_changes_no_byte(reads, table, run, index_bundle, tmp_path):
+    """No home, no UTF-8, a narrow dumb terminal, another time zone, invalid OpenMP settings."""
     named = [(f"größe_{name}", letters) for name, letters in reads]
     expected = table(fasta(named))
     with open(tmp_path / "reads") as stream:
@@ -345,13 +347,13 @@ def test_a_strange_environment_changes_no_byte(reads, table, run, index_bundle, 
 
 
 def obey_modes() -> None:
-    """Give up root's right to write to what is read-only (CAP_DAC_OVERRIDE)."""
+    """Drop the capability of root to write to read-only files (CAP_DAC_OVERRIDE)."""
     ctypes.CDLL(None).prctl(24, 1, 0, 0, 0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="gives up a right that only Linux knows")
-def test_read_only_inputs_are_left_as_they_were(run, index_bundle, reads, tmp_path):
-    """Nothing is written beside the reads or into the index, not even by pyfastx."""
+def test_read_only_inputs_are_not_changed(run, index_bundle, reads, tmp_path):
+    """Nothing is written next to the reads or into the index, not even by pyfastx."""
     try:
         shutil.copytree(index_bundle, tmp_path / "in" / "references.bix")
         (tmp_path / "in" / "reads.fa").write_text(fasta(reads))
@@ -413,10 +415,8 @@ print("complete", len(complete))
 
 
 @pytest.mark.parametrize("times", [10, pytest.param(200, marks=pytest.mark.slow)])
-def test_a_killed_command_leaves_the_whole_table_or_none_of_it(
-    times, reads, index_bundle, tmp_path
-):
-    """After kill -9 a temporary file may stay; the table itself is never half-written."""
+def test_a_killed_command_leaves_a_complete_table_or_none(times, reads, index_bundle, tmp_path):
+    """After kill -9 a temporary file can remain, but the table is never incomplete."""
     many = [*reads, *((f"short_{i}", "ACGT") for i in range(20_000))]
     (tmp_path / "reads.fa").write_text(fasta(many))
     (tmp_path / "out").mkdir()
@@ -456,7 +456,7 @@ def test_an_interrupted_command_leaves_nothing(number, code, word, index_bundle,
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # What a shell starts in the background, these tests perhaps, ignores Ctrl-C.
+        # Processes in the background of a shell, such as these tests, can ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60

@@ -1,4 +1,4 @@
-"""The public side of an embedder; its numbers are tested in tests/model."""
+"""The public methods of an embedder; the vectors are tested in tests/model."""
 
 from __future__ import annotations
 

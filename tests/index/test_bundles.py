@@ -1,4 +1,4 @@
-"""Bundles at rest: whatever happens to their bytes, they are refused by name or mean the same."""
+"""Damaged bundles: an error names the bundle, or the damage has no effect."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ INDEX_FILES = [
 
 @pytest.fixture
 def model(model_bundle, tmp_path) -> Path:
-    """A model bundle of the test's own."""
+    """Return a copy of the model bundle for one test."""
     return Path(shutil.copytree(model_bundle, tmp_path / "model"))
 
 
 @pytest.fixture
 def index(index_bundle, tmp_path) -> Path:
-    """An index bundle of the test's own."""
+    """Return a copy of the index bundle for one test."""
     return Path(shutil.copytree(index_bundle, tmp_path / "references.bix"))
 
 
 @pytest.fixture(scope="session")
 def read(tmp_path_factory) -> Path:
-    """One read, to see what an index makes of it."""
+    """Return a file with one read to classify."""
     path = tmp_path_factory.mktemp("read") / "read.fa"
     path.write_text("\n".join((SIMULATED / "reads.fasta").read_text().split("\n")[:2]) + "\n")
     return path
@@ -57,14 +57,14 @@ def expected(call, index_bundle, read) -> str:
     return call("classify", read, "-i", index_bundle, "-q").out
 
 
-def test_the_bundles_hold_the_files_that_are_tested_here(model_bundle, index_bundle):
+def test_bundles_contain_the_files_tested_here(model_bundle, index_bundle):
     for bundle, names in ((model_bundle, MODEL_FILES), (index_bundle, INDEX_FILES)):
         found = {str(f.relative_to(bundle)) for f in files_in(bundle) if f.is_file()}
         assert found == set(names)
 
 
 def mutations(content: bytes, count: int, seed: str) -> list[bytes]:
-    """Change, drop, repeat and insert bytes at random places, the same ones on every run."""
+    """Change, delete, repeat and insert bytes at random positions, the same in every run."""
     rng = random.Random(seed)
     changed = []
     for _ in range(count):
@@ -77,7 +77,7 @@ def mutations(content: bytes, count: int, seed: str) -> list[bytes]:
 
 
 def refused(result, path: Path) -> None:
-    """Assert a command's one-line error that names the path, or the bundle that it is in."""
+    """Assert that a command fails with one line that names the path or its bundle."""
     assert result.code == 1, result
     assert result.out == ""
     assert result.err.count("\n") == 1
@@ -86,7 +86,7 @@ def refused(result, path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", INDEX_FILES)
-def test_a_changed_byte_of_an_index_is_refused_or_means_the_same(name, index, read, expected, call):
+def test_a_changed_byte_of_an_index_is_an_error_or_has_no_effect(name, index, read, expected, call):
     content = (index / name).read_bytes()
     count = 60 if name.endswith("manifest.json") else 12
     for mutant in mutations(content, count, name):
@@ -95,14 +95,14 @@ def test_a_changed_byte_of_an_index_is_refused_or_means_the_same(name, index, re
         if name != "manifest.json":
             refused(result, index / name)
         elif result.code:
-            refused(result, index)  # by the name of the file that the manifest tells wrong
+            refused(result, index)  # names the file for which the manifest is wrong
         else:
-            # The manifest alone is not summed: what it says of its maker may change unseen.
+            # The manifest has no checksum: a change of ``made_by`` is not detected.
             assert result.out == expected
 
 
 @pytest.mark.parametrize("name", MODEL_FILES)
-def test_a_changed_byte_of_a_model_is_refused_or_means_the_same(name, model, model_bundle):
+def test_a_changed_byte_of_a_model_is_an_error_or_has_no_effect(name, model, model_bundle):
     content = (model / name).read_bytes()
     identity = load_model(model_bundle).fingerprint
     for mutant in mutations(content, 60 if name == "manifest.json" else 12, name):
@@ -147,7 +147,7 @@ def test_a_damaged_file_is_named(name, damage, problem, index, read, call):
 
 
 def edit(path: Path, **changes) -> None:
-    """Change values of a bundle's manifest; None removes one."""
+    """Change values in the manifest of a bundle; None removes a value."""
     values = json.loads(path.read_text()) | changes
     path.write_text(json.dumps({k: v for k, v in values.items() if v is not None}))
 
@@ -169,7 +169,7 @@ def edit(path: Path, **changes) -> None:
         ({"files": {"config.json": 3}}, "config.json: the manifest has no size"),
     ],
 )
-def test_a_manifest_of_another_mind_is_refused(bundle, changes, problem, request, call):
+def test_an_inconsistent_manifest_is_an_error(bundle, changes, problem, request, call):
     path = request.getfixturevalue(bundle)
     edit(path / "manifest.json", **changes)
     with pytest.raises(BundleError, match=problem):
@@ -180,14 +180,14 @@ def test_a_manifest_of_another_mind_is_refused(bundle, changes, problem, request
 
 
 @pytest.mark.parametrize("content", ["[]", "3", "null", "{", "", '{"kind": "model"}', "\xff"])
-def test_a_manifest_that_is_none_is_refused(content, index, call, read):
+def test_a_file_that_is_not_a_manifest_is_an_error(content, index, call, read):
     (index / "manifest.json").write_text(content, encoding="latin-1")
     for arguments in (("info", index), ("classify", read, "-i", index)):
         refused(call(*arguments), index / "manifest.json")
 
 
 @pytest.mark.parametrize("command", ["info", "classify", "embed", "build"])
-def test_what_is_no_bundle_is_refused(command, call, read, tmp_path):
+def test_a_path_that_is_not_a_bundle_is_an_error(command, call, read, tmp_path):
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder").mkdir()
     for name in ("missing", "file", "folder"):
@@ -201,14 +201,16 @@ def test_what_is_no_bundle_is_refused(command, call, read, tmp_path):
         refused(call(*words), path)
 
 
-def test_an_index_is_no_model_and_a_model_no_index(index_bundle, model_bundle, read, call):
+def test_an_index_is_not_accepted_as_a_model_or_a_model_as_an_index(
+    index_bundle, model_bundle, read, call
+):
     result = call("classify", read, "-i", model_bundle)
     assert (result.code, "is a model, not an index" in result.err) == (1, True)
     result = call("embed", read, "-m", index_bundle)
     assert (result.code, "is an index, not a model" in result.err) == (1, True)
 
 
-def test_another_model_is_refused_with_both_fingerprints(
+def test_another_model_is_an_error_with_both_fingerprints(
     index_bundle, model_bundle, read, call, tmp_path
 ):
     import torch
@@ -226,8 +228,8 @@ def test_another_model_is_refused_with_both_fingerprints(
     assert same.code == 0
 
 
-def test_sums_are_not_taken_where_the_user_says_so(index, read, expected, call):
-    """``--no-verify`` trusts the bytes, and what does not matter to a result may differ."""
+def test_no_verify_skips_the_checksums(index, read, expected, call):
+    """Changes that do not affect the result are then accepted."""
     path = index / "references.fasta.fxi"
     manifest = json.loads((index / "manifest.json").read_text())
     assert manifest["files"][path.name]["sha256"] == digest_file(path)
@@ -237,7 +239,7 @@ def test_sums_are_not_taken_where_the_user_says_so(index, read, expected, call):
     assert call("classify", read, "-i", index, "--no-verify", "-q").out == expected
 
 
-def test_a_bundle_may_be_moved_and_copied(index, read, expected, call, tmp_path):
+def test_a_bundle_can_be_moved_and_copied(index, read, expected, call, tmp_path):
     moved = index.rename(tmp_path / "größe & space.bix")
     assert call("classify", read, "-i", moved, "-q").out == expected
 

@@ -1,4 +1,4 @@
-"""Indexes added to, merged and cut down: the same files as a build of all of the records."""
+"""Edited indexes have the same files as a build of all their records."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COUNTRIES = ("Canada", "Kenya", "Canada: Ontario", "")
 
 
 class Counted(KmerCounter):
-    """Counts k-mers, and remembers of what."""
+    """A k-mer counter that records what it counted."""
 
     def __init__(self) -> None:
         super().__init__(4)
@@ -37,10 +37,10 @@ class Counted(KmerCounter):
 
 @pytest.fixture(scope="session")
 def table(tmp_path_factory):
-    """Write tables of the simulated references with all that an index has to remember of them.
+    """Write tables of the simulated references with all optional columns.
 
-    Every 20th is reversed, every 30th in a family of another genus, every 17th without an order;
-    every 5th has no BIN.
+    Every 20th is reverse-complemented, every 30th is in a family of another genus, every 17th has
+    no order, and every 5th has no BIN.
     """
     folder = tmp_path_factory.mktemp("tables")
     rows = []
@@ -77,7 +77,7 @@ def table(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def parts(table):
-    """Three tables that overlap in a few records, and all of their records in one."""
+    """Write three tables that share a few records, and one table of all records."""
     return (
         table("a", lambda i, row: i % 3 == 0),
         table("b", lambda i, row: i % 3 == 1 or i % 90 == 0),
@@ -88,7 +88,7 @@ def parts(table):
 
 @pytest.fixture(scope="session")
 def built(parts, model_bundle, tmp_path_factory):
-    """The indexes of these tables, by the command."""
+    """Build the indexes of these tables with the command."""
     folder = tmp_path_factory.mktemp("built")
     for path in parts:
         assert (
@@ -119,7 +119,7 @@ def same(one: Path, other: Path) -> None:
     assert [name for name in wanted if found[name] != wanted[name]] == []
 
 
-def test_the_fixture_has_what_must_be_remembered(built):
+def test_the_fixture_has_all_optional_columns(built):
     sources = ReferenceIndex.open(built / "all.bix").sources
     assert (
         any(sources.reverse_complemented) and any(sources.source_lineage) and any(sources.countries)
@@ -127,7 +127,7 @@ def test_the_fixture_has_what_must_be_remembered(built):
     assert None in sources.bins and any(sources.bins)
 
 
-def test_adding_is_building_of_both(built, parts, call, tmp_path):
+def test_adding_equals_a_build_of_both(built, parts, call, tmp_path):
     a, b, c, _ = parts
     first = call("index", "add", built / "a.bix", b, "-o", tmp_path / "ab.bix")
     assert (first.code, first.out) == (0, "")
@@ -138,7 +138,7 @@ def test_adding_is_building_of_both(built, parts, call, tmp_path):
     same(tmp_path / "abc.bix", built / "all.bix")
 
 
-def test_what_is_added_is_told_by_its_format_as_in_a_build(model_bundle, call, tmp_path):
+def test_add_reports_the_format_as_build_does(model_bundle, call, tmp_path):
     some = (SIMULATED / "reference.fasta").read_text().split("\n")[:48]
     old, sintax, plain, names = (tmp_path / name for name in ("old.fa", "s.fa", "p.fa", "t.tsv"))
     old.write_text("\n".join(some[:24]) + "\n")
@@ -147,20 +147,20 @@ def test_what_is_added_is_told_by_its_format_as_in_a_build(model_bundle, call, t
     names.write_text("".join(f"P{i}\tk__Animalia; p__Arthropoda; g__Apis\n" for i in range(6)))
     words = ("-m", model_bundle, "-o", tmp_path / "x.bix")
     assert call("index", "build", old, *words, "--whiten", "0").code == 0
-    for path, told, *options in [
+    for path, name, *options in [
         (sintax, "SINTAX headers (;tax=k:..,p:..)"),
         (plain, "QIIME 2 or UNITE taxonomy (k__..;p__..)", "--taxonomy", names),
     ]:
         made = call("index", "add", tmp_path / "x.bix", path, *options, "-o", tmp_path / "y.bix")
         built = call("index", "build", path, *options, *words[:2], "-o", tmp_path / "z.bix")
         assert (made.code, built.code) == (0, 0)
-        line = f"{options[-1] if options else path}: read as {told}"
+        line = f"{options[-1] if options else path}: read as {name}"
         assert made.err.split("\n")[0] == built.err.split("\n")[0] == line
     quiet = call("index", "add", tmp_path / "x.bix", sintax, "-q", "-o", tmp_path / "y.bix")
     assert (quiet.code, quiet.err) == (0, "")
 
 
-def test_merging_is_building_of_all_in_any_order(built, call, tmp_path):
+def test_merging_in_any_order_equals_a_build_of_all(built, call, tmp_path):
     for order in ("abc", "cab"):
         made = call(
             "index",
@@ -175,8 +175,8 @@ def test_merging_is_building_of_all_in_any_order(built, call, tmp_path):
         same(tmp_path / "merged.bix", built / "all.bix")
 
 
-def test_a_subset_is_a_build_of_its_records(table, model_bundle, call, tmp_path):
-    """Of references whose names agree: a subset keeps what was settled among all."""
+def test_a_subset_equals_a_build_of_its_records(table, model_bundle, call, tmp_path):
+    """Use references with consistent lineages, because a subset keeps resolved lineages."""
     columns = ["record_id", "bin", "country", *RANKS[:4], "genus", "species", "nucleotides"]
 
     def agree(i, row):
@@ -207,8 +207,8 @@ def test_a_subset_is_a_build_of_its_records(table, model_bundle, call, tmp_path)
     same(tmp_path / "subset.bix", tmp_path / "some.bix")
 
 
-def test_nothing_that_is_there_is_embedded_again(parts, tmp_path):
-    """But for mutated copies, by which a small index learns what is far."""
+def test_known_barcodes_are_not_embedded_again(parts, tmp_path):
+    """Only mutated copies are embedded, on which a small index is calibrated."""
     a, b, _, _ = parts
     first = build_index(read_labelled(a), KmerCounter(4))
     embedder = Counted()
@@ -230,7 +230,7 @@ def test_nothing_that_is_there_is_embedded_again(parts, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_subset_keeps_the_names_settled_among_all(built, call, tmp_path):
+def test_a_subset_keeps_lineages_resolved_with_all_records(built, call, tmp_path):
     old = ReferenceIndex.open(built / "all.bix")
     chosen = np.array([bool(lineage) for lineage in old.sources.source_lineage])
     assert chosen.any() and not chosen.all()
@@ -250,7 +250,7 @@ def test_a_subset_keeps_the_names_settled_among_all(built, call, tmp_path):
     assert lineages
 
 
-def test_countries_and_taxa_are_chosen_together(built, call, tmp_path):
+def test_countries_and_taxa_are_combined(built, call, tmp_path):
     old = ReferenceIndex.open(built / "all.bix")
     order = old.taxa.names[old.taxa.ranks.index("order")][0]
     made = call(
@@ -324,8 +324,8 @@ def test_a_subset_of_prototypes_needs_no_model(model_bundle, call, tmp_path):
 
 
 @pytest.mark.slow
-def test_an_index_without_further_columns_opens_and_is_added_to(built, parts, call, tmp_path):
-    """As those made before there were any."""
+def test_records_can_be_added_to_an_index_without_optional_columns(built, parts, call, tmp_path):
+    """Early indexes have no optional columns."""
     old = ReferenceIndex.open(built / "a.bix")
     assert {"bin", "country", "strand", "source_lineage"} <= set(
         (built / "a.bix" / "records.tsv").read_text().split("\n")[0].split("\t")
@@ -364,7 +364,7 @@ def other_model(tmp_path_factory) -> Path:
     return path
 
 
-def test_indexes_of_two_models_are_refused_by_both_names(
+def test_indexes_of_two_models_are_an_error_with_both_names(
     built, parts, other_model, model_bundle, call, tmp_path
 ):
     other = tmp_path / "other.bix"
@@ -385,7 +385,7 @@ def test_indexes_of_two_models_are_refused_by_both_names(
 
 
 def altered(path: Path, change, to: Path) -> Path:
-    """Write the first three rows of a table, changed."""
+    """Write the first three rows of a table with a change."""
     with open(path, newline="") as stream:
         header, *rows = list(csv.reader(stream, delimiter="\t"))[:4]
     with open(to, "w", newline="") as stream:
@@ -393,25 +393,25 @@ def altered(path: Path, change, to: Path) -> Path:
     return to
 
 
-def beyond_the_format(told: str) -> list[str]:
-    """Return the lines of standard error but the one that tells the format of a file."""
-    return [line for line in told.splitlines() if ": read as " not in line]
+def without_the_format(stderr: str) -> list[str]:
+    """Return the lines of standard error, without the one about the format of a file."""
+    return [line for line in stderr.splitlines() if ": read as " not in line]
 
 
 @pytest.mark.parametrize("what", ["bases", "lineage"])
-def test_an_id_of_another_barcode_or_lineage_is_refused(what, built, parts, call, tmp_path):
+def test_an_id_with_another_barcode_or_lineage_is_an_error(what, built, parts, call, tmp_path):
     def change(row):
         return [*row[:-1], row[-1][5:]] if what == "bases" else [*row[:-2], "Alia alia", row[-1]]
 
     more = altered(parts[0], change, tmp_path / "more.tsv")
     before = files_in(tmp_path)
     refused = call("index", "add", built / "a.bix", more, "-o", tmp_path / "none.bix")
-    assert (refused.code, refused.out, len(beyond_the_format(refused.err))) == (1, "", 1)
+    assert (refused.code, refused.out, len(without_the_format(refused.err))) == (1, "", 1)
     assert "3 ids stand for different references: " in refused.err
     assert files_in(tmp_path) == before
 
 
-def test_whitened_vectors_are_refused_with_the_reason(index_bundle, parts, call, tmp_path):
+def test_a_whitened_index_cannot_be_changed(index_bundle, parts, call, tmp_path):
     for words in (("add", index_bundle, parts[0]), ("merge", index_bundle, index_bundle)):
         refused = call("index", *words, "-o", tmp_path / "none.bix")
         assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
@@ -440,9 +440,7 @@ def test_whitened_vectors_are_refused_with_the_reason(index_bundle, parts, call,
         (["audit", "{absent}"], "absent: does not exist; expected an index"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
-    words, problem, built, parts, call, tmp_path
-):
+def test_an_error_is_one_line_and_leaves_no_files(words, problem, built, parts, call, tmp_path):
     (tmp_path / "plain").write_text(">x\n" + "ACGTTGCAATCC" * 30 + "\n")
     paths = {
         "a": built / "a.bix",
@@ -452,7 +450,7 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     }
     before = files_in(tmp_path, built)
     result = call("index", *(w.format_map(paths) for w in words), "-o", tmp_path / "none.bix")
-    assert (result.code, result.out, len(beyond_the_format(result.err))) == (1, "", 1), result
+    assert (result.code, result.out, len(without_the_format(result.err))) == (1, "", 1), result
     assert problem in result.err
     assert files_in(tmp_path, built) == before
 
@@ -469,7 +467,7 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
         (["audit", "{a}", "-k", "2"], "'--top-k'"),
     ],
 )
-def test_a_wrong_use_is_2(words, problem, built, call, tmp_path):
+def test_a_usage_error_has_exit_code_2(words, problem, built, call, tmp_path):
     paths = {"a": built / "a.bix", "b": built / "b.bix"}
     words = [word.format_map(paths) for word in words]
     result = call("index", *words, *([] if "-o" in words else ["-o", tmp_path / "none.bix"]))
@@ -478,9 +476,7 @@ def test_a_wrong_use_is_2(words, problem, built, call, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_name_at_two_ranks_is_asked_after_and_two_of_one_rank_are_told(
-    model_bundle, call, tmp_path
-):
+def test_a_name_at_two_ranks_is_an_error_and_homonyms_are_a_warning(model_bundle, call, tmp_path):
     references = [record.sequence for record, _ in read_labelled(SIMULATED / "reference.fasta")]
     names = [
         "k:Animalia,p:Mollusca,c:Dubia,g:Aus,s:Aus bus",
@@ -505,7 +501,7 @@ def test_a_name_at_two_ranks_is_asked_after_and_two_of_one_rank_are_told(
     )
     assert asked.code == 1
     assert "is a name at several ranks; give class:Dubia or genus:Dubia" in asked.err
-    for text, ids, told in (
+    for text, ids, warned in (
         ("class:Dubia", ["r0"], False),
         ("genus:Dubia", ["r2"], False),
         ("Colocasia", ["r1", "r3"], True),
@@ -515,10 +511,10 @@ def test_a_name_at_two_ranks_is_asked_after_and_two_of_one_rank_are_told(
         )
         assert made.code == 0
         assert list(ReferenceIndex.open(tmp_path / "n.bix").record_ids) == ids
-        assert ("2 taxa, of different phyla" in made.err) == told
+        assert ("2 taxa, of different phyla" in made.err) == warned
 
 
-def test_the_copy_of_the_model_goes_along(built, call, tmp_path):
+def test_the_copy_of_the_model_is_kept(built, call, tmp_path):
     bare = Path(shutil.copytree(built / "b.bix", tmp_path / "b.bix"))
     shutil.rmtree(bare / "model")
     manifest = json.loads((bare / "manifest.json").read_text())

@@ -1,4 +1,4 @@
-"""Identity and overlap of a query and its nearest references, against a slow and obvious count."""
+"""Identity and overlap of queries and references, compared with a simple count."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def aligned(query: str, reference: str) -> tuple[float, int]:
 
 
 def distance(shorter: str, longer: str) -> int:
-    """Return the least edits that make the shorter a piece of the longer, by the whole table."""
+    """Return the minimum edits from the shorter to a part of the longer, by the full table."""
     row = [0] * (len(longer) + 1)
     for i, letter in enumerate(shorter, 1):
         above, row = row, [i]
@@ -46,7 +46,7 @@ def distance(shorter: str, longer: str) -> int:
 
 
 @given(letters, letters)
-def test_what_differs_in_the_overlap_and_what_hangs_over_are_the_least_edits(query, reference):
+def test_the_alignment_has_the_minimum_number_of_edits(query, reference):
     percent, columns = aligned(query, reference)
     rows = overlap(query, reference)
     shorter, longer = sorted((query, reference), key=len)
@@ -58,14 +58,14 @@ def test_what_differs_in_the_overlap_and_what_hangs_over_are_the_least_edits(que
 
 
 @given(st.integers(0, 999), st.integers(0, 300), st.integers(1, 100))
-def test_of_a_piece_the_overlap_is_all_of_it(seed, start, length):
+def test_the_overlap_of_a_fragment_is_the_whole_fragment(seed, start, length):
     whole = barcode(seed)
-    piece = whole[start : start + length]
-    assert aligned(piece, whole) == aligned(whole, piece) == (100.0, length)
+    fragment = whole[start : start + length]
+    assert aligned(fragment, whole) == aligned(whole, fragment) == (100.0, length)
 
 
 @given(st.integers(0, 999), st.integers(50, 350), st.integers(1, 6))
-def test_a_gap_within_has_columns_and_one_at_an_end_has_none(seed, at, gap):
+def test_internal_gaps_count_as_columns_and_end_gaps_do_not(seed, at, gap):
     whole = barcode(seed)
     without = whole[:at] + whole[at + gap :]
     assert aligned(without, whole) == pytest.approx((100 * (1 - gap / 400), 400))
@@ -74,7 +74,7 @@ def test_a_gap_within_has_columns_and_one_at_an_end_has_none(seed, at, gap):
 
 
 @given(st.lists(letters, min_size=1, max_size=4), st.lists(letters, min_size=3, max_size=3))
-def test_each_pair_has_its_own(queries, references):
+def test_each_pair_has_its_own_identity(queries, references):
     rows = np.array([[2, 0], [1, 1], [0, 2], [2, 1]])[: len(queries)]
     found = identities(queries, references, rows)
     assert found.percents.shape == found.overlaps.shape == rows.shape
@@ -88,8 +88,8 @@ def test_each_pair_has_its_own(queries, references):
 def test_neighbours_keep_their_overlaps_when_identity_changes_their_order():
     similarities = np.array([[0.9, 0.8, 0.7]])
     rows = np.array([[4, 5, 6]])
-    told = Identities(np.array([[70.0, 99.0, 80.0]]), np.array([[40, 50, 60]]))
-    ranked = Neighbours.ranked(similarities, rows, told, 8.0)
+    found = Identities(np.array([[70.0, 99.0, 80.0]]), np.array([[40, 50, 60]]))
+    ranked = Neighbours.ranked(similarities, rows, found, 8.0)
     assert ranked.rows.tolist() == [[5, 6, 4]]
     assert ranked.identities.percents.tolist() == [[99.0, 80.0, 70.0]]
     assert ranked.identities.overlaps.tolist() == [[50, 60, 40]]
@@ -100,7 +100,7 @@ def test_neighbours_keep_their_overlaps_when_identity_changes_their_order():
 
 @pytest.fixture(scope="module")
 def reads(tmp_path_factory):
-    """References themselves, reads of relatives, and one that cannot be named."""
+    """Write references, reads of related species, and an unclassifiable read."""
     path = tmp_path_factory.mktemp("reads") / "reads.fa"
     whole = [record.sequence for record in read_records(SIMULATED / "reference.fasta")][::60]
     same = "".join(f">same{i}\n{bases}\n" for i, bases in enumerate(whole))
@@ -109,7 +109,7 @@ def reads(tmp_path_factory):
     return path
 
 
-def test_the_table_tells_the_columns_that_identity_is_of(call, index_bundle, reads, tmp_path):
+def test_the_table_has_the_overlap_of_the_identity(call, index_bundle, reads, tmp_path):
     result = call("classify", reads, "-i", index_bundle, "--hits", tmp_path / "hits.tsv")
     rows = rows_of(result.out)
     assert result.out.split("\n")[0].endswith("\tflags\toverlap")
@@ -146,10 +146,10 @@ def test_every_hit_has_the_identity_and_overlap_of_its_reference(
 
 
 @pytest.mark.parametrize("weight, times", [(0.0, 1), (2.0, 10)])
-def test_what_was_not_aligned_is_na_and_nothing_is_aligned_twice(
+def test_unaligned_references_are_na_and_no_pair_is_aligned_twice(
     weight, times, index_bundle, monkeypatch
 ):
-    """Gaps are then judged by the alignment of the nearest, which needs its rows: not here."""
+    """Frameshift checks need the rows of an alignment, so they are switched off here."""
     opened, embedder = open_with_model(index_bundle)
     opened = replace(opened, settings=replace(opened.settings, identity_weight=weight))
     classifier = Classifier(opened, embedder, genetic_code=None)

@@ -31,7 +31,7 @@ def loss_of(features: np.ndarray, true: np.ndarray, weights: np.ndarray, noisy: 
 
 @pytest.mark.parametrize("noisy", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_gradient_is_that_of_the_loss(seed, noisy):
+def test_the_gradient_equals_finite_differences(seed, noisy):
     loss = loss_of(*examples(seed), noisy)
     at = np.random.default_rng(seed).normal(size=loss.size)
     assert check_grad(lambda p: loss(p)[0], lambda p: loss(p)[1], at) < 1e-5
@@ -39,7 +39,7 @@ def test_the_gradient_is_that_of_the_loss(seed, noisy):
 
 @pytest.mark.parametrize("noisy", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_fit_equals_one_by_torch(seed, noisy):
+def test_the_fit_equals_a_fit_by_torch(seed, noisy):
     features, true, weights = examples(seed)
     found = fit_logistic(features, true, weights, noisy=noisy)
     other = fit_by_torch(features, true, weights, noisy)

@@ -1,4 +1,4 @@
-"""The vote and the decision, against a slow and obvious count."""
+"""The vote and the decision, compared with a simple count."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def slow_vote(similarities, rows, groups, codes, temperature=0.02):
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10_000))
-def test_the_vote_is_the_slow_count(seed):
+def test_the_vote_equals_a_simple_count(seed):
     rng = np.random.default_rng(seed)
     vectors, lineages, ranks, k, queries = 12, 8, 4, 5, 6
     codes = rng.integers(-1, 3, (lineages, ranks))
@@ -70,7 +70,7 @@ def test_a_shared_barcode_names_the_first_record_of_each_of_its_lineages():
     assert members.records.tolist() == [1, 2, 0]
 
 
-def test_shares_never_rise_towards_the_species():
+def test_fractions_never_increase_towards_the_species():
     rng = np.random.default_rng(0)
     codes = rng.integers(-1, 3, (30, 6))
     members = Members.of(np.arange(30), np.arange(30), 30)
@@ -82,7 +82,7 @@ def test_shares_never_rise_towards_the_species():
         assert (np.diff(named) <= 0).all()
 
 
-def test_equal_votes_go_to_the_first_name_whatever_the_order():
+def test_equal_votes_go_to_the_first_name_in_any_order():
     codes = np.array([[0, 1], [0, 0]])
     members = Members.of(np.arange(2), np.arange(2), 2)
     for rows in ([[0, 1]], [[1, 0]]):
@@ -91,13 +91,13 @@ def test_equal_votes_go_to_the_first_name_whatever_the_order():
         assert shares.tolist() == [[1.0, 0.5]]
 
 
-def decided(winners, right, known, least=0.5):
-    decisions = decide(np.array([winners]), np.array([right]), np.array([known]), least)
+def decided(winners, correct, known, threshold=0.5):
+    decisions = decide(np.array([winners]), np.array([correct]), np.array([known]), threshold)
     return str(decisions.status[0]), int(decisions.placed[0]), int(decisions.novel[0])
 
 
 @pytest.mark.parametrize(
-    ("winners", "right", "known", "expected"),
+    ("winners", "correct", "known", "expected"),
     [
         ([0, 0, 0], [1, 1, 1], [0.9, 0.9, 0.9], ("assigned", 2, -1)),
         ([0, 0, 0], [1, 1, 0.5], [0.9, 0.9, 0.9], ("assigned", 2, -1)),
@@ -111,15 +111,15 @@ def decided(winners, right, known, least=0.5):
         ([0, 0, 0], [1, 0.4, 0.4], [0.9, 0.9, 0.2], ("novel", 0, 2)),
     ],
 )
-def test_decisions(winners, right, known, expected):
-    assert decided(winners, right, known) == expected
+def test_decisions(winners, correct, known, expected):
+    assert decided(winners, correct, known) == expected
 
 
-def test_each_rank_may_ask_for_a_confidence_of_its_own():
-    least = np.array([0.5, 0.95, 0.5])
-    assert decided([0, 0, 0], [1, 0.9, 0.4], [1, 1, 1], least) == ("ambiguous", 0, -1)
-    assert decided([0, 0, 0], [1, 0.9, 0.6], [1, 1, 1], least) == ("assigned", 2, -1)
+def test_each_rank_can_have_its_own_threshold():
+    threshold = np.array([0.5, 0.95, 0.5])
+    assert decided([0, 0, 0], [1, 0.9, 0.4], [1, 1, 1], threshold) == ("ambiguous", 0, -1)
+    assert decided([0, 0, 0], [1, 0.9, 0.6], [1, 1, 1], threshold) == ("assigned", 2, -1)
 
 
-def test_without_a_minimum_novelty_still_stands():
-    assert decided([0, 0], [1, 0.1], [0.9, 0.1], least=0) == ("novel", 0, 1)
+def test_a_threshold_of_0_does_not_change_novelty():
+    assert decided([0, 0], [1, 0.1], [0.9, 0.1], threshold=0) == ("novel", 0, 1)

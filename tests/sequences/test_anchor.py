@@ -1,4 +1,4 @@
-"""Marker positions are found from votes, are the same for a fragment, and are used in training."""
+"""Anchor: positions in the marker, for whole barcodes and fragments, in training and use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from objective_cases import (
-    PREDICTING_AT_PLACES,
+    PREDICTING_TOKENS,
     make,
     make_corpus,
     make_encoder,
@@ -39,7 +39,7 @@ LENGTH = 400
 
 
 def make_marker(count: int = 600, seed: int = 0) -> tuple[list[str], np.ndarray]:
-    """Return barcodes of one marker with their true places.
+    """Return barcodes of one marker with their true positions.
 
     Each is a copy of one of twelve sequences that descend from one, changed at 5 % of its bases
     and cut at both ends; two in three begin at the first base.
@@ -49,15 +49,15 @@ def make_marker(count: int = 600, seed: int = 0) -> tuple[list[str], np.ndarray]
     kinds = [
         np.where(rng.random(LENGTH) < 0.2, rng.integers(0, 4, LENGTH), root) for _ in range(12)
     ]
-    places = np.where(rng.random(count) < 0.67, 0, rng.integers(0, 60, count))
+    positions = np.where(rng.random(count) < 0.67, 0, rng.integers(0, 60, count))
     barcodes = []
-    for place in places:
+    for position in positions:
         bases = kinds[rng.integers(12)].copy()
         changed = rng.random(LENGTH) < 0.05
         bases[changed] = rng.integers(0, 4, changed.sum())
         end = LENGTH - (rng.integers(0, 60) if rng.random() < 0.5 else 0)
-        barcodes.append("".join("ACGT"[b] for b in bases[place:end]))
-    return barcodes, places
+        barcodes.append("".join("ACGT"[b] for b in bases[position:end]))
+    return barcodes, positions
 
 
 def to_corpus(barcodes: list[str]) -> Corpus:
@@ -78,9 +78,9 @@ def to_corpus(barcodes: list[str]) -> Corpus:
 
 @pytest.fixture(scope="module")
 def marker() -> tuple[list[str], np.ndarray, Corpus, Anchor]:
-    barcodes, places = make_marker()
+    barcodes, positions = make_marker()
     corpus = to_corpus(barcodes)
-    return barcodes, places, corpus, learn_anchor(corpus.codes, corpus.starts, corpus.lengths)
+    return barcodes, positions, corpus, learn_anchor(corpus.codes, corpus.starts, corpus.lengths)
 
 
 def locate(anchor: Anchor, barcodes: list[str]) -> np.ndarray:
@@ -95,53 +95,55 @@ def align(anchor: Anchor, barcodes: list[str]) -> MarkerPositions:
     return anchor.align(gather_bases(codes, np.cumsum(lengths) - lengths, lengths), lengths)
 
 
-def test_places_are_found_without_being_told(marker):
-    barcodes, places, _, anchor = marker
+def test_positions_are_found_from_sequences_alone(marker):
+    barcodes, positions, _, anchor = marker
     found = locate(anchor, barcodes)
-    shift = np.median(found - places)  # where the marker begins is the learner's choice
-    assert (found - places == shift).mean() > 0.99
+    shift = np.median(found - positions)  # the start of the marker is arbitrary
+    assert (found - positions == shift).mean() > 0.99
     assert abs(anchor.length - LENGTH) <= 60
 
 
-def test_a_fragment_lies_where_its_whole_does(marker):
+def test_a_fragment_has_the_position_of_its_barcode(marker):
     barcodes, _, _, anchor = marker
     rng = np.random.default_rng(1)
     whole = locate(anchor, barcodes)
     for length in (200, 100, 60):
         cuts = np.array([rng.integers(0, len(b) - length) for b in barcodes])
-        pieces = [b[cut : cut + length] for b, cut in zip(barcodes, cuts, strict=True)]
-        assert (locate(anchor, pieces) == whole + cuts).mean() > 0.95
+        fragments = [b[cut : cut + length] for b, cut in zip(barcodes, cuts, strict=True)]
+        assert (locate(anchor, fragments) == whole + cuts).mean() > 0.95
 
 
-def test_votes_are_counted_as_written_out(marker):
-    """One barcode after the other, one vote after the other."""
+def test_votes_equal_a_simple_count(marker):
+    """Count the votes of each barcode in a loop."""
     barcodes, _, _, anchor = marker
     for bases in [*barcodes[:10], barcodes[0][50:130]]:
         codes = encode_bases(bases)
         tally: dict[int, float] = {}
         for i in range(len(codes) - 4):
             number = int("".join(map(str, codes[i : i + 5])), 4)
-            for place, weight in zip(anchor.positions[number], anchor.weights[number], strict=True):
-                tally[int(place) - i] = tally.get(int(place) - i, 0.0) + float(weight)
+            for position, weight in zip(
+                anchor.positions[number], anchor.weights[number], strict=True
+            ):
+                tally[int(position) - i] = tally.get(int(position) - i, 0.0) + float(weight)
         within = min(len(bases), anchor.length) // 2
         allowed = range(within - len(bases), anchor.length - within + 1)
-        best = max(allowed, key=lambda place: (tally.get(place, 0.0), -place))
+        best = max(allowed, key=lambda position: (tally.get(position, 0.0), -position))
         assert locate(anchor, [bases]).tolist() == [best]
 
 
-def test_neighbours_in_a_batch_change_no_place(marker):
+def test_positions_do_not_depend_on_the_batch(marker):
     barcodes, _, _, anchor = marker
     together = locate(anchor, barcodes[:300])
     assert together.tolist() == [locate(anchor, [b])[0] for b in barcodes[:300]]
 
 
-def test_nothing_to_go_by_is_the_first_place(marker):
+def test_a_barcode_without_votes_has_position_0(marker):
     anchor = marker[3]
     assert locate(anchor, ["N" * 120]).tolist() == [0]
     assert anchor.locate(np.zeros((0, 0), np.uint8), np.zeros(0, np.int64)).tolist() == []
 
 
-def test_halves_agree_where_there_are_places_and_not_elsewhere(marker):
+def test_halves_agree_only_for_a_marker_with_positions(marker):
     _, _, corpus, anchor = marker
     assert anchor_of(corpus)[1] > 0.95
     rng = np.random.default_rng(0)
@@ -149,7 +151,7 @@ def test_halves_agree_where_there_are_places_and_not_elsewhere(marker):
     assert anchor.agreement(noise, np.full(200, LENGTH)) < 0.1
 
 
-def test_learning_is_the_same_for_the_same_corpus(marker):
+def test_the_same_corpus_gives_the_same_anchor(marker):
     _, _, corpus, anchor = marker
     again = learn_anchor(corpus.codes, corpus.starts, corpus.lengths)
     np.testing.assert_array_equal(again.positions, anchor.positions)
@@ -175,43 +177,43 @@ def test_insertions_and_deletions_are_followed(marker):
     assert np.mean(right) > 0.97
 
 
-def test_most_barcodes_have_no_change_and_a_change_stays(marker):
+def test_most_barcodes_have_no_shift_and_a_shift_persists(marker):
     barcodes, _, _, anchor = marker
-    places = align(anchor, barcodes)
-    assert (places.counts_B == 0).mean() > 0.95
-    np.testing.assert_array_equal(places.first_B, locate(anchor, barcodes))
+    positions = align(anchor, barcodes)
+    assert (positions.counts_B == 0).mean() > 0.95
+    np.testing.assert_array_equal(positions.first_B, locate(anchor, barcodes))
 
 
-def test_places_are_taken_and_expanded():
-    places = MarkerPositions(
+def test_positions_are_selected_and_expanded():
+    positions = MarkerPositions(
         np.array([5, -3, 0]), np.array([0, 2, 1]), np.array([2, 4, 1]), np.array([3, -1, 2])
     )
     expected = [[5, 6, 7, 8, 9], [-3, -2, 2, 3, 3], [0, 3, 4, 5, 6]]
-    assert places.expand(5).tolist() == expected
+    assert positions.expand(5).tolist() == expected
     order = np.array([2, 1, 1, 0])
-    assert places.take(order).expand(5).tolist() == [expected[i] for i in order]
-    joined = MarkerPositions.join([places.take(np.array([0])), places.take(np.array([1, 2]))])
+    assert positions.take(order).expand(5).tolist() == [expected[i] for i in order]
+    joined = MarkerPositions.join([positions.take(np.array([0])), positions.take(np.array([1, 2]))])
     assert joined.expand(3).tolist() == [row[:3] for row in expected]
     assert len(MarkerPositions.join([])) == 0
 
 
-@pytest.mark.parametrize("place", [-7, -1, 0, 1, 5, 12, 300])
-def test_a_window_begins_at_a_multiple_of_k(place):
-    window = whole_window(np.array([200]), place + np.arange(200)[None], 6, 1, 66)
+@pytest.mark.parametrize("position", [-7, -1, 0, 1, 5, 12, 300])
+def test_a_window_begins_at_a_multiple_of_k(position):
+    window = whole_window(np.array([200]), position + np.arange(200)[None], 6, 1, 66)
     (count,) = window.counts_B
     starts, positions = window.starts_BTM[0, :count, 0], window.positions_BT[0, :count]
-    assert (place + starts == 6 * positions).all()
+    assert (position + starts == 6 * positions).all()
     assert (np.diff(starts) == 6).all() and (np.diff(positions) == 1).all()
-    # All that there are: one more would begin before the barcode or the marker, or end after.
-    assert starts[0] < 6 or place + starts[0] == 0
+    # One more token would begin before or end after the barcode or the marker.
+    assert starts[0] < 6 or position + starts[0] == 0
     assert starts[-1] + 12 > 200 or positions[-1] == 65
 
 
 def test_a_token_with_an_insertion_or_deletion_is_not_read():
-    places = np.array([[0, 1, 2, 3, 4, 5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19]])
-    window = whole_window(np.array([20]), places, 3, 1, 10)
+    positions = np.array([[0, 1, 2, 3, 4, 5, 6, 7, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19]])
+    window = whole_window(np.array([20]), positions, 3, 1, 10)
     starts = window.starts_BTM[0, : window.counts_B[0], 0].tolist()
-    # Place 8 is 9 bases on: token 2 holds the insertion, token 4 the deletion.
+    # Position 8 is base 9: token 2 contains the insertion, token 4 the deletion.
     assert list(zip(starts, window.positions_BT[0].tolist(), strict=False)) == [
         (0, 0),
         (3, 1),
@@ -220,11 +222,11 @@ def test_a_token_with_an_insertion_or_deletion_is_not_read():
     ]
 
 
-def test_a_merged_token_is_read_as_far_as_there_is_of_it():
-    places = np.array([[4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 22]])
-    window = whole_window(np.array([18]), places, 2, 3, 5)
-    # Tokens of six bases: of the first only its last k-mer, of the third not that with the
-    # deletion, of the last not the one that ends outside the barcode.
+def test_a_merged_token_is_read_if_one_of_its_kmers_is_present():
+    positions = np.array([[4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 16, 17, 18, 19, 20, 21, 22]])
+    window = whole_window(np.array([18]), positions, 2, 3, 5)
+    # Tokens of six bases. Missing: the first k-mers of the first token, the k-mer with the deletion
+    # in the third token, and the k-mer of the last token that ends outside the barcode.
     assert window.counts_B.tolist() == [4]
     assert window.positions_BT.tolist() == [[0, 1, 2, 3]]
     assert window.starts_BTM.tolist() == [[[-1, -1, 0], [2, 4, 6], [-1, 9, 11], [13, 15, -1]]]
@@ -236,19 +238,19 @@ def test_unread_kmers_of_a_token_are_unknown():
     starts = np.array([[[0, -1], [-1, 4]], [[2, 1], [0, 0]]])
     tokens = tokenizer.encode_at(codes, np.array([4, 0]), starts, np.array([2, 1]))
     assert tokens.tolist() == [
-        [*tokenizer.encode("AC"), UNKNOWN, UNKNOWN, UNKNOWN],  # the last holds the N
+        [*tokenizer.encode("AC"), UNKNOWN, UNKNOWN, UNKNOWN],  # the last one contains the N
         [*tokenizer.encode("TT"), *tokenizer.encode("TT"), PAD, PAD],
     ]
 
 
-def test_random_windows_are_stretches_of_the_whole_one():
+def test_random_windows_are_stretches_of_the_whole_window():
     rng = np.random.default_rng(0)
     lengths = rng.integers(150, 400, 50)
-    places = rng.integers(-20, 100, 50)[:, None] + np.arange(400)
-    whole = whole_window(lengths, places, 6, 1, 66)
+    positions = rng.integers(-20, 100, 50)[:, None] + np.arange(400)
+    whole = whole_window(lengths, positions, 6, 1, 66)
     begins = set()
     for share in (1.0, 0.5):
-        window = random_window(lengths, places, 6, 1, 66, rng, share)
+        window = random_window(lengths, positions, 6, 1, 66, rng, share)
         assert (window.counts_B == round(share * whole.counts_B.min())).all()
         for row in range(50):
             all_of_it = whole.starts_BTM[row, : whole.counts_B[row], 0].tolist()
@@ -270,7 +272,7 @@ def anchored(marker) -> tuple[Encoder, Corpus]:
     }
     encoder = make_encoder(ModelConfig(**values))
     encoder.set_anchor(anchor)
-    places = align(anchor, marker[0])
+    positions = align(anchor, marker[0])
     return encoder, Corpus(
         *(
             getattr(corpus, f)
@@ -285,7 +287,7 @@ def anchored(marker) -> tuple[Encoder, Corpus]:
                 "summary",
             )
         ),
-        places,
+        positions,
     )
 
 
@@ -312,17 +314,17 @@ def test_training_and_inference_cut_the_same_tokens(anchored, marker):
 
 def test_a_trimmed_barcode_keeps_its_tokens_and_their_positions(anchored, marker):
     encoder, _ = anchored
-    whole, places = tokenize(marker[0][:20], encoder.config, encoder.anchor)
+    whole, positions = tokenize(marker[0][:20], encoder.config, encoder.anchor)
     cut, others = tokenize([b[41:-30] for b in marker[0][:20]], encoder.config, encoder.anchor)
-    for a, p, b, q in zip(whole, places, cut, others, strict=True):
+    for a, p, b, q in zip(whole, positions, cut, others, strict=True):
         at = dict(zip(p.tolist(), a.tolist(), strict=True))
         assert len(b) > 60 and b.tolist() == [at[position] for position in q.tolist()]
 
 
-def test_what_lies_outside_the_marker_changes_no_vector(anchored, marker):
+def test_bases_outside_the_marker_change_no_vector(anchored, marker):
     encoder, _ = anchored
     embedder = Embedder(ModelBundle(encoder.eval(), "x", {}), device="cpu")
-    # A barcode that reaches from the marker's first place to its last.
+    # A barcode that covers all positions of the marker.
     bases = next(b for b in marker[0] if len(b) == LENGTH)
     rng = np.random.default_rng(5)
     left, right = ("".join(rng.choice(list("ACGT"), 90)) for _ in range(2))
@@ -349,12 +351,12 @@ def test_the_anchor_is_saved_with_the_model_and_is_part_of_its_fingerprint(
     assert load_model(tmp_path / "b").fingerprint != loaded.fingerprint
 
 
-def test_an_anchored_model_has_one_offset(anchored):
+def test_an_anchored_model_refuses_offsets(anchored):
     with pytest.raises(InputError, match="--offsets"):
         Embedder(ModelBundle(anchored[0], "x", {}), device="cpu", offsets=4)
 
 
-def test_views_of_an_anchored_model_keep_their_places(anchored):
+def test_views_of_an_anchored_model_keep_their_positions(anchored):
     encoder, corpus = anchored
     config = encoder.config
     most = config.max_tokens
@@ -370,9 +372,9 @@ def test_views_of_an_anchored_model_keep_their_places(anchored):
         Views(reverse=True).draw(batch, config, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("name", PREDICTING_AT_PLACES)
-def test_objectives_tell_the_encoder_the_positions(name, anchored, tmp_path):
-    """With learned positions only those of the batch get a gradient."""
+@pytest.mark.parametrize("name", PREDICTING_TOKENS)
+def test_objectives_pass_positions_to_the_encoder(name, anchored, tmp_path):
+    """Only the learned positions of the batch get a gradient."""
     encoder, corpus = anchored
     config = encoder.config
     batches = Batches(corpus, config.tokenizer, size=4, parts=1, max_tokens=20, seed=0)
@@ -400,7 +402,7 @@ def merging(encoder: Encoder) -> Encoder:
     return merged.eval()
 
 
-def test_merged_kmers_stand_side_by_side_in_one_token(anchored):
+def test_merged_kmers_are_concatenated_in_one_token(anchored):
     encoder = merging(anchored[0])
     tokens = torch.randint(4, 260, (3, 12))
     entered = []
@@ -426,15 +428,15 @@ def test_merged_tokens_are_the_same_in_training_views_and_inference(anchored, ma
         real = batch.tokens_BT[row] != PAD
         assert batch.tokens_BT[row][real].tolist() == tokens[row].tolist()
         assert batch.positions_BT[row, : len(positions[row])].tolist() == positions[row].tolist()
-        place = locate(encoder.anchor, [marker[0][row]])[0]
-        token, within = divmod(place + batch.first_B[row], 8)
+        position = locate(encoder.anchor, [marker[0][row]])[0]
+        token, within = divmod(position + batch.first_B[row], 8)
         assert token == positions[row][0] and within in (0, 4)
         at = dict(zip(positions[row].tolist(), tokens[row].reshape(-1, 2).tolist(), strict=True))
         pairs = view["tokens"][row].reshape(-1, 2).tolist()
         assert pairs == [at[position] for position in view["positions"][row].tolist()]
 
 
-def test_a_merging_model_embeds_alone_as_in_company_and_learns(anchored, marker, tmp_path):
+def test_a_merging_model_does_not_depend_on_the_batch_and_learns(anchored, marker, tmp_path):
     encoder, corpus = merging(anchored[0]), anchored[1]
     embedder = Embedder(ModelBundle(encoder, "x", {}), device="cpu")
     together = embedder.encode(marker[0][:40])
@@ -460,17 +462,19 @@ def test_a_merging_model_embeds_alone_as_in_company_and_learns(anchored, marker,
         )
 
 
-def test_places_are_kept_beside_the_run(marker, tmp_path):
+def test_positions_are_cached_next_to_the_run(marker, tmp_path):
     _, _, corpus, anchor = marker
-    told = []
-    found = located(corpus, anchor, tmp_path / "places", lambda done, total: told.append(done))
-    assert told[-1] == len(corpus.lengths)
-    again = located(corpus, anchor, tmp_path / "places", lambda done, total: told.append(0))
-    assert told[-1] != 0
+    reported = []
+    found = located(
+        corpus, anchor, tmp_path / "positions", lambda done, total: reported.append(done)
+    )
+    assert reported[-1] == len(corpus.lengths)
+    again = located(corpus, anchor, tmp_path / "positions", lambda done, total: reported.append(0))
+    assert reported[-1] != 0
     np.testing.assert_array_equal(found.marker_positions.first_B, again.marker_positions.first_B)
     np.testing.assert_array_equal(found.marker_positions.bases_N, again.marker_positions.bases_N)
     other = located(
-        corpus, Anchor(anchor.positions + 7, anchor.weights, anchor.length), tmp_path / "places"
+        corpus, Anchor(anchor.positions + 7, anchor.weights, anchor.length), tmp_path / "positions"
     )
     assert not np.array_equal(other.marker_positions.first_B, found.marker_positions.first_B)
 
@@ -531,7 +535,7 @@ def test_an_anchored_run_resumes_to_the_same_weights(fasta, call, tmp_path):
     np.testing.assert_array_equal(*kept)
 
 
-def test_barcodes_of_no_marker_are_warned_of(call, tmp_path):
+def test_barcodes_without_fixed_positions_give_a_warning(call, tmp_path):
     rng = np.random.default_rng(0)
     (tmp_path / "x.fasta").write_text(
         "".join(f">r{i}\n{''.join(rng.choice(list('ACGT'), 300))}\n" for i in range(80))
@@ -551,16 +555,16 @@ def test_barcodes_of_no_marker_are_warned_of(call, tmp_path):
         "cpu",
         "--anchor",
     )
-    assert done.code == 0 and "without fixed places" in done.err
+    assert done.code == 0 and "without fixed positions" in done.err
 
 
-def test_an_anchored_recipe_without_places_is_refused(anchored, tmp_path):
+def test_an_anchored_recipe_without_positions_is_an_error(anchored, tmp_path):
     recipe = Recipe(anchored[0].config, parse_schedule("clm:1"), {"clm": {}}, steps=1)
-    with pytest.raises(TrainingError, match="have their places"):
+    with pytest.raises(TrainingError, match="needs a corpus with marker positions"):
         Trainer(recipe, make_corpus(), tmp_path, torch.device("cpu"))
 
 
-def test_every_objective_is_asked_for_positions():
-    """A new objective must be told of in this file, or be one that draws views."""
-    assert set(OBJECTIVES) == set(PREDICTING_AT_PLACES) | {"contrastive", "supcon", "taxonomy"}
+def test_every_objective_is_tested_for_positions():
+    """A new objective must be added in this file, unless it draws views."""
+    assert set(OBJECTIVES) == set(PREDICTING_TOKENS) | {"contrastive", "supcon", "taxonomy"}
     assert AMBIGUOUS == 4 and rectangle().positions_BT.min() == 0

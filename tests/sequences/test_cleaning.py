@@ -1,4 +1,4 @@
-"""From letters to bases: what is normalised, what is flagged, and what carries too little."""
+"""Cleaning: what is normalised, what is flagged, and what is unclassifiable."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def cleaned(letters: str, *flags: str, length: int | None = None, min_bases: int
     return clean(record, min_bases=min_bases, max_bases=MOST)
 
 
-def test_a_plain_barcode_is_left_alone():
+def test_a_plain_barcode_is_not_changed():
     found = cleaned(BARCODE)
     assert (found.bases, found.flags, found.unclassifiable) == (BARCODE, (), None)
 
 
 @given(letters=ambiguous, lower=st.booleans(), rna=st.booleans(), data=st.data())
-def test_case_u_and_gaps_say_nothing(letters, lower, rna, data):
+def test_case_u_and_gaps_are_normalised(letters, lower, rna, data):
     written = letters.replace("T", "U") if rna else letters
     written = written.lower() if lower else written
     for _ in range(data.draw(st.integers(0, 5))):
@@ -40,7 +40,7 @@ def test_case_u_and_gaps_say_nothing(letters, lower, rna, data):
     assert cleaned(written) == cleaned(letters)
 
 
-def test_inosine_pairs_with_any_base():
+def test_inosine_is_n():
     assert (
         cleaned(BARCODE[:300] + "iI" + BARCODE[302:]).bases[299:303]
         == BARCODE[299] + "NN" + (BARCODE[302])
@@ -72,12 +72,12 @@ def test_inosine_pairs_with_any_base():
         (BARCODE * 3 + "-" * 90, (), None),
     ],
 )
-def test_what_carries_too_little_is_told_with_the_reason(letters, flags, reason):
+def test_unclassifiable_records_have_the_reason(letters, flags, reason):
     found = cleaned(letters)
     assert (found.flags, found.unclassifiable) == (flags, reason)
 
 
-def test_a_record_of_which_the_reader_kept_a_part_is_too_long():
+def test_a_record_truncated_by_the_reader_is_too_long():
     assert cleaned(BARCODE, length=30_000_000).unclassifiable == "too_long"
 
 
@@ -85,18 +85,18 @@ def test_the_flags_of_the_reader_come_first():
     assert cleaned("ACGT", "no_id", "layout_removed").flags == ("no_id", "layout_removed", "short")
 
 
-def test_the_least_length_is_the_users():
+def test_the_minimum_length_can_be_set():
     assert cleaned(BARCODE[:30], min_bases=30).unclassifiable is None
     assert cleaned(BARCODE[:30], min_bases=31).unclassifiable == "short"
 
 
 @given(letters=ambiguous)
-def test_the_two_strands_are_judged_alike(letters):
+def test_both_strands_have_the_same_flags(letters):
     one, other = cleaned(letters), cleaned(reverse_complement(letters))
     assert (one.flags, one.unclassifiable) == (other.flags, other.unclassifiable)
 
 
 @given(bases=ambiguous)
-def test_the_reverse_complement_is_biopythons_and_its_own_inverse(bases):
+def test_the_reverse_complement_equals_biopythons(bases):
     assert reverse_complement(bases) == biopython_reverse_complement(bases)
     assert reverse_complement(reverse_complement(bases)) == bases

@@ -1,4 +1,4 @@
-"""Every way to write records is read as Biopython and the csv module read it, or refused."""
+"""Sequence files: read as by Biopython and the csv module, or an error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from barcodeembed.taxonomy.references import chain_labelled
 ENDS = ("\n", "\r\n", "\r")
 COMPRESS = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
 
-# Letters that a FASTA file may hold, and characters that an id may: all that shows, no space.
+# Letters of FASTA sequences, and characters of ids: all printable ones without space.
 letters = st.text("ACGTacgtUuNnRYSWKMBDHVryswkmbdhv-.", max_size=200)
 ids = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=20)
 descriptions = st.text(
@@ -43,7 +43,7 @@ def read(content: bytes | str, path: Path, **options) -> list[fasta.SequenceReco
 
 @st.composite
 def containers(draw, content: bytes) -> bytes:
-    """Compress content, cut into any number of members or streams, or leave it plain."""
+    """Draw a container: plain, or compressed in any number of members or streams."""
     name = draw(st.sampled_from(sorted(COMPRESS)))
     cuts = sorted(draw(st.lists(st.integers(0, len(content)), max_size=3)))
     parts = [content[a:b] for a, b in zip([0, *cuts], [*cuts, len(content)], strict=True)]
@@ -52,7 +52,7 @@ def containers(draw, content: bytes) -> bytes:
 
 @st.composite
 def fasta_texts(draw) -> str:
-    """Write records with lines of any length, blank lines and trailing blanks anywhere."""
+    """Draw FASTA with lines of any length, blank lines and trailing blanks."""
     blanks = st.sampled_from(["", "", "", " ", "\t", "\n", "\n \n"])
     text = draw(st.sampled_from(["", "\n", "\n\n"]))
     for identifier, description, sequence in draw(records):
@@ -90,7 +90,7 @@ def test_fasta_is_read_as_biopython_reads_it(data, tmp_path):
     limit=st.integers(1, 300),
 )
 def test_lines_longer_than_a_chunk_are_read_in_chunks(text, chunk, limit, tmp_path, monkeypatch):
-    """What a mebibyte is to real files, 61 characters are here: unwrapped lines are longer."""
+    """The chunk size is set to few characters, so that lines are longer than a chunk."""
     unwrapped = "".join(f">{r.id}\n{r.sequence}\n" for r in read(text, tmp_path / "x"))
     expected = read(unwrapped, tmp_path / "x")
     monkeypatch.setattr(fasta, "CHUNK", chunk)
@@ -100,7 +100,7 @@ def test_lines_longer_than_a_chunk_are_read_in_chunks(text, chunk, limit, tmp_pa
 
 
 def test_a_chunk_of_a_line_is_not_a_line(tmp_path, monkeypatch):
-    """Neither counted as one, nor taken for a header where it happens to begin with its mark."""
+    """A chunk is not counted as a line, and not a header if it begins with `>`."""
     monkeypatch.setattr(fasta, "CHUNK", 8)
     found = read(f">a\n{'ACGT' * 9}\n>b\nA\n", tmp_path / "x")
     assert [(r.line, r.length) for r in found] == [(1, 36), (3, 1)]
@@ -120,7 +120,7 @@ def test_fastq_is_read_as_biopython_reads_it(data, records, tmp_path):
                 max_size=len(sequence),
             )
         )
-        # Wrapped FASTQ is rare and read, too; a quality line may then not begin with "@".
+        # Wrapped FASTQ is also read; then a quality line must not begin with "@".
         cut = data.draw(st.integers(0, len(sequence)))
         wrapped = 0 < cut < len(sequence) and quality[cut] != "@"
         join = "\n" if wrapped else ""
@@ -148,7 +148,7 @@ cells = st.text(
     delimiter=st.sampled_from(",;"),
 )
 def test_csv_is_read_as_the_csv_module_reads_it(data, rows, quoting, delimiter, tmp_path):
-    """Quotes, delimiters and line ends in a cell, and cells that pandas would take for nothing."""
+    """Quotes, delimiters and line ends in cells, and cells that pandas reads as missing."""
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter=delimiter, quoting=quoting, lineterminator="\n")
     writer.writerow(["processid", "Country", "nucleotides"])
@@ -159,7 +159,7 @@ def test_csv_is_read_as_the_csv_module_reads_it(data, rows, quoting, delimiter, 
     assert [(r.id, r.fields["country"], r.sequence) for r in found] == [
         (row["processid"], row["Country"], row["nucleotides"].strip()) for row in expected
     ]
-    # The line of a record is the one on which its row begins.
+    # The line of a record is the first line of its row.
     lines = text.split("\n")
     assert all(lines[r.line - 1].strip('"').startswith(r.id.replace('"', '""')) for r in found)
 
@@ -176,7 +176,7 @@ def test_csv_is_read_as_the_csv_module_reads_it(data, rows, quoting, delimiter, 
     ),
     end=st.sampled_from(ENDS),
 )
-def test_nothing_in_a_tsv_is_a_quote(rows, end, tmp_path):
+def test_quotes_have_no_meaning_in_a_tsv(rows, end, tmp_path):
     text = "id\tcountry\tnuc\n" + "".join("\t".join(row) + "\n" for row in rows)
     found = read(text.replace("\n", end), tmp_path / "x")
     assert [(r.id, r.fields["country"], r.sequence) for r in found] == [
@@ -208,10 +208,16 @@ def test_nothing_in_a_tsv_is_a_quote(rows, end, tmp_path):
         ("#ID\tsequence", "None\tnan", ("None", "nan")),
     ],
 )
-def test_the_headers_of_the_sources_are_known(header, row, expected, tmp_path):
+def test_the_headers_of_common_sources_are_recognised(header, row, expected, tmp_path):
     (record,) = read(f"{header}\n{row}\n", tmp_path / "x")
     assert (record.id, record.sequence) == expected
     assert record.flags == (("no_id",) if record.id.startswith("record_") else ())
+
+
+@pytest.mark.parametrize("header", ['id\tnuc"', 'id\t"nuc"', 'id,nuc"', '\tnuc"'])
+def test_a_sequence_column_with_a_quote_in_its_name_is_an_error(header, tmp_path):
+    with pytest.raises(InputError, match="bad.tsv:1: the table has no column named nucleotides"):
+        read(f"{header}\ns1\tACGT\n", tmp_path / "bad.tsv")
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -233,7 +239,7 @@ def test_the_headers_of_the_sources_are_known(header, row, expected, tmp_path):
         (["id\tnuc", "a\tACGT", "b\x1fc\tACGT"], 3, None),
     ],
 )
-def test_an_error_is_at_its_line(lines, number, record, end, tmp_path):
+def test_an_error_names_its_line(lines, number, record, end, tmp_path):
     with pytest.raises(InputError) as refused:
         read(end.join(lines) + end, tmp_path / "x")
     assert (refused.value.line, refused.value.record) == (number, record)
@@ -242,8 +248,8 @@ def test_an_error_is_at_its_line(lines, number, record, end, tmp_path):
 
 @a_file
 @given(text=fasta_texts(), byte=st.sampled_from([b"\xff", b"\xe9", b"\xc3"]), data=st.data())
-def test_a_byte_that_is_no_text_is_at_its_line(text, byte, data, tmp_path):
-    """Wherever it stands in a header, though decoders work on blocks."""
+def test_an_undecodable_byte_is_an_error_with_its_line(text, byte, data, tmp_path):
+    """The line is correct although decoders work on blocks."""
     heads = [n for n, line in enumerate(text.split("\n")) if line.startswith(">")]
     if not heads:
         return
@@ -255,7 +261,7 @@ def test_a_byte_that_is_no_text_is_at_its_line(text, byte, data, tmp_path):
     assert refused.value.line == at + 1
 
 
-def test_an_encoding_is_what_the_user_says(tmp_path):
+def test_the_encoding_can_be_given(tmp_path):
     for name in ("utf-8", "UTF8", "utf_8"):
         assert read("\ufeff>Größe\nACGT\n", tmp_path / "x", encoding=name)[0].id == "Größe"
     assert read(">Größe\nA\n".encode("cp1252"), tmp_path / "x", encoding="cp1252")[0].id == "Größe"
@@ -274,8 +280,8 @@ def outcome(content: bytes, path: Path) -> list[str] | None:
 
 @pytest.mark.parametrize("container", ["gzip", "bzip2", "xz"])
 @pytest.mark.parametrize("streams", [1, 2])
-def test_no_damage_to_a_container_loses_a_record(container, streams, tmp_path):
-    """Cut anywhere or changed anywhere, it is refused, or read whole: never in part."""
+def test_damage_to_a_container_loses_no_record(container, streams, tmp_path):
+    """A truncated or changed container is an error or is read completely."""
     middle = len(SMALL) // 2
     parts = [SMALL] if streams == 1 else [SMALL[:middle], SMALL[middle:]]
     packed = [COMPRESS[container](part) for part in parts]
@@ -286,7 +292,7 @@ def test_no_damage_to_a_container_loses_a_record(container, streams, tmp_path):
     assert outcome(whole + b"garbage", tmp_path / "x") is None
     step = max(1, len(whole) // 150)
     for cut in range(1, len(whole), step):
-        if cut != len(packed[0]):  # where it is a whole file of its own
+        if cut != len(packed[0]):  # a complete file by itself
             assert outcome(whole[:cut], tmp_path / "x") is None, cut
     for at in range(0, len(whole), step):
         changed = bytearray(whole)
@@ -323,14 +329,14 @@ def test_no_damage_to_a_container_loses_a_record(container, streams, tmp_path):
         max_size=30,
     ).map(b"".join)
 )
-def test_any_bytes_are_records_or_an_error_that_names_the_file(content, tmp_path):
+def test_any_bytes_give_records_or_an_error_with_the_file(content, tmp_path):
     found = outcome(content, tmp_path / "x")
     for line in found or ():
         assert line.split(" ")[0].isprintable()
 
 
-def test_memory_is_that_of_a_record_not_of_the_file(tmp_path):
-    """A chromosome on one line and one on many: what is kept of each is its first megabase."""
+def test_memory_does_not_grow_with_the_file(tmp_path):
+    """Only the first megabase of a chromosome is kept, on one line or on many lines."""
     with open(tmp_path / "x", "w") as stream:
         stream.write(">line\n" + "ACGTTGCA" * 1_500_000 + "\n>lines\n")
         stream.writelines("ACGTTGCAAC\n" for _ in range(300_000))
@@ -342,7 +348,7 @@ def test_memory_is_that_of_a_record_not_of_the_file(tmp_path):
     assert peak < 12_000_000
 
 
-def test_files_are_closed_and_chained(tmp_path):
+def test_files_are_closed(tmp_path):
     (tmp_path / "a").write_text(">a;tax=g:Apis\nAC\n")
     (tmp_path / "b").write_text("id,nuc\nb,GT\n")
     found = chain_labelled([tmp_path / "a", tmp_path / "b"])
@@ -352,7 +358,7 @@ def test_files_are_closed_and_chained(tmp_path):
     ]
     records = read_records(SIMULATED / "reference.fasta")
     assert next(records).id.startswith("SIM00001")
-    records.close()  # with PYTHONDEVMODE=1 a file left open would warn here
+    records.close()  # with PYTHONDEVMODE=1 an open file would give a warning here
 
 
 def test_comments_are_skipped_with_a_warning(tmp_path):

@@ -1,4 +1,4 @@
-"""References in every format that people have them in: read as meant, or refused at their line.
+"""Reference formats: correct lineages, or an error with the line.
 
 All names and sequences here are invented.
 """
@@ -26,7 +26,7 @@ from barcodeembed.taxonomy.tables import read_taxonomy
 _random = random.Random(3)
 BASES = ["".join(_random.choices("ACGT", k=300)) for _ in range(8)]
 
-#: What every format below says, as far as it can: a full lineage, one with gaps, one to a genus.
+#: The lineages in all formats below, as far as a format allows: complete, with gaps, to genus.
 MOTH: Lineage = (
     "Animalia",
     "Arthropoda",
@@ -188,7 +188,7 @@ SPECIES_ALONE = [
     (*[None] * 6, "Shamia", "Shamia tertia"),
 ]
 
-#: Format: what it is told to be, the file, its ids and its lineages.
+#: Cases: the recognised format, the file, its ids and its lineages.
 REFERENCES = {
     "SINTAX": ("SINTAX headers", SINTAX, NAMED, ALL),
     "UNITE": ("UNITE headers", UNITE, UNITE_IDS, ALL),
@@ -220,15 +220,15 @@ REFERENCES = {
 
 
 def labelled(path: Path, **options) -> tuple[list[str], list[Lineage], list[str]]:
-    """Return the ids and lineages of a file, and what formats were told."""
-    told: list[str] = []
-    found = list(read_labelled(path, recognised=lambda _, name: told.append(name), **options))
-    return [record.id for record, _ in found], [taxa for _, taxa in found], told
+    """Return the ids and lineages of a file, and the formats that were reported."""
+    formats: list[str] = []
+    found = list(read_labelled(path, recognised=lambda _, name: formats.append(name), **options))
+    return [record.id for record, _ in found], [taxa for _, taxa in found], formats
 
 
 @pytest.mark.parametrize("case", REFERENCES)
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, lambda data: data.replace(b"\n", b"\r\n")])
-def test_references_are_read_as_their_format_means_them(case, pack, tmp_path):
+def test_references_in_every_format(case, pack, tmp_path):
     name, content, ids, lineages = REFERENCES[case]
     (tmp_path / "x").write_bytes(pack(content.encode()))
     found = labelled(tmp_path / "x")
@@ -237,7 +237,7 @@ def test_references_are_read_as_their_format_means_them(case, pack, tmp_path):
 
 
 @pytest.mark.parametrize("case", REFERENCES)
-def test_the_format_changes_no_sequence(case, tmp_path):
+def test_the_format_does_not_change_sequences(case, tmp_path):
     (tmp_path / "x").write_text(REFERENCES[case][1])
     found = [record.sequence.replace("-", "") for record, _ in read_labelled(tmp_path / "x")]
     assert found == BASES[:3]
@@ -247,11 +247,11 @@ def test_the_format_changes_no_sequence(case, tmp_path):
 @pytest.mark.parametrize(
     "other", ["SINTAX", "UNITE", "DADA2", "RDP", "RDP trainset", "MIDORI2 BLAST", "none"]
 )
-def test_a_file_is_never_read_as_two_formats(case, other, tmp_path):
-    """After enough records to be judged by, one of another format is refused, beside an example."""
+def test_a_record_in_another_format_is_an_error(case, other, tmp_path):
+    """The error shows the record and an example of the format of the file."""
     name, content, ids, lineages = REFERENCES[case]
     if not content.startswith(">") or other in REFERENCES and REFERENCES[other][0] == name:
-        return  # the rows of a table are all alike; the others are of the same format
+        return  # all rows of a table have one format; the other cases have the same format
     strangers = REFERENCES[other][1] if other in REFERENCES else fasta("R9 of unknown origin")
     stranger = "".join(strangers.splitlines(keepends=True)[:2])
     (tmp_path / "x").write_text(content * 10 + stranger)
@@ -262,7 +262,7 @@ def test_a_file_is_never_read_as_two_formats(case, other, tmp_path):
     assert str(refused.value).startswith(f"{tmp_path / 'x'}:61 (")
     for part in (title[:40].replace("\t", " "), first[:40].replace("\t", " "), "line 1", name):
         assert part in str(refused.value)
-    # Asked for, it is left unlabelled; and its lineage is not made up from another format.
+    # With allow_missing the record is left out, and not read in another format.
     found = labelled(tmp_path / "x", allow_missing=True)
     assert found[1] == [*lineages * 10, UNKNOWN]
 
@@ -333,10 +333,10 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("case", MALFORMED)
-def test_a_malformed_line_is_told_by_file_and_number(case, tmp_path):
+def test_a_malformed_record_is_an_error_with_file_and_line(case, tmp_path):
     content, line, problem = MALFORMED[case]
     (tmp_path / "x.txt").write_text(content)
-    if line is None:  # six names end at the genus; that one was left out cannot be seen
+    if line is None:  # six names are a lineage to genus, so a missing name is not detected
         assert labelled(tmp_path / "x.txt")[1][:2] == [MOTH, FLY]
         return
     with pytest.raises(InputError, match=problem) as refused:
@@ -345,7 +345,7 @@ def test_a_malformed_line_is_told_by_file_and_number(case, tmp_path):
     assert f"x.txt:{line}" in str(refused.value)
 
 
-def test_ids_that_hold_sizes_are_no_lineages(tmp_path):
+def test_ids_with_sizes_are_not_lineages(tmp_path):
     (tmp_path / "x").write_text(fasta("s1;size=9;", "s2;size=7;sample=a;b;c;d"))
     assert labelled(tmp_path / "x", allow_missing=True) == (
         ["s1;size=9;", "s2;size=7;sample=a;b;c;d"],
@@ -354,17 +354,17 @@ def test_ids_that_hold_sizes_are_no_lineages(tmp_path):
     )
 
 
-def test_numbers_that_are_no_taxids_stay(tmp_path):
-    """Stripping them would make one genus of two."""
+def test_numbers_that_are_not_taxids_are_kept(tmp_path):
+    """Without the numbers, two genera would be one."""
     heads = [f"R{i} k__Animalia;p__Phylum_1;f__Family_{i};g__Genus_{i}" for i in (1, 2)]
     (tmp_path / "x").write_text(fasta(*heads))
     assert [taxa[6] for taxa in labelled(tmp_path / "x")[1]] == ["Genus 1", "Genus 2"]
-    # And where one name of MIDORI2's has no number, no other loses its own.
+    # If one name has no number, the list is not from MIDORI2, and all numbers are kept.
     (tmp_path / "x").write_text(fasta("R1 k__Eukaryota_2759;p__Arthropoda_6656;g__Mockia"))
     assert labelled(tmp_path / "x")[1][0][:2] == ("Eukaryota 2759", "Arthropoda 6656")
 
 
-# Taxonomy in a file of its own.
+# Separate taxonomy files.
 
 QIIME = (
     "R1\tk__Animalia; p__Arthropoda; c__Insecta; o__Lepidoptera; f__Fictiidae; g__Fictia; "
@@ -439,18 +439,18 @@ TAXONOMIES = {
 }
 
 
-def read_told(path: Path, **options) -> tuple[dict[str, Lineage], list[str]]:
-    told: list[str] = []
-    return read_taxonomy(path, recognised=lambda _, name: told.append(name), **options), told
+def read_with_formats(path: Path, **options) -> tuple[dict[str, Lineage], list[str]]:
+    formats: list[str] = []
+    return read_taxonomy(path, recognised=lambda _, name: formats.append(name), **options), formats
 
 
 @pytest.mark.parametrize("case", TAXONOMIES)
-def test_a_taxonomy_file_is_read_as_its_format_means_it(case, tmp_path):
+def test_taxonomy_files_in_every_format(case, tmp_path):
     name, content, lineages = TAXONOMIES[case]
     (tmp_path / "t").write_text(content)
-    found, told = read_told(tmp_path / "t")
+    found, formats = read_with_formats(tmp_path / "t")
     assert [found[identifier] for identifier in NAMED] == lineages
-    assert len(told) == 1 and told[0].startswith(name)
+    assert len(formats) == 1 and formats[0].startswith(name)
 
 
 @pytest.mark.parametrize(
@@ -476,7 +476,7 @@ def test_a_taxonomy_file_is_read_as_its_format_means_it(case, tmp_path):
         ("accession,taxid\nR1,7227\n", None, "contains taxids; give .* --taxdump PATH"),
     ],
 )
-def test_a_malformed_taxonomy_is_told_by_file_and_number(content, line, problem, tmp_path):
+def test_a_malformed_taxonomy_is_an_error_with_file_and_line(content, line, problem, tmp_path):
     (tmp_path / "t.tsv").write_text(content)
     with pytest.raises(ReferenceDataError, match=problem) as refused:
         read_taxonomy(tmp_path / "t.tsv")
@@ -513,7 +513,7 @@ NODES = {  # taxid: parent, rank, name
 
 @pytest.fixture
 def taxdump(tmp_path) -> Path:
-    """A dump in NCBI's layout, its nodes in no order."""
+    """Write a dump in the layout of NCBI, with its nodes in random order."""
     folder = tmp_path / "taxdump"
     folder.mkdir()
     order = sorted(NODES, key=lambda taxid: str(taxid)[::-1])
@@ -552,7 +552,7 @@ def test_taxids_get_the_lineages_of_the_dump(case, taxdump, tmp_path):
     assert found == (["XX1.1", "XX2.1", "XX3.2"], ALL, ["accessions with NCBI taxids"])
 
 
-def test_an_accession_is_found_without_its_version(taxdump, tmp_path):
+def test_an_accession_matches_without_its_version(taxdump, tmp_path):
     (tmp_path / "t").write_text(TAXIDS["accession2taxid"])
     (tmp_path / "x").write_text(fasta("XX1", "XX2.1"))
     found = labelled(tmp_path / "x", taxonomy=tmp_path / "t", taxdump=taxdump)
@@ -570,13 +570,13 @@ def test_an_accession_is_found_without_its_version(taxdump, tmp_path):
         (50557, "class", "Insecta"),
     ],
 )
-def test_a_domain_stands_in_for_a_kingdom(taxid, rank, name, taxdump, tmp_path):
+def test_a_domain_replaces_a_missing_kingdom(taxid, rank, name, taxdump, tmp_path):
     (tmp_path / "t").write_text(f"R1\t{taxid}\n")
     found = read_taxonomy(tmp_path / "t", taxdump=taxdump)
     assert found["R1"][RANKS.index(rank)] == name
 
 
-def test_an_unknown_taxid_is_told_by_its_line(taxdump, tmp_path):
+def test_an_unknown_taxid_is_an_error_with_its_line(taxdump, tmp_path):
     (tmp_path / "t.tsv").write_text("XX1.1\t900003\nXX2.1\t12\nXX3.1\t999999999999\n")
     with pytest.raises(ReferenceDataError, match=r"t.tsv:2 \(XX2.1\): the taxid 12 is not in"):
         read_taxonomy(tmp_path / "t.tsv", taxdump=taxdump)
@@ -621,12 +621,12 @@ def break_line(name: str, old: str, new: str) -> Callable[[Path], object]:
         ),
     ],
 )
-def test_a_broken_dump_is_refused(change, problem, taxdump, tmp_path):
+def test_a_damaged_dump_is_an_error(change, problem, taxdump, tmp_path):
     change(taxdump)
     (tmp_path / "t").write_text("R1\t900003\n")
     with pytest.raises(InputError, match=problem):
         read_taxonomy(tmp_path / "t", taxdump=taxdump)
-    # In an archive as in a folder, and told by its name.
+    # The same error for an archive and for a folder, with the name of the file.
     packed = pack(taxdump, tmp_path / "taxdump.tar.gz")
     with pytest.raises(InputError, match=problem.replace("taxdump:", "taxdump.tar.gz:")) as refused:
         read_taxonomy(tmp_path / "t", taxdump=packed)
@@ -634,7 +634,7 @@ def test_a_broken_dump_is_refused(change, problem, taxdump, tmp_path):
 
 
 def pack(folder: Path, path: Path, prefix: str = "") -> Path:
-    """Pack a dump as NCBI does, which has other files in it too."""
+    """Pack a dump as NCBI does, with other files in it."""
     (folder / "readme.txt").write_text("what the files are\n")
     with tarfile.open(path, f"w:{path.suffix.removeprefix('.').replace('tar', '')}") as archive:
         for each in sorted(folder.iterdir(), key=lambda path: (path.suffix, path.name)):
@@ -644,7 +644,7 @@ def pack(folder: Path, path: Path, prefix: str = "") -> Path:
 
 @pytest.mark.parametrize("name", ["taxdump.tar.gz", "taxdump.tar.bz2", "taxdump.tar.xz", "t.tar"])
 @pytest.mark.parametrize("prefix", ["", "./", "taxdump/"])
-def test_a_dump_is_read_from_its_archive_and_not_unpacked(name, prefix, taxdump, tmp_path):
+def test_a_dump_is_read_from_its_archive_without_unpacking(name, prefix, taxdump, tmp_path):
     packed = pack(taxdump, tmp_path / name, prefix)
     (tmp_path / "t").write_text(TAXIDS["accession2taxid"].replace("XX4\tXX4.1\t0\t14\n", ""))
     before = files_in(tmp_path)
@@ -654,14 +654,14 @@ def test_a_dump_is_read_from_its_archive_and_not_unpacked(name, prefix, taxdump,
     assert files_in(tmp_path) == before
 
 
-def test_an_archive_without_merged_taxids_is_a_dump(taxdump, tmp_path):
+def test_a_dump_without_merged_taxids_is_read(taxdump, tmp_path):
     (taxdump / "merged.dmp").unlink()
     packed = pack(taxdump, tmp_path / "taxdump.tar.gz")
     (tmp_path / "t").write_text("R1\t900003\n")
     assert read_taxonomy(tmp_path / "t", taxdump=packed) == {"R1": MOTH}
 
 
-def test_no_damage_to_an_archive_changes_a_lineage(taxdump, tmp_path):
+def test_damage_to_an_archive_changes_no_lineage(taxdump, tmp_path):
     content = pack(taxdump, tmp_path / "taxdump.tar.gz").read_bytes()
     damaged = tmp_path / "damaged.tar.gz"
     (tmp_path / "t").write_text(TAXIDS["two columns"])
@@ -676,7 +676,7 @@ def test_no_damage_to_an_archive_changes_a_lineage(taxdump, tmp_path):
             except InputError as error:
                 assert str(error).startswith(str(damaged))
                 refused += 1
-    assert refused > 1.9 * len(places)  # but for a few bytes that say nothing, as the time
+    assert refused > 1.9 * len(places)  # except for a few bytes without effect, such as the time
 
 
 @pytest.mark.parametrize(
@@ -695,7 +695,7 @@ def test_no_damage_to_an_archive_changes_a_lineage(taxdump, tmp_path):
         (lambda path: None, "d.tar.gz: cannot be read: No such file"),
     ],
 )
-def test_what_is_no_dump_is_refused(write, problem, tmp_path):
+def test_a_path_that_is_not_a_dump_is_an_error(write, problem, tmp_path):
     write(tmp_path / "d.tar.gz")
     (tmp_path / "t").write_text("R1\t900003\n")
     with pytest.raises(InputError, match=problem):
@@ -711,7 +711,7 @@ def test_what_is_no_dump_is_refused(write, problem, tmp_path):
         ("id\tgenus\ttaxid\nR1\tApis\t900003\n", "has no column of taxids"),
     ],
 )
-def test_malformed_taxids_are_refused(content, problem, taxdump, tmp_path):
+def test_malformed_taxids_are_an_error(content, problem, taxdump, tmp_path):
     (tmp_path / "t").write_text(content)
     with pytest.raises(ReferenceDataError, match=problem):
         read_taxonomy(tmp_path / "t", taxdump=taxdump)
@@ -723,7 +723,7 @@ _UUID = "0f6b7a52-0000-4000-8000-00000000abcd"
 
 
 def artifact(path: Path, name: str, content: str | bytes, compression=zipfile.ZIP_DEFLATED) -> Path:
-    """Write a .qza as QIIME 2 does, with its provenance beside the data."""
+    """Write a .qza as QIIME 2 does, with provenance and data."""
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr(f"{_UUID}/VERSION", "QIIME 2\narchive: 5\nframework: 2024.5.0\n")
         archive.writestr(f"{_UUID}/metadata.yaml", f"uuid: {_UUID}\ntype: FeatureData[Sequence]\n")
@@ -733,15 +733,15 @@ def artifact(path: Path, name: str, content: str | bytes, compression=zipfile.ZI
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_artifacts_are_read_as_the_files_in_them(compression, tmp_path):
+def test_artifacts_are_read_like_the_files_in_them(compression, tmp_path):
     content = fasta(*NAMED)
     seqs = artifact(tmp_path / "s.qza", "dna-sequences.fasta", content, compression)
     names = artifact(tmp_path / "t.qza", "taxonomy.tsv", f"Feature ID\tTaxon\n{QIIME}", compression)
-    ids, lineages, told = labelled(seqs, taxonomy=names)
+    ids, lineages, formats = labelled(seqs, taxonomy=names)
     assert (ids, lineages) == (NAMED, ALL)
-    assert told[0].startswith("QIIME 2")
+    assert formats[0].startswith("QIIME 2")
     assert [record.line for record in read_records(seqs)] == [1, 3, 5]
-    # With a plain file on either side, and references that carry their own lineages.
+    # Also mixed with a plain file, and with references that contain lineages.
     (tmp_path / "s.fa").write_text(content)
     (tmp_path / "t.tsv").write_text(QIIME)
     assert labelled(tmp_path / "s.fa", taxonomy=names)[:2] == (NAMED, ALL)
@@ -750,7 +750,7 @@ def test_artifacts_are_read_as_the_files_in_them(compression, tmp_path):
     assert labelled(unite)[:2] == (UNITE_IDS, ALL)
 
 
-def test_an_error_in_an_artifact_names_it_and_its_line(tmp_path):
+def test_an_error_in_an_artifact_names_the_artifact_and_the_line(tmp_path):
     seqs = artifact(tmp_path / "s.qza", "dna-sequences.fasta", fasta("R1", "R2") + ">R3\nAC!T\n")
     with pytest.raises(InputError, match=r"s.qza:6 \(R3\): character '!'"):
         list(read_records(seqs))
@@ -759,7 +759,7 @@ def test_an_error_in_an_artifact_names_it_and_its_line(tmp_path):
         read_taxonomy(names)
 
 
-def test_no_damage_to_an_artifact_loses_a_record(tmp_path):
+def test_damage_to_an_artifact_loses_no_record(tmp_path):
     whole = artifact(tmp_path / "s.qza", "dna-sequences.fasta", fasta(*map(str, range(8))))
     content = whole.read_bytes()
     expected = [record.sequence for record in read_records(whole)]
@@ -773,7 +773,7 @@ def test_no_damage_to_an_artifact_loses_a_record(tmp_path):
                 assert "d.qza" in str(error)
 
 
-def test_other_archives_are_refused(tmp_path):
+def test_other_archives_are_an_error(tmp_path):
     for name in ("table.biom", "aligned.fasta"):
         with pytest.raises(InputError, match="a zip archive .* exactly one"):
             list(read_records(artifact(tmp_path / "x.qza", name, "x")))
@@ -783,7 +783,7 @@ def test_other_archives_are_refused(tmp_path):
         list(read_records(tmp_path / "x.zip"))
 
 
-def test_what_unpacks_to_far_more_is_refused_before_it_is(tmp_path, monkeypatch):
+def test_a_zip_bomb_is_refused_before_unpacking(tmp_path, monkeypatch):
     path = artifact(tmp_path / "x.qza", "dna-sequences.fasta", b">a\n" + b"A" * 3_000_000)
     monkeypatch.setattr(artifacts, "_MAX_BYTES", 1_000_000)
     with pytest.raises(InputError, match="would unpack from .* to 3,000,003 bytes"):
@@ -795,7 +795,7 @@ def test_what_unpacks_to_far_more_is_refused_before_it_is(tmp_path, monkeypatch)
 
 @pytest.fixture
 def build(call, model_bundle, tmp_path):
-    """Build an index of a file; returns how that ended, and the bundle's path."""
+    """Build an index of a file; return the result and the path of the bundle."""
 
     def build(path: Path, *options: object):
         bundle = tmp_path / "x.bix"
@@ -806,7 +806,7 @@ def build(call, model_bundle, tmp_path):
 
 @pytest.fixture(scope="session")
 def simulated() -> list[tuple[str, list[str], str]]:
-    """Some simulated references: id, the seven names, bases."""
+    """Return some simulated references: id, seven names, bases."""
     lines = (SIMULATED / "reference.fasta").read_text().split("\n")[:160]
     return [
         (
@@ -818,7 +818,7 @@ def simulated() -> list[tuple[str, list[str], str]]:
     ]
 
 
-def test_one_reference_in_any_format_makes_one_index(simulated, build, tmp_path):
+def test_the_same_references_in_any_format_give_the_same_index(simulated, build, tmp_path):
     def write(name: str, lines) -> Path:
         (tmp_path / name).write_text("".join(lines))
         return tmp_path / name
@@ -863,7 +863,7 @@ def test_one_reference_in_any_format_makes_one_index(simulated, build, tmp_path)
     seqs = artifact(tmp_path / "s.qza", "dna-sequences.fasta", plain.read_text())
     names = artifact(tmp_path / "t.qza", "taxonomy.tsv", "Feature ID\tTaxon\n" + listed)
     made = []
-    for told, path, *options in [
+    for name, path, *options in [
         ("SINTAX headers", sintax),
         ("UNITE headers", unite),
         ("RDP headers", rdp),
@@ -874,7 +874,7 @@ def test_one_reference_in_any_format_makes_one_index(simulated, build, tmp_path)
         result, bundle = build(path, *options)
         assert result.code == 0, result.err
         source = options[-1] if options else path
-        assert f"{source}: read as {told} (" in result.err
+        assert f"{source}: read as {name} (" in result.err
         made.append(
             [
                 (bundle / n).read_bytes()
@@ -884,7 +884,7 @@ def test_one_reference_in_any_format_makes_one_index(simulated, build, tmp_path)
     assert all(other == made[0] for other in made)
 
 
-def test_a_bad_line_ends_the_command_and_leaves_nothing(simulated, build, tmp_path):
+def test_a_malformed_line_is_an_error_and_leaves_no_files(simulated, build, tmp_path):
     head = ";".join(simulated[0][1])
     for content, place in [
         (
@@ -927,7 +927,7 @@ def test_taxids_at_the_command_line(taxdump, build, tmp_path):
 
 
 def test_references_and_queries_are_evaluated_by_taxids(simulated, call, model_bundle, tmp_path):
-    """One file of taxids for both, to the figures that ranks in columns give."""
+    """One file of taxids for both gives the same figures as rank columns."""
     levels = [rank for rank in RANKS if rank != "subfamily"]
     number = {(): 1}  # path of names: taxid
     for _, names, _ in simulated:
@@ -984,14 +984,14 @@ def test_references_and_queries_are_evaluated_by_taxids(simulated, call, model_b
     assert figures[0][0]["seen"] == len(queries)
 
 
-def test_references_may_come_by_a_pipe(run, model_bundle, tmp_path):
+def test_references_can_come_from_a_pipe(run, model_bundle, tmp_path):
     words = ("index", "build", "-", "-m", model_bundle, "-o", tmp_path / "x.bix")
     made = run(*words, input=UNITE)
     assert made.code == 0, made.err
     assert made.err.startswith("standard input: read as UNITE headers (k__..;p__..)\n")
 
 
-def test_an_artifact_in_a_pipe_is_refused(run, tmp_path):
+def test_an_artifact_in_a_pipe_is_an_error(run, tmp_path):
     path = artifact(tmp_path / "s.qza", "dna-sequences.fasta", SINTAX)
     with open(path, "rb") as stream:
         refused = run("embed", "-", stdin=stream)
@@ -999,7 +999,7 @@ def test_an_artifact_in_a_pipe_is_refused(run, tmp_path):
     assert "a zip archive (a .qza, .xlsx or .zip?) in a pipe" in refused.err
 
 
-def test_of_several_markers_in_a_table_one_is_kept(build, call, tmp_path):
+def test_of_several_markers_in_a_table_the_most_frequent_is_kept(build, call, tmp_path):
     other = BOLD5.splitlines()[1].replace("R1", "R9").replace("COI-5P", "28S")
     missing = BOLD5.splitlines()[2].replace("R2", "R8").replace(BASES[1], "None")
     (tmp_path / "bold.tsv").write_text(f"{BOLD5}{other}\n{missing}\n")

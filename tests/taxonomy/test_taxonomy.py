@@ -1,4 +1,4 @@
-"""Lineages: every form in which they come, what names nothing, and what does not fit together."""
+"""Lineages: formats, placeholders and conflicts."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_sintax_headers(title, identifier):
 
 
 @pytest.mark.parametrize("title", ["a1", "", "a1 syntax=x:y", "a1;taxon=k:A", "a1;subtax=k:A;"])
-def test_a_title_without_tax_is_no_sintax_header(title):
+def test_a_header_without_tax_is_not_a_sintax_header(title):
     assert split_sintax(title) is None
 
 
@@ -147,7 +147,7 @@ def test_prefixed_lists(text, expected):
         "not assigned",
     ],
 )
-def test_placeholders_name_nothing(name, rank):
+def test_placeholders_are_missing_names(name, rank):
     assert tidy_name(name, rank) is None
 
 
@@ -171,7 +171,7 @@ def test_placeholders_name_nothing(name, rank):
         "Apis n4",
     ],
 )
-def test_interim_names_are_no_species_but_their_genus_is_one(name):
+def test_interim_names_are_missing_species_with_a_genus(name):
     assert tidy_name(name, "species") is None
     assert lineage({"genus": "Apis", "species": name}) == taxa(genus="Apis")
 
@@ -191,11 +191,11 @@ def test_interim_names_are_no_species_but_their_genus_is_one(name):
         ("Ö. x-us (L.)", "genus"),
     ],
 )
-def test_names_that_look_like_placeholders_are_names(name, rank):
+def test_names_similar_to_placeholders_are_kept(name, rank):
     assert tidy_name(name, rank) == name
 
 
-def test_names_are_spelt_one_way():
+def test_names_are_normalised():
     assert tidy_name("  Apis__mellifera \t ligustica\n", "species") == "Apis mellifera ligustica"
 
 
@@ -217,7 +217,7 @@ def test_names_are_spelt_one_way():
         ({"tribe": "Apini", "country": "NA"}, UNKNOWN),
     ],
 )
-def test_columns_by_any_name(columns, expected):
+def test_columns_can_have_alternative_names(columns, expected):
     assert lineage(columns) == expected
 
 
@@ -234,7 +234,7 @@ BEES = {"a": HONEY_BEE, "b": BUMBLEBEE}
 
 
 def table(delimiter: str = "\t", order: int | None = None, quote: str = "") -> str:
-    """Write BEES with their columns in some order."""
+    """Write BEES with columns in some order."""
     names = COLUMNS.copy()
     if order is not None:
         random.Random(order).shuffle(names)
@@ -307,7 +307,7 @@ def test_a_taxonomy_in_another_encoding(tmp_path):
         ("\udc89PNG\n", None, "looks like a PNG image"),
     ],
 )
-def test_a_taxonomy_that_cannot_be_read_is_refused_at_its_line(content, line, problem, tmp_path):
+def test_an_unreadable_taxonomy_is_an_error_with_the_line(content, line, problem, tmp_path):
     path = tmp_path / "taxonomy"
     path.write_text(content, errors="surrogateescape")
     with pytest.raises(InputError, match=problem) as refused:
@@ -316,7 +316,7 @@ def test_a_taxonomy_that_cannot_be_read_is_refused_at_its_line(content, line, pr
     assert str(path) in str(refused.value)
 
 
-def test_a_truncated_taxonomy_is_refused(tmp_path):
+def test_a_truncated_taxonomy_is_an_error(tmp_path):
     path = tmp_path / "taxonomy.gz"
     path.write_bytes(gzip.compress(table().encode())[:-9])
     with pytest.raises(InputError, match="truncated gzip after line"):
@@ -330,7 +330,7 @@ def labelled(path: Path, **options) -> dict[str, Lineage]:
     return {record.id: names for record, names in read_labelled(path, **options)}
 
 
-def test_a_lineage_comes_from_the_file_the_columns_or_the_header(tmp_path):
+def test_lineages_come_from_a_file_columns_or_headers(tmp_path):
     (tmp_path / "plain.fa").write_text(">b x\nAC\n>a\nAC\n")
     (tmp_path / "sintax.fa").write_text(">a;tax=k:Plantae;\nAC\n>b tax=g:Quercus; some more\nAC\n")
     (tmp_path / "table.tsv").write_text(
@@ -338,7 +338,7 @@ def test_a_lineage_comes_from_the_file_the_columns_or_the_header(tmp_path):
     )
     (tmp_path / "taxonomy.tsv").write_text(table())
     assert labelled(tmp_path / "plain.fa", taxonomy=tmp_path / "taxonomy.tsv") == BEES
-    # A taxonomy that is given counts more than what the file says.
+    # A given taxonomy overrides the lineages in the file.
     for name in ("sintax.fa", "table.tsv"):
         assert labelled(tmp_path / name, taxonomy=tmp_path / "taxonomy.tsv") == BEES
         assert labelled(tmp_path / name) == {
@@ -347,7 +347,7 @@ def test_a_lineage_comes_from_the_file_the_columns_or_the_header(tmp_path):
         }
 
 
-def test_a_record_without_a_lineage_is_refused_by_name(tmp_path):
+def test_a_record_without_a_lineage_is_an_error_with_its_name(tmp_path):
     (tmp_path / "x.fa").write_text(">a;tax=g:Apis;\nAC\n>c\nAC\n")
     with pytest.raises(ReferenceDataError, match=r"x.fa:3 \(c\): no lineage .*--taxonomy"):
         labelled(tmp_path / "x.fa")
@@ -369,10 +369,10 @@ def test_a_lineage_without_a_record_is_counted(tmp_path):
     assert found == {"a": HONEY_BEE}
 
 
-# Taxa that do not fit together.
+# Conflicting lineages.
 
 
-def test_a_taxon_of_two_parents_follows_the_greater_number():
+def test_a_taxon_with_two_parents_gets_the_more_frequent_one():
     stray = (*HONEY_BEE[:3], "Diptera", *HONEY_BEE[4:])
     replaced, conflicts = resolve_conflicts([HONEY_BEE, HONEY_BEE, stray, BUMBLEBEE])
     assert replaced == {stray: HONEY_BEE}
@@ -380,17 +380,17 @@ def test_a_taxon_of_two_parents_follows_the_greater_number():
     assert conflicts[0].startswith("family Apidae: in Hymenoptera, also in Diptera")
 
 
-def test_the_order_of_the_records_settles_no_conflict():
+def test_the_order_of_the_records_does_not_resolve_conflicts():
     stray = (*HONEY_BEE[:3], "Diptera", *HONEY_BEE[4:])
-    settled = []
+    resolved = []
     for order in ([HONEY_BEE, stray], [stray, HONEY_BEE]):
         replaced, conflicts = resolve_conflicts(order)
         assert len(replaced) == len(conflicts) == 1
-        settled.append((replaced, conflicts))
-    assert settled[0] == settled[1]
+        resolved.append((replaced, conflicts))
+    assert resolved[0] == resolved[1]
 
 
-def test_homonyms_of_two_phyla_stay_two_taxa():
+def test_homonyms_in_two_phyla_are_two_taxa():
     moth = taxa(kingdom="Animalia", phylum="Arthropoda", family="Noctuidae", genus="Colocasia")
     aroid = taxa(kingdom="Plantae", phylum="Tracheophyta", family="Araceae", genus="Colocasia")
     assert resolve_conflicts([moth, aroid, aroid]) == ({}, [])
@@ -414,19 +414,19 @@ def test_homonyms_of_two_phyla_stay_two_taxa():
         ["phylum", "genus"],
     ],
 )
-def test_a_missing_rank_is_filled_and_is_no_conflict(missing):
+def test_a_missing_rank_is_filled_in_and_is_not_a_conflict(missing):
     ragged = tuple(
         None if rank in missing else name for rank, name in zip(RANKS, HONEY_BEE, strict=True)
     )
     replaced, conflicts = resolve_conflicts([HONEY_BEE, ragged, BUMBLEBEE])
     assert conflicts == []
     found = replaced[ragged]
-    if "genus" in missing:  # nothing says that a species has the genus it is named for
+    if "genus" in missing:  # the genus is not derived from the name of the species
         found = (*found[:6], "Apis", found[7])
     assert found == HONEY_BEE
 
 
-def test_a_phylum_that_cannot_be_known_is_not_made_up():
+def test_an_uncertain_phylum_is_not_filled_in():
     moth = taxa(phylum="Arthropoda", genus="Colocasia")
     aroid = taxa(phylum="Tracheophyta", genus="Colocasia")
     unknown = taxa(genus="Colocasia")
@@ -438,33 +438,33 @@ names = st.sampled_from(["A", "B", None])
 
 
 @given(lineages=st.lists(st.tuples(*[names] * len(RANKS)), min_size=1, max_size=8))
-def test_settled_lineages_have_one_parent_each_and_keep_their_names(lineages):
+def test_resolved_lineages_have_one_parent_each_and_keep_their_names(lineages):
     replaced, _ = resolve_conflicts(lineages)
-    settled = [replaced.get(names, names) for names in lineages]
-    for before, after in zip(lineages, settled, strict=True):
+    resolved = [replaced.get(names, names) for names in lineages]
+    for before, after in zip(lineages, resolved, strict=True):
         deepest = lowest(before)
         assert deepest == lowest(after)
     for rank in range(3, len(RANKS)):
         parents: dict[tuple, set] = {}
-        for after in settled:
+        for after in resolved:
             if after[rank]:
                 parents.setdefault((after[1], after[rank]), set()).add(after[2:rank])
         assert all(len(found) == 1 for found in parents.values())
 
 
-# Indexes of references that have something wrong or little in them.
+# Indexes of few or problematic references.
 
 
 @pytest.fixture(scope="session")
 def references() -> list[tuple[str, str]]:
-    """The simulated references, as headers and bases."""
+    """Return the simulated references as headers and bases."""
     lines = (SIMULATED / "reference.fasta").read_text().split("\n")
     return list(zip((head[1:] for head in lines[::2]), lines[1::2], strict=False))
 
 
 @pytest.fixture
 def build(call, model_bundle, tmp_path):
-    """Build an index of records; returns how that ended and the bundle's path."""
+    """Build an index of records; return the result and the path of the bundle."""
 
     def build(records, *options: object):
         text = "".join(f">{head}\n{bases}\n" for head, bases in records)
@@ -486,7 +486,7 @@ def build(call, model_bundle, tmp_path):
 
 @pytest.fixture
 def classify(call, tmp_path):
-    """Classify records with an index; returns the rows."""
+    """Classify records with an index; return the rows."""
 
     def classify(index: Path, records, *options: object) -> list[dict[str, str]]:
         text = "".join(f">{head}\n{bases}\n" for head, bases in records)
@@ -498,20 +498,20 @@ def classify(call, tmp_path):
     return classify
 
 
-def strangers(count: int) -> list[tuple[str, str]]:
-    """Barcodes that are like nothing."""
+def dissimilar(count: int) -> list[tuple[str, str]]:
+    """Return random barcodes, which are not similar to any reference."""
     rng = random.Random(2)
     return [(f"stranger_{i}", "".join(rng.choices("ACGT", k=658))) for i in range(count)]
 
 
 @pytest.mark.parametrize("count, step", [(1, 1), (2, 60), (4, 1), (11, 55), (60, 10), (70, 8)])
-def test_a_small_index_forces_no_name_on_a_stranger(count, step, references, build, classify):
-    """One record, one species, a handful: a far query is new however few the references are."""
+def test_a_small_index_calls_a_dissimilar_query_novel(count, step, references, build, classify):
+    """Even with one record or one species, a dissimilar query is novel."""
     result, index = build(references[: count * step : step])
     assert result.code == 0, result.err
-    for row in classify(index, strangers(8)):
+    for row in classify(index, dissimilar(8)):
         assert (row["status"], row["species"]) == ("novel", "NA"), row
-    # What is in the reference to the letter is found again, and not new.
+    # A barcode that is in the reference is found and is not novel.
     (row,) = classify(index, [("itself", references[0][1])])
     assert row["status"] in ("assigned", "ambiguous")
     assert (row["similarity"], row["identity"]) == ("1.0000", "100.0000")
@@ -525,7 +525,7 @@ def test_a_small_index_forces_no_name_on_a_stranger(count, step, references, bui
         [("a;tax=g:unidentified;", "ACGTTGCA" * 30)],
     ],
 )
-def test_an_index_of_nothing_is_refused(records, build):
+def test_an_index_without_references_is_an_error(records, build):
     result, index = build(records, "-q")
     assert result.code == 1
     assert f"no usable reference among {len(records)} records" in result.err
@@ -533,7 +533,7 @@ def test_an_index_of_nothing_is_refused(records, build):
     assert not index.exists()
 
 
-def test_more_neighbours_than_references_are_no_neighbours(references, build, classify, call):
+def test_top_k_can_exceed_the_number_of_references(references, build, classify, call):
     _, index = build(references[:120:60])
     (row,) = classify(index, [("itself", references[0][1])], "-k", 500)
     assert row["similarity"] == "1.0000"
@@ -555,9 +555,9 @@ def test_more_neighbours_than_references_are_no_neighbours(references, build, cl
     assert all(-1 <= float(hit["similarity"]) <= 1 for hit in hits)
 
 
-def test_one_barcode_of_two_species_is_ambiguous_at_their_genus(references, build, classify):
-    """Whatever the model, nothing can tell the two apart."""
-    shared = strangers(1)[0][1]
+def test_a_barcode_shared_by_two_species_is_ambiguous(references, build, classify):
+    """No model can distinguish the two species."""
+    shared = dissimilar(1)[0][1]
     head = "k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis"
     twins = [(f"{i};tax={head},s:Apis_{name};", shared) for i, name in enumerate(["one", "other"])]
     _, index = build([*references[:300:3], *twins])
@@ -567,7 +567,7 @@ def test_one_barcode_of_two_species_is_ambiguous_at_their_genus(references, buil
     assert row["similarity"] == "1.0000"
 
 
-def test_a_missing_middle_rank_is_na_and_no_obstacle(references, build, classify):
+def test_a_missing_middle_rank_is_na(references, build, classify):
     records = [(head.replace(",f:", ",x:"), bases) for head, bases in references[:300:3]]
     _, index = build(records)
     (row,) = classify(index, [("q", records[0][1])])
@@ -575,7 +575,7 @@ def test_a_missing_middle_rank_is_na_and_no_obstacle(references, build, classify
     assert (row["genus"] != "NA", row["order"] != "NA") == (True, True)
 
 
-def test_ids_that_stand_for_different_references_are_refused(references, build):
+def test_an_id_of_different_references_is_an_error(references, build):
     heads = [head for head, _ in references[:12:2]]
     twice = [
         *references[:12:2],
@@ -588,7 +588,7 @@ def test_ids_that_stand_for_different_references_are_refused(references, build):
     assert not index.exists()
 
 
-def test_a_reference_repeated_to_the_letter_counts_once(references, build, call):
+def test_identical_references_count_once(references, build, call):
     result, index = build([*references[:40:4], *references[:8:4]])
     assert result.code == 0
     assert "2 of 12 records left out: 2 repeated" in result.err
@@ -611,7 +611,7 @@ def test_references_that_cannot_be_used_are_counted(references, build):
         assert reason in result.err
 
 
-def test_conflicting_parents_are_told_or_refused_as_the_user_asks(references, build):
+def test_conflicting_parents_are_reported_or_an_error(references, build):
     head, bases = references[0]
     stray = head.replace(",o:Fictoptera", ",o:Diptera").replace("SIM00001", "stray")
     records = [*references[:40:4], (stray, bases)]
@@ -624,7 +624,7 @@ def test_conflicting_parents_are_told_or_refused_as_the_user_asks(references, bu
     assert "conflicting parents" in refused.err
 
 
-def test_references_of_the_other_strand_are_turned(references, build, classify):
+def test_references_of_the_other_strand_are_reverse_complemented(references, build, classify):
     from Bio.Seq import reverse_complement
 
     records = [

@@ -1,4 +1,4 @@
-"""Prototypes: means of taxa against naive sums, at rest, and at the command line."""
+"""Prototypes: compared with simple means, when stored, and at the command line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from barcodeembed.vectors.prototypes import (
 
 
 def scattered(seed: int, barcodes: int = 40, groups: int = 9, width: int = 6):
-    """Unit vectors and members (barcode, group), each once; a few barcodes are in two groups."""
+    """Return unit vectors and distinct members; a few barcodes are in two groups."""
     rng = np.random.default_rng(seed)
     vectors = normalise(rng.standard_normal((barcodes, width)).astype(np.float32) + 0.5)
     of = rng.permutation(np.resize(np.arange(groups), barcodes))
@@ -67,7 +67,7 @@ def test_a_prototype_is_the_mean_of_its_members(seed):
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000))
-def test_what_is_left_without_a_barcode_is_the_mean_of_the_others(seed):
+def test_a_prototype_without_a_barcode_is_the_mean_of_the_others(seed):
     vectors, rows, groups = scattered(seed)
     of = make_prototypes(vectors, rows, groups).of_members
     found = prototypes_without(vectors, rows, of, np.arange(len(rows)))
@@ -79,7 +79,7 @@ def test_what_is_left_without_a_barcode_is_the_mean_of_the_others(seed):
             np.testing.assert_allclose(rest, mean / np.linalg.norm(mean), atol=0.02)
 
 
-def test_a_group_of_two_heaps_is_divided_and_a_tight_one_is_not():
+def test_a_group_of_two_clusters_is_divided_and_a_cohesive_one_is_not():
     rng = np.random.default_rng(0)
     heaps = np.repeat(np.eye(3), [6, 4, 5], axis=0) + 0.01 * rng.standard_normal((15, 3))
     vectors = normalise(heaps.astype(np.float32))
@@ -91,7 +91,7 @@ def test_a_group_of_two_heaps_is_divided_and_a_tight_one_is_not():
     ]
     assert len(divide(vectors, 0.1)) == 1
     assert len(divide(vectors, 0.95, max_parts=2)) == 2
-    # Of eleven groups the three least cohesive are divided: two heaps and the two loosest pairs.
+    # Of eleven groups, the three least cohesive are divided.
     pairs = np.repeat(np.eye(3)[np.arange(10) % 3], 2, axis=0) + 0.1 * rng.standard_normal((20, 3))
     many = np.concatenate([vectors[:10], normalise(pairs.astype(np.float32))])
     groups = np.concatenate([np.zeros(10, int), np.repeat(np.arange(1, 11), 2)])
@@ -102,7 +102,7 @@ def test_a_group_of_two_heaps_is_divided_and_a_tight_one_is_not():
     assert {numbers[1 + i] for i in loosest} == {2}
 
 
-def test_barcodes_that_cannot_be_divided_stay_one_prototype():
+def test_identical_barcodes_are_one_prototype():
     vectors = normalise(np.ones((5, 4), np.float32))
     assert len(divide(vectors, 1.1)) == 1
     opposite = np.array([[1, 0], [-1, 0]], np.float32)
@@ -113,7 +113,7 @@ def test_barcodes_that_cannot_be_divided_stay_one_prototype():
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.integers(2, 192))
-def test_at_rest_a_vector_is_off_by_half_a_step_at_most(seed, width):
+def test_the_quantisation_error_is_at_most_half_a_step(seed, width):
     vectors = normalise(np.random.default_rng(seed).standard_normal((8, width)).astype("f4"))
     stored = quantise(vectors)
     assert stored.dtype == np.int8
@@ -121,21 +121,21 @@ def test_at_rest_a_vector_is_off_by_half_a_step_at_most(seed, width):
     assert (np.abs(stored * step - vectors) <= step * 0.5001).all()
     opened = dequantise(stored)
     np.testing.assert_allclose(np.linalg.norm(opened, axis=1), 1, atol=1e-6)
-    off = (step / 2 * np.sqrt(width)).ravel()  # so far at most, and an angle's cosine of that
+    off = (step / 2 * np.sqrt(width)).ravel()  # the maximum error, and the cosine of this angle
     assert (np.einsum("nd,nd->n", opened, vectors) >= 1 - off**2).all()
-    assert (quantise(opened) == stored).all()  # written again it is the same
+    assert (quantise(opened) == stored).all()  # writing it again changes nothing
 
 
-def test_ids_are_given_once_even_where_a_name_ends_like_an_id():
+def test_ids_are_unique_even_if_a_name_looks_like_an_id():
     names = ["Apis", "Apis.2", "Apis", "Apis.2", "Apis"]
     assert name_prototypes(names) == ["Apis", "Apis.2", "Apis.3", "Apis.2.2", "Apis.4"]
 
 
-# What an index of prototypes learns from itself.
+# Calibration of an index of prototypes.
 
 
 def top_similarities(held, taxa, hidden: int) -> np.ndarray:
-    """Return what the sample's barcodes find at the top with a rank's taxon hidden, or none."""
+    """Return the highest similarity of each sampled barcode with one rank (or none) hidden."""
     voter = Voter(held.vectors, held.members, taxa, 1, 0.02, 0.0, 650.0, None)
     found = make_examples(held.sample, ["A" * 650] * len(held.sample), voter)
     return 1.003 - np.exp(-found.features[found.hidden == hidden, 0, 0])
@@ -143,8 +143,8 @@ def top_similarities(held, taxa, hidden: int) -> np.ndarray:
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 10_000))
-def test_a_sampled_barcode_has_no_part_in_what_it_finds(seed):
-    """Against prototypes that are really made again without it."""
+def test_a_sampled_barcode_is_removed_from_its_prototype(seed):
+    """Compare with prototypes that are made again without the barcode."""
     rng = np.random.default_rng(seed)
     lineages = [(None,) * 6 + (f"G{g}", f"G{g} s{s}") for g in range(3) for s in "abc"]
     taxa = Taxa.of(lineages)
@@ -182,7 +182,7 @@ def test_a_sampled_barcode_has_no_part_in_what_it_finds(seed):
     np.testing.assert_allclose(new, wanted["new"], atol=1e-4)
 
 
-def test_species_of_one_barcode_give_no_closed_world_example():
+def test_a_species_with_one_barcode_gives_no_example_of_a_known_species():
     vectors, _, _ = scattered(0, barcodes=9)
     taxa = Taxa.of([(None,) * 6 + ("G", f"G s{s}") for s in range(9)])
     each = np.arange(9)
@@ -196,7 +196,7 @@ def test_species_of_one_barcode_give_no_closed_world_example():
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory, model_bundle):
-    """An index of prototypes of the simulated references, made by the command, with a model."""
+    """Build an index of prototypes of the simulated references, with a model."""
     path = tmp_path_factory.mktemp("prototypes") / "small.bix"
     assert (
         run_here(
@@ -218,7 +218,7 @@ def small(tmp_path_factory, model_bundle):
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory, model_bundle):
-    """The same without the model."""
+    """Build the same index without the model."""
     path = tmp_path_factory.mktemp("prototypes") / "bare.bix"
     assert (
         run_here(
@@ -239,7 +239,7 @@ def bare(tmp_path_factory, model_bundle):
     return path
 
 
-def test_what_is_written_is_what_was_built(tmp_path):
+def test_an_index_is_unchanged_after_writing_and_reading(tmp_path):
     labelled = list(read_labelled(SIMULATED / "reference.fasta"))
     report = BuildReport()
     built = build_index(labelled, KmerCounter(4), whiten=32, prototypes="species", report=report)
@@ -265,12 +265,12 @@ def test_what_is_written_is_what_was_built(tmp_path):
         assert (tmp_path / "b.bix" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_nothing_of_a_single_record_is_left(small):
-    ids, pieces = set(), set()
+def test_the_bundle_contains_no_data_of_single_records(small):
+    ids, fragments = set(), set()
     for record, _ in read_labelled(SIMULATED / "reference.fasta"):
         ids.add(record.id.encode())
         bases = record.sequence.upper()
-        pieces |= {bases[i : i + 20].encode() for i in range(0, len(bases) - 20, 20)}
+        fragments |= {bases[i : i + 20].encode() for i in range(0, len(bases) - 20, 20)}
     held = {str(path.relative_to(small)) for path in files_in(small) if path.is_file()}
     assert held == {
         "calibration.json",
@@ -289,13 +289,13 @@ def test_nothing_of_a_single_record_is_left(small):
         content = (small / name).read_bytes()
         if name.endswith(".gz"):
             content = gzip.decompress(content)
-        assert not any(text in content for text in ids | pieces), name
+        assert not any(text in content for text in ids | fragments), name
     assert b"Shamitunemella_dunedensis" in gzip.decompress(
         (small / "prototypes.tsv.gz").read_bytes()
     )
 
 
-def test_the_command_names_as_the_whole_index_does(call, small, index_bundle, tmp_path):
+def test_prototypes_give_similar_names_to_the_whole_index(call, small, index_bundle, tmp_path):
     reads = SIMULATED / "reads.fasta"
     assert set(confidence_thresholds(ReferenceIndex.open(index_bundle))) == {0.65}
     assert set(confidence_thresholds(ReferenceIndex.open(small))) == {0.75}
@@ -307,7 +307,7 @@ def test_the_command_names_as_the_whole_index_does(call, small, index_bundle, tm
     assert [row["query_id"] for row in rows] == [row["query_id"] for row in whole]
     assert rows[0].keys() == whole[0].keys()
     assert {(row["identity"], row["overlap"]) for row in rows} == {("NA", "NA")}
-    # Where random weights name wrongly they do so by chance; where they are right it is no chance.
+    # Incorrect names of a random model are random, so only correct names are compared.
     labels = rows_of((SIMULATED / "reads.tsv").read_text())
     truth = {row["record_id"]: row["species"] for row in labels}
     same = [
@@ -326,7 +326,7 @@ def test_the_command_names_as_the_whole_index_does(call, small, index_bundle, tm
     assert all(name.replace(" ", "_") == id.split(".")[0] for id, name in deepest.items())
 
 
-def test_info_says_what_the_prototypes_are_of(call, small):
+def test_info_describes_prototypes(call, small):
     described = json.loads(call("info", small, "--json").out)
     assert (described["prototypes"], described["barcodes"]) == ("species", 493)
     assert (described["records"], described["vectors"]) == (
@@ -342,7 +342,7 @@ def test_info_says_what_the_prototypes_are_of(call, small):
     assert "prototypes              species\n" in call("info", small).out
 
 
-def test_a_damaged_table_is_refused_even_where_sums_are_not_taken(call, small, tmp_path):
+def test_a_damaged_table_is_an_error_even_with_no_verify(call, small, tmp_path):
     path = shutil.copytree(small, tmp_path / "broken.bix") / "prototypes.tsv.gz"
     content = path.read_bytes()
     path.write_bytes(content[:40] + bytes(len(content) - 40))
@@ -353,7 +353,9 @@ def test_a_damaged_table_is_refused_even_where_sums_are_not_taken(call, small, t
     assert "broken.bix: not a readable index" in result.err
 
 
-def test_without_its_model_an_index_asks_for_it(call, bare, small, model_bundle, tmp_path):
+def test_an_index_without_its_model_needs_the_option_model(
+    call, bare, small, model_bundle, tmp_path
+):
     reads = SIMULATED / "reads.fasta"
     for words in (
         ("classify", reads, "-i", bare),
@@ -372,7 +374,7 @@ def test_without_its_model_an_index_asks_for_it(call, bare, small, model_bundle,
     assert call("info", bare).code == 0
 
 
-def test_any_index_may_be_without_its_model(call, index_bundle, model_bundle, tmp_path):
+def test_any_index_can_be_built_without_its_model(call, index_bundle, model_bundle, tmp_path):
     reads, path = SIMULATED / "reads.fasta", tmp_path / "whole.bix"
     assert (
         call(
@@ -392,8 +394,8 @@ def test_any_index_may_be_without_its_model(call, index_bundle, model_bundle, tm
     assert given.out == call("classify", reads, "-i", index_bundle).out
 
 
-def test_a_bin_is_a_prototype_of_its_own(call, model_bundle, tmp_path):
-    """One species of three BINs, of which a barcode with two counts for the more frequent."""
+def test_each_bin_is_a_prototype(call, model_bundle, tmp_path):
+    """One species has three BINs; a barcode with two BINs counts for the more frequent one."""
     labelled = list(read_labelled(SIMULATED / "reference.fasta"))[:80]
     lineage = labelled[0][1]
     rows = ["\t".join(["record_id", "nucleotides", "bin_uri", *RANKS])]
@@ -425,7 +427,7 @@ def test_a_bin_is_a_prototype_of_its_own(call, model_bundle, tmp_path):
         assert json.loads(call("info", path, "--json").out)["prototypes"] == kind
 
 
-def test_nonsense_is_refused(call, small, model_bundle, tmp_path):
+def test_invalid_options_are_an_error(call, small, model_bundle, tmp_path):
     reference, new = SIMULATED / "reference.fasta", tmp_path / "new.bix"
     result = call("index", "build", reference, "-m", model_bundle, "-o", new, "--prototypes", "x")
     assert (result.code, "'x' is not one of species, bin" in result.err) == (2, True)

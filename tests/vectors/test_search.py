@@ -1,4 +1,4 @@
-"""Exact search against brute force in double precision."""
+"""Exact search, compared with brute force in double precision."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def brute_force(vectors: np.ndarray, queries: np.ndarray, k: int):
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(1, 60), st.integers(1, 12), st.integers(1, 20), st.integers(0, 99))
-def test_nearest_is_brute_force(references, width, k, seed):
+def test_nearest_equals_brute_force(references, width, k, seed):
     rng = np.random.default_rng(seed)
     vectors, queries = unit(rng, references, width), unit(rng, 7, width)
     wanted = brute_force(vectors, queries, k)
     found = nearest(vectors, queries, k)
     np.testing.assert_allclose(found[0], wanted[0], atol=1.5e-6)
-    # Rows may differ where scores tie at the last decimal kept, and nowhere else.
+    # Rows can differ only if similarities are equal at the last decimal.
     differ = found[1] != wanted[1]
     assert (np.abs(found[0] - wanted[0])[differ] <= 1.5e-6).all()
 
 
-def test_equal_references_come_in_the_order_of_their_rows():
+def test_equal_references_are_in_the_order_of_their_rows():
     rng = np.random.default_rng(0)
     one, others = unit(rng, 1, 8), unit(rng, 50, 8)
     vectors = np.concatenate([one, others[:20], one, others[20:], one])
@@ -44,7 +44,7 @@ def test_equal_references_come_in_the_order_of_their_rows():
     assert similarities.tolist() == [[1.0, 1.0, 1.0]]
 
 
-def test_more_neighbours_than_references_are_just_the_references():
+def test_k_can_exceed_the_number_of_references():
     rng = np.random.default_rng(0)
     similarities, rows = nearest(unit(rng, 3, 4), unit(rng, 2, 4), 10)
     assert similarities.shape == rows.shape == (2, 3)
@@ -52,7 +52,7 @@ def test_more_neighbours_than_references_are_just_the_references():
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64])
-def test_the_batch_does_not_change_a_bit(batch):
+def test_the_batch_size_does_not_change_a_bit(batch):
     rng = np.random.default_rng(0)
     vectors, queries = unit(rng, 3_000, 32), unit(rng, 64, 32)
     whole = nearest(vectors, queries, 10)
@@ -77,5 +77,5 @@ def test_whitening_keeps_no_more_directions_than_there_are():
     assert Whitening.fit(flat[:1], 8).directions.shape == (10, 1)
 
 
-def test_a_zero_vector_has_no_direction():
+def test_a_zero_vector_becomes_nan():
     assert np.isnan(normalise(np.zeros((1, 3), np.float32))).all()
