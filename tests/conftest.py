@@ -11,8 +11,9 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# Set before torch is loaded: idle threads sleep, because busy waiting is slow on shared cores.
-os.environ["OMP_NUM_THREADS"] = "2"
+# Set before torch is loaded. Tests run in parallel, so a second thread would only wait for a core,
+# and a waiting thread sleeps, because busy waiting is slow on shared cores.
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 # Some machines set it; unbuffered output fails earlier than for most users.
 os.environ.pop("PYTHONUNBUFFERED", None)
