@@ -1,10 +1,10 @@
-"""How well a fragment is located in its marker, and how fast.
+"""Measure how often fragments are located correctly in the marker, and how fast.
 
     python benchmarks/anchor.py CORPUS QUERIES...
 
-The anchor is learnt from CORPUS. Of every query of more than 600 bases a random piece is cut; it
-is located rightly where its place is that of the whole plus the cut. Pieces that reach out of the
-marker, as of long records, are not asked.
+The anchor is fitted to CORPUS. A random fragment is cut from every query of more than 600 bases.
+Its position is correct if it equals the position of the whole query plus the start of the fragment.
+Fragments that extend beyond the marker are not counted.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ def main() -> None:
     taken = (time.perf_counter() - began) / len(codes)
     print(
         f"marker of {anchor.length} bases; halves of {agreement:.1%} of the held-out barcodes "
-        f"agree; {taken * 1e6:.0f} microseconds a barcode; {len(codes):,} queries\n"
+        f"agree; {taken * 1e6:.0f} microseconds per barcode; {len(codes):,} queries\n"
     )
-    print("| piece, bases | pieces | located rightly |\n| --- | --- | --- |")
+    print("| fragment, bases | fragments | correct position |\n| --- | --- | --- |")
     rng = np.random.default_rng(0)
     for length in _LENGTHS:
         cuts = rng.integers(0, lengths - length)
-        places = whole + cuts
-        inside = (places >= 0) & (places + length <= anchor.length)
-        pieces = gather_bases(everything, starts + cuts, np.full(len(cuts), length))
-        found = anchor.locate(pieces, np.full(len(cuts), length))
-        print(f"| {length} | {inside.sum():,} | {(found == places)[inside].mean():.3f} |")
+        positions = whole + cuts
+        inside = (positions >= 0) & (positions + length <= anchor.length)
+        fragments = gather_bases(everything, starts + cuts, np.full(len(cuts), length))
+        found = anchor.locate(fragments, np.full(len(cuts), length))
+        print(f"| {length} | {inside.sum():,} | {(found == positions)[inside].mean():.3f} |")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""How many planted mislabels `index audit` finds, and how many right names it calls wrong.
+"""Measure how many mislabelled records `index audit` finds, and how many correct names it reports.
 
-    python benchmarks/audit.py [--data ../shared/data/coi/mini] [--sample N] [--share 0.01]
+    python benchmarks/audit.py [--data ../shared/data/coi/mini] [--sample N] [--fraction 0.01]
                                [--seeds 5] [--model MODEL]
 
-DATA holds reference.tsv.gz; with --sample whole genera are drawn until they have N records. The
-reference is indexed once. For each seed and rank the lineages of pairs of records are swapped, of
-two families, of two genera of one family or of two species of one genus, until 1 % of the records
-bear a wrong one, and the audit is run. What it finds without anything planted may be real errors of
-the reference: precision is given with these counted as false, and without them.
+DATA contains reference.tsv.gz. With --sample, complete genera are drawn until they have N records.
+The reference is indexed once. For each seed and rank, the lineages of pairs of records are swapped
+until 1 % of the records have an incorrect lineage: pairs of two families, of two genera of one
+family, or of two species of one genus. Then the audit is run. Findings before the swaps can be real
+errors of the reference: precision is given with these as false positives, and without them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RANKS = ("family", "genus", "species")
 
 
 def sample_genera(labelled: list[LabelledRecord], size: int) -> list[LabelledRecord]:
-    """Draw whole genera until they have so many records."""
+    """Draw complete genera until they have ``size`` records."""
     by_genus: dict[str, list[LabelledRecord]] = {}
     for record, taxa in labelled:
         by_genus.setdefault(taxa[-2] or "", []).append((record, taxa))
@@ -41,9 +41,9 @@ def sample_genera(labelled: list[LabelledRecord], size: int) -> list[LabelledRec
 
 
 def swap(codes_NR: np.ndarray, rank: int, count: int, seed: int) -> dict[int, int]:
-    """Return partners of records that differ at a rank and agree at the next higher, if it is low.
+    """Return pairs of records that differ at a rank and agree at the next higher rank.
 
-    Records of two families are paired as they come: most mistakes of a laboratory are.
+    Records of two families are paired at random, because most errors of a laboratory are random.
     """
     rng = np.random.default_rng(seed)
     partners: dict[int, int] = {}
@@ -62,7 +62,7 @@ def swap(codes_NR: np.ndarray, rank: int, count: int, seed: int) -> dict[int, in
 
 
 class Audit:
-    """The audit of one index under several namings; its neighbours are looked up once."""
+    """Audits one index with different lineages; the neighbours are searched only once."""
 
     def __init__(self, index: ReferenceIndex) -> None:
         vectors = np.asarray(index.vectors)[index.record_vectors]
@@ -78,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data/coi/mini"))
     parser.add_argument("--sample", type=int, metavar="N")
-    parser.add_argument("--share", type=float, default=0.01)
+    parser.add_argument("--fraction", type=float, default=0.01)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--model", type=Path)
     asked = parser.parse_args()
@@ -90,22 +90,22 @@ def main() -> None:
     lineages = index.record_lineages
     ranks = index.taxa.ranks
     before = audit.suspects(lineages)
-    told = {r: sum(s.rank == i for s in before.values()) for i, r in enumerate(ranks)}
+    by_rank = {r: sum(s.rank == i for s in before.values()) for i, r in enumerate(ranks)}
     print(
-        f"{len(lineages):,} records; without planting {len(before):,} mislabelled "
+        f"{len(lineages):,} records; findings before swapping: {len(before):,} "
         f"({len(before) / len(lineages):.2%}): "
-        + ", ".join(f"{n} {rank}" for rank, n in told.items() if n)
+        + ", ".join(f"{n} {rank}" for rank, n in by_rank.items() if n)
     )
     print(
-        "\n| swapped between | planted | found | right name | precision | without those found "
-        "before planting |\n| --- | --- | --- | --- | --- | --- |"
+        "\n| swapped between | swapped | found | correct name | precision | without findings "
+        "before swapping |\n| --- | --- | --- | --- | --- | --- |"
     )
     codes = index.taxa.codes[lineages]
     low = [ranks.index(rank) for rank in RANKS]
     for at, rank in enumerate(RANKS):
         planted = found = named = false = new = 0
         for seed in range(asked.seeds):
-            partners = swap(codes[:, low], at, round(asked.share * len(codes)), seed)
+            partners = swap(codes[:, low], at, round(asked.fraction * len(codes)), seed)
             changed = lineages.copy()
             changed[list(partners)] = lineages[list(partners.values())]
             suspects = audit.suspects(changed)

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Make the COI model and the taxon prototypes that ship with the package, from tables to bundles,
-# and measure both, on whole and on damaged queries.
+# Make the COI model and the prototypes that ship with the package, and measure both on whole and on
+# damaged queries.
 #
 #   sh benchmarks/coi.sh [DATA] [OUT]
 #
-# DATA holds reference.tsv.gz, pretrain_only.tsv.gz, supplement.tsv.gz and val_*.tsv.gz (default
-# ../shared/data/coi); the validation tables are only scored. What is there is not made again, and
-# a run that was stopped goes on where it was. Then copy OUT/coi.model and OUT/coi.bix to
-# barcodeembed/shipped.
+# DATA contains reference.tsv.gz, pretrain_only.tsv.gz, supplement.tsv.gz and val_*.tsv.gz (default
+# ../shared/data/coi); the validation tables are only used as queries. Existing outputs are not made
+# again, and an interrupted pretraining run is resumed. At the end, copy OUT/coi.model and
+# OUT/coi.bix to barcodeembed/shipped.
 set -eu
 data=${1:-../shared/data/coi}
 out=${2:-coi}
@@ -42,20 +42,20 @@ for index in reference coi; do
     for kind in 300bp 200bp 150bp errors1 errors3 reverse; do
         evaluate "$index.bix" coi.model "$out/damaged/$kind" "$index-$kind" --sample 2000
     done
-    # What a bound on wrong names comes to.
+    # With a bound on the fraction of incorrect names.
     for bound in 0.02 0.05 0.1; do
         evaluate "$index.bix" coi.model "$data" "$index-bound-$bound" --max-error "$bound"
     done
 done
 
-# All references again, for reads of which one base in a hundred is wrong.
-[ -d "$out/misread.bix" ] ||
-    barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/misread.bix" \
+# An index of all references, calibrated for reads with an error rate of 1 %.
+[ -d "$out/noisy.bix" ] ||
+    barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/noisy.bix" \
         --read-errors 0.01
-evaluate misread.bix coi.model "$data" misread-whole
-evaluate misread.bix coi.model "$out/damaged/errors1" misread-errors1 --sample 2000
+evaluate noisy.bix coi.model "$data" noisy-whole
+evaluate noisy.bix coi.model "$out/damaged/errors1" noisy-errors1 --sample 2000
 
-# A model that never reads a name, for comparison; it does not ship.
+# A model trained without names, for comparison. It does not ship.
 [ -d "$out/label-free" ] ||
     barcodeembed pretrain "$data/reference.tsv.gz" "$data/pretrain_only.tsv.gz" \
         "$data/supplement.tsv.gz" -o "$out/label-free" --preset aligned --objective contrastive \
@@ -66,7 +66,7 @@ evaluate misread.bix coi.model "$out/damaged/errors1" misread-errors1 --sample 2
         -o "$out/label-free.bix" --precision bf16
 evaluate label-free.bix label-free "$data" label-free-whole
 
-# Beside what others do, where they are installed; blastn takes a second or more for each query.
+# Other programs, if they are installed. blastn takes one second or more per query.
 if command -v vsearch > /dev/null && command -v blastn > /dev/null; then
     against=vsearch,blastn
     evaluate reference.bix coi.model "$data" reference-peers --sample 150

@@ -1,25 +1,23 @@
-"""How fast barcodes are embedded, beside what the machine's matrix product allows.
+"""Measure how fast barcodes are embedded, and compare with the speed of a matrix product.
 
     python benchmarks/embedding.py [--threads 2] [--presets small,base] [--seconds 10]
-    python benchmarks/embedding.py --barcodes FILE      # of the model that ships
+    python benchmarks/embedding.py --barcodes FILE      # the shipped model
 
-Every figure is of barcodes through ``Embedder.embed``: tokenizing, batching, encoder and pooling.
-Those of presets have 658 random bases; the model that ships must be given real ones, as it looks
-for their place in the marker, and takes the first 2,048 of the file. The bound is the rate of a
-square matrix product of the same precision on the same threads, measured in the same run, divided
-by the multiply-adds that one barcode needs.
+The time includes tokenizing, batching, the encoder and pooling (``Embedder.encode``). Presets get
+barcodes of 658 random bases. The shipped model needs real barcodes, because it finds their position
+in the marker; it gets the first 2,048 of the file. The bound is the speed of a square matrix
+product with the same precision and threads, measured in the same run, divided by the multiply-adds
+for one barcode.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable
 from itertools import islice
 
 import numpy as np
 import torch
+from timing import TYPES, in_turn, matrix_product
 
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.model.bundle import ModelBundle, load_model
@@ -31,31 +29,6 @@ from barcodeembed.sequences.reading import read_records
 from barcodeembed.shipped import shipped_model
 
 _LENGTH = 658
-_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-
-
-def seconds_of(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def in_turn(works: list[Callable[[], object]], budget: float) -> list[float]:
-    """Return the median seconds of each work, done in turn: a machine's drift meets all alike."""
-    for work in works:
-        work()
-    rounds: list[list[float]] = []
-    began = time.perf_counter()
-    while len(rounds) < 5 or time.perf_counter() - began < budget:
-        rounds.append([seconds_of(work) for work in works])
-    return [statistics.median(times) for times in zip(*rounds, strict=True)]
-
-
-def matrix_product(precision: str) -> tuple[Callable[[], object], int]:
-    """Return a square matrix product and its multiply-adds."""
-    size = 2_048
-    a, b = (torch.randn(size, size, dtype=_TYPES[precision]) for _ in range(2))
-    return lambda: a @ b, size**3
 
 
 def barcodes(count: int) -> list[str]:
@@ -68,8 +41,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--presets", default="tiny,small,base")
-    parser.add_argument("--barcodes", help="file of real barcodes, for the model that ships")
-    parser.add_argument("--seconds", type=float, default=10, help="budget of each figure")
+    parser.add_argument("--barcodes", help="file of real barcodes, for the shipped model")
+    parser.add_argument("--seconds", type=float, default=10, help="minimum time for each figure")
     arguments = parser.parse_args()
     set_threads(arguments.threads)
     print(
@@ -95,10 +68,10 @@ def main() -> None:
         )
         config = model.config
         work = config.multiply_adds(_LENGTH // config.token_bases)
-        for precision in _TYPES:
+        for precision in TYPES:
             product, multiply_adds = matrix_product(precision)
             embedder = Embedder(model, device="cpu", precision=precision)
-            # About a second's work, and whole micro-batches.
+            # About one second of work, in complete micro-batches.
             sequences = real or barcodes(max(36, int(5e10 / work)))
             taken, taken_by_product = in_turn(
                 [lambda e=embedder, s=sequences: e.encode(s), product], arguments.seconds

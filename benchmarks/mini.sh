@@ -1,11 +1,11 @@
 #!/bin/sh
-# The whole tool on 3,008 real barcodes, in under ten minutes on two cores:
-# pretrain, index, classify through pipes, evaluate beside its peers.
+# Run the main commands on 3,008 real barcodes, in less than ten minutes on two cores: pretrain,
+# index, classify in a pipe, and evaluate with other programs.
 #
 #   sh benchmarks/mini.sh [DATA] [OUT]
 #
-# DATA holds reference.tsv.gz and val_*.tsv.gz (default ../shared/data/coi/mini). VSEARCH and
-# blastn (Debian: vsearch, ncbi-blast+) are measured where they are installed.
+# DATA contains reference.tsv.gz and val_*.tsv.gz (default ../shared/data/coi/mini). VSEARCH and
+# blastn (Debian: vsearch, ncbi-blast+) are measured if they are installed.
 set -eu
 data=${1:-../shared/data/coi/mini}
 out=${2:-mini}

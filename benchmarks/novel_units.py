@@ -1,10 +1,10 @@
-"""How well `classify --cluster-novel` puts queries of unknown species into units.
+"""Measure how well `classify --cluster-novel` groups queries of unknown species into units.
 
     python benchmarks/novel_units.py QUERIES... -i INDEX [-m MODEL]
 
-Prints a Markdown table: for each table of queries, with a column `species`, the number of units
-and the adjusted mutual information of units and species, beside those of `vsearch --cluster_fast
---id 0.97` on the same queries; of those judged novel, and of all. Needs scikit-learn and vsearch.
+Prints a Markdown table: for each table of queries, with a column `species`, the number of units and
+the adjusted mutual information of units and species, for novel queries and for all queries, next to
+those of `vsearch --cluster_fast --id 0.97` on the same queries. Needs scikit-learn and vsearch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from barcodeembed.sequences.reading import read_records
 
 
 def vsearch_units(bases: Sequence[str]) -> np.ndarray:
-    """Cluster sequences by VSEARCH at 97 %; int (len(bases),)."""
+    """Return the clusters of VSEARCH at 97 %, int (len(bases),)."""
     units = np.zeros(len(bases), int)
     with tempfile.TemporaryDirectory() as folder:
         fasta, table = Path(folder, "queries.fasta"), Path(folder, "clusters.uc")
@@ -50,8 +50,10 @@ def vsearch_units(bases: Sequence[str]) -> np.ndarray:
     return units
 
 
-def tell(name: str, found: list[Assignment], truth: list[str], measure: CombinedSimilarity) -> None:
-    """Print the row of some queries."""
+def print_row(
+    name: str, found: list[Assignment], truth: list[str], measure: CombinedSimilarity
+) -> None:
+    """Print the row of a set of queries."""
     bases = [assignment.bases for assignment in found]
     began = time.perf_counter()
     units = find_units(bases, np.stack([assignment.vector for assignment in found]), measure)
@@ -85,9 +87,9 @@ def main() -> None:
             if assignment.vector is not None
         ]
         novel = [pair for pair in pairs if pair[0].status == "novel"]
-        for kind, chosen in (("judged novel", novel), ("all", pairs)):
+        for kind, chosen in (("novel", novel), ("all", pairs)):
             found, truth = map(list, zip(*chosen, strict=True))
-            tell(f"{path.name.split('.')[0]}, {kind}", found, truth, measure)
+            print_row(f"{path.name.split('.')[0]}, {kind}", found, truth, measure)
 
 
 if __name__ == "__main__":

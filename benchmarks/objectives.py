@@ -1,14 +1,14 @@
-"""Every pretraining objective under one budget, and a table of how well its vectors name barcodes.
+"""Compare all pretraining objectives with the same budget.
 
     python benchmarks/objectives.py run [--only maelm/mlm] [--seeds 0,1] [--jobs 2] [--threads 1]
     python benchmarks/objectives.py table > table.md
 
-``run`` pretrains each on the same barcodes for the same number of tokens, and scores it on the
-validation queries against one reference barcode of every species. All but the runs called
-``unanchored`` read barcodes at their place in the marker. What is done is not done again;
-a run that was cut off goes on where it stopped. The figures of a run are kept in
-benchmarks/results/objectives/NAME-seedS.json. DATA (``--data``) holds the tables of
-``../shared/data/coi``; nothing of them is kept.
+``run`` pretrains a model with each objective on the same barcodes and for the same number of
+tokens, and scores it on the validation queries with one reference barcode of every species. All
+runs except those called ``unanchored`` read barcodes at their position in the marker. Completed
+runs are skipped, and interrupted runs are resumed. The figures of a run are written to
+benchmarks/results/objectives/NAME-seedS.json. ``--data`` is the folder of the tables, by default
+``../shared/data/coi``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ BUDGET = [
     "200",
 ]
 
-#: Name of a run -> its flags. The first group never reads a name; the second does.
+#: The name of each run and its options. The first group uses no names, the second group does.
 LABEL_FREE = {
     "untrained": ["--learning-rate", "0", "--steps", "1"],
     "maelm": ["--objective", "maelm"],
@@ -81,7 +81,7 @@ LABELLED = {
 UNANCHORED = {f"{name}, unanchored": LABEL_FREE[name] for name in ("maelm", "mlm", "clm")}
 RUNS = {name: ["--anchor", *flags] for name, flags in (LABEL_FREE | LABELLED).items()} | UNANCHORED
 
-#: The student of ``distill`` learns from the run of this name, seed 0.
+#: The teacher of ``distill`` is the run of this name with seed 0.
 TEACHER = "maelm+taxonomy"
 
 
@@ -90,10 +90,12 @@ def main() -> None:
     parser.add_argument("action", choices=("run", "table"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data/coi"))
     parser.add_argument("--out", type=Path, default=Path("objectives"), help="models and logs")
-    parser.add_argument("--only", default="/".join(RUNS), help="names of runs, by slashes")
+    parser.add_argument(
+        "--only", default="/".join(RUNS), help="names of runs, separated by slashes"
+    )
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1, help="of each job")
+    parser.add_argument("--threads", type=int, default=1, help="threads per job")
     asked = parser.parse_args()
     if asked.action == "table":
         print(table())
@@ -108,7 +110,7 @@ def main() -> None:
 
 
 def encode(asked: argparse.Namespace) -> None:
-    """Encode the corpus once; every run links to it."""
+    """Encode the corpus once; all runs use hard links to it."""
     if not (asked.out / "encoded.training" / "corpus").exists():
         corpus = [str(asked.data / f"{part}.tsv.gz") for part in CORPUS]
         command = [
@@ -128,7 +130,7 @@ def encode(asked: argparse.Namespace) -> None:
 
 
 def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> None:
-    """Pretrain and score one run, each in a process of its own."""
+    """Pretrain and score one run, each in a separate process."""
     stem = f"{name.replace(', ', '-')}-seed{seed}"
     result = RESULTS / f"{stem}.json"
     if result.exists():
@@ -175,7 +177,7 @@ def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> Non
         ):
             subprocess.run(command, stdout=log, stderr=log, env=environment, check=True)
     metrics = [json.loads(line) for line in (training / "metrics.jsonl").open()]
-    # The median, so that a pause of the machine counts for nothing.
+    # The median, so that a pause of the machine has no effect.
     speed = median(row["sequences_per_second"] for row in metrics)
     RESULTS.mkdir(parents=True, exist_ok=True)
     scores = json.loads(model.with_suffix(".json").read_text())
@@ -211,7 +213,7 @@ def one_of_each_species(source: Path, path: Path) -> Path:
 
 
 def table() -> str:
-    """Return the results as Markdown, a row for each run: the mean and the range over its seeds."""
+    """Return Markdown tables with the mean and the range over the seeds of each run."""
     found: dict[str, list[dict]] = {}
     for path in sorted(RESULTS.glob("*.json")):
         result = json.loads(path.read_text())

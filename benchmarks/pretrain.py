@@ -1,12 +1,13 @@
-"""How fast models are pretrained, beside what the machine's matrix product allows.
+"""Measure how fast models are pretrained, and compare with the speed of a matrix product.
 
     python benchmarks/pretrain.py [--device cpu] [--presets small,base] [--objectives maelm,mlm]
 
-A row is a preset, an objective and a precision: barcodes and tokens a second through whole
-optimizer steps, the share of the measured rate of a square matrix product of the same precision
-that their matrix products reach (counted by torch, backward too), the peak memory, and the
-barcodes a second that the data pipeline alone prepares on one core. The barcodes are random, of
-600 to 700 bases. Each row is measured in a process of its own, for the memory's sake.
+A row is a preset, an objective and a precision. The columns are: barcodes and tokens per second in
+complete optimizer steps; the multiply-adds per second of their matrix products (counted by torch,
+forward and backward), as a fraction of those of a square matrix product of the same precision; the
+peak memory; and the barcodes per second that the data pipeline alone prepares on one core. The
+barcodes are random and have 600 to 700 bases. Each row is measured in a separate process, so that
+its memory can be measured.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--precisions", default="fp32,bf16")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=20, help="budget of each row")
+    parser.add_argument("--seconds", type=float, default=20, help="minimum time for each row")
     asked = parser.parse_args()
     print(
         f"torch {torch.__version__}, {asked.device}, {asked.threads} threads, "
@@ -110,7 +111,7 @@ def measure(
 
 
 def barcodes(count: int):
-    """Yield labelled random barcodes, four to a species, eight to a genus."""
+    """Yield labelled random barcodes, four per species and eight per genus."""
     rng = np.random.default_rng(0)
     for number in range(count):
         bases = "".join(rng.choice(list("ACGT"), rng.integers(600, 700)))

@@ -1,11 +1,11 @@
-"""How often `classify` flags queries as they are, and queries that were damaged on purpose.
+"""Measure how often `classify` flags intact queries and damaged queries.
 
     python benchmarks/quality.py QUERIES... -i INDEX [-m MODEL] [--sample 500] [--others FASTA]
 
-Prints a Markdown table: for every kind of damage the share of queries with each flag. Of all
-queries together a sample is drawn for each kind; "as they are" is of that sample too. QUERIES are
-tables of coding barcodes of the mitochondrial code 5, with a column `family`, which chimeras are
-made by. `--others` gives pieces of other genes, each cut into windows of 400 bases.
+Prints a Markdown table: for every kind of damage, the fraction of queries with each flag. A sample
+of all queries is drawn for each kind, also for "intact". QUERIES are tables of coding barcodes with
+the genetic code 5, with a column `family`, from which chimeras are made. `--others` is a file of
+other genes, which are cut into windows of 400 bases.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _letter(rng: np.random.Generator) -> str:
 
 
 def indels(bases: str, count: int, rng: np.random.Generator) -> str:
-    """Put in or leave out one base, so many times, each at a random place."""
+    """Insert or delete one base at a random position, ``count`` times."""
     for _ in range(count):
         at = int(rng.integers(len(bases)))
         bases = bases[:at] + (bases[at + 1 :] if rng.random() < 0.5 else _letter(rng) + bases[at:])
@@ -45,7 +45,7 @@ def indels(bases: str, count: int, rng: np.random.Generator) -> str:
 
 
 def stop(bases: str, rng: np.random.Generator) -> str:
-    """Turn a random codon, not the last, into TAA or TAG."""
+    """Replace a random codon, but not the last one, by TAA or TAG."""
     codons = _codons(bases)
     at = int(rng.integers(len(codons) - 1))
     codons[at] = ("TAA", "TAG")[rng.integers(2)]
@@ -53,7 +53,7 @@ def stop(bases: str, rng: np.random.Generator) -> str:
 
 
 def nuclear_copy(bases: str, rng: np.random.Generator) -> str:
-    """Let a barcode decay as a pseudogene does: 5 % substitutions anywhere and two indels."""
+    """Simulate a pseudogene: 5 % substitutions at random positions, and two indels."""
     letters = [_letter(rng) if rng.random() < 0.05 / 0.75 else base for base in bases]
     return indels("".join(letters), 2, rng)
 
@@ -63,7 +63,7 @@ def shuffle(bases: str, rng: np.random.Generator) -> str:
 
 
 def shuffle_codons(bases: str, rng: np.random.Generator) -> str:
-    """Make another gene of the same codons: it reads open, and has the same composition."""
+    """Shuffle the codons: an open reading frame with the same composition."""
     return "".join(rng.permutation(_codons(bases)))
 
 
@@ -81,8 +81,8 @@ def _codons(bases: str) -> list[str]:
 
 
 KINDS: dict[str, Callable[[str, np.random.Generator], str]] = {
-    "as they are": lambda bases, rng: bases,
-    "one base put in or left out": partial(indels, count=1),
+    "intact": lambda bases, rng: bases,
+    "one base inserted or deleted": partial(indels, count=1),
     "one stop codon": stop,
     "5 % substitutions and two indels": nuclear_copy,
     "random bases": draw,
@@ -98,7 +98,7 @@ def chimeras(
     breaks: tuple[float, float],
     rng: np.random.Generator,
 ) -> list[str]:
-    """Join the beginning of one barcode to the end of another, of another family."""
+    """Join the beginning of one barcode to the end of a barcode of another family."""
     made: list[str] = []
     while len(made) < count:
         (one, family), (other, another) = (queries[i] for i in rng.integers(len(queries), size=2))
@@ -108,8 +108,8 @@ def chimeras(
     return made
 
 
-def shares(classifier: Classifier, sequences: list[str]) -> list[float]:
-    """Return the share of sequences with each of FLAGS."""
+def flag_fractions(classifier: Classifier, sequences: list[str]) -> list[float]:
+    """Return the fraction of sequences with each of FLAGS."""
     records = (SequenceRecord(str(i), bases) for i, bases in enumerate(sequences))
     flags = [assignment.flags for assignment in classifier.classify(records)]
     return [sum(flag in found for found in flags) / len(flags) for flag in FLAGS]
@@ -131,18 +131,20 @@ def main() -> None:
     print("| queries |", " | ".join(f"`{flag}`" for flag in FLAGS), "|")
     print("| --- |", " | ".join("---" for _ in FLAGS), "|")
 
-    def tell(kind: str, sequences: list[str]) -> None:
-        told = " | ".join(f"{share:.3f}" for share in shares(classifier, sequences))
-        print(f"| {kind} | {told} |", flush=True)
+    def print_row(kind: str, sequences: list[str]) -> None:
+        cells = " | ".join(f"{value:.3f}" for value in flag_fractions(classifier, sequences))
+        print(f"| {kind} | {cells} |", flush=True)
 
     for kind, damage in KINDS.items():
         drawn = rng.choice(len(queries), min(asked.sample, len(queries)), replace=False)
-        tell(kind, [damage(queries[i][0], rng=rng) for i in drawn])
-    tell("two families, joined in the middle", chimeras(queries, asked.sample, (0.5, 0.5), rng))
-    tell("the same, joined at 30 to 70 %", chimeras(queries, asked.sample, (0.3, 0.7), rng))
+        print_row(kind, [damage(queries[i][0], rng=rng) for i in drawn])
+    print_row(
+        "two families, joined in the middle", chimeras(queries, asked.sample, (0.5, 0.5), rng)
+    )
+    print_row("the same, joined at 30 to 70 %", chimeras(queries, asked.sample, (0.3, 0.7), rng))
     if asked.others:
         whole = [record.sequence for record in read_records(str(asked.others))]
-        tell(
+        print_row(
             "other genes",
             [
                 gene[i : i + _WINDOW]

@@ -50,7 +50,8 @@ def draw(models: dict[str, dict]) -> str:
         ".frame{fill:#fff;stroke:#999}.even{stroke:#bbb;stroke-dasharray:4 3}"
         ".dots{fill:#1668a8;fill-opacity:.8}</style>"
         f'<rect width="{width}" height="{height}" fill="#fff"/>{panels}'
-        f'<text x="{_GAP}" y="{height - 8}">horizontal: confidence; vertical: fraction of the names '
+        f'<text x="{_GAP}" y="{height - 8}">'
+        "horizontal: confidence; vertical: fraction of the names "
         "that are correct; on the dashed line they are equal</text></svg>\n"
     )
 

@@ -1,10 +1,10 @@
-"""Score a model by its nearest references, its vectors as they are and whitened.
+"""Score a model by the names of the closest references, without and with whitening.
 
     python benchmarks/score.py MODEL REFERENCES QUERIES... [--whiten 64] [--json FILE]
 
-The measures are those of ``barcodeembed evaluate`` for "nearest reference", without the index's
-calibration, so that many models can be compared; each barcode is embedded once for both. MODEL is a
-bundle, or ``5-mers`` for counts in its place.
+The measures are those of ``barcodeembed evaluate`` for "nearest reference". The index is not
+calibrated, so that many models can be compared quickly, and each barcode is embedded only once.
+MODEL is a bundle, or ``5-mers`` for k-mer counts instead of a model.
 """
 
 from __future__ import annotations

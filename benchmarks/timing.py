@@ -1,4 +1,4 @@
-"""What the benchmarks of speed share: timing in turn, and the bound that the machine sets."""
+"""Common functions of the speed benchmarks: alternating timing, and a bound of the machine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _SIZES = {"cpu": 2_048, "cuda": 8_192}
 
 
 def in_turn(works: list[Callable[[], object]], budget: float, rounds: int = 5) -> list[float]:
-    """Return the median seconds of each work, done in turn: a machine's drift meets all alike.
+    """Return the median seconds of each function.
 
-    So many rounds at least, and more while ``budget`` seconds last.
+    The functions are called in turn, so that changes of the machine's speed affect all of them.
+    There are at least ``rounds`` rounds, and more if less than ``budget`` seconds have passed.
     """
     for work in works:
         work()

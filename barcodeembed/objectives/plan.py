@@ -13,9 +13,9 @@ from barcodeembed.objectives import objective_class
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A fraction of the steps (``share``), and the weights of the objectives summed in it."""
+    """A fraction of the steps (``fraction``), and the weights of the objectives summed in it."""
 
-    share: float
+    fraction: float
     weights: dict[str, float]
 
     def __str__(self) -> str:
@@ -49,18 +49,18 @@ def parse_objective(text: str) -> dict[str, float]:
 def parse_schedule(text: str) -> Plan:
     """Parse phases and their fractions of the steps. Raises TrainingError if they are not valid.
 
-    >>> [(str(phase), phase.share) for phase in parse_schedule("clm:0.3,maelm+mlm:0.1:0.7")]
+    >>> [(str(phase), phase.fraction) for phase in parse_schedule("clm:0.3,maelm+mlm:0.1:0.7")]
     [('clm', 0.3), ('maelm+mlm:0.1', 0.7)]
     """
     phases = []
     for part in text.split(","):
-        objective, colon, share = part.rpartition(":")
+        objective, colon, fraction = part.rpartition(":")
         if not colon:
             raise TrainingError(
                 f"phase {part!r} has no fraction of the steps; write clm:0.3,maelm:0.7"
             )
-        phases.append(Phase(_positive(share, part), parse_objective(objective)))
-    total = sum(phase.share for phase in phases)
+        phases.append(Phase(_positive(fraction, part), parse_objective(objective)))
+    total = sum(phase.fraction for phase in phases)
     if not math.isclose(total, 1):
         raise TrainingError(f"the fractions in {text!r} add up to {total:g}, not to 1")
     return tuple(phases)
@@ -70,14 +70,14 @@ def describe_plan(plan: Plan) -> str:
     """Return a plan as it would be written on the command line."""
     if len(plan) == 1:
         return str(plan[0])
-    return ",".join(f"{phase}:{phase.share:g}" for phase in plan)
+    return ",".join(f"{phase}:{phase.fraction:g}" for phase in plan)
 
 
 def phase_at(plan: Plan, step: int, steps: int) -> int:
     """Return the number of the phase of a step. Both count from 0."""
     ends = [0.0]
     for phase in plan:
-        ends.append(ends[-1] + phase.share)
+        ends.append(ends[-1] + phase.fraction)
     done = [round(end * steps) for end in ends[1:-1]]
     return sum(step >= end for end in done)
 

@@ -78,5 +78,5 @@ def _taxids(paths: list[tuple[tuple[str, str], ...]]) -> dict[tuple[tuple[str, s
 
 
 def _line(total: int, clade: int, direct: int, code: str, taxid: int, name: str) -> str:
-    share = 100 * clade / total if total else 0.0
-    return f"{share:6.2f}\t{clade}\t{direct}\t{code}\t{taxid}\t{name}\n"
+    percent = 100 * clade / total if total else 0.0
+    return f"{percent:6.2f}\t{clade}\t{direct}\t{code}\t{taxid}\t{name}\n"

@@ -73,7 +73,7 @@ class Recipe:
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
-        share = rate_at(
+        fraction = rate_at(
             self.rates,
             step,
             self.steps,
@@ -81,7 +81,7 @@ class Recipe:
             decay=self.decay,
             decay_to=self.decay_to,
         )
-        return self.learning_rate * share
+        return self.learning_rate * fraction
 
     def phase(self, step: int) -> int:
         """Return the number of the phase that a step is in."""

@@ -1,4 +1,4 @@
-"""Hidden tokens: counts, uniformity, targets."""
+"""Hidden tokens: number, uniformity and targets."""
 
 from __future__ import annotations
 

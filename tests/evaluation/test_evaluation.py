@@ -1,4 +1,4 @@
-"""Measures against scikit-like definitions written out, and the report of a known case."""
+"""Metrics compared with simple definitions, and the figures of a known case."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_auroc_counts_pairs(positive, negative):
     assert auroc(np.array(positive), np.array(negative)) == pytest.approx(np.mean(pairs))
 
 
-def test_a_calibrated_forecast_has_no_error():
+def test_calibrated_confidences_have_no_error():
     rng = np.random.default_rng(0)
     confidence = rng.random(200_000)
     right = rng.random(200_000) < confidence
@@ -51,7 +51,7 @@ def test_a_calibrated_forecast_has_no_error():
 
 def test_kmer_counts_are_counts():
     vector = KmerCounter(2).encode(["AACANTA"])[0]
-    assert vector.sum() == 4  # AA, AC, CA and TA; none over the N
+    assert vector.sum() == 4  # AA, AC, CA and TA; k-mers with N do not count
     assert vector[0] == vector[1] == vector[4] == vector[12] == 1
 
 
@@ -60,7 +60,7 @@ def named(family, genus, species):
     return tuple(names.values())
 
 
-def test_queries_are_sorted_by_what_the_reference_knows():
+def test_queries_are_sorted_by_the_taxa_in_the_reference():
     taxa = Taxa.of([named("F", "G", "G a")])
     lineages = [
         named("F", "G", "G a"),
@@ -96,11 +96,11 @@ def test_figures_of_a_case_counted_by_hand():
     assert figures["novelty_auroc"]["species"] == 0.75
     assert figures["novelty_auroc"]["genus"] is None
     assert figures["queries_per_second"] == 2.0
-    # Seen queries and the others count half each: (0 + 0.6) / 2 and 0.2.
+    # Seen queries and all others have half of the weight each: (0 + 0.6) / 2 and 0.2.
     assert figures["calibration_error"]["species"] == 0.25
 
 
-def test_names_that_are_taken_counted_by_hand():
+def test_accepted_names_of_a_case_counted_by_hand():
     truth = [named("F", "G", "G a")] * 2 + [named("F", "G", "G b")] * 2 + [named("F", "H", "H c")]
     of = ["seen"] * 2 + ["unseen species"] * 2 + ["unseen genus"]
     guesses = [
@@ -117,7 +117,7 @@ def test_names_that_are_taken_counted_by_hand():
         LabelledQueries([None] * 5, truth, of),
     )
     ranks = figures["accepted"]["ranks"]
-    # Two seen queries weigh a quarter each, three others a sixth. No name is none to take.
+    # Two seen queries have a weight of 1/4 each, three others 1/6. No name is not accepted.
     assert ranks["species"] == {
         "named": round(1 / 4 + 1 / 6, 4),
         "precision": round((1 / 4) / (1 / 4 + 1 / 6), 4),
@@ -129,7 +129,7 @@ def test_names_that_are_taken_counted_by_hand():
     assert ranks["family"]["precision"] == 1.0 and ranks["family"]["overclassified"] is None
 
 
-def test_names_that_two_methods_take_counted_by_hand():
+def test_agreement_of_two_methods_counted_by_hand():
     truth = [named("F", "G", f"G {s}") for s in "abcd"] + [named("F", "G", "G e")]
     queries = LabelledQueries([None] * 5, truth, ["seen"] * 4 + ["unseen species"])
 
@@ -140,7 +140,7 @@ def test_names_that_two_methods_take_counted_by_hand():
         each = np.repeat(np.array([t == "+" for t in accepted])[:, None], len(RANKS), 1)
         return Predictions("x", guesses, np.zeros(5), 1.0, accepted=each, rule="some")
 
-    # By species: ours has a and b, theirs b, c and d. By genus all that is taken is right.
+    # Species: ours are a and b, theirs b, c and d. All accepted genera are correct.
     agreed = evaluate_agreement(method("++-++", "+++-+"), method("-++++", "+++++"), queries)
     assert agreed["species"] == {"found_by_classify": round(1 / 3, 4), "found_by_method": 0.5}
     assert agreed["genus"] == {"found_by_classify": 0.75, "found_by_method": 1.0}
@@ -160,7 +160,7 @@ def simulated(request):
 
 
 def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated):
-    """With k-mer counts for an embedder the pipeline is the baseline."""
+    """With k-mer counts as vectors, the pipeline equals the baseline."""
     index, queries = simulated
     classifier = Classifier(index, KmerCounter(5), min_confidence=0.0)
     least, strict = (dict.fromkeys(index.taxa.ranks, c) for c in (0.5, 0.95))
@@ -182,8 +182,10 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     seen = [method["accuracy"]["seen"]["species"] for method in report["methods"]]
     assert seen[0] > 0.85 and seen[1] > 0.85
     strict = evaluate_decisions(best, assignments, queries, strict)["seen"]["statuses"]
-    told = Classifier(index, KmerCounter(5), min_confidence=0.95).classify(queries.records)
-    statuses = [a.status for a, c in zip(told, queries.categories, strict=True) if c == "seen"]
+    assignments = Classifier(index, KmerCounter(5), min_confidence=0.95).classify(queries.records)
+    statuses = [
+        a.status for a, c in zip(assignments, queries.categories, strict=True) if c == "seen"
+    ]
     for status in ("assigned", "ambiguous"):
         share = statuses.count(status) / len(statuses)
         assert strict.get(status, 0.0) == pytest.approx(share, abs=1e-4)

@@ -1,4 +1,4 @@
-"""The papers' protocols against independent definitions, and the command that runs them."""
+"""The protocols of the papers, compared with independent definitions, and their command."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from barcodeembed.vectors.normalise import normalise
 
 HEADER = "processid,dna_bin,phylum,class,order,family,genus,species,split,dna_barcode"
 
-#: Of the simulated references, by their place within their species.
+#: The splits of the simulated references, by their number within the species.
 PLACES = {1: "val", 3: "test", 5: "pretrain"}
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """A table as BIOSCAN-5M's: every sixth species, of a genus with others, is an unseen one."""
+    """Write a table like that of BIOSCAN-5M; every sixth species of a larger genus is unseen."""
     of_genus, by_species = defaultdict(set), defaultdict(list)
     for record, names in read_labelled(SIMULATED / "reference.fasta"):
         if names[-1]:
@@ -64,8 +64,8 @@ def published(tmp_path_factory):
 
 
 @given(st.integers(0, 60), st.integers(1, 60))
-def test_wilsons_interval_is_where_the_score_test_turns(right, n):
-    """Its ends are the shares at which the observed one lies 1.96 standard errors away."""
+def test_wilsons_interval_inverts_the_score_test(right, n):
+    """At its ends, the observed fraction is 1.96 standard errors away."""
     right = min(right, n)
     low, high = wilson(right, n)
     assert 0 <= low <= right / n <= high <= 1
@@ -74,7 +74,7 @@ def test_wilsons_interval_is_where_the_score_test_turns(right, n):
         assert abs(score) == pytest.approx(1.959963984540054, abs=1e-6)
 
 
-def test_wilsons_interval_shrinks_with_the_queries():
+def test_wilsons_interval_is_narrower_with_more_queries():
     widths = [high - low for low, high in (wilson(8 * n, 10 * n) for n in (1, 10, 100, 1000))]
     assert widths == sorted(widths, reverse=True) and widths[-1] < 0.02
     assert all(map(math.isnan, wilson(0, 0)))
@@ -88,7 +88,7 @@ def test_half_samples_give_the_standard_error_of_a_mean():
     assert half_sample_interval(0.5, len, 3) == pytest.approx((math.nan,) * 2, nan_ok=True)
 
 
-# The audit.
+# Leakage.
 
 words = st.lists(st.text("AC", min_size=3, max_size=12), min_size=1, max_size=30, unique=True)
 
@@ -135,8 +135,8 @@ def test_overlaps_are_counted_by_pair_of_splits():
 # Reading.
 
 
-def test_a_published_table_is_read_by_name(tmp_path):
-    """Interim species stay apart, barcodes are cut, and identical ones are one."""
+def test_a_published_table_is_read(tmp_path):
+    """Interim species are kept, barcodes are cut, and duplicates are removed."""
     rng = np.random.default_rng(0)
     one, other = ("".join(rng.choice(list("ACGT"), 700)) for _ in range(2))
     rows = [
@@ -163,7 +163,7 @@ def test_a_published_table_is_read_by_name(tmp_path):
     assert (len(splits["test"]), splits["test"].left_out) == (0, {"short": 1})
 
 
-def test_references_and_queries_take_the_published_roles():
+def test_references_and_queries_become_the_published_splits():
     splits = derive_splits(
         read_labelled(SIMULATED / "reference.fasta"),
         read_labelled(SIMULATED / "reads.tsv"),
@@ -191,7 +191,7 @@ def points(seed: int, n: int, width: int = 8) -> np.ndarray:
 
 
 @pytest.mark.parametrize("k", neighbours.K)
-def test_uniform_votes_are_scikit_learns(k):
+def test_uniform_votes_equal_those_of_scikit_learn(k):
     from sklearn.neighbors import KNeighborsClassifier
 
     train, queries = points(0, 400), points(1, 150)
@@ -223,7 +223,7 @@ def test_the_lowest_label_wins_a_tie():
 # The probe and fine-tuning.
 
 
-def test_a_probe_separates_what_is_separable_and_learns_no_noise():
+def test_a_probe_separates_classes_and_does_not_learn_noise():
     from barcodeembed.evaluation.protocols.probe import fit_probe
 
     rng = np.random.default_rng(0)
@@ -232,18 +232,18 @@ def test_a_probe_separates_what_is_separable_and_learns_no_noise():
     vectors = 0.01 * (centres[labels] + 0.05 * rng.normal(size=(600, 16)).astype(np.float32)) + 3
     train, val, test = np.split(np.arange(600), [400, 500])
 
-    def share_right(labels, **options) -> float:
+    def fraction_correct(labels, **options) -> float:
         probe = fit_probe(vectors[train], labels[train], 20, **options)
         return float((probe.predict(vectors[test]) == labels[test]).mean())
 
-    assert share_right(labels) == 1.0
-    assert share_right(labels, val=(vectors[val], labels[val])) == 1.0
-    assert share_right(rng.permutation(labels)) < 0.3
+    assert fraction_correct(labels) == 1.0
+    assert fraction_correct(labels, val=(vectors[val], labels[val])) == 1.0
+    assert fraction_correct(rng.permutation(labels)) < 0.3
     once, again = (fit_probe(vectors[train], labels[train], 20, seed=3) for _ in range(2))
     assert (once.head.weight == again.head.weight).all()
 
 
-def test_finetuning_learns_and_leaves_the_model_as_it_was(model_bundle):
+def test_finetuning_learns_and_does_not_change_the_model(model_bundle):
     from barcodeembed.evaluation.protocols.finetune import finetune, predict
 
     embedder = Embedder.load(model_bundle)
@@ -281,7 +281,7 @@ def test_finetuning_learns_and_leaves_the_model_as_it_was(model_bundle):
 # Clusters.
 
 
-def test_clusters_of_separate_bins_agree_wholly_and_random_ones_not_at_all():
+def test_clusters_of_separate_bins_agree_and_random_ones_do_not():
     bins = np.repeat(np.arange(30), 6)
     vectors = normalise(points(6, 30, 32)[bins] + 0.02 * points(7, len(bins), 32))
     known = clusters.cluster_into(vectors, 30)
@@ -294,7 +294,7 @@ def test_clusters_of_separate_bins_agree_wholly_and_random_ones_not_at_all():
     assert abs(clusters.adjusted_mutual_information(bins, by_chance)) < 0.15
 
 
-def test_the_clusterings_are_scikit_learns():
+def test_the_clusterings_equal_those_of_scikit_learn():
     from sklearn.cluster import AgglomerativeClustering
 
     vectors = points(9, 80)
@@ -311,7 +311,7 @@ def test_the_clusterings_are_scikit_learns():
         assert clusters.adjusted_mutual_information(found, same) == pytest.approx(1)
 
 
-def test_whole_bins_are_drawn():
+def test_complete_bins_are_drawn():
     bins = ["a"] * 5 + [None] * 3 + ["b"] * 4 + ["c"] * 50
     rows = clusters.draw_bins(bins, 9, seed=0)
     assert sorted({bins[i] for i in rows}) == ["a", "b"] and len(rows) == 9
@@ -364,14 +364,14 @@ def test_a_published_table_gives_every_figure(call, published, model_bundle, tmp
     assert scores[24]["details"]["weight_decay"] in (1e-4, 1e-2, 1e-1)
     ward = scores[26]["details"]
     assert ward["clusters"] == ward["bins"]
-    # The audit stands before any figure.
+    # Leakage is reported before the other figures.
     assert result.out.index("| exact |") < result.out.index("| linear probe |")
     assert result.out.count("\n| ") == 2 + 5 + 2 + 10 + 2 + 28
     assert call(*words, "--quiet").out == result.out
     assert files_in(tmp_path) == {out}
 
 
-def test_exact_duplicates_are_counted_and_dropped_unless_kept(
+def test_exact_duplicates_are_counted_and_removed_unless_kept(
     call, published, model_bundle, tmp_path
 ):
     lines = published.read_text().splitlines()
@@ -483,7 +483,7 @@ def test_the_open_world_and_a_protocol_in_one_call(call, model_bundle, tmp_path)
         (["{only}", "-m", "{model}", "--protocol", "knn"], 1, "knn needs records of train, and of"),
     ],
 )
-def test_what_cannot_be_evaluated_is_told_in_one_line(
+def test_unusable_inputs_are_a_one_line_error(
     arguments, code, problem, call, published, model_bundle, index_bundle, tmp_path
 ):
     table = published.read_text()
@@ -529,7 +529,7 @@ def test_bins_without_scikit_learn_say_what_to_install(call, published, model_bu
 
 
 def test_real_barcodes_share_no_bin_across_unseen_species(call, coi, model_bundle, tmp_path):
-    """As their makers say; and a model of random weights already knows something of them."""
+    """As published. Even a model with random weights is better than chance."""
     mini = coi / "mini"
     out = tmp_path / "figures.json"
     assert (

@@ -184,7 +184,7 @@ def test_the_encoder_is_taken_out_of_a_training_checkpoint(mae, tmp_path):
     torch.save(mae["checkpoint"], tmp_path / "checkpoint.pt")
     converted = convert(tmp_path / "checkpoint.pt")
     assert_same_features(converted.encoder, mae["encoder"], ["mask", "unk"])
-    assert converted.encoder.config.max_tokens == 660 // 5  # what it was trained on
+    assert converted.encoder.config.max_tokens == 660 // 5  # the length of the training barcodes
     ours = [name for name in mae["state"] if name.startswith("encoder.") and "pooler" not in name]
     assert converted.training == {
         "converted_from": "checkpoint.pt",
@@ -258,7 +258,7 @@ def folder(barcodebert, tmp_path) -> Path:
     return path
 
 
-def test_a_converted_model_works_as_any_other(call, folder, barcodebert, tmp_path):
+def test_a_converted_model_works_like_any_other(call, folder, barcodebert, tmp_path):
     model = tmp_path / "model"
     result = call("convert", folder, "-o", model, "--k", 4, "--max-length", 660)
     assert (result.code, result.out) == (0, "")
@@ -386,7 +386,7 @@ def refused(call, words: tuple, problem: str, *folders: Path) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_converted_gives_one_line(name, source, call, tmp_path):
+def test_an_unusable_source_is_a_one_line_error(name, source, call, tmp_path):
     damage, problem = REFUSED[name]
     path = damage(source)
     path = path if isinstance(path, Path) else source.folder
@@ -437,14 +437,12 @@ def test_heads_are_required_if_the_checkpoint_does_not_have_them(barcodebert, tm
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("place", ["whole", "beside the weights", "among the weights"])
-def test_a_pickle_that_would_run_code_is_refused_and_does_not(
-    place, zipped, barcodebert, call, tmp_path
-):
+@pytest.mark.parametrize("place", ["whole", "next to the weights", "among the weights"])
+def test_a_pickle_with_code_is_refused_and_not_run(place, zipped, barcodebert, call, tmp_path):
     tensors, bomb = barcodebert.state_dict(), Bomb(tmp_path / "executed")
     content = {
         "whole": bomb,
-        "beside the weights": {"model": tensors, "config": bomb},
+        "next to the weights": {"model": tensors, "config": bomb},
         "among the weights": {**tensors, "classifier.bias": bomb},
     }[place]
     file = tmp_path / "pytorch_model.bin"
@@ -463,7 +461,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not(
         ("a.safetensors", b"\xff" * 40, "not a readable safetensors file"),
     ],
 )
-def test_a_damaged_file_is_one_line(name, content, problem, call, tmp_path):
+def test_a_damaged_file_is_a_one_line_error(name, content, problem, call, tmp_path):
     (tmp_path / name).write_bytes(content)
     refused(call, (tmp_path / name, "-o", tmp_path / "model"), problem, tmp_path)
 
@@ -544,7 +542,7 @@ def test_a_bf16_bundle_makes_the_vectors_of_the_rounded_model(model_bundle, call
     assert json.loads(call("info", model_bundle, "--json").out)["weights"] == "fp32"
 
 
-def test_fp32_leaves_a_bundle_as_it_is_and_does_not_bring_bits_back(model_bundle, call, tmp_path):
+def test_fp32_does_not_change_a_bundle_or_restore_precision(model_bundle, call, tmp_path):
     for source, name, weights in (
         (model_bundle, "same", "fp32"),
         (model_bundle, "half", "bf16"),
@@ -560,7 +558,7 @@ def test_fp32_leaves_a_bundle_as_it_is_and_does_not_bring_bits_back(model_bundle
     assert prints["wide"] != prints["same"]
 
 
-def test_published_weights_may_be_written_in_bf16_at_once(folder, call, tmp_path):
+def test_published_weights_can_be_written_in_bf16(folder, call, tmp_path):
     for name, flags in (("wide", ()), ("half", ("--weights", "bf16"))):
         words = ("convert", folder, "-o", tmp_path / name, "--max-length", 660, *flags)
         assert call(*words).code == 0

@@ -1,4 +1,4 @@
-"""Test the encoder: what must never change a vector, and attention against a reference."""
+"""The encoder: what must not change a vector, and attention compared with a reference."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_padding_does_not_change_a_vector(config):
 
 
 @pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS)
-def test_batch_mates_and_batch_size_do_not_change_a_bit(config):
+def test_other_barcodes_in_the_batch_do_not_change_a_bit(config):
     sequences = barcodes(12)
     embed = embedder(config).encode
     together = embed(sequences)
@@ -98,7 +98,7 @@ def test_the_number_of_threads_does_not_change_a_vector():
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-5), ("bf16", 0.05)])
-def test_packed_weights_multiply_as_the_models_own_do(precision, tolerance):
+def test_packed_weights_give_the_same_products(precision, tolerance):
     encoder = make(TINY)
     before = {name: weight.clone() for name, weight in encoder.state_dict().items()}
     tokens = torch.from_numpy(np.random.default_rng(0).integers(3, 4**TINY.k, (7, 40)))
@@ -264,7 +264,7 @@ def test_a_bundle_gives_the_same_vectors_back(tmp_path):
     ]
 
 
-def test_the_fingerprint_follows_weights_and_configuration(tmp_path):
+def test_the_fingerprint_depends_on_weights_and_configuration(tmp_path):
     encoder = make(TINY)
     for name in ("a", "b"):
         save_model(tmp_path / name, encoder, {})

@@ -163,7 +163,7 @@ def test_contrast_is_infonce_of_the_pooled_vectors():
     assert found == pytest.approx(expected, abs=1e-4)
 
 
-def test_supcon_weighs_pairs_by_their_lowest_shared_rank():
+def test_supcon_weights_pairs_by_their_lowest_shared_rank():
     corpus = make_corpus()
     batch = rectangle(corpus, size=8, same_taxon=("genus", 4))
     objective = make("supcon", corpus, species=1.0, genus=0.5, family=0.25, order=0.125)
@@ -230,7 +230,7 @@ def test_an_unlabelled_rank_is_skipped_and_the_others_learn():
     assert after["genus_loss"] == before["genus_loss"]
 
 
-def test_taxonomy_smooths_along_the_tree_and_weighs_by_frequency():
+def test_taxonomy_smooths_along_the_tree_and_weights_by_frequency():
     """Compute the loss of a rank barcode by barcode."""
     corpus = make_corpus()
     objective = make("taxonomy", corpus, smoothing=0.2, ranks="family,genus")
@@ -306,7 +306,7 @@ def test_the_teacher_reads_what_the_student_does_not_and_is_not_trained_or_saved
     assert not any("teacher" in name for name in objective.state_dict())
 
 
-def test_a_teacher_with_other_tokens_gives_only_vectors():
+def test_a_teacher_with_other_tokens_only_gives_vectors():
     from dataclasses import replace
 
     student = replace(TINY, k=3)

@@ -1,4 +1,4 @@
-"""What `report` makes of classify's table: each format, and that nothing is lost on the way."""
+"""The formats of `report`, and that no read is lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HEADER = [
 def row(
     query, status="assigned", rank=None, names=(), novel=None, unit=None, confidence=0.9, **cells
 ):
-    """Return a row of a table whose rank columns show ``names``, placed at ``rank``."""
+    """Return a row of a table with ``names`` in the rank columns, placed at ``rank``."""
     shown = dict(zip(USED, names, strict=False))
     cells = {
         "query_id": query,
@@ -174,12 +174,12 @@ SINTAX = [
 
 
 @pytest.mark.parametrize("to, expected", [("kraken", KRAKEN), ("krona", KRONA), ("qiime2", QIIME2)])
-def test_the_text_is_the_golden_one(to, expected, call, names):
+def test_the_text_equals_the_golden_one(to, expected, call, names):
     assert call("report", names, "--to", to) == (0, expected, "8 records\n")
 
 
-def test_sintax_lines_are_those_of_vsearch(call, names):
-    """Of four columns, empty ones where nothing is known; checked beside `vsearch --sintax`."""
+def test_sintax_lines_have_the_columns_of_vsearch(call, names):
+    """Lines have four columns, which can be empty; compared with `vsearch --sintax`."""
     assert lines(call("report", names, "--to", "sintax").out) == SINTAX
 
 
@@ -198,7 +198,7 @@ def test_a_table_counts_taxa_by_sample(call, names, tmp_path):
     assert [cells[0] for cells in rows] == [cells[-1].replace("; ", ";") for cells in rows]
 
 
-def test_a_table_of_queries_keeps_their_order_and_drops_sizes_from_ids(call, names):
+def test_a_table_of_queries_keeps_their_order_and_removes_sizes_from_ids(call, names):
     rows = rows_of(call("report", names, "--to", "table", "--by", "query").out)
     assert [(row["feature_id"], row["S1"]) for row in rows] == [
         ("q1", "5"),
@@ -230,7 +230,7 @@ def test_biom_is_the_published_json(call, names, tmp_path):
         "data",
     }
     assert made["format"] == "Biological Observation Matrix 1.0.0"
-    # With a time zone, the format's own validator takes it for no date.
+    # The validator of the format does not accept a date with a time zone.
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", made["date"])
     assert (made["type"], made["matrix_type"]) == ("Taxon table", "sparse")
     assert made["shape"] == [len(made["rows"]), 2]
@@ -261,7 +261,7 @@ def test_biom_is_read_back_by_its_own_package(call, names, tmp_path):
         ("biom", "FeatureTable[Frequency]", "BIOMV100Format"),
     ],
 )
-def test_qiime_2_imports_what_is_for_it(call, names, tmp_path, to, kind, made_of):
+def test_qiime_2_imports_the_reports(call, names, tmp_path, to, kind, made_of):
     made, artifact = tmp_path / f"{to}.tsv", tmp_path / "artifact.qza"
     assert call("report", names, "--to", to, "-o", made).code == 0
     qiime = [
@@ -277,7 +277,7 @@ def test_qiime_2_imports_what_is_for_it(call, names, tmp_path, to, kind, made_of
         "--output-path",
         str(artifact),
     ]
-    # It is a Python of its own, and may be an older one.
+    # QIIME 2 has its own Python, which can be older.
     done = subprocess.run(
         qiime, text=True, capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": ""}
     )
@@ -291,15 +291,15 @@ def test_qiime_2_imports_what_is_for_it(call, names, tmp_path, to, kind, made_of
 
 
 @pytest.mark.skipif(not shutil.which("ktImportText"), reason="Krona is not installed")
-def test_krona_reads_what_is_for_it(call, names, tmp_path):
+def test_krona_reads_the_report(call, names, tmp_path):
     text, page = tmp_path / "krona.txt", tmp_path / "krona.html"
     assert call("report", names, "--to", "krona", "-o", text).code == 0
     subprocess.run(["ktImportText", text, "-o", page], check=True, capture_output=True, timeout=60)
     counts = re.findall(r"<magnitude><val>(\d+)</val>", page.read_text())
-    assert counts[0] == "13"  # the root: every read
+    assert counts[0] == "13"  # the root has all reads
 
 
-def test_multiqc_gets_a_bar_for_every_sample(call, names, tmp_path):
+def test_multiqc_has_a_bar_for_every_sample(call, names, tmp_path):
     blank = write(tmp_path / "blank.tsv", [])
     made = json.loads(call("report", names, blank, "--to", "multiqc").out)
     assert made["plot_type"] == "bargraph"
@@ -323,7 +323,7 @@ def test_multiqc_gets_a_bar_for_every_sample(call, names, tmp_path):
 
 @pytest.fixture(scope="module")
 def classified(tmp_path_factory, index_bundle) -> Path:
-    """The table of the simulated reads, as classify writes it."""
+    """Classify the simulated reads; return the table."""
     from support import SIMULATED, run_here
 
     path = tmp_path_factory.mktemp("classified") / "reads.tsv"
@@ -375,7 +375,7 @@ def test_a_taxid_is_the_same_in_every_report(call, names, tmp_path):
     assert of_some.items() <= all_of.items()
 
 
-def test_taxids_that_meet_are_told_apart(monkeypatch):
+def test_equal_hashes_give_different_taxids(monkeypatch):
     from barcodeembed.report import kraken
 
     monkeypatch.setattr(kraken.hashlib, "sha256", lambda text: Hash)
@@ -389,8 +389,8 @@ class Hash:
         return bytes(32)
 
 
-def test_guesses_below_the_placement_do_not_count(call, tmp_path):
-    """As with `classify --min-confidence 0`, which shows the best guess at every rank."""
+def test_best_guesses_below_the_placement_do_not_count(call, tmp_path):
+    """`classify --min-confidence 0` shows the best guess at every rank."""
     guess = row("q", "novel", rank="genus", names=(*BEE, "Apis mellifera"), novel="species")
     path = write(tmp_path / "guess.tsv", [guess])
     assert call("report", path, "--to", "krona").out.split("\t")[-1] == "Apis\n"
@@ -398,7 +398,7 @@ def test_guesses_below_the_placement_do_not_count(call, tmp_path):
     assert "s:Apis_mellifera(" in call("report", path, "--to", "sintax").out
 
 
-# What is read.
+# Input.
 
 
 def test_tables_are_read_compressed_from_standard_input_and_without_newer_columns(run, tmp_path):
@@ -421,7 +421,7 @@ def test_tables_are_read_compressed_from_standard_input_and_without_newer_column
     assert header == "feature_id\tS1\ttaxonomy"
 
 
-def test_the_columns_of_classify_are_the_ones_needed(classified):
+def test_classify_writes_the_required_columns(classified):
     header = classified.read_text().split("\n")[0].split("\t")
     assert set(REQUIRED) <= set(header)
     rows = list(read_table(classified, lambda _: "S"))
@@ -429,7 +429,7 @@ def test_the_columns_of_classify_are_the_ones_needed(classified):
     assert all(row.taxon[RANKS.index(row.rank)] for row in rows if row.rank)
 
 
-def test_samples_come_from_a_pattern(call, tmp_path):
+def test_samples_can_come_from_a_pattern(call, tmp_path):
     rows = [
         row(query, rank="kingdom", names=BEE[:1])
         for query in ("a;sample=S2;size=3", "b;sample=S10;size=4", "c;sample=S2")
@@ -459,7 +459,7 @@ def test_samples_come_from_a_pattern(call, tmp_path):
         (["-", "-", "--to", "krona"], "can be read once"),
     ],
 )
-def test_a_wrong_use_is_2(arguments, problem, call, names):
+def test_a_usage_error_has_exit_code_2(arguments, problem, call, names):
     before = names.read_text()
     result = call("report", names, *(word.format(names=names) for word in arguments))
     assert (result.code, result.out) == (2, "")
@@ -497,7 +497,7 @@ def damaged(number, **cells):
         ([ROWS[0], HEADER], HEADER, ":3 (query_id): 'status' in the column status"),
     ],
 )
-def test_what_is_no_table_of_classify_is_refused_in_one_line(rows, header, problem, call, tmp_path):
+def test_another_table_is_a_one_line_error(rows, header, problem, call, tmp_path):
     path = write(tmp_path / "bad.tsv", rows, header)
     before = files_in(tmp_path)
     result = call("report", path, "--to", "krona", "-o", tmp_path / "out.txt")
@@ -507,7 +507,7 @@ def test_what_is_no_table_of_classify_is_refused_in_one_line(rows, header, probl
     assert files_in(tmp_path) == before
 
 
-def test_what_would_be_counted_wrongly_is_refused(call, names, tmp_path):
+def test_ambiguous_counts_are_an_error(call, names, tmp_path):
     (tmp_path / "two").mkdir()
     twin = write(tmp_path / "two" / "S1.tsv", [row("q1", rank="kingdom", names=BEE[:1])])
     result = call("report", names, twin, "--to", "table")
@@ -523,13 +523,13 @@ def test_what_would_be_counted_wrongly_is_refused(call, names, tmp_path):
     assert ":5 (q4): --sample-pattern finds no sample in this id" in result.err
 
 
-def test_an_output_is_whole_or_not_there(call, names, tmp_path):
+def test_an_output_is_complete_or_absent(call, names, tmp_path):
     out = tmp_path / "out.txt.gz"
     assert call("report", names, "--to", "krona", "-o", out).out == ""
     assert gzip.decompress(out.read_bytes()).decode() == KRONA
 
 
-def test_report_loads_neither_torch_nor_faiss(names):
+def test_report_imports_neither_torch_nor_faiss(names):
     script = (
         "import sys\n"
         "from barcodeembed.cli import main\n"
@@ -552,7 +552,7 @@ def data_of(text: str) -> dict:
     return json.loads(found[0])
 
 
-def test_the_page_holds_every_row(call, names):
+def test_the_page_contains_every_row(call, names):
     data = data_of(call("report", names, "--to", "html").out)
     assert {len(column) for column in data["columns"].values()} == {8}
     assert data["columns"]["query_id"] == [cells[0] for cells in ROWS]
@@ -581,7 +581,7 @@ def test_no_name_becomes_markup(call, tmp_path):
     path = write(tmp_path / "<b>.tsv", rows)
     text = call("report", path, "--to", "html").out
     clean = call("report", write(tmp_path / "b.tsv", ROWS), "--to", "html").out
-    # Nothing that can open or close an element came in with the data, and they arrive unchanged.
+    # The data contain nothing that opens or closes an element, and are unchanged.
     assert Counter(re.findall("<[/!a-z]+", text)) == Counter(re.findall("<[/!a-z]+", clean))
     data = data_of(text)
     assert data["columns"]["query_id"] == [cells[0] for cells in rows]
@@ -592,7 +592,7 @@ def test_no_name_becomes_markup(call, tmp_path):
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", script)
 
 
-def test_the_page_asks_for_nothing_from_elsewhere(call, names):
+def test_the_page_loads_nothing(call, names):
     text = call("report", names, "--to", "html").out
     assert not re.search(r"https?://|\bsrc=|@import|url\((?!#)", text)
     assert "default-src 'none'" in text
@@ -620,8 +620,8 @@ def test_the_map_has_a_point_for_every_query_with_a_vector(call, names, vectors)
     assert there.min() >= 0 and there.max() <= 1
 
 
-def test_the_axes_are_the_principal_ones():
-    """Points that differ along one direction lie along the first axis, in their order."""
+def test_the_axes_are_principal_components():
+    """Points that differ in one direction are on the first axis, in order."""
     generator = np.random.default_rng(1)
     along = np.linspace(-1, 1, 20)
     vectors = generator.normal(size=8) + 0.01 * generator.normal(size=(20, 8))
@@ -632,17 +632,17 @@ def test_the_axes_are_the_principal_ones():
     assert abs(np.corrcoef(x, along)[0, 1]) > 0.97
     assert np.ptp(x) == pytest.approx(1)
     assert np.ptp(y) < 0.3
-    # Lengths count for nothing.
+    # The lengths of vectors have no effect.
     assert np.allclose(projection.points, project(vectors).points)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_a_map_of_hardly_anything_is_drawn(count):
+def test_a_map_of_very_few_queries_is_drawn(count):
     assert project(np.eye(count, 4)).points.shape == (count, 2)
     assert np.isfinite(project(np.eye(count, 4)).points).all()
 
 
-def test_vectors_of_other_queries_are_refused(call, names, vectors, tmp_path):
+def test_vectors_of_other_queries_are_an_error(call, names, vectors, tmp_path):
     def refusal(*paths):
         words = (word for path in paths for word in ("--vectors", path))
         result = call("report", names, "--to", "html", *words)
@@ -665,18 +665,18 @@ def test_vectors_of_other_queries_are_refused(call, names, vectors, tmp_path):
     assert "cannot be read: No such file" in refusal(tmp_path / "absent.npy")
 
 
-# The map over the references.
+# The map with references.
 
 
 @pytest.fixture
 def components(monkeypatch):
-    """Principal components, whether or not the package of UMAP is installed."""
+    """Use principal components, even if UMAP is installed."""
     monkeypatch.setattr(projection, "_umap", lambda: None)
 
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory, model_bundle) -> Path:
-    """The vectors of the simulated reads, by the model of their index."""
+    """Embed the simulated reads with the model of the index."""
     from support import SIMULATED, run_here
 
     path = tmp_path_factory.mktemp("embedded") / "reads.npy"
@@ -691,7 +691,7 @@ def map_over(call, table, vectors, index) -> dict:
 
 
 def nearest_of_each(index_bundle, table, vectors, count=3) -> list[set[str]]:
-    """Return of each row the references that it names or is nearest to, found another way."""
+    """Return the reference in each row and its closest references, by another method."""
     from barcodeembed.index.bundle import ReferenceIndex
 
     index = ReferenceIndex.open(index_bundle)
@@ -705,7 +705,7 @@ def nearest_of_each(index_bundle, table, vectors, count=3) -> list[set[str]]:
     return found
 
 
-def test_the_references_about_the_queries_are_mapped_with_them(
+def test_the_closest_references_are_on_the_map(
     call, classified, embedded, index_bundle, components
 ):
     drawn = map_over(call, classified, embedded, index_bundle)
@@ -715,7 +715,7 @@ def test_the_references_about_the_queries_are_mapped_with_them(
     assert len(drawn["points"]) == 120
     points = np.array([point for point in [*drawn["points"], *shown["points"]] if point])
     assert points.min() >= 0 and points.max() <= 1
-    # One scale for both: together they fill the longer side.
+    # Queries and references have one scale: together they fill the longer side.
     assert np.ptp(points, axis=0).max() == pytest.approx(1, abs=1e-3)
     lineages = dict(zip(shown["ids"], shown["names"], strict=True))
     assigned = next(row for row in rows_of(classified.read_text()) if row["species"] != "NA")
@@ -724,12 +724,12 @@ def test_the_references_about_the_queries_are_mapped_with_them(
     assert any(names[-1].startswith(names[-2]) for names in lineages.values())  # of a species
 
 
-def test_without_an_index_the_data_of_the_page_are_as_ever(call, classified, embedded, components):
+def test_without_an_index_the_page_has_no_references(call, classified, embedded, components):
     result = call("report", classified, "--to", "html", "--vectors", embedded)
     assert data_of(result.out)["map"].keys() == {"method", "axes", "points"}
 
 
-def test_of_many_references_those_about_the_most_queries_are_shown(
+def test_of_many_references_those_close_to_the_most_queries_are_shown(
     call, classified, embedded, index_bundle, components, monkeypatch
 ):
     about = Counter(
@@ -742,7 +742,7 @@ def test_of_many_references_those_about_the_most_queries_are_shown(
 
 @pytest.fixture
 def of_prototypes(tmp_path) -> tuple[Path, Path, list[str]]:
-    """A table and vectors of three queries: two are prototypes that ship, one has no vector."""
+    """Write a table and vectors: two queries are shipped prototypes, one has no vector."""
     from barcodeembed.index.bundle import ReferenceIndex
     from barcodeembed.shipped import shipped_index
 
@@ -758,7 +758,7 @@ def of_prototypes(tmp_path) -> tuple[Path, Path, list[str]]:
     return table, tmp_path / "P.npy", ids
 
 
-def test_a_query_lies_on_the_reference_that_has_its_vector(call, of_prototypes):
+def test_a_query_has_the_position_of_the_reference_with_the_same_vector(call, of_prototypes):
     from barcodeembed.shipped import shipped_index
 
     table, vectors, ids = of_prototypes
@@ -768,7 +768,7 @@ def test_a_query_lies_on_the_reference_that_has_its_vector(call, of_prototypes):
     assert points[ids[0]] != points[ids[1]]
 
 
-def test_references_of_other_queries_or_another_index_are_refused(
+def test_another_index_or_another_table_is_an_error(
     call, classified, embedded, index_bundle, tmp_path
 ):
     def refusal(table, vectors, index=index_bundle):
@@ -810,20 +810,21 @@ def test_references_of_other_queries_or_another_index_are_refused(
     assert "absent.bix" in refusal(classified, embedded, tmp_path / "absent.bix")
 
 
-def test_reads_that_embed_did_not_turn_are_told(
+def test_reads_of_the_other_strand_give_a_warning(
     call, classified, embedded, index_bundle, components
 ):
-    turned = sum(row["strand"] == "-" for row in rows_of(classified.read_text()))
-    assert turned
+    reversed_reads = sum(row["strand"] == "-" for row in rows_of(classified.read_text()))
+    assert reversed_reads
     words = ["report", classified, "--to", "html", "--vectors", embedded]
     assert (
-        f"warning: {turned} queries are of the other strand" in call(*words, "-i", index_bundle).err
+        f"warning: {reversed_reads} queries are of the other strand"
+        in call(*words, "-i", index_bundle).err
     )
     assert "strand" not in call(*words).err
 
 
 class Umap:
-    """In place of the package: two of the dimensions are the layout."""
+    """Replaces the package UMAP: the layout is two of the dimensions."""
 
     settings: dict = {}
 
@@ -835,7 +836,7 @@ class Umap:
         return vectors[:, :2]
 
 
-def test_queries_and_references_are_laid_out_together_and_spread_out(monkeypatch):
+def test_queries_and_references_are_projected_together(monkeypatch):
     umap = Umap()
     monkeypatch.setattr(projection, "_umap", lambda: umap)
     vectors = np.random.default_rng(2).normal(size=(60, 5))
@@ -859,7 +860,7 @@ def browser() -> str:
 def test_a_browser_draws_references_below_and_outlines_units(
     browser, call, tmp_path, classified, embedded, index_bundle, components
 ):
-    """Fourteen units of three queries: the twelve largest have an outline and a name."""
+    """Of fourteen units of three queries, twelve have an outline and a name."""
     header, *lines = classified.read_text().splitlines()
     at = {name: number for number, name in enumerate(header.split("\t"))}
     rows = [line.split("\t") for line in lines]

@@ -1,4 +1,4 @@
-"""Batches without state, exact resume, processes that equal one, checkpoints that survive."""
+"""Batches, exact resume, several processes and checkpoints."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def weights(trainer: Trainer) -> bytes:
 
 
 def test_the_corpus_holds_every_distinct_barcode_once(tmp_path, barcodes):
-    odd = [barcodes[0].lower(), "NNN" + barcodes[1] + "NN", "ACGT", "N" * 300, ""]
-    records = (record(i, b) for i, b in enumerate([*barcodes, *odd]))
+    unusual = [barcodes[0].lower(), "NNN" + barcodes[1] + "NN", "ACGT", "N" * 300, ""]
+    records = (record(i, b) for i, b in enumerate([*barcodes, *unusual]))
     encode_corpus(records, tmp_path / "corpus")
     corpus = open_corpus(tmp_path / "corpus")
     assert corpus.summary == {
@@ -87,7 +87,7 @@ def test_the_held_out_do_not_depend_on_the_order_of_the_files(tmp_path, barcodes
     assert {barcodes[i] for i in corpus.held_out} == {barcodes[::-1][i] for i in other.held_out}
 
 
-def test_an_epoch_meets_every_barcode_once(corpus):
+def test_an_epoch_has_every_barcode_once(corpus):
     batches = Batches(corpus, MODEL.tokenizer, size=11, parts=1, max_tokens=90, seed=3)
     assert batches.per_epoch * 11 == len(corpus.train) == 198
     for epoch in range(2):
@@ -97,7 +97,7 @@ def test_an_epoch_meets_every_barcode_once(corpus):
     assert not np.array_equal(batches.rows(0), batches.rows(batches.per_epoch))
 
 
-def test_parts_deal_out_the_whole_batch(corpus):
+def test_the_parts_make_up_the_batch(corpus):
     whole, split = (
         Batches(corpus, MODEL.tokenizer, size=16, parts=parts, max_tokens=90, seed=3)
         for parts in (1, 4)
@@ -130,7 +130,7 @@ def test_whole_barcodes_begin_with_their_first_base(corpus):
         assert MODEL.tokenizer.decode(tokens[tokens != PAD]) == bases[: len(bases) // 4 * 4]
 
 
-def test_kin_stand_together(tmp_path, barcodes):
+def test_barcodes_of_one_taxon_are_together(tmp_path, barcodes):
     taxa = [(None,) * 6 + (f"Genus{i // 10}" if i < 150 else None, None) for i in range(200)]
     records = (record(i, b, t) for i, (b, t) in enumerate(zip(barcodes, taxa, strict=True)))
     encode_corpus(records, tmp_path / "corpus")
@@ -151,7 +151,7 @@ def test_kin_stand_together(tmp_path, barcodes):
     assert np.mean(in_company) > 0.8
 
 
-def test_the_corpus_keeps_the_labels_that_copies_agree_on(tmp_path, barcodes):
+def test_the_corpus_keeps_labels_that_all_copies_share(tmp_path, barcodes):
     def taxa(family, genus, species):
         return (None,) * 4 + (family, None, genus, species)
 
@@ -178,8 +178,8 @@ def spelled(corpus: Corpus, number: int) -> str:
     return "".join("ACGTN"[c] for c in corpus.codes[start : start + length])
 
 
-def test_fifty_steps_and_fifty_more_are_a_hundred(tmp_path, corpus):
-    """Bit for bit, dropout included; the metrics of the resumed run are those of the whole."""
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, corpus):
+    """Weights and metrics are identical, including dropout."""
     unbroken = Trainer(recipe(steps=100), corpus, _made(tmp_path / "a"), CPU)
     assert unbroken.run(checkpoint_every=1_000)
     first = Trainer(recipe(steps=100), corpus, _made(tmp_path / "b"), CPU)
@@ -193,7 +193,7 @@ def test_fifty_steps_and_fifty_more_are_a_hundred(tmp_path, corpus):
     assert [row["loss"] for row in rows[0]] == [row["loss"] for row in rows[1]]
 
 
-def test_a_run_cut_off_between_checkpoints_forgets_what_came_after(tmp_path, corpus):
+def test_a_run_stopped_between_checkpoints_resumes_from_the_last(tmp_path, corpus):
     trainer = Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU)
     trainer.run(until=6, report_every=2)
     with open(tmp_path / "run" / METRICS, "a") as stream:
@@ -204,7 +204,7 @@ def test_a_run_cut_off_between_checkpoints_forgets_what_came_after(tmp_path, cor
     assert [row["step"] for row in _metrics(tmp_path / "run")] == [2, 4, 6, 8, 10, 12]
 
 
-def test_the_newest_whole_checkpoint_is_resumed(tmp_path, corpus):
+def test_the_newest_complete_checkpoint_is_resumed(tmp_path, corpus):
     trainer = Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU)
     trainer.run(checkpoint_every=4)
     kept = sorted(path.name for path in (tmp_path / "run").glob("checkpoint-*"))
@@ -214,7 +214,7 @@ def test_the_newest_whole_checkpoint_is_resumed(tmp_path, corpus):
     assert latest_checkpoint(tmp_path / "run")[0].name == kept[0]
 
 
-def test_another_recipe_or_corpus_is_refused_on_resume(tmp_path, corpus):
+def test_resuming_with_another_recipe_or_corpus_is_an_error(tmp_path, corpus):
     Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU).run(until=2)
     changed = Trainer(recipe(learning_rate=1e-3), corpus, tmp_path / "run", CPU)
     with pytest.raises(TrainingError, match=r"learning_rate 0.002 -> 0.001"):
@@ -241,7 +241,7 @@ def test_the_rate_warms_up_and_decays():
     assert rates[-1] == pytest.approx(0.01, abs=0.002)
 
 
-def test_the_rate_stays_and_then_falls():
+def test_the_rate_is_constant_and_then_decays():
     schedule = recipe(steps=100, warmup=0.1, rates="wsd", decay=0.2, learning_rate=1.0)
     rates = [schedule.rate(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1) and set(rates[9:80]) == {1.0}
@@ -250,20 +250,20 @@ def test_the_rate_stays_and_then_falls():
     assert rates[-1] == pytest.approx(0.01 + 0.99 / 20)
 
 
-def test_one_cycle_is_torchs():
+def test_one_cycle_equals_that_of_torch():
     schedule = recipe(steps=1_000, rates="onecycle", learning_rate=1.0, decay_to=4e-6)
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=1_000)
     for step in range(1_000):
-        # Theirs counts the first step as no progress, ours as one step's.
+        # torch counts the first step as no progress, this package as one step.
         assert schedule.rate(step) == pytest.approx(optimizer.param_groups[0]["lr"], abs=6e-3)
         optimizer.step()
         theirs.step()
 
 
 def test_the_averaged_encoder_is_the_mean_of_the_steps(tmp_path, corpus):
-    """With so long a memory that none of nine steps is forgotten, all count about alike."""
+    """With a long memory, all nine steps have nearly the same weight."""
     trainer = Trainer(recipe(average=0.999), corpus, _made(tmp_path / "a"), CPU)
     met = [trainer.pretraining.encoder.tokens.weight.detach().clone()]
     for step in range(9):
@@ -279,7 +279,7 @@ def test_the_averaged_encoder_is_the_mean_of_the_steps(tmp_path, corpus):
     assert torch.equal(again.encoder.tokens.weight, trainer.encoder.tokens.weight)
 
 
-def test_a_schedule_changes_what_is_learnt_and_resumes_across_the_change(tmp_path, corpus):
+def test_a_schedule_switches_objectives_and_resumes_across_the_switch(tmp_path, corpus):
     both = {
         "plan": parse_schedule("clm:0.5,maelm:0.5"),
         "steps": 8,
@@ -300,7 +300,7 @@ def test_a_schedule_changes_what_is_learnt_and_resumes_across_the_change(tmp_pat
 
 
 @pytest.mark.slow
-def test_compiled_blocks_learn_the_same(tmp_path, corpus):
+def test_compiled_blocks_give_the_same_loss(tmp_path, corpus):
     losses = []
     for name, compiled in (("eager", False), ("compiled", True)):
         model = replace(MODEL, dropout=0.0)
@@ -325,8 +325,8 @@ def test_a_damaged_corpus_is_refused(tmp_path, barcodes):
         open_corpus(tmp_path / "corpus")
 
 
-def test_two_processes_equal_one_that_accumulates(tmp_path, barcodes):
-    """Through the command line and torchrun: gloo, two processes, the same weights to rounding."""
+def test_two_processes_equal_one_with_accumulation(tmp_path, barcodes):
+    """The command line with torchrun and gloo gives the same weights except for rounding."""
     fasta = tmp_path / "corpus.fasta"
     fasta.write_text("".join(f">r{i}\n{b}\n" for i, b in enumerate(barcodes)))
     common = [
