@@ -11,8 +11,9 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# Set before torch is loaded: idle threads sleep, because busy waiting is slow on shared cores.
-os.environ["OMP_NUM_THREADS"] = "2"
+# Set before torch is loaded. Tests run in parallel, so a second thread would only wait for a core,
+# and a waiting thread sleeps, because busy waiting is slow on shared cores.
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 # Some machines set it; unbuffered output fails earlier than for most users.
 os.environ.pop("PYTHONUNBUFFERED", None)
@@ -27,10 +28,11 @@ settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give slow tests half an hour; the limit of all others is in pyproject.toml."""
+    """Give slow tests more time; the limit of all others is in pyproject.toml."""
     for item in items:
-        if item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.timeout(1800))
+        for name, seconds in (("docs", 600), ("slow", 1800)):
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.timeout(seconds))
 
 
 @pytest.fixture(scope="session", autouse=True)

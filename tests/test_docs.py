@@ -61,9 +61,6 @@ NEEDED = {"simulated.bix": ["model"], "names.tsv": ["model", "simulated.bix"]}
 #: Options of other programs, and words in code that only look like options.
 OTHERS = {"--usearch_global", "--sintax", "--id", "-outfmt"}
 
-#: Pages that take longer than a few seconds.
-SLOW = {"README.md"}
-
 NAMES = [str(page.relative_to(REPOSITORY)) for page in pages()]
 
 
@@ -127,18 +124,13 @@ def make(made: Workspace, name: str) -> None:
         assert code == 0, printed
 
 
-def marked(names: list[str]) -> list:
-    slow = pytest.mark.slow
-    return [pytest.param(name, marks=[slow] if name in SLOW else []) for name in names]
-
-
 def has_commands(page: Path) -> bool:
     kinds = {block.kind for block in blocks(page) if block.reason is None}
     return bool(kinds & {"console", "sh", "python", "pycon"})
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", marked([n for n in NAMES if has_commands(REPOSITORY / n)]))
+@pytest.mark.docs
+@pytest.mark.parametrize("name", [name for name in NAMES if has_commands(REPOSITORY / name)])
 def test_commands_print_what_the_page_shows(name, made, tmp_path):
     page = REPOSITORY / name
     workspace = Workspace(tmp_path)

@@ -49,7 +49,7 @@ def shown(notebook, kind: str) -> list[str]:
     ]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.docs
 # The libraries of Jupyter give warnings about each other.
 @pytest.mark.filterwarnings("ignore")
 def test_the_notebook_runs_and_its_outputs_are_current(tmp_path):

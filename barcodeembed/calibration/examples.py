@@ -219,7 +219,7 @@ def _levels(
 def _first(similarities: np.ndarray, count: int) -> np.ndarray:
     """Return the indices of the (at most) ``count`` highest similarities, highest first."""
     if count < len(similarities):
-        places = np.argpartition(-similarities, count)[:count]
+        order = np.argpartition(-similarities, count)[:count]
     else:
-        places = np.arange(len(similarities))
-    return places[np.lexsort((places, -similarities[places]))]
+        order = np.arange(len(similarities))
+    return order[np.lexsort((order, -similarities[order]))]

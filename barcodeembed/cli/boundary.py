@@ -16,7 +16,7 @@ from types import FrameType
 from typing import NoReturn
 
 from barcodeembed.cli.console import console
-from barcodeembed.errors import BarcodeEmbedError
+from barcodeembed.errors import BarcodeEmbedError, InputWarning
 
 
 class Terminated(BaseException):
@@ -34,6 +34,8 @@ def boundary() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn
+            # A message to the user, whatever the interpreter does with warnings of code.
+            warnings.simplefilter("always", InputWarning)
             yield
         if sys.stdout is not None:
             sys.stdout.flush()

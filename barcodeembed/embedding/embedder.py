@@ -246,7 +246,7 @@ class Embedder(Transformer):
         )
         for rows, width in buckets([len(t) // merge for t in tokens], max_tokens):
             count = max(1, MICRO_TOKENS // width)
-            batch, places = pad(
+            batch, padded = pad(
                 [tokens[row] for row in rows],
                 [positions[row] for row in rows],
                 (count, width),
@@ -254,7 +254,7 @@ class Embedder(Transformer):
             )
             batch[len(rows) :, 0] = UNKNOWN  # a dummy row must have something to attend to
             made = self.encoder.embed(
-                torch.from_numpy(batch).to(self.device), torch.from_numpy(places).to(self.device)
+                torch.from_numpy(batch).to(self.device), torch.from_numpy(padded).to(self.device)
             )
             vectors[rows] = made[: len(rows)].cpu().numpy()
         return vectors

@@ -37,8 +37,8 @@ def tokenize(
         lengths = np.array([len(codes[i]) for i in numbers], np.int64)
         joined = np.concatenate([codes[i] for i in numbers])
         rows = gather_bases(joined, lengths.cumsum() - lengths, lengths)
-        places = anchor.align(rows, lengths).expand(rows.shape[1]) if anchor else None
-        window = whole_window(lengths, places, config.k, config.merge, config.max_tokens)
+        columns = anchor.align(rows, lengths).expand(rows.shape[1]) if anchor else None
+        window = whole_window(lengths, columns, config.k, config.merge, config.max_tokens)
         found = config.tokenizer.encode_at(
             rows.reshape(-1),
             np.arange(len(rows)) * rows.shape[1],
@@ -72,11 +72,11 @@ def pad(
     int64, (rows, tokens * merge) and (rows, tokens).
     """
     batch = np.full((shape[0], shape[1] * merge), PAD, np.int64)
-    places = np.zeros(shape, np.int64)
+    padded = np.zeros(shape, np.int64)
     for row, found in enumerate(tokens):
         batch[row, : len(found)] = found
-        places[row, : len(positions[row])] = positions[row]
-    return batch, places
+        padded[row, : len(positions[row])] = positions[row]
+    return batch, padded
 
 
 def buckets(lengths: Sequence[int], max_tokens: int) -> Iterator[tuple[list[int], int]]:

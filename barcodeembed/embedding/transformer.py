@@ -30,7 +30,7 @@ class Transformer:
         raise NotImplementedError
 
     def fit(self, X: Sequences, y: object = None) -> Self:
-        """Return self. The model is already trained; nothing is learnt from X."""
+        """Return self. The model is already trained; nothing is learned from X."""
         return self
 
     def transform(self, X: Sequences) -> np.ndarray:

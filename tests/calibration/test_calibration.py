@@ -259,17 +259,17 @@ def calibration(**weights: float) -> Calibration:
 
 
 def test_a_probability_is_at_least_that_of_the_lower_rank():
-    learnt = calibration(
+    fitted = calibration(
         genus=0.2, species=0.9
     )  # by chance, the probability of the species is higher
     features = np.zeros((50, 2, len(FEATURES)))
     features[:, :, 0] = np.linspace(0, 6, 50)[:, None]
     features[:, :, NAMES.index("share")] = 4.0
     features[:, :, NAMES.index("agreement")] = 1.0
-    for values in (learnt.in_reference(features), learnt.correct(features, np.zeros((50, 2)))):
+    for values in (fitted.in_reference(features), fitted.correct(features, np.zeros((50, 2)))):
         assert (values[:, 0] >= values[:, 1]).all()
         assert (np.diff(values, axis=0) >= 0).all()
-    nameless = learnt.correct(features, np.stack([np.zeros(50), np.full(50, -1)], 1))
+    nameless = fitted.correct(features, np.stack([np.zeros(50), np.full(50, -1)], 1))
     assert (nameless[:, 1] == 0).all()
     np.testing.assert_allclose(nameless[:, 0], 1 / (1 + np.exp(1 - 0.2 * features[:, 0, 0])))
 
@@ -295,29 +295,29 @@ def test_contradicting_ranks_are_averaged(seed):
 
 
 def test_two_taxa_with_equal_features_have_at_most_one_half():
-    learnt = calibration(genus=2, species=2)
+    fitted = calibration(genus=2, species=2)
     features = np.zeros((1, 2, len(FEATURES)))
     features[:, :, 0] = 5.0
     features[:, 0, NAMES.index("share")] = 4.0  # both have the same genus
-    genus, species = learnt.correct(features, np.zeros((1, 2)))[0]
+    genus, species = fitted.correct(features, np.zeros((1, 2)))[0]
     assert genus > 0.99 and species == 0.5
 
 
 def test_an_error_fraction_between_two_in_the_table_uses_the_lower():
-    learnt = calibration(genus=1, species=1)
-    assert learnt.confidence_threshold(0.05).tolist() == [0.95, 0.95]
-    assert learnt.confidence_threshold(0.07).tolist() == [0.95, 0.95]
-    assert learnt.confidence_threshold(0.0).tolist() == [0.999, 0.999]
-    learnt.models["genus"].report["confidence_threshold"]["0.05"] = 0.02
-    assert learnt.confidence_threshold(0.05).tolist() == [0.5, 0.95]
-    learnt.models["species"].report["confidence_threshold"]["0.05"] = None
-    assert learnt.confidence_threshold(0.05).tolist() == [0.5, np.inf]
+    fitted = calibration(genus=1, species=1)
+    assert fitted.confidence_threshold(0.05).tolist() == [0.95, 0.95]
+    assert fitted.confidence_threshold(0.07).tolist() == [0.95, 0.95]
+    assert fitted.confidence_threshold(0.0).tolist() == [0.999, 0.999]
+    fitted.models["genus"].report["confidence_threshold"]["0.05"] = 0.02
+    assert fitted.confidence_threshold(0.05).tolist() == [0.5, 0.95]
+    fitted.models["species"].report["confidence_threshold"]["0.05"] = None
+    assert fitted.confidence_threshold(0.05).tolist() == [0.5, np.inf]
 
 
 def test_a_calibration_is_unchanged_after_writing_and_reading():
-    learnt = calibration(genus=1, species=2)
-    values = json.loads(json.dumps(learnt.to_json()))
-    assert Calibration.from_json(values, ["genus", "species"]) == learnt
+    fitted = calibration(genus=1, species=2)
+    values = json.loads(json.dumps(fitted.to_json()))
+    assert Calibration.from_json(values, ["genus", "species"]) == fitted
     with pytest.raises(ValueError, match="other features"):
         Calibration.from_json(values | {"features": ["similarity"]}, ["genus", "species"])
 

@@ -122,10 +122,10 @@ def test_no_queries_have_no_units():
 def test_the_threshold_is_fitted_if_there_are_pairs_of_one_species(
     index_bundle, model_bundle, tmp_path
 ):
-    learnt = fit_combined_similarity(ReferenceIndex.open(index_bundle))
-    assert learnt == fit_combined_similarity(ReferenceIndex.open(index_bundle))
-    assert learnt.vectors
-    assert 0.5 < learnt.threshold < 1
+    fitted = fit_combined_similarity(ReferenceIndex.open(index_bundle))
+    assert fitted == fit_combined_similarity(ReferenceIndex.open(index_bundle))
+    assert fitted.vectors
+    assert 0.5 < fitted.threshold < 1
     lines = (SIMULATED / "reference.fasta").read_text().splitlines()
     for name, kept, more in (("few", 30, []), ("all", None, ["--prototypes", "species"])):
         (tmp_path / f"{name}.fa").write_text("\n".join(lines[:kept]) + "\n")

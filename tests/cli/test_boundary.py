@@ -59,7 +59,6 @@ def test_an_unexpected_error_is_not_caught_but_the_handler_is_restored(handler):
     assert signal.getsignal(signal.SIGTERM) is handler
 
 
-@pytest.mark.filterwarnings("default")
 def test_a_second_command_does_not_inherit_options_or_warnings(capsys):
     for _ in range(2):
         with boundary():

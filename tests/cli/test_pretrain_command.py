@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 
 from barcodeembed.objectives import OBJECTIVES
 
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def command(fasta: Path, output: Path, *more: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -37,14 +38,14 @@ class Counted(KmerCounter):
 
 @pytest.fixture(scope="session")
 def table(tmp_path_factory):
-    """Write tables of the simulated references with all optional columns.
+    """Write tables of 300 simulated references with all optional columns.
 
     Every 20th is reverse-complemented, every 30th is in a family of another genus, every 17th has
     no order, and every 5th has no BIN.
     """
     folder = tmp_path_factory.mktemp("tables")
     rows = []
-    for i, (record, taxa) in enumerate(read_labelled(SIMULATED / "reference.fasta")):
+    for i, (record, taxa) in enumerate(islice(read_labelled(SIMULATED / "reference.fasta"), 300)):
         bases = reverse_complement(record.sequence) if i % 20 == 3 else record.sequence
         names = dict(zip(RANKS, [name or "" for name in taxa], strict=True))
         if i % 30 == 7:
@@ -132,7 +133,7 @@ def test_adding_equals_a_build_of_both(built, parts, call, tmp_path):
     first = call("index", "add", built / "a.bix", b, "-o", tmp_path / "ab.bix")
     assert (first.code, first.out) == (0, "")
     assert first.err.startswith(f"{b}: read as a table with rank columns\n")
-    assert "7 repeated" in first.err
+    assert "4 repeated" in first.err
     again = call("index", "add", tmp_path / "ab.bix", c, "-o", tmp_path / "abc.bix")
     assert again.code == 0
     same(tmp_path / "abc.bix", built / "all.bix")

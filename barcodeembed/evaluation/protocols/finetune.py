@@ -138,12 +138,12 @@ def _batches(
         # An anchored encoder reads each barcode at its position in the marker.
         highest = 1 if rng is None or encoder.anchor else encoder.config.k
         offsets = np.zeros(len(rows), int) if rng is None else rng.integers(0, highest, len(rows))
-        tokens, places = tokenize(
+        tokens, positions = tokenize(
             [barcodes[row][offset:] for row, offset in zip(rows, offsets, strict=True)],
             encoder.config,
             encoder.anchor,
         )
         longest = max(map(len, tokens)) // encoder.config.merge
         width = -(-longest // _BUCKET) * _BUCKET  # few shapes, so that kernels are reused
-        batch, positions = pad(tokens, places, (len(rows), width), encoder.config.merge)
-        yield rows, torch.from_numpy(batch), torch.from_numpy(positions)
+        batch, padded = pad(tokens, positions, (len(rows), width), encoder.config.merge)
+        yield rows, torch.from_numpy(batch), torch.from_numpy(padded)
