@@ -15,17 +15,14 @@ import hashlib
 import json
 import platform
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import SHARED, SIMULATED, run_here
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-SIMULATED = REPOSITORY / "data" / "simulated"
-MINI = REPOSITORY.parent / "shared" / "data" / "coi" / "mini"
+MINI = SHARED / "data" / "coi" / "mini"
 GOLDEN = Path(__file__).parent / "golden"
 
 #: Tables that are stored completely; of other files only the checksum is stored.
@@ -43,10 +40,8 @@ INDEX_FILES = (
 
 
 def run(*words: object) -> None:
-    """Run the command line in a new process; the golden files do not depend on the API."""
-    command = [sys.executable, "-m", "barcodeembed", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    """Run the command line. The golden files do not depend on the Python API."""
+    assert run_here(*words, "-q") == 0
 
 
 def make_simulated(out: Path) -> None:

@@ -124,7 +124,9 @@ def test_a_wheel_contains_all_files(reads, tmp_path):
 
 
 def test_an_index_of_the_shipped_model_is_not_whitened_by_default(call, tmp_path):
-    references = SIMULATED / "reference.fasta"
+    references = tmp_path / "references.fasta"
+    lines = (SIMULATED / "reference.fasta").read_text().splitlines(keepends=True)
+    references.write_text("".join(lines[:400]))
     for words, width in (((), 0), (("--whiten", 16), 16)):
         made = call("index", "build", references, "-o", tmp_path / "made.bix", *words)
         assert made.code == 0, made
