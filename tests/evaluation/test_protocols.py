@@ -216,8 +216,8 @@ def test_softmax_votes_are_sums_of_exponentials():
 
 def test_the_lowest_label_wins_a_tie():
     similarities = np.array([[0.9, 0.8, 0.7]])
-    assert neighbours.vote(similarities, np.array([[5, 2, 7]])).tolist() == [2]
-    assert neighbours.vote(similarities, np.array([[5, 2, 7]]), 0.02).tolist() == [5]
+    assert neighbours.label_by_vote(similarities, np.array([[5, 2, 7]])).tolist() == [2]
+    assert neighbours.label_by_vote(similarities, np.array([[5, 2, 7]]), 0.02).tolist() == [5]
 
 
 # The probe and fine-tuning.

@@ -29,7 +29,7 @@ _SORTED = 1_024
 _BUCKET = 16
 
 
-class Classifier(nn.Module):
+class FineTuned(nn.Module):
     """An encoder with a linear layer on its pooled vector.
 
     The vector is first standardised by the mean and the standard deviation of ``vectors_ND``, which
@@ -68,7 +68,7 @@ def finetune(
     device: torch.device | str = "cpu",
     seed: int = 0,
     report: Callable[[int, int, float], None] = lambda epoch, epochs, loss: None,
-) -> Classifier:
+) -> FineTuned:
     """Train a copy of an encoder, with a linear head, to predict the classes of barcodes.
 
     ``vectors_ND``, float32, are the vectors that the encoder gives for the barcodes, and
@@ -78,7 +78,7 @@ def finetune(
     ``report`` is called with (epoch, epochs, mean loss). The given encoder is not changed.
     """
     device = torch.device(device)
-    model = Classifier(encoder, vectors_ND, classes, seed).to(device).train()
+    model = FineTuned(encoder, vectors_ND, classes, seed).to(device).train()
     rate = _RATE * _WIDTH / encoder.config.width
     optimizer = torch.optim.AdamW(
         [{"params": model.encoder.parameters()}, {"params": model.head.parameters()}],
@@ -109,7 +109,7 @@ def finetune(
 
 
 @torch.no_grad()
-def predict(model: Classifier, barcodes: Sequence[str]) -> np.ndarray:
+def predict(model: FineTuned, barcodes: Sequence[str]) -> np.ndarray:
     """Return class numbers, int64 (N,). Barcodes are cut into k-mers from their first base."""
     device = next(model.parameters()).device
     found = np.empty(len(barcodes), np.int64)
@@ -119,7 +119,7 @@ def predict(model: Classifier, barcodes: Sequence[str]) -> np.ndarray:
 
 
 def _batches(
-    model: Classifier, barcodes: Sequence[str], rng: np.random.Generator | None
+    model: FineTuned, barcodes: Sequence[str], rng: np.random.Generator | None
 ) -> Iterator[tuple[np.ndarray, torch.Tensor, torch.Tensor]]:
     """Yield rows, padded tokens and their positions, int64 (B, T); with a generator, shuffled.
 

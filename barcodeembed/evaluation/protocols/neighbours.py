@@ -17,7 +17,7 @@ TEMPERATURE = 0.02
 _CHUNK = 1_024
 
 
-def vote(
+def label_by_vote(
     similarities_QK: np.ndarray, labels_QK: np.ndarray, temperature: float | None = None
 ) -> np.ndarray:
     """Return the label with most votes among the K neighbours of each query, int (Q,).
@@ -54,7 +54,7 @@ def predict(
                 kind,
                 np.concatenate(
                     [
-                        vote(similarities[:, :k], labels_N[rows[:, :k]], temperature)
+                        label_by_vote(similarities[:, :k], labels_N[rows[:, :k]], temperature)
                         for similarities, rows in found
                     ]
                 ),
