@@ -60,8 +60,12 @@ class Lines:
         return ""
 
     def __iter__(self) -> Iterator[str]:
-        while line := self.readline():
-            yield line
+        return self
+
+    def __next__(self) -> str:
+        if line := self.readline():
+            return line
+        raise StopIteration
 
     def error(self, message: str, record: str | None = None) -> InputError:
         """Return an error that names the last line read."""
