@@ -11,14 +11,14 @@ Shapes: S sampled barcodes, E examples, L lineages, N vectors, K neighbours, R r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from barcodeembed.calibration.sample import HIDDEN, Sample
-from barcodeembed.scoring.features import Neighbours, vote_features
-from barcodeembed.scoring.identity import Identities
+from barcodeembed.scoring.candidates import Finder
+from barcodeembed.scoring.features import FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.vote import Members, members_of
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.search import DECIMALS
@@ -70,33 +70,26 @@ class Examples:
 class Voter:
     """Search and vote as `Classifier` does.
 
-    ``align`` returns the identities of query sequences and rows of the reference, (E, K) or (E, 1).
-    It is None if the reference contains no sequences.
+    ``vectors`` (N, D) are those of the reference, and ``finder`` finds neighbours among them.
     """
 
     vectors: np.ndarray
     members: Members
     taxa: Taxa
-    neighbours: int
     temperature: float
-    identity_weight: float
-    median_length: float
-    align: Callable[[Sequence[str], np.ndarray], Identities] | None
+    finder: Finder
 
     def features(
-        self, bases: Sequence[str], similarities: np.ndarray, rows: np.ndarray
+        self, bases: Sequence[str], neighbours: Neighbours
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return winners, int (E, R), and features (E, R, F) of queries and their neighbours."""
-        aligned = None
-        if self.align:
-            aligned = self.align(bases, rows if self.identity_weight else rows[:, :1])
         return vote_features(
-            Neighbours.ranked(similarities, rows, aligned, self.identity_weight),
+            neighbours,
             self.members,
             self.taxa.codes,
             self.temperature,
             np.array([len(b) for b in bases]),
-            self.median_length,
+            self.finder.median_length,
         )
 
 
@@ -105,22 +98,24 @@ def make_examples(sample: Sample, bases: Sequence[str], voter: Voter) -> Example
 
     ``bases`` are the sequences of the vectors of the sample.
     """
-    found = list(_hide_and_search(sample, voter))
+    found = list(_hide_and_search(sample, bases, voter))
     R = len(voter.taxa.ranks)
     if not found:
         none = np.zeros((0, R), bool)
         return Examples(
-            voter.features([], *(np.zeros((0, 1), t) for t in (float, int)))[1],
+            np.zeros((0, R, len(FEATURES))),
             none,
             none,
             none,
             *(np.zeros(0, np.int64) for _ in range(2)),
         )
-    number, hidden, similarities, rows = (np.array(part) for part in zip(*found, strict=True))
+    numbers, hidden_ranks, similarities, rows = zip(*found, strict=True)
+    number, hidden = np.array(numbers), np.array(hidden_ranks)
     own = voter.taxa.codes[sample.lineages[number]]
     named = own >= 0
     below = (hidden >= 0)[:, None] & (np.arange(R) >= hidden[:, None])
-    winners, features = voter.features([bases[i] for i in number], similarities, rows)
+    asked = [bases[i] for i in numbers]
+    winners, features = voter.features(asked, voter.finder.rank(asked, similarities, rows))
     return Examples(features, named & ~below, named & (winners == own), named, hidden, number)
 
 
@@ -151,16 +146,16 @@ def add_sequencing_errors(bases: str, rate: float, rng: np.random.Generator) -> 
 
 
 def _hide_and_search(
-    sample: Sample, voter: Voter
+    sample: Sample, bases: Sequence[str], voter: Voter
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Yield (barcode, hidden rank, similarities (K,), rows (K,)), the most similar first.
+    """Yield (barcode, hidden rank, similarities (C,), rows (C,)) of the candidates.
 
     A barcode that a hidden taxon shares with another taxon is hidden, too.
     """
     vectors, members, taxa = voter.vectors, voter.members, voter.taxa
     sizes = np.bincount(members.lineages, minlength=len(taxa.lineages))
-    wanted = min(voter.neighbours, len(vectors) - 1)
-    if not wanted:
+    needed = min(voter.finder.count, len(vectors) - 1)
+    if not needed:
         return
     left = sample.left
     owners_M = np.repeat(np.arange(len(vectors)), np.diff(members.starts))
@@ -171,6 +166,7 @@ def _hide_and_search(
             found[sample.own[i]] = left[i]
             closest = _first(found, _CLOSEST)
             closest_members = members_of(closest, members)
+            wanted = min(voter.finder.width(len(bases[i])), len(vectors) - 1)
             gone = left[i] == HIDDEN
             for rank, hidden_L in _levels(taxa, sizes, sample.lineages[i], gone):
                 place_M, lineage_M = closest_members
@@ -187,8 +183,8 @@ def _hide_and_search(
                 )
                 exact = np.where(rows == sample.own[i], round(float(left[i]), DECIMALS), exact)
                 order = np.lexsort((rows, -exact))[:wanted]
-                if len(order) == wanted:  # all examples have the same number of neighbours
-                    yield i, rank, exact[order], rows[order]
+                if len(order) >= needed:  # all examples have the same number of neighbours
+                    yield i, rank, *voter.finder.choose(bases[i], exact[order], rows[order])
 
 
 def _levels(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from barcodeembed.calibration.examples import Examples, Voter
-from barcodeembed.vectors.search import nearest
 
 #: Divergence from the closest reference above which a taxon is customarily considered new.
 CUSTOMARY_DIVERGENCE = {
@@ -59,8 +58,8 @@ class MutatedCopies:
             mutate(self.sequences[int(i)], d, self.rng)
             for i, d in zip(sources, divergences, strict=True)
         ]
-        found = nearest(self.voter.vectors, self.embed(copies), self.voter.neighbours)
-        winners, features = self.voter.features(copies, *found)
+        neighbours = self.voter.finder.find(self.voter.vectors, copies, self.embed(copies))
+        winners, features = self.voter.features(copies, neighbours)
         own = taxa.codes[self.owners[sources]]
         named = own >= 0
         here = named & (in_reference | (np.arange(own.shape[1]) < rank))

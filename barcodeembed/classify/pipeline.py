@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice, zip_longest
 from os import PathLike
 from typing import Any
@@ -20,14 +21,15 @@ from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.index.model import load_embedder, open_with_model
+from barcodeembed.scoring.candidates import Finder
 from barcodeembed.scoring.decision import Decisions, decide
 from barcodeembed.scoring.features import Neighbours, vote_features
-from barcodeembed.scoring.identity import Identities, identities
+from barcodeembed.scoring.identity import identities
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.orientation import strand
+from barcodeembed.sequences.rare_kmers import RareKmers
 from barcodeembed.sequences.records import SequenceRecord
-from barcodeembed.vectors.search import nearest
 from barcodeembed.vocabulary import BATCH_SIZE, NEIGHBOURS
 
 
@@ -177,15 +179,20 @@ class Classifier:
         """
         return self.index.as_searched(self.embedder.encode(sequences))
 
-    def _identities(self, queries: list[_Query], rows: np.ndarray) -> Identities | None:
-        """Align queries with their neighbours, or only with the nearest if identity has no weight.
-
-        Returns identities, (Q, K) or (Q, 1); None if the index has no sequences.
-        """
-        if self.index.sequences is None:
-            return None
-        aligned = rows if self.identity_weight else rows[:, :1]
-        return identities([query.bases for query in queries], self.index.sequences, aligned)
+    @cached_property
+    def _finder(self) -> Finder:
+        """What finds neighbours. It reads the sequences of the index when the first fragment comes."""
+        sequences = self.index.sequences
+        median_length = self.index.calibration.median_length
+        if sequences is None:
+            return Finder(self.neighbours, 0.0, median_length)
+        return Finder(
+            self.neighbours,
+            self.identity_weight,
+            median_length,
+            lambda queries, rows: identities(queries, sequences, rows),
+            RareKmers(sequences),
+        )
 
     def _chimeras(self, queries: list[_Query], similarities: np.ndarray) -> np.ndarray:
         """Return which queries are likely chimeras, bool (Q,); all False if not asked for."""
@@ -223,11 +230,10 @@ class Classifier:
         vectors = self.vectors([query.bases for query in queries])
         finite = np.isfinite(vectors).all(1)
         vectors[~finite] = 0.0
-        similarities, rows = nearest(self.index.vectors, vectors, self.neighbours)
-        chimeras = self._chimeras(queries, similarities[:, 0])
-        neighbours = Neighbours.ranked(
-            similarities, rows, self._identities(queries, rows), self.identity_weight
+        neighbours = self._finder.find(
+            self.index.vectors, [query.bases for query in queries], vectors
         )
+        chimeras = self._chimeras(queries, neighbours.similarities.max(1))
         calibration = self.index.calibration
         winners, features = vote_features(
             neighbours,
@@ -317,7 +323,11 @@ def _hits(neighbours: Neighbours, i: int) -> tuple[Hit, ...]:
     """Return the neighbours of one query; those that were not aligned have no identity."""
     aligned = neighbours.identities or ()
     fields = (neighbours.rows, neighbours.similarities, *aligned)
-    return tuple(Hit(*values) for values in zip_longest(*(f[i].tolist() for f in fields)))
+    hits = (Hit(*values) for values in zip_longest(*(f[i].tolist() for f in fields)))
+    return tuple(
+        hit if hit.identity == hit.identity else hit._replace(identity=None, overlap=None)
+        for hit in hits
+    )
 
 
 def _unclassifiable(record: SequenceRecord, bases: str, flags: tuple[str, ...]) -> Assignment:

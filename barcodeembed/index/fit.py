@@ -19,7 +19,9 @@ from barcodeembed.calibration.mutants import MutatedCopies
 from barcodeembed.calibration.tuning import tune_vote
 from barcodeembed.index.options import BuildOptions
 from barcodeembed.index.represent import Barcodes, Representation
+from barcodeembed.scoring.candidates import Finder
 from barcodeembed.scoring.identity import Identities, identities
+from barcodeembed.sequences.rare_kmers import RareKmers
 from barcodeembed.vocabulary import NEIGHBOURS
 
 #: Returns the unit vectors of sequences, whitened if the index is.
@@ -49,22 +51,16 @@ def fit_index(
         NEIGHBOURS,
         None if align is None else lambda found: align(whole, found).percents,
     )
-    voter = Voter(
-        held.vectors,
-        held.members,
-        barcodes.taxa,
-        NEIGHBOURS,
-        temperature,
-        identity_weight,
-        float(np.median([len(bases) for bases in barcodes.bases])),
-        align,
-    )
+    median_length = float(np.median([len(bases) for bases in barcodes.bases]))
+    kmers = RareKmers(held.sequences) if held.sequences else None
+    finder = Finder(NEIGHBOURS, identity_weight, median_length, align, kmers)
+    voter = Voter(held.vectors, held.members, barcodes.taxa, temperature, finder)
     rng = np.random.default_rng(options.seed)
     examples = _make_examples(voter, held, whole, embed, options, rng)
     # For a barcode of several lineages, the first is used.
     owners = barcodes.members.lineages[barcodes.members.starts[:-1]]
     copies = MutatedCopies(voter, barcodes.bases, owners, embed, rng)
-    calibration = calibrate(examples, barcodes.taxa.ranks, voter.median_length, copies.examples)
+    calibration = calibrate(examples, barcodes.taxa.ranks, median_length, copies.examples)
     return Fitted(temperature, identity_weight, calibration)
 
 
@@ -78,7 +74,8 @@ def _make_examples(
 ) -> Examples:
     """Make examples of the sample: of whole barcodes and of random fragments of them."""
     fragments = [
-        random_fragment(bases, voter.median_length, options.min_bases, rng) for bases in whole
+        random_fragment(bases, voter.finder.median_length, options.min_bases, rng)
+        for bases in whole
     ]
 
     def ask(copies: list[str]) -> Examples:

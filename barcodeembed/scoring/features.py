@@ -5,6 +5,7 @@ Shapes: Q queries, K neighbours, M members (neighbour, lineage), R ranks, F feat
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,8 @@ class Neighbours:
     """The closest references of queries, by score.
 
     ``similarities``, ``rows`` of the reference and ``scores`` are (Q, K). ``identities`` are
-    (Q, K), or (Q, 1) for the first neighbour only, or None if nothing was aligned.
+    (Q, K), or (Q, 1) for the first neighbour only, or None if nothing was aligned. The percent
+    identity of a neighbour that was not aligned is NaN.
     """
 
     similarities: np.ndarray
@@ -63,6 +65,32 @@ class Neighbours:
         aligned = Identities(*map(ordered, identities))
         return cls(ordered(similarities), ordered(rows), aligned, scores)
 
+    @classmethod
+    def join(cls, parts: Sequence[Neighbours], order: np.ndarray) -> Neighbours:
+        """Concatenate the neighbours of several groups of queries, in another order."""
+
+        def joined(arrays: Iterable[np.ndarray]) -> np.ndarray:
+            return np.concatenate(list(arrays))[order]
+
+        aligned = [part.identities for part in parts if part.identities is not None]
+        width = max((part.percents.shape[1] for part in aligned), default=0)
+        widened = [part.widened(width) for part in aligned]
+        return cls(
+            joined(part.similarities for part in parts),
+            joined(part.rows for part in parts),
+            Identities(*map(joined, zip(*widened, strict=True))) if widened else None,
+            joined(part.scores for part in parts),
+        )
+
+    def first(self, count: int) -> Neighbours:
+        """Return only the first ``count`` neighbours of each query."""
+
+        def cut(values_QK: np.ndarray) -> np.ndarray:
+            return values_QK[:, :count]
+
+        aligned = None if self.identities is None else Identities(*map(cut, self.identities))
+        return Neighbours(cut(self.similarities), cut(self.rows), aligned, cut(self.scores))
+
 
 def vote_features(
     neighbours: Neighbours,
@@ -85,7 +113,7 @@ def vote_features(
     features[:, :, 0] = -np.log(1 + _SIMILARITY_FLOOR - np.minimum(nearest_Q, 1))[:, None]
     if neighbours.identities is not None:
         percents_QK = neighbours.identities.percents
-        for f, percents_Q in ((1, percents_QK[:, 0]), (2, percents_QK.max(1))):
+        for f, percents_Q in ((1, percents_QK[:, 0]), (2, np.nanmax(percents_QK, 1))):
             features[:, :, f] = -np.log(1 + _IDENTITY_FLOOR - percents_Q / 100)[:, None]
     features[:, :, 3] = np.log((shares_QR + _SHARE_FLOOR) / (1 + _SHARE_FLOOR - shares_QR))
     place_M, lineage_M = members_of(neighbours.rows, members)

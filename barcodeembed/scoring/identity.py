@@ -35,6 +35,13 @@ class Identities(NamedTuple):
     percents: np.ndarray
     overlaps: np.ndarray
 
+    def widened(self, width: int) -> Identities:
+        """Add columns (Q, width) for pairs that were not aligned: NaN percent, overlap 0."""
+        missing = ((0, 0), (0, width - self.percents.shape[1]))
+        return Identities(
+            np.pad(self.percents, missing, constant_values=np.nan), np.pad(self.overlaps, missing)
+        )
+
 
 def identities(
     queries: Sequence[str], references: Sequence[str], rows_QK: np.ndarray

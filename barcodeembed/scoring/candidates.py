@@ -1,0 +1,128 @@
+"""From the references that are close by vectors to the neighbours that vote.
+
+The vector of a whole barcode ranks the right references first. That of a fragment ranks them among
+the first thousand, but often not among the first ten. So a fragment's neighbours are chosen from a
+wide net: the closest by vectors, and those that share the most rare k-mers. All are aligned, and
+the best vote. The net widens as the query shortens.
+
+Shapes: Q queries, W candidates of the net, C candidates that are aligned, K neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from barcodeembed.scoring.features import Neighbours
+from barcodeembed.scoring.identity import Identities
+from barcodeembed.vectors.search import nearest
+
+#: Queries of at least this fraction of the median length need no net.
+_WHOLE = 0.9
+
+#: The weight of identity for fragments, at least. Chosen on ``val_*`` of real COI barcodes.
+_FRAGMENT_WEIGHT = 8.0
+
+#: Widths of the net for fragments of at least this fraction of the median length.
+_WIDTHS = {0.65: 100, 0.0: 1_000}
+
+
+class SharedKmers(Protocol):
+    """Scores references by the k-mers that they share with a query."""
+
+    def scores(self, query: str, rows: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Find the neighbours of queries.
+
+    Attributes:
+        count: The number of neighbours that vote.
+        identity_weight: The weight of identity relative to similarity.
+        median_length: The median length of the references, in bases.
+        align: Returns the identities of query sequences and rows of the reference, (Q, C); None
+            if the reference contains no sequences.
+        kmers: The k-mers of the references; None for no wide net.
+    """
+
+    count: int
+    identity_weight: float
+    median_length: float
+    align: Callable[[Sequence[str], np.ndarray], Identities] | None = None
+    kmers: SharedKmers | None = None
+
+    def width(self, length: int) -> int:
+        """Return the number of references by vectors from which neighbours are chosen.
+
+        >>> [Finder(10, 4.0, 658.0, kmers=object()).width(n) for n in (658, 450, 313)]
+        [10, 100, 1000]
+        """
+        part = length / self.median_length
+        if self.kmers is None or part >= _WHOLE:
+            return self.count
+        return max(2 * self.count, next(width for least, width in _WIDTHS.items() if part >= least))
+
+    def choose(
+        self, query: str, similarities: np.ndarray, rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Choose from a net, (W,), the candidates to align: similarities and rows, (C,).
+
+        The net is sorted, the most similar first. The first ``count`` are chosen, and for a
+        fragment as many that share the most rare k-mers.
+        """
+        first = np.arange(min(self.count, len(rows)))
+        if self.kmers is None or self.width(len(query)) == self.count:
+            return similarities[first], rows[first]
+        scores = self.kmers.scores(query, rows[self.count :])
+        others = np.lexsort((rows[self.count :], -scores))[: self.count] + self.count
+        chosen = np.concatenate([first, np.sort(others)])
+        return similarities[chosen], rows[chosen]
+
+    def rank(
+        self, queries: Sequence[str], similarities: Sequence[np.ndarray], rows: Sequence[np.ndarray]
+    ) -> Neighbours:
+        """Align the candidates of each query, and return the best ``count`` by score."""
+        is_whole = np.array([self.width(len(query)) == self.count for query in queries], bool)
+        parts, order = [], []
+        for size, whole in sorted({(len(r), w) for r, w in zip(rows, is_whole, strict=True)}):
+            numbers = [
+                i for i, row in enumerate(rows) if len(row) == size and is_whole[i] == whole
+            ]
+            order += numbers
+            parts.append(
+                self._rank(
+                    [queries[i] for i in numbers],
+                    np.array([similarities[i] for i in numbers]),
+                    np.array([rows[i] for i in numbers]),
+                    self.identity_weight if whole else max(self.identity_weight, _FRAGMENT_WEIGHT),
+                )
+            )
+        return Neighbours.join(parts, np.argsort(order))
+
+    def _rank(
+        self,
+        queries: Sequence[str],
+        similarities_QC: np.ndarray,
+        rows_QC: np.ndarray,
+        weight: float,
+    ) -> Neighbours:
+        aligned = self.align(queries, rows_QC if weight else rows_QC[:, :1]) if self.align else None
+        return Neighbours.ranked(similarities_QC, rows_QC, aligned, weight).first(self.count)
+
+    def find(
+        self, vectors_ND: np.ndarray, queries: Sequence[str], asked_QD: np.ndarray
+    ) -> Neighbours:
+        """Return the neighbours of queries with the unit vectors ``asked_QD``."""
+        widths = np.array([self.width(len(query)) for query in queries], np.int64)
+        similarities: list[np.ndarray] = [np.empty(0)] * len(queries)
+        rows: list[np.ndarray] = [np.empty(0, np.int64)] * len(queries)
+        for width in np.unique(widths):
+            numbers = np.flatnonzero(widths == width)
+            found = nearest(vectors_ND, asked_QD[numbers], int(width))
+            for i, *net in zip(numbers, *found, strict=True):
+                similarities[i], rows[i] = self.choose(queries[i], *net)
+        return self.rank(queries, similarities, rows)
