@@ -21,7 +21,8 @@ def lineage(record) -> list[str]:
 
 
 def with_names(record, names: list[str], number: int, bases: str | None = None) -> str:
-    return f">{record.id.partition(';')[0]}_{number};tax={','.join(names)};\n{bases or record.sequence}\n"
+    name = f"{record.id.partition(';')[0]}_{number}"
+    return f">{name};tax={','.join(names)};\n{bases or record.sequence}\n"
 
 
 def other_species(record) -> list[str]:
@@ -39,7 +40,8 @@ def cases():
     for record in RECORDS:
         if len(record.sequence) > 600:
             found.setdefault(lineage(record)[-1], record)
-    return dict(zip(("twins", "genera", "minority", "pair", "unnamed", "long"), found.values()))
+    names = "twins", "genera", "minority", "pair", "unnamed", "long"
+    return dict(zip(names, found.values(), strict=False))
 
 
 @pytest.fixture(scope="module")
