@@ -89,9 +89,7 @@ class Finder:
         is_whole = np.array([self.width(len(query)) == self.count for query in queries], bool)
         parts, order = [], []
         for size, whole in sorted({(len(r), w) for r, w in zip(rows, is_whole, strict=True)}):
-            numbers = [
-                i for i, row in enumerate(rows) if len(row) == size and is_whole[i] == whole
-            ]
+            numbers = [i for i, row in enumerate(rows) if len(row) == size and is_whole[i] == whole]
             order += numbers
             parts.append(
                 self._rank(
@@ -123,6 +121,6 @@ class Finder:
         for width in np.unique(widths):
             numbers = np.flatnonzero(widths == width)
             found = nearest(vectors_ND, asked_QD[numbers], int(width))
-            for i, *net in zip(numbers, *found, strict=True):
+            for i, *net in zip(numbers.tolist(), *found, strict=True):
                 similarities[i], rows[i] = self.choose(queries[i], *net)
         return self.rank(queries, similarities, rows)

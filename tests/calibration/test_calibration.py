@@ -31,6 +31,7 @@ from barcodeembed.evaluation.metrics import calibration_error
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
 from barcodeembed.index.collect import BuildReport
+from barcodeembed.scoring.candidates import Finder
 from barcodeembed.scoring.features import FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.scoring.logistic import Logistic, fit_logistic
@@ -65,7 +66,7 @@ def scattered(seed: int, count: int = 30):
     of = rng.permutation(np.resize(np.arange(len(LINEAGES)), count))
     vectors = normalise(rng.standard_normal((count, 4)).astype(np.float32))
     members = Members.of(np.arange(count), of, count)
-    return of, vectors, members, Voter(vectors, members, taxa, 3, 0.1, 0.0, 650.0, None)
+    return of, vectors, members, Voter(vectors, members, taxa, 0.1, Finder(3, 0.0, 650.0))
 
 
 @settings(deadline=None, max_examples=25)
