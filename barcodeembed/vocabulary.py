@@ -21,6 +21,7 @@ TRAILING_COLUMNS = (
     "length",
     "flags",
     "overlap",
+    "n_tied_taxa",
 )
 
 #: The column that `classify --cluster-novel` adds.

@@ -54,6 +54,8 @@ class Assignment:
         overlap: Columns of the alignment that ``identity`` refers to.
         hits: The closest references, in the order in which they count.
         in_reference: Probability, at each rank, that the query's taxon is in the reference.
+        tied_taxa: The names at the lowest rank that the best hits carry, if they carry several,
+            those with most references first. Empty if there is no tie.
         bases: The cleaned query in the orientation of the references.
         vector: float32 (D,), of unit length: the vector that the index was searched with.
     """
@@ -75,5 +77,6 @@ class Assignment:
     overlap: int | None = None
     hits: tuple[Hit, ...] = ()
     in_reference: tuple[float, ...] = ()
+    tied_taxa: tuple[str, ...] = ()
     bases: str | None = field(default=None, compare=False, repr=False)
     vector: np.ndarray | None = field(default=None, compare=False, repr=False)

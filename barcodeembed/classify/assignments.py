@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 #: Columns of the table that hold numbers; those of confidence are added.
-_NUMBERS = {"length": "int64", "overlap": "Int64", "similarity": "float64", "identity": "float64"}
+_NUMBERS = {
+    "length": "int64",
+    "overlap": "Int64",
+    "similarity": "float64",
+    "identity": "float64",
+    "n_tied_taxa": "Int64",
+}
 
 
 class Assignments:

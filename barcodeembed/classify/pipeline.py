@@ -23,6 +23,7 @@ from barcodeembed.index.model import load_embedder, open_with_model
 from barcodeembed.scoring.decision import Decisions, decide
 from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.identity import Identities, identities
+from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.orientation import strand
@@ -91,6 +92,7 @@ class Classifier:
         self.identity_weight = index.settings.identity_weight
         self.confidence_threshold = confidence_thresholds(index, min_confidence, max_error)
         self.members = index.members
+        self._voters = self.members.supported(index.taxa.codes)
         self._first_records = index.first_records
         self.quality = Quality(
             code_for(genetic_code, index.sequences), getattr(embedder, "anchor", None)
@@ -232,15 +234,20 @@ class Classifier:
         calibration = self.index.calibration
         winners, features = vote_features(
             neighbours,
-            self.members,
+            self._voters,
             self.index.taxa.codes,
             self.temperature,
             np.array([len(query.bases) for query in queries]),
             calibration.median_length,
         )
         in_reference = calibration.in_reference(features)
+        ties = find_ties(neighbours, self.members, self.index.taxa.codes, winners)
         decisions = decide(
-            winners, calibration.correct(features, winners), in_reference, self.confidence_threshold
+            winners,
+            calibration.correct(features, winners),
+            in_reference,
+            self.confidence_threshold,
+            ties.agreed,
         )
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
@@ -252,6 +259,7 @@ class Classifier:
                     winners[i],
                     in_reference[i],
                     decisions,
+                    ties,
                     i,
                     chimera=bool(chimeras[i]),
                     vector=vectors[i],
@@ -276,6 +284,7 @@ class Classifier:
         winners: np.ndarray,
         in_reference: np.ndarray,
         decisions: Decisions,
+        ties: Ties,
         i: int,
         *,
         chimera: bool,
@@ -287,9 +296,9 @@ class Classifier:
             for r, code in enumerate(winners.tolist())
         ]
         names = tuple(
-            name if confidence is not None and confidence >= threshold else None
-            for (name, confidence), threshold in zip(
-                best_names, self.confidence_threshold, strict=True
+            name if confidence is not None and agreed and confidence >= threshold else None
+            for (name, confidence), agreed, threshold in zip(
+                best_names, ties.agreed[i], self.confidence_threshold, strict=True
             )
         )
         best = hits[0]
@@ -320,6 +329,7 @@ class Classifier:
             overlap=best.overlap,
             hits=hits,
             in_reference=tuple(in_reference.tolist()),
+            tied_taxa=tuple(taxa.names[-1][code] for code in ties.taxa[i]),
             bases=query.bases,
             vector=vector,
         )

@@ -34,6 +34,7 @@ def values(assignment: Assignment, ranks: Sequence[str]) -> list[Value]:
         a.length,
         ";".join(a.flags) or None,
         a.overlap,
+        (len(a.tied_taxa) or 1) if a.hits else None,
     ]
 
 

@@ -57,9 +57,11 @@ def classify(
       one per rank of the reference, <rank>_confidence for each,
       nearest_id, similarity (cosine), identity (percent), strand, length, flags,
       overlap (columns of the alignment that identity refers to),
+      n_tied_taxa (species of the best hits, if they are equally good),
       and with --cluster-novel novel_unit (novel_0001, ...).
     Status: assigned (named at the lowest rank), ambiguous (no name at the lowest rank has enough
-      confidence), novel (new to the reference at novel_rank), unclassifiable (see flags).
+      confidence, or several species have the same barcode), novel (new to the reference at
+      novel_rank), unclassifiable (see flags).
     Flag of a read that is not of the marker, and is unclassifiable: non_target.
     Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely).
     Missing values are NA.

@@ -16,6 +16,9 @@ from barcodeembed.sequences.anchor import Anchor, MarkerPositions, learn_anchor
 
 _AT_ONCE = 2_000
 
+#: Barcodes whose positions by two anchors are compared.
+_COMPARED = 500
+
 #: Only this many bases at the beginning of a barcode are located.
 _MAX_LOCATED = 2_000
 
@@ -55,6 +58,16 @@ def located(
             np.savez(stream, **columns)
     with np.load(path) as arrays:
         return replace(corpus, marker_positions=MarkerPositions(**arrays))
+
+
+def is_located_by(corpus: Corpus, anchor: Anchor) -> bool:
+    """Say whether an anchor gives the first barcodes of a corpus the positions that they have."""
+    rows = np.arange(min(_COMPARED, len(corpus.lengths)))
+    given = corpus.marker_positions
+    if given is None:
+        return False
+    found, wanted = anchor.align(*_beginnings(corpus, rows)).columns(), given.take(rows).columns()
+    return all(np.array_equal(found[name], wanted[name]) for name in wanted)
 
 
 def _beginnings(corpus: Corpus, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

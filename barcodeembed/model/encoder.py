@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,7 +34,8 @@ class Encoder(nn.Module):
             self.readout = nn.Linear(config.max_tokens * config.width, config.dimension, bias=False)
             nn.init.normal_(self.readout.weight, std=config.width**-0.5)
         if config.anchored:
-            self.register_buffer("anchor_places", torch.zeros(TABLE, dtype=torch.int16))
+            # Not int16, which processes cannot send to each other.
+            self.register_buffer("anchor_places", torch.zeros(TABLE, dtype=torch.int32))
             self.register_buffer("anchor_weights", torch.zeros(TABLE))
             self.register_buffer("anchor_length", torch.zeros((), dtype=torch.int32))
 
@@ -120,8 +122,8 @@ class Encoder(nn.Module):
         if not self.config.anchored or not self.anchor_length:
             return None
         return Anchor(
-            self.anchor_places.cpu().numpy(),
-            self.anchor_weights.cpu().numpy(),
+            self.anchor_places.cpu().numpy().astype(np.int16),
+            self.anchor_weights.cpu().numpy().copy(),
             int(self.anchor_length),
         )
 

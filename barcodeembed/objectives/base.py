@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -86,6 +87,16 @@ def token_features(encoder: Encoder, *arguments: Any, **named: Any) -> Tensor:
     """Return the encoder's features of the tokens, (B, T, D), without the class token's."""
     features_BTD, _ = encoder(*arguments, **named)
     return features_BTD[:, 1:] if encoder.config.class_token else features_BTD
+
+
+def similarities(one_ND: Tensor, other_MD: Tensor) -> Tensor:
+    """Return the dot products of vectors, float32 (N, M), in full precision also under autocast.
+
+    bf16 keeps 8 bits. The cosines of vectors that are similar would have only a few values, and a
+    loss could not separate them.
+    """
+    with torch.autocast(one_ND.device.type, enabled=False):
+        return one_ND.float() @ other_MD.float().T
 
 
 def kmer_head(config: ModelConfig) -> nn.Linear:

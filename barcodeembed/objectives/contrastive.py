@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from barcodeembed.corpus.batches import Batch
 from barcodeembed.corpus.views import Views
 from barcodeembed.model.encoder import Encoder
-from barcodeembed.objectives.base import Inputs, Objective
+from barcodeembed.objectives.base import Inputs, Objective, similarities
 
 
 class Contrast(Objective):
@@ -39,7 +39,7 @@ class Contrast(Objective):
         one_BD, other_BD = (
             F.normalize(view_vectors(encoder, inputs, f"_{n}"), dim=-1) for n in range(2)
         )
-        logits_BB = one_BD @ other_BD.T / self.options.temperature
+        logits_BB = similarities(one_BD, other_BD) / self.options.temperature
         targets_BB = self.positives(inputs, len(logits_BB), logits_BB.device)
         loss = 0.5 * (
             F.cross_entropy(logits_BB, targets_BB) + F.cross_entropy(logits_BB.T, targets_BB)

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from barcodeembed.corpus.batches import Batch
 from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.corpus.marker_positions import is_located_by
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.bundle import load_model
 from barcodeembed.model.config import ModelConfig
@@ -25,7 +26,7 @@ from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import initialise
 from barcodeembed.model.tokenizer import PAD
 from barcodeembed.model.window import whole_window
-from barcodeembed.objectives.base import Inputs, padded, token_losses
+from barcodeembed.objectives.base import Inputs, padded, similarities, token_losses
 from barcodeembed.objectives.maelm import MaskedAutoencoder, visible_positions
 
 
@@ -51,6 +52,11 @@ class Distillation(MaskedAutoencoder):
         if teacher.anchored != config.anchored:
             raise TrainingError(
                 "teacher and student must both be anchored, or both not be anchored"
+            )
+        if self.teacher.anchor and not is_located_by(corpus, self.teacher.anchor):
+            raise TrainingError(
+                "the teacher was anchored to another corpus, so that it reads barcodes at other "
+                "positions; start the student from it with --init"
             )
         if teacher.merge > 1:
             raise TrainingError(
@@ -145,4 +151,4 @@ def _cosine_distance(ours: Tensor, theirs: Tensor) -> Tensor:
 
 def _similarities(vectors_BD: Tensor) -> Tensor:
     unit_BD = F.normalize(vectors_BD.float(), dim=-1)
-    return unit_BD @ unit_BD.T
+    return similarities(unit_BD, unit_BD)

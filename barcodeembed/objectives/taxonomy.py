@@ -21,7 +21,7 @@ from barcodeembed.corpus.views import Views
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
-from barcodeembed.objectives.base import Inputs, Objective
+from barcodeembed.objectives.base import Inputs, Objective, similarities
 from barcodeembed.objectives.contrastive import view_vectors
 
 
@@ -122,8 +122,8 @@ class RankHead(nn.Module):
             return vectors_BD.sum() * 0, vectors_BD.new_zeros(())
         weights_B = self.weights[taxa_B]
         directions_CD, parents_C, taxa_B = self._competing(taxa_B)
-        logits_BC = self.scale * (vectors_BD @ F.normalize(directions_CD, dim=-1).T)
-        scores_BC = F.log_softmax(logits_BC.float(), dim=-1)
+        logits_BC = self.scale * similarities(vectors_BD, F.normalize(directions_CD, dim=-1))
+        scores_BC = F.log_softmax(logits_BC, dim=-1)
         true_B = scores_BC.gather(1, taxa_B[:, None])[:, 0]
         # Smoothing along the tree: confusion with a sibling costs less than with another taxon.
         siblings_P = torch.bincount(parents_C)

@@ -35,14 +35,16 @@ def decide(
     correct_QR: np.ndarray,
     in_reference_QR: np.ndarray,
     confidence_threshold: float | np.ndarray,
+    agreed_QR: np.ndarray | None = None,
 ) -> Decisions:
     """Decide from the probabilities that a name is correct and that its taxon is in the reference.
 
     A query is novel at the highest rank at which the probability that its taxon is in the reference
     is less than one half. A query that is not novel is assigned if its name at the lowest rank is
     accepted, and ambiguous otherwise. A name is accepted if its confidence is at least
-    ``confidence_threshold`` (one number, or one for each rank, (R,)). A query is placed at the
-    lowest rank with an accepted name that is above the novel rank.
+    ``confidence_threshold`` (one number, or one for each rank, (R,)), and if ``agreed_QR``, bool
+    (Q, R), does not refuse it (see `ties.Ties`). A query is placed at the lowest rank with an
+    accepted name that is above the novel rank.
     """
     ranks = np.arange(winners_QR.shape[1])
     named_QR = winners_QR >= 0
@@ -52,6 +54,8 @@ def decide(
     is_novel_Q = novel_Q >= 0
     above_QR = ~is_novel_Q[:, None] | (ranks < novel_Q[:, None])
     accepted_QR = named_QR & above_QR & (confidence_QR >= confidence_threshold)
+    if agreed_QR is not None:
+        accepted_QR &= agreed_QR
     placed_Q = np.where(accepted_QR.any(1), ranks[-1] - accepted_QR[:, ::-1].argmax(1), -1)
     status_Q = np.where(placed_Q == ranks[-1], "assigned", "ambiguous")
     return Decisions(np.where(is_novel_Q, "novel", status_Q), placed_Q, novel_Q, confidence_QR)

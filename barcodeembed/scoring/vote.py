@@ -14,24 +14,63 @@ import numpy as np
 
 TEMPERATURE = 0.02
 
+#: One record with another name than this number of identical records is taken to be mislabelled.
+MISLABELLED = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Members:
     """The distinct lineages of each reference vector.
 
     Those of vector v are ``lineages[starts[v]:starts[v + 1]]``. A barcode that several species
-    share has several lineages. ``records`` are the first record of each.
+    share has several lineages. ``records`` are the first record of each, and ``counts`` the number
+    of records.
     """
 
     starts: np.ndarray
     lineages: np.ndarray
     records: np.ndarray
+    counts: np.ndarray
 
     @classmethod
     def of(cls, vectors: np.ndarray, lineages: np.ndarray, count: int) -> Members:
         """Group the (vector, lineage) pairs of records, int (n,) each, of ``count`` vectors."""
-        pairs, first = np.unique(np.stack([vectors, lineages], 1), axis=0, return_index=True)
-        return cls(np.searchsorted(pairs[:, 0], np.arange(count + 1)), pairs[:, 1], first)
+        pairs, first, counts = np.unique(
+            np.stack([vectors, lineages], 1), axis=0, return_index=True, return_counts=True
+        )
+        starts = np.searchsorted(pairs[:, 0], np.arange(count + 1))
+        return cls(starts, pairs[:, 1], first, counts)
+
+    def supported(self, codes: np.ndarray) -> Members:
+        """Return the members without those whose name at the lowest rank has too few records.
+
+        ``codes`` int (lineages, R) are the numbers of the taxa. See `supported`.
+        """
+        vectors = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
+        taxa = codes[self.lineages, -1]
+        groups, group = np.unique(np.stack([vectors, taxa], 1), axis=0, return_inverse=True)
+        group = group.reshape(-1)
+        records = np.bincount(group, self.counts, len(groups)).astype(np.int64)
+        named = groups[:, 1] >= 0
+        keep = np.ones(len(groups), bool)
+        keep[named] = supported(records[named], groups[named, 0])
+        kept = keep[group]
+        starts = np.searchsorted(vectors[kept], np.arange(len(self.starts)))
+        return Members(starts, self.lineages[kept], self.records[kept], self.counts[kept])
+
+
+def supported(records: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return which taxa of a barcode have enough records not to be an incorrect name, bool (n,).
+
+    ``records`` int (n,) are the records of each taxon, and ``groups`` int (n,) the barcode. A taxon
+    is left out if it has one record and the taxon with most records has at least MISLABELLED.
+
+    >>> supported(np.array([20, 1, 5, 1]), np.array([0, 0, 1, 1])).tolist()
+    [True, False, True, True]
+    """
+    most = np.zeros(groups.max(initial=-1) + 1, np.int64)
+    np.maximum.at(most, groups, records)
+    return (records > 1) | (most[groups] < MISLABELLED)
 
 
 def rescore(
@@ -84,11 +123,17 @@ def vote(
 
 def members_of(rows_QK: np.ndarray, members: Members) -> tuple[np.ndarray, np.ndarray]:
     """Return the index, in flattened (Q, K), and the lineage of every member, (M,) each."""
+    member_M, place_M = members_at(rows_QK, members)
+    return place_M, members.lineages[member_M]
+
+
+def members_at(rows_QK: np.ndarray, members: Members) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of every member, and its index in flattened (Q, K), (M,) each."""
     rows = rows_QK.reshape(-1)
     counts = members.starts[rows + 1] - members.starts[rows]
     first = np.repeat(members.starts[rows], counts)
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(np.arange(len(rows)), counts), members.lineages[first + within]
+    return first + within, np.repeat(np.arange(len(rows)), counts)
 
 
 def _spread(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from barcodeembed.taxonomy.names import tidy_name
+from barcodeembed.taxonomy.names import strip_placeholder
 
 #: Columns with BOLD's Barcode Index Number (BIN), a cluster of similar barcodes.
 BIN_COLUMNS = ("dna_bin", "bin_uri", "bin")
@@ -43,4 +43,4 @@ def country_of(columns: dict[str, str]) -> str | None:
 
 def _first_named(columns: dict[str, str], candidates: tuple[str, ...]) -> str | None:
     value = next((columns[name] for name in candidates if name in columns), "")
-    return tidy_name(value, "bin")
+    return strip_placeholder(value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from barcodeembed.taxonomy.binomials import reduce_species, strip_author
+
 #: The rank prefix of a name, in lists and sometimes in columns: ``k__Animalia``.
 PREFIX = re.compile(r"^(?:(sf|[dkpcofgs])__|D_(\d)__)", re.IGNORECASE)
 
@@ -14,28 +16,61 @@ _PLACEHOLDER = re.compile(
         | .*incertae[ _]sedis.* | not[ _]assigned | .+[ ]unclassified )$""",
     re.IGNORECASE | re.VERBOSE,
 )
-_INTERIM_SPECIES = re.compile(
-    r"(?:^|\s)(?:sp|spp|cf|aff|nr|near|gen|group|complex|agg|indet)\b\.?|\d|[?/]", re.IGNORECASE
+#: A whole name that stands for a missing one, such as ``sp.`` in the column of the genus.
+_NO_NAME = re.compile(
+    r"(?:undet|indet)\b.*|(?:spp?|species|n\.? ?sp|sp\.? ?nov|nov)\.?", re.IGNORECASE
 )
+_ONE_CASE = re.compile(r"[^\W\d_]+")
+_SUBGENUS = re.compile(r"([A-Z][a-z]+) \([A-Z][a-z]{2,}\)")
+
+#: Minimum letters of a name in capital letters, and vowels among them; fewer are a code (``FBP``).
+_MIN_CAPITALS = 5
+_MIN_CAPITALS_GENUS = 4
+_MIN_VOWELS = 0.26
+
+
+def strip_placeholder(text: str) -> str | None:
+    """Return a text with single spaces for underscores, or None for a placeholder.
+
+    >>> strip_placeholder("Costa_Rica")
+    'Costa Rica'
+    >>> strip_placeholder("unidentified") is None
+    True
+    """
+    text = " ".join(PREFIX.sub("", text.strip()).replace("_", " ").split())
+    return None if _PLACEHOLDER.match(text) else text
 
 
 def tidy_name(name: str, rank: str) -> str | None:
-    """Return a name with single spaces for underscores, or None for a placeholder.
+    """Return a name in its usual spelling, or None for a placeholder.
 
     Placeholders (``unidentified``, ``Incertae_sedis``, ``NA``, ``g__``...) are None at every rank.
     Interim names (``Apis sp.``, ``Apis cf. mellifera``, ``Apis sp. BOLD:AAA0001``) are None as
-    species.
+    species. Species are reduced to genus and epithet (`reduce_species`). Other names lose author
+    and year, and a name only in small or only in capital letters gets its usual case.
 
     >>> tidy_name("Apis_mellifera", "species")
     'Apis mellifera'
     >>> tidy_name("Apis sp. 3", "species") is None
     True
-    >>> tidy_name("Sparus", "genus")
+    >>> tidy_name("Sparus Linnaeus, 1758", "genus")
     'Sparus'
     """
-    name = " ".join(PREFIX.sub("", name.strip()).replace("_", " ").split())
-    if _PLACEHOLDER.match(name):
+    tidy = strip_placeholder(name)
+    if tidy is None or _NO_NAME.fullmatch(tidy):
         return None
-    if rank == "species" and _INTERIM_SPECIES.search(name):
-        return None
-    return name
+    if rank == "species":
+        return reduce_species(tidy)
+    if " " in tidy:
+        return _SUBGENUS.sub(r"\1", tidy) if _SUBGENUS.fullmatch(tidy) else strip_author(tidy)
+    return _usual_case(tidy, rank)
+
+
+def _usual_case(name: str, rank: str) -> str:
+    """Capitalise a word in small letters, or in capital letters if it is not a code."""
+    if not _ONE_CASE.fullmatch(name) or not (name.islower() or name.isupper()):
+        return name
+    vowels = len(re.findall("[AEIOU]|(?<=.)Y", name)) / len(name)
+    shortest = _MIN_CAPITALS_GENUS if rank == "genus" else _MIN_CAPITALS
+    code = name.isupper() and (len(name) < shortest or vowels < _MIN_VOWELS)
+    return name if code else name.capitalize()

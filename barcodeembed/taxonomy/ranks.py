@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+from barcodeembed.taxonomy.names import strip_placeholder, tidy_name
+
 RANKS = ("kingdom", "phylum", "class", "order", "family", "subfamily", "genus", "species")
 
 #: One name per rank, in the order of RANKS; None if the rank is unknown.
@@ -28,6 +32,9 @@ RANK_LETTERS = {
     "s": "species",
 }
 
+#: A species without its genus, of several words: ``mellifera carnica``, ``x rubens``.
+_NO_GENUS = re.compile(r"[xX×] [^\W\dA-Z_]|\([^()]+\) [^\W\dA-Z_]|[^\W\dA-Z_]{2,} ")
+
 
 def lineage(names: dict[str, str]) -> Lineage:
     """Build a lineage from names by rank; placeholders become None.
@@ -39,15 +46,36 @@ def lineage(names: dict[str, str]) -> Lineage:
     >>> lineage({"Genus": "Apis", "species": "mellifera"})[-2:]
     ('Apis', 'Apis mellifera')
     """
-    from barcodeembed.taxonomy.names import tidy_name
-
     own = {rank.lower(): name for rank, name in names.items()}
     by_rank = {RANK_ALIASES[rank]: name for rank, name in own.items() if rank in RANK_ALIASES} | own
     tidy = {rank: tidy_name(by_rank.get(rank, ""), rank) for rank in RANKS}
-    genus, species = tidy["genus"], tidy["species"]
-    if species and " " not in species:
-        tidy["species"] = f"{genus} {species}" if genus else None
+    tidy["species"] = _join(tidy["genus"], by_rank.get("species", ""), tidy["species"])
+    if tidy["genus"] and tidy["species"]:  # a genus in other letters than in its species
+        first = tidy["species"].partition(" ")[0]
+        tidy["genus"] = first if first.lower() == tidy["genus"].lower() else tidy["genus"]
     return tuple(tidy[rank] for rank in RANKS)
+
+
+def _join(genus: str | None, given: str, species: str | None) -> str | None:
+    """Return the species with its genus, which the column of the species may leave out."""
+    given = strip_placeholder(given) or ""
+    first = given.partition(" ")[0]
+    if " " not in given:
+        if not genus or not species or _is_genus(given, genus):
+            return None
+        joined = tidy_name(f"{genus} {given}", "species")
+        return joined or (f"{genus} {given}" if re.search(r"\d", genus) else None)
+    if genus and first.lower() != genus.lower() and _NO_GENUS.match(given):
+        joined = tidy_name(f"{genus} {given}", "species")
+        if joined and (joined != f"{genus} {given}" or first in ("x", "×")):
+            return joined
+    return species
+
+
+def _is_genus(word: str, genus: str) -> bool:
+    """Return whether a genus stands in the column of the species, and is not an epithet."""
+    family = genus.endswith(("idae", "aceae"))  # then the column of the genus has the family
+    return not word.islower() and (family or word.lower() == genus.lower())
 
 
 def lowest(taxa: Lineage) -> tuple[str, str] | None:

@@ -12,7 +12,7 @@ from barcodeembed.sequences.lines import Lines, open_lines
 from barcodeembed.sequences.tables import ID_COLUMNS, read_rows
 from barcodeembed.taxonomy.formats import SAMPLE_SIZE, has_rank_columns
 from barcodeembed.taxonomy.headers import parse_levels, parse_ranked
-from barcodeembed.taxonomy.names import tidy_name
+from barcodeembed.taxonomy.names import strip_placeholder
 from barcodeembed.taxonomy.ranks import UNKNOWN, Lineage, lineage
 from barcodeembed.taxonomy.taxdump import read_lineages
 
@@ -154,7 +154,7 @@ def _parse_list(
         taxa = parse(listed)
     except ReferenceDataError as error:
         raise ReferenceDataError(f"{listed[:40]!r}: {error}", path, line, identifier) from None
-    if taxa is None and listed.strip() and tidy_name(listed, "kingdom") is None:
+    if taxa is None and listed.strip() and strip_placeholder(listed) is None:
         return UNKNOWN  # Unassigned
     if taxa is None:
         like = f", as in line {example[0]}: {example[2][:40]!r}" if example else ""

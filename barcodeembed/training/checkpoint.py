@@ -69,13 +69,15 @@ def load_checkpoint(
     load_weights(pretraining, path / "pretraining.safetensors")
     if averaged:
         load_weights(averaged, path / "averaged.safetensors")
-    parameters = dict(pretraining.named_parameters())
+    names = {parameter: name for name, parameter in pretraining.named_parameters()}
+    state = optimizer.state_dict()
+    ordered = [p for group in optimizer.param_groups for p in group["params"]]
+    numbers = {names[parameter]: number for number, parameter in enumerate(ordered)}
     for key, value in load_file(path / "optimizer.safetensors").items():
         name, moment = key.rsplit("|", 1)
-        parameter = parameters[name]
-        # AdamW keeps its step counts on the CPU and its moments on the device of the parameter.
-        device = "cpu" if moment == "step" else parameter.device
-        optimizer.state[parameter][moment] = value.to(device)
+        state["state"].setdefault(numbers[name], {})[moment] = value
+    # Puts each value where this optimizer needs it: a fused one has its step counts on the device.
+    optimizer.load_state_dict(state)
 
 
 def _checkpoints(directory: Path) -> list[Path]:

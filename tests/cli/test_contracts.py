@@ -78,6 +78,7 @@ def test_the_columns_of_classify(call, index_bundle, tmp_path):
         *ranks,
         *(f"{rank}_confidence" for rank in ranks),
         *("nearest_id", "similarity", "identity", "strand", "length", "flags", "overlap"),
+        "n_tied_taxa",
         "novel_unit",
     ]
     assert hits.read_text().split("\n")[0].split("\t") == [

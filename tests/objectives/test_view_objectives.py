@@ -24,6 +24,7 @@ from barcodeembed.corpus.views import Views, _shifted, _substituted, _synonymous
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.bundle import load_model
 from barcodeembed.model.tokenizer import MASK, PAD, UNKNOWN
+from barcodeembed.objectives.base import similarities
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import reading_frames
 
@@ -329,3 +330,44 @@ def test_a_view_without_padding_is_not_padded():
     corpus = make_corpus(shortest=100, longest=101)
     view = Views(shortest=1.0, **PLAIN).draw(rectangle(corpus), TINY, rng())
     assert view["padded"] is False and (view["tokens"] != PAD).all()
+
+
+# Precision.
+
+
+class Vectors:
+    """An encoder that gives fixed vectors, very similar to each other, whatever it reads."""
+
+    def __init__(self, count: int) -> None:
+        torch.manual_seed(0)
+        common, own = torch.randn(1, TINY.dimension), torch.randn(count, TINY.dimension)
+        self.vectors = common + 0.05 * own
+
+    def embed(self, tokens, *_, **__):
+        return self.vectors[: len(tokens)]
+
+
+@pytest.mark.parametrize("name", ON_VIEWS)
+def test_similarities_are_not_rounded_in_mixed_precision(name):
+    """In bf16, the cosines of similar vectors have only a few values."""
+    objective = make(name)
+    inputs = to_torch(objective.prepare(rectangle(size=8), rng()))
+    exact = objective(Vectors(8), inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = objective(Vectors(8), inputs)
+    assert {key: value.item() for key, value in mixed.items()} == {
+        key: value.item() for key, value in exact.items()
+    }
+
+
+def test_similarities_have_full_precision_and_a_gradient():
+    vectors = Vectors(64).vectors.requires_grad_()
+    unit = F.normalize(vectors, dim=-1)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = similarities(unit, unit)
+        assert (unit @ unit.T).unique().numel() < 20
+    assert found.dtype == torch.float32
+    assert torch.equal(found, unit @ unit.T)
+    assert found.unique().numel() > 1_000
+    found.square().sum().backward()
+    assert vectors.grad.isfinite().all() and vectors.grad.abs().sum() > 0

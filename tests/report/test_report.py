@@ -31,6 +31,7 @@ HEADER = [
     *(f"{rank}_confidence" for rank in USED),
     *REQUIRED[6:],
     "overlap",
+    "n_tied_taxa",
     "novel_unit",
     "stop_codons",
 ]
@@ -56,6 +57,7 @@ def row(
         "strand": "+",
         "length": "658",
         "overlap": "657",
+        "n_tied_taxa": "1",
         "novel_unit": unit,
         "stop_codons": "0",
         **cells,
@@ -403,7 +405,7 @@ def test_best_guesses_below_the_placement_do_not_count(call, tmp_path):
 
 def test_tables_are_read_compressed_from_standard_input_and_without_newer_columns(run, tmp_path):
     old = [
-        [cell for name, cell in zip(HEADER, cells, strict=True) if name not in HEADER[-3:]]
+        [cell for name, cell in zip(HEADER, cells, strict=True) if name not in HEADER[-4:]]
         for cells in [HEADER, *ROWS]
     ]
     text = write(tmp_path / "plain.tsv", old[1:], old[0]).read_bytes()

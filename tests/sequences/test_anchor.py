@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -393,6 +394,16 @@ def test_objectives_pass_positions_to_the_encoder(name, anchored, tmp_path):
     encoder.zero_grad()
     assert used and used <= set(batch.positions_BT.ravel().tolist())
     assert min(used) > 0
+
+
+def test_a_teacher_with_another_anchor_is_an_error(anchored, tmp_path):
+    encoder, corpus = anchored
+    other = make_encoder(encoder.config)
+    moved = np.where(encoder.anchor.weights > 0, encoder.anchor.positions + 3, 0)
+    other.set_anchor(replace(encoder.anchor, positions=moved.astype(np.int16)))
+    save_model(tmp_path / "teacher", other, {})
+    with pytest.raises(TrainingError, match="the teacher was anchored to another corpus"):
+        make("distill", corpus, encoder.config, **{"distill.teacher": tmp_path / "teacher"})
 
 
 def merging(encoder: Encoder) -> Encoder:

@@ -15,7 +15,7 @@ from barcodeembed.sequences.cleaning import clean
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.columns import bin_of
-from barcodeembed.taxonomy.names import tidy_name
+from barcodeembed.taxonomy.names import strip_placeholder
 from barcodeembed.taxonomy.ranks import RANKS, lineage
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
@@ -176,7 +176,7 @@ def sample_queries(splits: Splits, maximum: int, seed: int) -> Splits:
 def _published_names(columns: dict[str, str]) -> tuple[str | None, str | None]:
     genus = lineage(columns)[_GENUS]
     written = columns.get("species", columns.get("species_name", ""))
-    species = tidy_name(written, "genus")  # as for a genus, which keeps interim names of species
+    species = strip_placeholder(written)  # keeps interim names of species
     if species and genus and " " not in species:
         species = f"{genus} {species}"
     return genus, species
