@@ -38,7 +38,8 @@ class Assignment:
         status: ``assigned`` (named at the lowest rank), ``ambiguous``, ``novel`` (new to the
             reference at ``novel_rank``) or ``unclassifiable`` (the reason is in ``flags``).
         length: Bases of the query, without gaps.
-        flags: What is unusual about the query. Flags never change a name.
+        flags: What is unusual about the query. They do not change a name; if one prevents it, the
+            status is ``unclassifiable``.
         strand: ``+``, or ``-`` if the query was reverse-complemented. None if unclassifiable.
         novel_rank: Highest rank at which the query is new to the reference, or None.
         rank: Lowest rank with an accepted name, or None.

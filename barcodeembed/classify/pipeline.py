@@ -1,4 +1,4 @@
-"""From queries to assignments: clean, orient, embed, search, vote, decide."""
+"""From queries to assignments: clean, orient, embed, search, refuse, vote, decide."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from barcodeembed.classify.assignment import Assignment, Hit
 from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
-from barcodeembed.classify.quality import Quality, code_for
+from barcodeembed.classify.quality import NON_TARGET, Quality, code_for
 from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.embedding.inputs import Sequences, called, records_of
 from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
@@ -53,7 +53,8 @@ class Classifier:
     ('genus', 'species')
 
     The method: the nearest references by cosine similarity vote, weighted by similarity and, if the
-    index has sequences, percent identity. The index's calibration turns the result into the
+    index has sequences, percent identity. Queries that are not of the marker are recognised before
+    that; they are unclassifiable. The index's calibration turns the result into the
     probability that a name is correct, and the probability that the taxon is in the reference.
 
     Args:
@@ -67,7 +68,7 @@ class Classifier:
             an index of prototypes.
         max_error: Instead, the expected fraction of incorrect names at each rank.
         genetic_code: NCBI's number of the genetic code that stop codons are read with, ``auto`` to
-            choose it by the taxon, or None to skip. It only affects flags.
+            choose it by the taxon, or None to skip. It only affects flags that change no name.
         check_chimeras: Whether to search with both halves of each query, to flag chimeras. It takes
             about twice the time.
 
@@ -255,10 +256,12 @@ class Classifier:
             ties.agreed,
         )
         for i, query in enumerate(queries):
-            if finite[i]:
+            hits = _hits(neighbours, i)
+            refusal = self._refusal(query, hits[0]) if finite[i] else NO_VECTOR
+            if refusal is None:
                 yield self._assignment(
                     query,
-                    _hits(neighbours, i),
+                    hits,
                     winners[i],
                     in_reference[i],
                     decisions,
@@ -268,8 +271,17 @@ class Classifier:
                     vector=vectors[i],
                 )
             else:
-                flags = (*query.barcode.flags, NO_VECTOR)
+                flags = (*query.barcode.flags, refusal)
                 yield _unclassifiable(query.record, query.bases, flags)
+
+    def _refusal(self, query: _Query, best: Hit) -> str | None:
+        """Return the flag of a query that must not be named, or None.
+
+        The calibration knows only barcodes of the marker, so its probabilities mean nothing for
+        another sequence, and no threshold of confidence or novelty would prevent a name.
+        """
+        other = self.quality.is_non_target(query.bases, best.similarity, best.identity)
+        return NON_TARGET if other else None
 
     def _assignment(
         self,

@@ -1,9 +1,13 @@
-"""Flag queries that are probably not an intact sequence of the marker. Flags never change a name.
+"""Recognise queries that are not of the marker, and flag those that are not intact.
 
-A protein-coding marker has no internal stop codon and no frameshift. Nuclear copies of
-mitochondrial genes (NUMTs) and sequences with errors often have them. A sequence of something else
-is recognised by its low identity to the nearest reference and by its missing position in the
-marker. `barcodeembed.classify.chimeras` finds sequences of two organisms.
+A sequence of something else is recognised by its low identity (without an alignment, similarity) to
+the nearest reference and by its missing position in the marker. It is recognised before a name is
+decided on, and gets none. Confidence and novelty are learned from barcodes of the marker; for
+anything else they mean nothing, and most such sequences would be called new taxa.
+
+The other flags never change a name. A protein-coding marker has no internal stop codon and no
+frameshift. Nuclear copies of mitochondrial genes (NUMTs) and sequences with errors often have them.
+`barcodeembed.classify.chimeras` finds sequences of two organisms.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from barcodeembed.sequences.frames import GENETIC_CODE, stops_by_frame
 STOP_CODON, FRAMESHIFT, PSEUDOGENE = "stop_codon", "frameshift", "pseudogene"
 NON_TARGET, CHIMERA = "non_target", "chimera"
 
-#: All flags that are raised after a query was named.
+#: All flags that need a search of the references. Only NON_TARGET prevents a name.
 FLAGS = (STOP_CODON, FRAMESHIFT, PSEUDOGENE, NON_TARGET, CHIMERA)
 
 #: Percent identity from which the gaps of an alignment are reliable.
@@ -37,8 +41,10 @@ _MERGE_WITHIN = 20
 _END = 20
 
 #: Below this percent identity, and below this support for its position (`Anchor.support`), a
-#: sequence is not of the marker.
+#: sequence is not of the marker. The cosine similarity counts if there is no identity: with the
+#: model that ships it is up to 0.63 for random sequences and other genes without a position.
 _MIN_IDENTITY = 65.0
+_MIN_SIMILARITY = 0.65
 _MIN_SUPPORT = 8.0
 
 #: A marker is protein-coding if this fraction of a sample of references has no stop codon.
@@ -57,6 +63,22 @@ class Quality:
     genetic_code: int | str | None
     anchor: Anchor | None
 
+    def is_non_target(self, bases: str, similarity: float, identity: float | None = None) -> bool:
+        """Return whether a query is not of the marker, so that it must not be named.
+
+        ``bases`` must be in the orientation of the references. ``similarity`` is the cosine
+        similarity to the nearest reference, and ``identity`` the percent identity, if it was
+        aligned. Both the nearest reference and the position in the marker must say so; a model
+        without an anchor has no positions, and then the identity decides. Codons do not count, so
+        the result is the same for every genetic code.
+        """
+        if self.anchor is None:
+            return identity is not None and identity < _MIN_IDENTITY
+        if similarity >= _MIN_SIMILARITY if identity is None else identity >= _MIN_IDENTITY:
+            return False
+        codes = encode_bases(bases)
+        return float(self.anchor.support(codes[None], np.array([len(codes)]))[0]) < _MIN_SUPPORT
+
     def judge(
         self,
         bases: str,
@@ -66,15 +88,13 @@ class Quality:
         *,
         chimera: bool = False,
     ) -> tuple[str, ...]:
-        """Return the flags of a query, in the order of FLAGS.
+        """Return the flags of a named query, in the order of FLAGS. None of them changes the name.
 
         ``bases`` must be in the orientation of the references. ``names`` are the query's taxa,
         highest rank first. ``reference`` has the bases of the nearest reference, and ``identity``
         is its percent identity; without them gaps are not checked. ``chimera`` is the result of
         `find_chimeras`.
         """
-        if self._is_non_target(bases, identity):
-            return (NON_TARGET,)
         checks = (*self._codons(bases, names, reference, identity), (CHIMERA, chimera))
         return tuple(flag for flag, raised in checks if raised)
 
@@ -103,15 +123,6 @@ class Quality:
             (FRAMESHIFT, shifts > 0),
             (PSEUDOGENE, nonsense + (shifts > 0) >= 2),
         )
-
-    def _is_non_target(self, bases: str, identity: float | None) -> bool:
-        """Return whether both the identity and the position in the marker, if known, say so."""
-        if identity is not None and identity >= _MIN_IDENTITY:
-            return False
-        if self.anchor is None:
-            return identity is not None
-        codes = encode_bases(bases)
-        return float(self.anchor.support(codes[None], np.array([len(codes)]))[0]) < _MIN_SUPPORT
 
 
 def code_for(code: int | str | None, references: Sequence[str] | None) -> int | str | None:

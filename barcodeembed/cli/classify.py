@@ -62,8 +62,8 @@ def classify(
     Status: assigned (named at the lowest rank), ambiguous (no name at the lowest rank has enough
       confidence, or several species have the same barcode), novel (new to the reference at
       novel_rank), unclassifiable (see flags).
-    Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely),
-      non_target (not similar to the marker).
+    Flag of a read that is not of the marker, and is unclassifiable: non_target.
+    Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely).
     Missing values are NA.
     """
     refuse_overwriting([output, hits, json], [reads, index])

@@ -1,4 +1,4 @@
-"""Flags of the quality of a query, which are set after it was named."""
+"""Queries that are not of the marker, which get no name, and flags that change no name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from support import REPOSITORY, SIMULATED, rows_of
 
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.genetic_codes import code_of, parse_code
+from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.quality import (
     FLAGS,
     Quality,
@@ -213,19 +214,30 @@ def test_sequences_without_a_position_in_the_marker_are_non_target(anchor, lengt
     for bases in BARCODES[::40]:
         fragment = bases[300 : 300 + length] if length < 658 else bases
         quality = Quality(5, anchor)
-        assert quality.judge(fragment, NAMES) == ()
         other = "".join(rng.sample(fragment, len(fragment)))
-        assert quality.judge(other, NAMES) == ("non_target",)
         # A similar reference overrules the position; a dissimilar one needs a missing position.
-        assert "non_target" not in quality.judge(other, NAMES, other, 100.0)
-        assert quality.judge(fragment, NAMES, bases, 60.0) == ()
+        # Identity overrules similarity, which can be high for any sequence.
+        assert quality.is_non_target(other, 0.64)
+        assert not quality.is_non_target(other, 0.65)
+        assert quality.is_non_target(other, 0.99, 64.9)
+        assert not quality.is_non_target(other, 0.0, 65.0)
+        assert not quality.is_non_target(fragment, 0.0)
+        assert not quality.is_non_target(fragment, 0.0, 60.0)
 
 
 def test_without_positions_the_closest_reference_decides(anchor):
     bases = BARCODES[0]
     other = "".join(random.Random(2).sample(bases, len(bases)))
-    assert judge(other, bases) == ("non_target",)
-    assert "non_target" not in CODING.judge(other, NAMES)  # neither positions nor a reference
+    assert CODING.is_non_target(other, 0.9, percent_identity(other, bases))
+    assert not CODING.is_non_target(bases, 0.0, 100.0)
+    assert not CODING.is_non_target(other, 0.0)  # neither positions nor an alignment
+
+
+@pytest.mark.parametrize("code", [None, "auto", 2])
+def test_sequences_of_something_else_need_no_genetic_code(anchor, code):
+    other = "".join(random.Random(2).sample(BARCODES[0], 658))
+    assert Quality(code, anchor).is_non_target(other, 0.0)
+    assert not Quality(code, anchor).is_non_target(BARCODES[0], 0.0)
 
 
 # Chimeras.
@@ -273,6 +285,42 @@ def test_halves_more_similar_to_two_families_than_the_whole_are_a_chimera():
 
 
 # The command.
+
+
+@pytest.mark.parametrize("more", [[], ["--genetic-code", "none"], ["--max-error", 0.5]])
+def test_a_read_that_is_not_of_the_marker_is_never_named(call, index_bundle, tmp_path, more):
+    rng = random.Random(4)
+    reads = {
+        f"random_{i}": "".join(rng.choices("ACGT", k=length))
+        for i, length in enumerate([130, 300, 658] * 5)
+    }
+    reads["ambiguous"] = reads["random_2"][:600] + "N" * 58
+    reads["sound"] = BARCODES[0]
+    path, hits = tmp_path / "reads.fa", tmp_path / "hits.tsv"
+    path.write_text("".join(f">{name}\n{bases}\n" for name, bases in reads.items()))
+    out = call(
+        "classify", path, "-i", index_bundle, "-q", "--hits", hits, "--cluster-novel", *more
+    ).out
+    *others, ambiguous, sound = rows_of(out)
+    assert sound["status"] == "assigned"
+    assert ambiguous["flags"] == "ambiguous_bases;non_target"
+    assert {row["flags"] for row in others} == {"non_target"}
+    for row in (*others, ambiguous):
+        kept = {key for key, value in row.items() if value != "NA"}
+        assert kept == {"query_id", "status", "length", "flags"}
+        assert row["status"] == "unclassifiable"
+        assert int(row["length"]) == len(reads[row["query_id"]])
+    assert {row["query_id"] for row in rows_of(hits.read_text())} == {"sound"}
+
+
+@pytest.mark.parametrize("length", [130, 300, 658])
+def test_the_shipped_prototypes_name_no_random_sequence(length):
+    rng = random.Random(length)
+    reads = ["".join(rng.choices("ACGT", k=length)) for _ in range(20)]
+    found = list(Classifier.load(verify=False).classify(reads))
+    assert {(a.status, a.flags, a.names) for a in found} == {
+        ("unclassifiable", ("non_target",), ())
+    }
 
 
 def test_flags_are_raised_in_their_rows_and_change_no_name(call, index_bundle, tmp_path):
