@@ -168,7 +168,10 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     baseline = nearest_by_kmers(index, queries)
     named = [i for i, a in enumerate(assignments) if a.status != "unclassifiable"]
     assert len(named) == 118 and {a.strand for a in assignments} == {"+", "-", None}
-    np.testing.assert_allclose(nearest.similarity[named], baseline.similarity[named], atol=2e-6)
+    # The neighbours of a fragment are not chosen by similarity alone.
+    whole = [i for i in named if assignments[i].length >= 0.9 * index.calibration.median_length]
+    assert len(whole) > 80
+    np.testing.assert_allclose(nearest.similarity[whole], baseline.similarity[whole], atol=2e-6)
     report = {
         "references": len(index.vectors),
         "queries": {"seen": 1},
