@@ -25,6 +25,7 @@ from barcodeembed.calibration.fit import (
     _RankExamples,
     reliability,
 )
+from barcodeembed.calibration.mutants import mutate
 from barcodeembed.calibration.sample import Sample, draw_sample
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.evaluation.metrics import calibration_error
@@ -448,8 +449,9 @@ def test_a_small_reference_uses_customary_limits():
     assert (
         {m.in_reference_from for m in models} == {m.new_from for m in models} == {"mutated copies"}
     )
-    far = "".join(rng.choice(list("ACGT"), 650))
-    queries = [SequenceRecord("q", b) for b in (bases, far)]
-    same, other = Classifier(index, KmerCounter(5)).classify(queries)
+    far, unrelated = mutate(bases, 0.3, rng), "".join(rng.choice(list("ACGT"), 650))
+    queries = [SequenceRecord("q", b) for b in (bases, far, unrelated)]
+    same, other, random = Classifier(index, KmerCounter(5)).classify(queries)
     assert (same.status, same.taxon) == ("assigned", "G s")
-    assert (other.status, other.taxon) == ("novel", None)
+    assert (other.status, other.names[-1]) == ("novel", None)
+    assert (random.status, random.flags) == ("unclassifiable", ("non_target",))

@@ -26,7 +26,7 @@ from barcodeembed.errors import InputError
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.vocabulary import STATUSES
 
-REASONS = {"empty", "short", "too_long", "low_information"}
+REASONS = {"non_target", "empty", "short", "too_long", "low_information"}
 
 
 @pytest.fixture(scope="session")
