@@ -499,10 +499,10 @@ def classify(call, tmp_path):
 
 
 def dissimilar(bases: str, count: int) -> list[tuple[str, str]]:
-    """Return copies of a barcode with 24 % of the bases changed: of the marker, but of new taxa."""
+    """Return copies of a barcode with 18 % of the bases changed: of the marker, but of new taxa."""
     rng = random.Random(2)
     changed = [
-        "".join(rng.choice("ACGT".replace(b, "")) if rng.random() < 0.24 else b for b in bases)
+        "".join(rng.choice("ACGT".replace(b, "")) if rng.random() < 0.18 else b for b in bases)
         for _ in range(count)
     ]
     return [(f"stranger_{i}", copy) for i, copy in enumerate(changed)]
