@@ -12,12 +12,12 @@ Shapes: S sampled barcodes, E examples, L lineages, N vectors, K neighbours, R r
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from barcodeembed.calibration.sample import HIDDEN, Sample
-from barcodeembed.scoring.candidates import Finder
+from barcodeembed.scoring.candidates import Finder, ScoredOnce
 from barcodeembed.scoring.features import FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.vote import Members, members_of
 from barcodeembed.taxonomy.taxa import Taxa
@@ -166,7 +166,10 @@ def _hide_and_search(
             found[sample.own[i]] = left[i]
             closest = _first(found, _CLOSEST)
             closest_members = members_of(closest, members)
-            wanted = min(voter.finder.width(len(bases[i])), len(vectors) - 1)
+            finder = voter.finder
+            if finder.kmers:
+                finder = replace(finder, kmers=ScoredOnce(finder.kmers, len(vectors)))
+            wanted = min(finder.width(len(bases[i])), len(vectors) - 1)
             gone = left[i] == HIDDEN
             for rank, hidden_L in _levels(taxa, sizes, sample.lineages[i], gone):
                 place_M, lineage_M = closest_members
@@ -184,7 +187,7 @@ def _hide_and_search(
                 exact = np.where(rows == sample.own[i], round(float(left[i]), DECIMALS), exact)
                 order = np.lexsort((rows, -exact))[:wanted]
                 if len(order) >= needed:  # all examples have the same number of neighbours
-                    yield i, rank, *voter.finder.choose(bases[i], exact[order], rows[order])
+                    yield i, rank, *finder.choose(bases[i], exact[order], rows[order])
 
 
 def _levels(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice, zip_longest
 from os import PathLike
 from typing import Any
@@ -20,16 +19,14 @@ from barcodeembed.embedding.inputs import Sequences, called, records_of
 from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.compatibility import check_embedder
+from barcodeembed.index.finder import make_finder
 from barcodeembed.index.model import load_embedder, open_with_model
-from barcodeembed.scoring.candidates import Finder
 from barcodeembed.scoring.decision import Decisions, decide
 from barcodeembed.scoring.features import Neighbours, vote_features
-from barcodeembed.scoring.identity import identities
 from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.orientation import strand
-from barcodeembed.sequences.rare_kmers import RareKmers
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.vocabulary import BATCH_SIZE, NEIGHBOURS
 
@@ -92,6 +89,9 @@ class Classifier:
         self.neighbours = neighbours
         self.temperature = temperature or index.settings.temperature
         self.identity_weight = index.settings.identity_weight
+        self._finder = make_finder(
+            index.sequences, neighbours, self.identity_weight, index.calibration.median_length
+        )
         self.confidence_threshold = confidence_thresholds(index, min_confidence, max_error)
         self.members = index.members
         self._voters = self.members.supported(index.taxa.codes)
@@ -181,21 +181,6 @@ class Classifier:
         vector gets a row of NaN.
         """
         return self.index.as_searched(self.embedder.encode(sequences))
-
-    @cached_property
-    def _finder(self) -> Finder:
-        """Finds neighbours. It reads the sequences of the index when the first fragment comes."""
-        sequences = self.index.sequences
-        median_length = self.index.calibration.median_length
-        if sequences is None:
-            return Finder(self.neighbours, 0.0, median_length)
-        return Finder(
-            self.neighbours,
-            self.identity_weight,
-            median_length,
-            lambda queries, rows: identities(queries, sequences, rows),
-            RareKmers(sequences),
-        )
 
     def _chimeras(self, queries: list[_Query], similarities: np.ndarray) -> np.ndarray:
         """Return which queries are likely chimeras, bool (Q,); all False if not asked for."""

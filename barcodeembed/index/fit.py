@@ -17,11 +17,10 @@ from barcodeembed.calibration.examples import (
 from barcodeembed.calibration.fit import Calibration, calibrate
 from barcodeembed.calibration.mutants import MutatedCopies
 from barcodeembed.calibration.tuning import tune_vote
+from barcodeembed.index.finder import make_finder
 from barcodeembed.index.options import BuildOptions
 from barcodeembed.index.represent import Barcodes, Representation
-from barcodeembed.scoring.candidates import Finder
-from barcodeembed.scoring.identity import Identities, identities
-from barcodeembed.sequences.rare_kmers import RareKmers
+from barcodeembed.scoring.identity import identities
 from barcodeembed.vocabulary import NEIGHBOURS
 
 #: Returns the unit vectors of sequences, whitened if the index is.
@@ -42,18 +41,17 @@ def fit_index(
 ) -> Fitted:
     """Choose the parameters of the vote, and calibrate the confidence of the names that win."""
     whole = [barcodes.bases[i] for i in held.rows]
-    align = None if held.sequences is None else _aligner(held.sequences)
+    sequences = held.sequences
     temperature, identity_weight = tune_vote(
         held.vectors,
         held.members,
         barcodes.taxa,
         held.sample,
         NEIGHBOURS,
-        None if align is None else lambda found: align(whole, found).percents,
+        None if sequences is None else lambda found: identities(whole, sequences, found).percents,
     )
     median_length = float(np.median([len(bases) for bases in barcodes.bases]))
-    kmers = RareKmers(held.sequences) if held.sequences else None
-    finder = Finder(NEIGHBOURS, identity_weight, median_length, align, kmers)
+    finder = make_finder(sequences, NEIGHBOURS, identity_weight, median_length)
     voter = Voter(held.vectors, held.members, barcodes.taxa, temperature, finder)
     rng = np.random.default_rng(options.seed)
     examples = _make_examples(voter, held, whole, embed, options, rng)
@@ -91,7 +89,3 @@ def _make_examples(
         return make_examples(replace(held.sample, vectors=vectors), asked, voter)
 
     return Examples.join([ask(whole), ask(fragments)])
-
-
-def _aligner(sequences: list[str]) -> Callable[..., Identities]:
-    return lambda queries, rows: identities(queries, sequences, rows)

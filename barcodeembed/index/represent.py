@@ -108,9 +108,8 @@ def as_prototypes(
     made = make_prototypes(vectors, barcodes_M, np.array([number[key] for key in keys]))
     lineages_of = np.array([distinct[group][0] for group in made.groups], np.int64)
     ids = name_prototypes([_lowest_name(taxa.lineages[lineage]) for lineage in lineages_of])
-    sampled = members.starts[
-        rows
-    ]  # a sampled barcode has one lineage, so it is a member of one prototype
+    # A sampled barcode has one lineage, so it is a member of one prototype.
+    sampled = members.starts[rows]
     sample = Sample(
         vectors[rows],
         members.lineages[sampled],

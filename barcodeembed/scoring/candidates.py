@@ -10,8 +10,10 @@ Shapes: Q queries, W candidates of the net, C candidates that are aligned, K nei
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -34,6 +36,22 @@ class SharedKmers(Protocol):
     """Scores references by the k-mers that they share with a query."""
 
     def scores(self, query: str, rows: np.ndarray) -> np.ndarray: ...
+
+
+class ScoredOnce:
+    """The scores of one query that is searched several times; each is computed once.
+
+    ``count`` is the number of references.
+    """
+
+    def __init__(self, kmers: SharedKmers, count: int) -> None:
+        self._kmers = kmers
+        self._known_N = np.full(count, np.nan, np.float32)
+
+    def scores(self, query: str, rows: np.ndarray) -> np.ndarray:
+        new = rows[np.isnan(self._known_N[rows])]
+        self._known_N[new] = self._kmers.scores(query, new)
+        return self._known_N[rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +79,13 @@ class Finder:
         >>> [Finder(10, 4.0, 658.0, kmers=object()).width(n) for n in (658, 450, 313)]
         [10, 100, 1000]
         """
-        part = length / self.median_length
-        if self.kmers is None or part >= _WHOLE:
+        if not self._has_net(length):
             return self.count
+        part = length / self.median_length
         return max(2 * self.count, next(width for least, width in _WIDTHS.items() if part >= least))
+
+    def _has_net(self, length: int) -> bool:
+        return self.kmers is not None and length < _WHOLE * self.median_length
 
     def choose(
         self, query: str, similarities: np.ndarray, rows: np.ndarray
@@ -75,10 +96,10 @@ class Finder:
         fragment as many that share the most rare k-mers.
         """
         first = np.arange(min(self.count, len(rows)))
-        if self.kmers is None or self.width(len(query)) == self.count:
+        if self.kmers is None or not self._has_net(len(query)):
             return similarities[first], rows[first]
-        scores = self.kmers.scores(query, rows[self.count :])
-        others = np.lexsort((rows[self.count :], -scores))[: self.count] + self.count
+        rest = rows[self.count :]
+        others = np.lexsort((rest, -self.kmers.scores(query, rest)))[: self.count] + self.count
         chosen = np.concatenate([first, np.sort(others)])
         return similarities[chosen], rows[chosen]
 
@@ -86,20 +107,19 @@ class Finder:
         self, queries: Sequence[str], similarities: Sequence[np.ndarray], rows: Sequence[np.ndarray]
     ) -> Neighbours:
         """Align the candidates of each query, and return the best ``count`` by score."""
-        is_whole = np.array([self.width(len(query)) == self.count for query in queries], bool)
-        parts, order = [], []
-        for size, whole in sorted({(len(r), w) for r, w in zip(rows, is_whole, strict=True)}):
-            numbers = [i for i, row in enumerate(rows) if len(row) == size and is_whole[i] == whole]
-            order += numbers
-            parts.append(
-                self._rank(
-                    [queries[i] for i in numbers],
-                    np.array([similarities[i] for i in numbers]),
-                    np.array([rows[i] for i in numbers]),
-                    self.identity_weight if whole else max(self.identity_weight, _FRAGMENT_WEIGHT),
-                )
+        groups = defaultdict(list)  # queries whose candidates fit into one array
+        for i, (query, row) in enumerate(zip(queries, rows, strict=True)):
+            groups[len(row), self._has_net(len(query))].append(i)
+        parts = [
+            self._rank(
+                [queries[i] for i in numbers],
+                np.array([similarities[i] for i in numbers]),
+                np.array([rows[i] for i in numbers]),
+                max(self.identity_weight, _FRAGMENT_WEIGHT) if has_net else self.identity_weight,
             )
-        return Neighbours.join(parts, np.argsort(order))
+            for (_, has_net), numbers in groups.items()
+        ]
+        return Neighbours.join(parts, np.argsort(list(chain(*groups.values()))))
 
     def _rank(
         self,

@@ -68,9 +68,10 @@ class RareKmers:
 
     @cached_property
     def _table(self) -> _Table:
-        lengths = np.array([len(bases) for bases in self._sequences], np.int64)
+        sequences = list(self._sequences)  # they can be on disk: read them once
+        lengths = np.array([len(bases) for bases in sequences], np.int64)
         # Separated by an ambiguous base, so that no 8-mer is from two references.
-        joined = "N".join(self._sequences)
+        joined = "N".join(sequences)
         starts = np.cumsum(lengths + 1) - lengths - 1
         ends = np.maximum(starts + lengths - _K + 1, starts)
         kmers = np.concatenate(
