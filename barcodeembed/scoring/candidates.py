@@ -25,7 +25,7 @@ from barcodeembed.vectors.search import nearest
 #: Queries of at least this fraction of the median length need no net.
 _WHOLE = 0.9
 
-#: The weight of identity for fragments, at least. Chosen on ``val_*`` of real COI barcodes.
+#: The weight of identity for fragments, at least. Not tuned; docs/how-it-works.md has the figures.
 _FRAGMENT_WEIGHT = 8.0
 
 #: Widths of the net for fragments of at least this fraction of the median length.
