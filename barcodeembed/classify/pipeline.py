@@ -27,7 +27,9 @@ from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.orientation import strand
+from barcodeembed.sequences.primers import usual_pairs
 from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.sequences.trimming import Trimmer
 from barcodeembed.vocabulary import BATCH_SIZE, NEIGHBOURS
 
 
@@ -100,6 +102,11 @@ class Classifier:
             code_for(genetic_code, index.sequences), getattr(embedder, "anchor", None)
         )
         self.check_chimeras = check_chimeras
+        self.trimmer = Trimmer(
+            list(usual_pairs().values()),
+            anchor=self.quality.anchor,
+            min_bases=index.settings.min_bases,
+        )
 
     @classmethod
     def load(
@@ -200,7 +207,7 @@ class Classifier:
         settings = self.index.settings
         results: list[Assignment | None] = []
         queries: list[_Query] = []
-        for record in batch:
+        for record, _ in self.trimmer.trim_records(batch):
             barcode = clean(record, min_bases=settings.min_bases, max_bases=settings.max_bases)
             if barcode.unclassifiable:
                 results.append(_unclassifiable(record, barcode.bases, barcode.flags))
