@@ -103,4 +103,4 @@ def parse_primers(text: str) -> PrimerPair:
                 f"primer {primer!r} has {len(primer)} bases; "
                 f"it must have from {_MIN_BASES} to {_MAX_BASES}"
             )
-    return PrimerPair(",".join(primers), *primers)
+    return PrimerPair(",".join(primers), primers[0], primers[1])

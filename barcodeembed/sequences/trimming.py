@@ -129,16 +129,16 @@ class Trimmer:
                 (pair.forward, pair.reverse) if strand == "+" else (pair.reverse, pair.forward)
             )
             for at_start, at_end in self._sides(pair, bases, left.get(first), right.get(second)):
-                sites = [site for site in (at_start, at_end) if site]
+                present = [site for site in (at_start, at_end) if site]
                 key = (
-                    -len(sites),
-                    sum(site.errors for site in sites),
-                    sum(site.bases for site in sites),
+                    -len(present),
+                    sum(site.errors for site in present),
+                    sum(site.bases for site in present),
                     number,
                 )
                 start = at_start.bases if at_start else 0
                 end = len(bases) - (at_end.bases if at_end else 0)
-                cut = Cut(start, end, pair, len(sites), strand)
+                cut = Cut(start, end, pair, len(present), strand)
                 candidates.append((key, cut, (at_start, at_end)))
         for _, cut, sites in sorted(candidates, key=lambda candidate: candidate[0]):
             if cut.end - cut.start < self.min_bases:
