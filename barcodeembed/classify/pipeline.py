@@ -26,7 +26,9 @@ from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.location import Locator
+from barcodeembed.sequences.primers import usual_pairs
 from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.sequences.trimming import Trimmer
 from barcodeembed.vocabulary import BATCH_SIZE, NEIGHBOURS
 
 
@@ -96,6 +98,11 @@ class Classifier:
             index.settings.max_bases,
         )
         self.check_chimeras = check_chimeras
+        self.trimmer = Trimmer(
+            list(usual_pairs().values()),
+            anchor=self.quality.anchor,
+            min_bases=index.settings.min_bases,
+        )
 
     @classmethod
     def load(
@@ -193,7 +200,7 @@ class Classifier:
         )
 
     def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
-        made = make_queries(batch, self._locator, self.index.settings)
+        made = make_queries(batch, self.trimmer, self._locator, self.index.settings)
         named = iter(self._name([query for query in made if isinstance(query, Query)]))
         return (next(named) if isinstance(query, Query) else query for query in made)
 
@@ -305,8 +312,8 @@ class Classifier:
             hits=hits,
             in_reference=tuple(in_reference.tolist()),
             tied_taxa=tuple(taxa.names[-1][code] for code in ties.taxa[i]),
-            start=query.part.start + 1,
-            end=query.part.end,
+            start=query.start + 1,
+            end=query.end,
             bases=query.bases,
             vector=vector,
         )

@@ -23,8 +23,8 @@ import numpy as np
 
 from barcodeembed.sequences.bases import AMBIGUOUS, overlapping_kmers
 
-_K = 5
-_KMERS = 4**_K
+K = 5
+_KMERS = 4**K
 
 #: Number of votes of a 5-mer: its most informative positions.
 VOTES = 8
@@ -85,7 +85,7 @@ class Anchor:
         square root.
         """
         _, votes_B = self.best(codes_BL, lengths_B)
-        return votes_B / np.sqrt(np.maximum(lengths_B - _K + 1, 1))
+        return votes_B / np.sqrt(np.maximum(lengths_B - K + 1, 1))
 
     def best(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the result of `locate`, and each barcode's votes for it, float64 (B,)."""
@@ -95,7 +95,7 @@ class Anchor:
 
     def _votes(self, codes_BL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the first-base position that each vote implies, and its weight, both (B, K, V)."""
-        kmers_BK = overlapping_kmers(codes_BL, _K)
+        kmers_BK = overlapping_kmers(codes_BL, K)
         first_BKV = self.positions[kmers_BK] - np.arange(kmers_BK.shape[1])[:, None]
         return first_BKV, self.weights[kmers_BK]
 
@@ -153,7 +153,7 @@ class Anchor:
         path_NK = _best_path(_sum_votes(votes_BKV[rows], column_BKV[rows], 1))
         # The shift of a 5-mer is that of its first base. After a change, the new shift also holds
         # for the later bases of the 5-mer.
-        inside_NK = np.arange(1, path_NK.shape[1]) <= (lengths_B[rows] - _K)[:, None]
+        inside_NK = np.arange(1, path_NK.shape[1]) <= (lengths_B[rows] - K)[:, None]
         at, base = np.nonzero((np.diff(path_NK, axis=1) != 0) & inside_NK)
         if path_NK.size:
             first_B[rows] += path_NK[:, 0]
@@ -279,7 +279,7 @@ def learn_anchor(codes: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> 
         counts = sample.count(positions_B, np.ones(len(rows), bool))
     covered = np.flatnonzero(counts.sum(0) >= _MIN_COVERAGE * counts.sum(0).max())
     # A 5-mer that begins at the last position ends four bases later.
-    return _most_informative(counts, covered[0], covered[-1] - covered[0] + _K)
+    return _most_informative(counts, covered[0], covered[-1] - covered[0] + K)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +301,7 @@ class _Sample:
         width = 3 * _MAX_LENGTH
         counts = np.zeros(_KMERS * width)
         for part in self._parts():
-            kmers_BK = overlapping_kmers(self._bases(part)[0], _K)
+            kmers_BK = overlapping_kmers(self._bases(part)[0], K)
             positions_BK = positions_B[part, None] + np.arange(kmers_BK.shape[1]) + _MAX_LENGTH
             counted_BK = chosen_B[part, None] & (kmers_BK < _KMERS)
             bins = (kmers_BK * width + positions_BK)[counted_BK]

@@ -22,12 +22,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from barcodeembed.sequences.anchor import CHANGE_COST, MAX_SHIFT, Anchor, gather_bases
+from barcodeembed.sequences.anchor import CHANGE_COST, MAX_SHIFT, Anchor, K, gather_bases
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.orientation import local_strand, strand
-
-_K = 5
 
 #: Votes are counted in multiples of 1 / _UNIT, as integers, so that sums are exact in any order.
 _UNIT = 1024
@@ -192,7 +190,7 @@ def find_segment(codes: np.ndarray, anchor: Anchor) -> Segment:
 
 
 def _segment_of_chunk(codes: np.ndarray, anchor: Anchor) -> Segment:
-    kmers_K = overlapping_kmers(codes, _K)
+    kmers_K = overlapping_kmers(codes, K)
     votes_KV = _integers(anchor)[kmers_K]
     base_H, _ = np.nonzero(votes_KV)
     if not len(base_H):
@@ -209,7 +207,7 @@ def _segment_of_chunk(codes: np.ndarray, anchor: Anchor) -> Segment:
     b = int((after_H - lowest_H).argmax())
     a = b - int((before_H[b::-1] == lowest_H[b]).argmax())
     score = float(after_H[b] - lowest_H[b]) / _UNIT
-    return Segment(score, int(base_H[a]), int(base_H[b]) + _K, int(diagonal_H[b]))
+    return Segment(score, int(base_H[a]), int(base_H[b]) + K, int(diagonal_H[b]))
 
 
 def _is_all_marker(reads: Sequence[_Window], anchor: Anchor) -> np.ndarray:
@@ -264,10 +262,10 @@ def _ends(sequences: Sequence[str], anchor: Anchor) -> tuple[list[float], list[i
     """Return the score, the first base, and the end of the marker in each sequence."""
     codes_BL, lengths_B = _rows(sequences)
     positions_BL = anchor.align(codes_BL, lengths_B).expand(codes_BL.shape[1])
-    kmers_BK = overlapping_kmers(codes_BL, _K)
+    kmers_BK = overlapping_kmers(codes_BL, K)
     agree_BKV = anchor.positions[kmers_BK] == positions_BL[:, : kmers_BK.shape[1], None]
     votes_BK = np.where(agree_BKV, _integers(anchor)[kmers_BK], 0).sum(2)
-    cost_BK = np.where(kmers_BK < 4**_K, int(_COST * _UNIT), 0)
+    cost_BK = np.where(kmers_BK < 4**K, int(_COST * _UNIT), 0)
     moved_BK = np.diff(positions_BL[:, : kmers_BK.shape[1]], axis=1, prepend=0) != 1
     moved_BK[:, 0] = False
     cost_BK += moved_BK * int(_SHIFT_COST * _UNIT)
@@ -283,7 +281,7 @@ def _ends(sequences: Sequence[str], anchor: Anchor) -> tuple[list[float], list[i
     before_B = ((positions_BL < 0) & inside_BL).sum(1)
     after_B = ((positions_BL >= anchor.length) & inside_BL).sum(1)
     first_B = _bases_to_cut(start_B, before_B)
-    end_B = lengths_B - _bases_to_cut(lengths_B - stop_B - _K + 1, after_B)
+    end_B = lengths_B - _bases_to_cut(lengths_B - stop_B - K + 1, after_B)
     return (score_B / _UNIT).tolist(), first_B.tolist(), end_B.tolist()
 
 
