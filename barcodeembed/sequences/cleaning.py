@@ -42,7 +42,7 @@ def clean(record: SequenceRecord, *, min_bases: int = MIN_BASES, max_bases: int)
     - ``empty``, ``too_long`` (over ``max_bases``), ``short`` (under ``min_bases`` unambiguous
       bases), ``low_information`` (over half ambiguous, or a repeat): these refuse the record.
     """
-    bases = record.sequence.translate(_UPPER_DNA)
+    bases = normalise(record.sequence)
     flags = list(record.flags)
     reason = None
     unambiguous = sum(map(bases.count, "ACGT"))
@@ -62,6 +62,15 @@ def clean(record: SequenceRecord, *, min_bases: int = MIN_BASES, max_bases: int)
     if reason:
         flags.append(reason)
     return CleanSequence(bases, tuple(flags), reason)
+
+
+def normalise(letters: str) -> str:
+    """Return letters in upper case, with T for U and N for I (inosine), without gaps.
+
+    >>> normalise("ac-guI")
+    'ACGTN'
+    """
+    return letters.translate(_UPPER_DNA)
 
 
 def reverse_complement(bases: str) -> str:
