@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from barcodeembed.corpus.batches import Batch, Cut, Batches
+from barcodeembed.corpus.batches import Batch, Batches, Cut
 from barcodeembed.corpus.corpus import LABELS, Corpus
 from barcodeembed.model.bundle import save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
