@@ -12,16 +12,16 @@ Shapes: S sampled barcodes, E examples, L lineages, N vectors, K neighbours, R r
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from barcodeembed.calibration.sample import HIDDEN, Sample
-from barcodeembed.scoring.candidates import Finder, ScoredOnce
+from barcodeembed.scoring.candidates import Finder
 from barcodeembed.scoring.features import FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.vote import Members, members_of
 from barcodeembed.taxonomy.taxa import Taxa
-from barcodeembed.vectors.search import DECIMALS
+from barcodeembed.vectors.search import DECIMALS, exact
 
 #: Ranks that are not hidden, because many lineages lack them.
 _NOT_HIDDEN = ("subfamily",)
@@ -166,28 +166,31 @@ def _hide_and_search(
             found[sample.own[i]] = left[i]
             closest = _first(found, _CLOSEST)
             closest_members = members_of(closest, members)
-            finder = voter.finder
-            if finder.kmers:
-                finder = replace(finder, kmers=ScoredOnce(finder.kmers, len(vectors)))
-            wanted = min(finder.width(len(bases[i])), len(vectors) - 1)
+            finder, asked = voter.finder, sample.vectors[i]
+            scores = finder.kmer_scores(bases[i])
             gone = left[i] == HIDDEN
             for rank, hidden_L in _levels(taxa, sizes, sample.lineages[i], gone):
                 place_M, lineage_M = closest_members
                 rows = np.delete(closest, place_M[hidden_L[lineage_M]])
-                if len(rows) < wanted + _SPARE:  # search the whole reference
+                if len(rows) < needed + _SPARE:  # search the whole reference
                     seen = found.copy()
                     seen[owners_M[hidden_L[members.lineages]]] = HIDDEN
-                    rows = _first(seen, wanted + _SPARE)
+                    rows = _first(seen, needed + _SPARE)
                     rows = rows[seen[rows] > HIDDEN]
-                rows = rows[found[rows] > HIDDEN][: wanted + _SPARE]
-                exact = np.round(
-                    np.einsum("d,kd->k", sample.vectors[i], vectors[rows], dtype=np.float64),
-                    DECIMALS,
+                rows = rows[found[rows] > HIDDEN][: needed + _SPARE]
+                near = exact(asked, vectors[rows])
+                near = np.where(rows == sample.own[i], round(float(left[i]), DECIMALS), near)
+                order = np.lexsort((rows, -near))[:needed]
+                if len(order) < needed:  # all examples have the same number of neighbours
+                    continue
+                if scores is not None:
+                    scores[owners_M[hidden_L[members.lineages]]] = 0.0
+                    scores[sample.own[i]] = 0.0
+                yield (
+                    i,
+                    rank,
+                    *finder.with_kmers(vectors, asked, near[order], rows[order], scores),
                 )
-                exact = np.where(rows == sample.own[i], round(float(left[i]), DECIMALS), exact)
-                order = np.lexsort((rows, -exact))[:wanted]
-                if len(order) >= needed:  # all examples have the same number of neighbours
-                    yield i, rank, *finder.choose(bases[i], exact[order], rows[order])
 
 
 def _levels(

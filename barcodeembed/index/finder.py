@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from barcodeembed.scoring.candidates import Finder
 from barcodeembed.scoring.identity import identities
-from barcodeembed.sequences.rare_kmers import RareKmers
+from barcodeembed.sequences.shared_kmers import SharedKmers
 
 
 def make_finder(
@@ -24,5 +24,5 @@ def make_finder(
         identity_weight,
         median_length,
         lambda queries, rows: identities(queries, sequences, rows),
-        RareKmers(sequences),
+        SharedKmers(sequences),
     )

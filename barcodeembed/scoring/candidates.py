@@ -1,11 +1,11 @@
 """From the references that are close by vectors to the neighbours that vote.
 
 The vector of a whole barcode ranks the right references first. That of a fragment ranks them among
-the first thousand, but often not among the first ten. So a fragment's neighbours are chosen from a
-wide net: the closest by vectors, and those that share the most rare k-mers. All are aligned, and
-the best vote. The net widens as the query shortens.
+the first thousand, but often not among the first ten, and a fragment from beyond the part of the
+marker that the model knows is not ranked at all. So a fragment has more candidates: the closest by
+vectors, and those that share the most rare k-mers. All are aligned, and the best vote.
 
-Shapes: Q queries, W candidates of the net, C candidates that are aligned, K neighbours.
+Shapes: Q queries, N references, C candidates, K neighbours.
 """
 
 from __future__ import annotations
@@ -20,38 +20,20 @@ import numpy as np
 
 from barcodeembed.scoring.features import Neighbours
 from barcodeembed.scoring.identity import Identities
-from barcodeembed.vectors.search import nearest
+from barcodeembed.sequences.shared_kmers import best
+from barcodeembed.vectors.search import exact, nearest
 
-#: Queries of at least this fraction of the median length need no net.
+#: Queries of at least this fraction of the median length are found by vectors alone.
 _WHOLE = 0.9
 
 #: The weight of identity for fragments, at least. Not tuned; docs/how-it-works.md has the figures.
 _FRAGMENT_WEIGHT = 8.0
 
-#: Widths of the net for fragments of at least this fraction of the median length.
-_WIDTHS = {0.65: 100, 0.0: 1_000}
 
+class Kmers(Protocol):
+    """Scores all references by the k-mers that they share with a query, (N,)."""
 
-class SharedKmers(Protocol):
-    """Scores references by the k-mers that they share with a query."""
-
-    def scores(self, query: str, rows: np.ndarray) -> np.ndarray: ...
-
-
-class ScoredOnce:
-    """The scores of one query that is searched several times; each is computed once.
-
-    ``count`` is the number of references.
-    """
-
-    def __init__(self, kmers: SharedKmers, count: int) -> None:
-        self._kmers = kmers
-        self._known_N = np.full(count, np.nan, np.float32)
-
-    def scores(self, query: str, rows: np.ndarray) -> np.ndarray:
-        new = rows[np.isnan(self._known_N[rows])]
-        self._known_N[new] = self._kmers.scores(query, new)
-        return self._known_N[rows]
+    def scores(self, query: str) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,44 +46,45 @@ class Finder:
         median_length: The median length of the references, in bases.
         align: Returns the identities of query sequences and rows of the reference, (Q, C); None
             if the reference contains no sequences.
-        kmers: The k-mers of the references; None for no wide net.
+        kmers: The k-mers of the references; None to search by vectors alone.
     """
 
     count: int
     identity_weight: float
     median_length: float
     align: Callable[[Sequence[str], np.ndarray], Identities] | None = None
-    kmers: SharedKmers | None = None
+    kmers: Kmers | None = None
 
-    def width(self, length: int) -> int:
-        """Return the number of references by vectors from which neighbours are chosen.
+    def kmer_scores(self, query: str) -> np.ndarray | None:
+        """Return the k-mer scores of all references, (N,), if they count for this query."""
+        if self.kmers is None or not self._is_fragment(query):
+            return None
+        return self.kmers.scores(query)
 
-        >>> [Finder(10, 4.0, 658.0, kmers=object()).width(n) for n in (658, 450, 313)]
-        [10, 100, 1000]
-        """
-        if not self._has_net(length):
-            return self.count
-        part = length / self.median_length
-        return max(2 * self.count, next(width for least, width in _WIDTHS.items() if part >= least))
+    def _is_fragment(self, query: str) -> bool:
+        return len(query) < _WHOLE * self.median_length
 
-    def _has_net(self, length: int) -> bool:
-        return self.kmers is not None and length < _WHOLE * self.median_length
-
-    def choose(
-        self, query: str, similarities: np.ndarray, rows: np.ndarray
+    def with_kmers(
+        self,
+        vectors_ND: np.ndarray,
+        asked_D: np.ndarray,
+        similarities: np.ndarray,
+        rows: np.ndarray,
+        scores_N: np.ndarray | None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Choose from a net, (W,), the candidates to align: similarities and rows, (C,).
+        """Add the best references by k-mers to those by vectors: similarities and rows, (C,).
 
-        The net is sorted, the most similar first. The first ``count`` are chosen, and for a
-        fragment as many that share the most rare k-mers.
+        As many are added as there are by vectors. ``scores_N`` are `kmer_scores`, 0 for references
+        that must not be found.
         """
-        first = np.arange(min(self.count, len(rows)))
-        if self.kmers is None or not self._has_net(len(query)):
-            return similarities[first], rows[first]
-        rest = rows[self.count :]
-        others = np.lexsort((rest, -self.kmers.scores(query, rest)))[: self.count] + self.count
-        chosen = np.concatenate([first, np.sort(others)])
-        return similarities[chosen], rows[chosen]
+        if scores_N is None:
+            return similarities, rows
+        found = best(scores_N, 2 * len(rows))
+        added = found[~np.isin(found, rows)][: len(rows)]
+        return (
+            np.concatenate([similarities, exact(asked_D, vectors_ND[added])]),
+            np.concatenate([rows, added]),
+        )
 
     def rank(
         self, queries: Sequence[str], similarities: Sequence[np.ndarray], rows: Sequence[np.ndarray]
@@ -109,15 +92,17 @@ class Finder:
         """Align the candidates of each query, and return the best ``count`` by score."""
         groups = defaultdict(list)  # queries whose candidates fit into one array
         for i, (query, row) in enumerate(zip(queries, rows, strict=True)):
-            groups[len(row), self._has_net(len(query))].append(i)
+            groups[len(row), self._is_fragment(query)].append(i)
         parts = [
             self._rank(
                 [queries[i] for i in numbers],
                 np.array([similarities[i] for i in numbers]),
                 np.array([rows[i] for i in numbers]),
-                max(self.identity_weight, _FRAGMENT_WEIGHT) if has_net else self.identity_weight,
+                max(self.identity_weight, _FRAGMENT_WEIGHT)
+                if is_fragment and self.kmers is not None
+                else self.identity_weight,
             )
-            for (_, has_net), numbers in groups.items()
+            for (_, is_fragment), numbers in groups.items()
         ]
         return Neighbours.join(parts, np.argsort(list(chain(*groups.values()))))
 
@@ -135,12 +120,10 @@ class Finder:
         self, vectors_ND: np.ndarray, queries: Sequence[str], asked_QD: np.ndarray
     ) -> Neighbours:
         """Return the neighbours of queries with the unit vectors ``asked_QD``."""
-        widths = np.array([self.width(len(query)) for query in queries], np.int64)
-        similarities: list[np.ndarray] = [np.empty(0)] * len(queries)
-        rows: list[np.ndarray] = [np.empty(0, np.int64)] * len(queries)
-        for width in np.unique(widths):
-            numbers = np.flatnonzero(widths == width)
-            found = nearest(vectors_ND, asked_QD[numbers], int(width))
-            for i, *net in zip(numbers.tolist(), *found, strict=True):
-                similarities[i], rows[i] = self.choose(queries[i], *net)
-        return self.rank(queries, similarities, rows)
+        candidates = [
+            self.with_kmers(vectors_ND, asked_D, *net, self.kmer_scores(query))
+            for query, asked_D, *net in zip(
+                queries, asked_QD, *nearest(vectors_ND, asked_QD, self.count), strict=True
+            )
+        ]
+        return self.rank(queries, *map(list, zip(*candidates, strict=True)))

@@ -30,10 +30,15 @@ def nearest(vectors: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarra
     _, rows = faiss.knn(
         np.ascontiguousarray(queries), vectors, fetched, metric=faiss.METRIC_INNER_PRODUCT
     )
-    exact = np.einsum("qd,qkd->qk", queries, vectors[rows], dtype=np.float64)
-    similarities = np.round(exact, DECIMALS)
+    products = np.einsum("qd,qkd->qk", queries, vectors[rows], dtype=np.float64)
+    similarities = np.round(products, DECIMALS)
     order = np.lexsort((rows, -similarities))[:, :count]
     return np.take_along_axis(similarities, order, 1), np.take_along_axis(rows, order, 1)
+
+
+def exact(query: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the similarities of one query, (D,), and vectors, (K, D), as `nearest` does, (K,)."""
+    return np.round(np.einsum("d,kd->k", query, vectors, dtype=np.float64), DECIMALS)
 
 
 def nearest_others(

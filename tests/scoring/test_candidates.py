@@ -10,7 +10,7 @@ import pytest
 
 from barcodeembed.scoring.candidates import Finder
 from barcodeembed.scoring.identity import Identities, identities
-from barcodeembed.sequences.rare_kmers import RareKmers
+from barcodeembed.sequences.shared_kmers import SharedKmers, best
 from barcodeembed.vectors.normalise import normalise
 
 
@@ -19,21 +19,45 @@ def barcodes(count: int, length: int = 300, seed: int = 0) -> list[str]:
     return ["".join(rng.choice(list("ACGT"), length)) for _ in range(count)]
 
 
-def kmers(bases: str) -> list[str]:
-    return [bases[i : i + 8] for i in range(len(bases) - 7) if "N" not in bases[i : i + 8]]
+def kmers(bases: str) -> set[str]:
+    return {bases[i : i + 12] for i in range(len(bases) - 11) if "N" not in bases[i : i + 12]}
 
 
 def test_scores_equal_a_count_of_shared_kmers():
-    """Compare with sets of text. Ambiguous bases and short references have no 8-mers."""
-    references = [*barcodes(30, 60), "ACGT", "ACGTNCGTACGTTGCA", ""]
-    references.append(references[0][:30] + references[1][30:])
-    query = references[0][10:50] + "N" + references[2][:20]
-    found = Counter(k for r in references for k in set(kmers(r)))
-    weight = {k: log((1 + len(references)) / (1 + n)) for k, n in found.items()}
-    wanted = [sum(weight[k] for k in kmers(r) if k in set(kmers(query))) for r in references]
-    scores = RareKmers(references).scores(query, np.arange(len(references)))
-    np.testing.assert_allclose(scores, wanted, rtol=1e-5, atol=1e-5)
-    assert scores.argmax() == 0
+    """Compare with sets of text. One 12-mer in four is sampled, the same ones everywhere."""
+    references = [*barcodes(30, 160), "ACGT", "ACGTNCGTACGTTGCA", ""]
+    references.append(references[0][:80] + references[1][80:])
+    queries = [references[0][10:150], references[0][10:90] + "N" + references[2][:70], "ACGT"]
+    found = Counter(k for r in references for k in kmers(r))
+    shared = SharedKmers(references)
+    sampled = {k for k in found if shared.scores(k).any()}
+    assert 0.2 < len(sampled) / len(found) < 0.3
+    for query in queries:
+        wanted = [
+            sum(log((1 + len(references)) / found[k]) for k in kmers(r) & kmers(query) & sampled)
+            for r in references
+        ]
+        np.testing.assert_allclose(shared.scores(query), wanted, rtol=1e-9, atol=1e-9)
+    assert shared.scores(queries[0]).argmax() == 0
+    assert best(shared.scores("ACGT"), 5).tolist() == []
+
+
+def test_frequent_kmers_are_left_out_of_long_queries(monkeypatch):
+    common, own = barcodes(2, 200, seed=3)
+    references = [common] * 50 + [common + own]
+    monkeypatch.setattr("barcodeembed.sequences.shared_kmers._MAX_POSTINGS", 100)
+    scores = SharedKmers(references).scores(common + own)
+    assert best(scores, 3)[0] == 50
+    # The 12-mers of ``own``, and not more than two of the others.
+    assert np.unique(scores).size <= 3
+
+
+def test_the_best_are_in_order_and_equal_ones_by_row():
+    rng = np.random.default_rng(0)
+    for count in (1, 7, 40):
+        scores = rng.integers(0, 9, 50).astype(float)
+        wanted = [row for row in np.lexsort((np.arange(50), -scores)) if scores[row] > 0]
+        assert best(scores, count).tolist() == wanted[:count]
 
 
 @pytest.fixture(scope="module")
@@ -47,23 +71,18 @@ def finder(sequences: list[str], **changes) -> Finder:
     def align(queries, rows) -> Identities:
         return identities(queries, sequences, rows)
 
-    return Finder(5, changes.pop("weight", 0.0), 300.0, align, RareKmers(sequences))
+    return Finder(5, changes.pop("weight", 0.0), 300.0, align, SharedKmers(sequences))
 
 
 @pytest.mark.parametrize("length", [100, 220])
-def test_a_fragment_finds_its_source_anywhere_in_the_net(length, reference):
+def test_a_fragment_finds_its_source_that_no_vector_finds(length, reference):
     sequences, vectors = reference
     queries = [sequences[i][40 : 40 + length] for i in range(20)]
     asked = vectors[100:120]  # the vectors of other barcodes
-    widths = {finder(sequences).width(length)}
     found = finder(sequences).find(vectors, queries, asked)
-    assert widths == {1_000 if length == 100 else 100}
-    reachable = [
-        i in np.argsort(-(vectors @ asked[i]), kind="stable")[: max(widths)] for i in range(20)
-    ]
-    assert sum(reachable) > 5
-    assert [row == i for i, row in enumerate(found.rows[:, 0])] == reachable
-    assert (found.identities.percents[reachable, 0] == 100).all()
+    assert found.rows[:, 0].tolist() == list(range(20))
+    assert (found.identities.percents[:, 0] == 100).all()
+    np.testing.assert_allclose(found.similarities[:, 0], (asked * vectors[:20]).sum(1), atol=1e-6)
     assert found.rows.shape == (20, 5)
 
 
