@@ -13,7 +13,7 @@ import numpy as np
 from barcodeembed.classify.assignment import Assignment, Hit
 from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
-from barcodeembed.classify.quality import NON_TARGET, Quality, code_for
+from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
 from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.embedding.inputs import Sequences, called, records_of
 from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
@@ -99,7 +99,8 @@ class Classifier:
         self._voters = self.members.supported(index.taxa.codes)
         self._first_records = index.first_records
         self.quality = Quality(
-            code_for(genetic_code, index.sequences), getattr(embedder, "anchor", None)
+            code_for(genetic_code, index.sequences),
+            anchor_for(getattr(embedder, "anchor", None), index.sequences),
         )
         self.check_chimeras = check_chimeras
         self.trimmer = Trimmer(
