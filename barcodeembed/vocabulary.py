@@ -22,6 +22,8 @@ TRAILING_COLUMNS = (
     "flags",
     "overlap",
     "n_tied_taxa",
+    "start",
+    "end",
 )
 
 #: The column that `classify --cluster-novel` adds.

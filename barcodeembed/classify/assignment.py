@@ -56,7 +56,11 @@ class Assignment:
         in_reference: Probability, at each rank, that the query's taxon is in the reference.
         tied_taxa: The names at the lowest rank that the best hits carry, if they carry several,
             those with most references first. Empty if there is no tie.
-        bases: The cleaned query in the orientation of the references.
+        start: First base of the part of the query that is of the marker, counted from 1 on the
+            query as given, without gaps. Only this part is named. None if unclassifiable.
+        end: Last base of this part.
+        bases: This part, cleaned and in the orientation of the references. A run of 5 or more N
+            has the length of the bases that are missing in the marker.
         vector: float32 (D,), of unit length: the vector that the index was searched with.
     """
 
@@ -78,5 +82,7 @@ class Assignment:
     hits: tuple[Hit, ...] = ()
     in_reference: tuple[float, ...] = ()
     tied_taxa: tuple[str, ...] = ()
+    start: int | None = None
+    end: int | None = None
     bases: str | None = field(default=None, compare=False, repr=False)
     vector: np.ndarray | None = field(default=None, compare=False, repr=False)

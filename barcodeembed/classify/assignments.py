@@ -20,6 +20,8 @@ _NUMBERS = {
     "similarity": "float64",
     "identity": "float64",
     "n_tied_taxa": "Int64",
+    "start": "Int64",
+    "end": "Int64",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice, zip_longest
 from os import PathLike
 from typing import Any
@@ -14,6 +13,7 @@ from barcodeembed.classify.assignment import Assignment, Hit
 from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
+from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.embedding.inputs import Sequences, called, records_of
 from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
@@ -24,21 +24,12 @@ from barcodeembed.index.model import load_embedder, open_with_model
 from barcodeembed.scoring.decision import Decisions, decide
 from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
-from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
 from barcodeembed.sequences.frames import GENETIC_CODE
-from barcodeembed.sequences.orientation import strand
+from barcodeembed.sequences.location import Locator
 from barcodeembed.sequences.primers import usual_pairs
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.trimming import Trimmer
 from barcodeembed.vocabulary import BATCH_SIZE, NEIGHBOURS
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    record: SequenceRecord
-    barcode: CleanSequence
-    bases: str
-    strand: str
 
 
 class Classifier:
@@ -98,9 +89,13 @@ class Classifier:
         self.members = index.members
         self._voters = self.members.supported(index.taxa.codes)
         self._first_records = index.first_records
-        self.quality = Quality(
-            code_for(genetic_code, index.sequences),
-            anchor_for(getattr(embedder, "anchor", None), index.sequences),
+        anchor = anchor_for(getattr(embedder, "anchor", None), index.sequences)
+        self.quality = Quality(code_for(genetic_code, index.sequences), anchor)
+        self._locator = Locator(
+            anchor,
+            index.orientation,
+            int(index.calibration.median_length),
+            index.settings.max_bases,
         )
         self.check_chimeras = check_chimeras
         self.trimmer = Trimmer(
@@ -190,7 +185,7 @@ class Classifier:
         """
         return self.index.as_searched(self.embedder.encode(sequences))
 
-    def _chimeras(self, queries: list[_Query], similarities: np.ndarray) -> np.ndarray:
+    def _chimeras(self, queries: list[Query], similarities: np.ndarray) -> np.ndarray:
         """Return which queries are likely chimeras, bool (Q,); all False if not asked for."""
         if not self.check_chimeras:
             return np.zeros(len(queries), bool)
@@ -205,22 +200,11 @@ class Classifier:
         )
 
     def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
-        settings = self.index.settings
-        results: list[Assignment | None] = []
-        queries: list[_Query] = []
-        for record, _ in self.trimmer.trim_records(batch):
-            barcode = clean(record, min_bases=settings.min_bases, max_bases=settings.max_bases)
-            if barcode.unclassifiable:
-                results.append(_unclassifiable(record, barcode.bases, barcode.flags))
-                continue
-            sense = strand(barcode.bases, self.index.orientation)
-            bases = barcode.bases if sense == "+" else reverse_complement(barcode.bases)
-            queries.append(_Query(record, barcode, bases, sense))
-            results.append(None)
-        named = iter(self._name(queries))
-        return (result or next(named) for result in results)
+        made = make_queries(batch, self.trimmer, self._locator, self.index.settings)
+        named = iter(self._name([query for query in made if isinstance(query, Query)]))
+        return (next(named) if isinstance(query, Query) else query for query in made)
 
-    def _name(self, queries: list[_Query]) -> Iterator[Assignment]:
+    def _name(self, queries: list[Query]) -> Iterator[Assignment]:
         if not queries:
             return
         vectors = self.vectors([query.bases for query in queries])
@@ -264,10 +248,9 @@ class Classifier:
                     vector=vectors[i],
                 )
             else:
-                flags = (*query.barcode.flags, refusal)
-                yield _unclassifiable(query.record, query.bases, flags)
+                yield query.refuse(refusal)
 
-    def _refusal(self, query: _Query, best: Hit) -> str | None:
+    def _refusal(self, query: Query, best: Hit) -> str | None:
         """Return the flag of a query that must not be named, or None.
 
         The calibration knows only barcodes of the marker, so its probabilities mean nothing for
@@ -278,7 +261,7 @@ class Classifier:
 
     def _assignment(
         self,
-        query: _Query,
+        query: Query,
         hits: tuple[Hit, ...],
         winners: np.ndarray,
         in_reference: np.ndarray,
@@ -313,9 +296,9 @@ class Classifier:
         return Assignment(
             query_id=query.record.id,
             status=str(decisions.status[i]),
-            length=len(query.bases),
-            flags=(*query.barcode.flags, *flags),
-            strand=query.strand,
+            length=query.length,
+            flags=(*query.flags, *flags),
+            strand=query.part.strand,
             novel_rank=taxa.ranks[novel] if novel >= 0 else None,
             rank=taxa.ranks[placed] if placed >= 0 else None,
             taxon=best_names[placed][0] if placed >= 0 else None,
@@ -329,6 +312,8 @@ class Classifier:
             hits=hits,
             in_reference=tuple(in_reference.tolist()),
             tied_taxa=tuple(taxa.names[-1][code] for code in ties.taxa[i]),
+            start=query.start + 1,
+            end=query.end,
             bases=query.bases,
             vector=vector,
         )
@@ -343,8 +328,3 @@ def _hits(neighbours: Neighbours, i: int) -> tuple[Hit, ...]:
         hit if hit.identity == hit.identity else hit._replace(identity=None, overlap=None)
         for hit in hits
     )
-
-
-def _unclassifiable(record: SequenceRecord, bases: str, flags: tuple[str, ...]) -> Assignment:
-    length = max(len(bases), record.length) if "too_long" in flags else len(bases)
-    return Assignment(record.id, "unclassifiable", length, flags)

@@ -35,6 +35,8 @@ def values(assignment: Assignment, ranks: Sequence[str]) -> list[Value]:
         ";".join(a.flags) or None,
         a.overlap,
         (len(a.tied_taxa) or 1) if a.hits else None,
+        a.start,
+        a.end,
     ]
 
 

@@ -58,6 +58,7 @@ def classify(
       nearest_id, similarity (cosine), identity (percent), strand, length, flags,
       overlap (columns of the alignment that identity refers to),
       n_tied_taxa (species of the best hits, if they are equally good),
+      start and end (of the part of the read that is of the marker; only this part is named),
       and with --cluster-novel novel_unit (novel_0001, ...).
     Status: assigned (named at the lowest rank), ambiguous (no name at the lowest rank has enough
       confidence, or several species have the same barcode), novel (new to the reference at

@@ -39,10 +39,10 @@ _PRIOR = 30.0
 _BATCH_SIZE = 128
 
 #: Longest insertion or deletion that is followed, in bases. Most of those in COI are one codon.
-_MAX_SHIFT = 12
+MAX_SHIFT = 12
 
 #: Cost of a change of shift, in votes (log-odds). Three or four 5-mers outvote it.
-_CHANGE_COST = 12.0
+CHANGE_COST = 12.0
 
 #: A barcode is aligned if another shift leads by this many votes in a block of 5-mers.
 _MIN_LEAD = 4.0
@@ -73,7 +73,7 @@ class Anchor:
         overlaps the other. A barcode without votes gets 0.
         """
         batches = [
-            self._first(*self._votes(codes_BL[i : i + _BATCH_SIZE]), lengths_B[i : i + _BATCH_SIZE])
+            self.best(codes_BL[i : i + _BATCH_SIZE], lengths_B[i : i + _BATCH_SIZE])[0]
             for i in range(0, len(codes_BL), _BATCH_SIZE)
         ]
         return np.concatenate(batches) if batches else np.zeros(0, np.int64)
@@ -90,6 +90,12 @@ class Anchor:
         votes_BP = np.pad(np.maximum(votes_BP, 0), ((0, 0), (1, 1)))
         near_BP = votes_BP[:, :-2] + votes_BP[:, 1:-1] + votes_BP[:, 2:]
         return near_BP.max(1) / np.sqrt(np.maximum(called_B, 1))
+
+    def best(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the result of `locate`, and each barcode's votes for it, float64 (B,)."""
+        votes_BP, positions_P = self._tally(*self._votes(codes_BL), lengths_B)
+        votes_B = votes_BP.max(1)
+        return np.where(votes_B > 0, positions_P[votes_BP.argmax(1)], 0), np.maximum(votes_B, 0)
 
     def _votes(self, codes_BL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the first-base position that each vote implies, and its weight, both (B, K, V)."""
@@ -128,7 +134,7 @@ class Anchor:
         """Return the position of every base, taking insertions and deletions into account.
 
         A barcode is aligned by the path with the most votes, where each change of shift costs
-        `_CHANGE_COST`. To save time, only barcodes in which some block of 5-mers votes for another
+        `CHANGE_COST`. To save time, only barcodes in which some block of 5-mers votes for another
         shift than the whole barcode are aligned.
         """
         return MarkerPositions.join(
@@ -142,11 +148,11 @@ class Anchor:
         first_BKV, weights_BKV = self._votes(codes_BL)
         first_B = self._first(first_BKV, weights_BKV, lengths_B)
         shift_BKV = first_BKV - first_B[:, None, None]
-        near_BKV = np.abs(shift_BKV) <= _MAX_SHIFT
+        near_BKV = np.abs(shift_BKV) <= MAX_SHIFT
         votes_BKV = np.where(near_BKV, weights_BKV, 0)
-        column_BKV = np.where(near_BKV, shift_BKV + _MAX_SHIFT, 0)
+        column_BKV = np.where(near_BKV, shift_BKV + MAX_SHIFT, 0)
         blocks = _sum_votes(votes_BKV, column_BKV, _BLOCK)
-        lead_B = (blocks.max(2) - blocks[:, :, _MAX_SHIFT]).max(1, initial=0)
+        lead_B = (blocks.max(2) - blocks[:, :, MAX_SHIFT]).max(1, initial=0)
         rows = np.flatnonzero(lead_B > _MIN_LEAD)
         path_NK = _best_path(_sum_votes(votes_BKV[rows], column_BKV[rows], 1))
         # The shift of a 5-mer is that of its first base. After a change, the new shift also holds
@@ -231,7 +237,7 @@ class MarkerPositions:
 def _sum_votes(votes_BKV: np.ndarray, column_BKV: np.ndarray, block: int) -> np.ndarray:
     """Sum votes by shift over blocks of 5-mers, float32 (B, blocks, S)."""
     B, K, _ = votes_BKV.shape
-    blocks, width = -(-K // block), 2 * _MAX_SHIFT + 1
+    blocks, width = -(-K // block), 2 * MAX_SHIFT + 1
     row_BK1 = (np.arange(B)[:, None] * blocks + np.arange(K) // block)[:, :, None]
     sums = np.bincount(
         (row_BK1 * width + column_BKV).reshape(-1),
@@ -244,13 +250,13 @@ def _sum_votes(votes_BKV: np.ndarray, column_BKV: np.ndarray, block: int) -> np.
 def _best_path(votes_NKS: np.ndarray) -> np.ndarray:
     """Return the shifts of the best path, int64 (N, K): most votes minus the cost of changes."""
     N, K, S = votes_NKS.shape
-    score_NS = np.where(np.arange(S) == _MAX_SHIFT, 0.0, -_CHANGE_COST) + np.zeros((N, 1))
+    score_NS = np.where(np.arange(S) == MAX_SHIFT, 0.0, -CHANGE_COST) + np.zeros((N, 1))
     stays = np.empty((K, N, S), bool)
     best = np.empty((K, N), np.int64)
     every = np.arange(N)
     for k in range(K):
         best[k] = score_NS.argmax(1) if N else 0
-        changed_N1 = score_NS[every, best[k]][:, None] - _CHANGE_COST
+        changed_N1 = score_NS[every, best[k]][:, None] - CHANGE_COST
         stays[k] = score_NS >= changed_N1
         score_NS = np.where(stays[k], score_NS, changed_N1) + votes_NKS[:, k]
     path_NK = np.empty((N, K), np.int64)
@@ -258,7 +264,7 @@ def _best_path(votes_NKS: np.ndarray) -> np.ndarray:
     for k in range(K - 1, -1, -1):
         path_NK[:, k] = now_N
         now_N = np.where(stays[k, every, now_N], now_N, best[k])
-    return path_NK - _MAX_SHIFT
+    return path_NK - MAX_SHIFT
 
 
 def learn_anchor(codes: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Anchor:

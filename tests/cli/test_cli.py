@@ -59,7 +59,8 @@ COLUMNS = """query_id status novel_rank rank taxon confidence
     kingdom phylum class order family genus species
     kingdom_confidence phylum_confidence class_confidence order_confidence family_confidence
     genus_confidence species_confidence
-    nearest_id similarity identity strand length flags overlap n_tied_taxa""".split()
+    nearest_id similarity identity strand length flags overlap n_tied_taxa
+    start end""".split()
 
 HIT_COLUMNS = "query_id hit reference_id similarity lineage identity overlap".split()
 
@@ -164,7 +165,15 @@ def test_the_help_of_every_command_has_an_example(words, flag, call):
 
 def test_the_help_of_classify_names_columns_and_statuses(call):
     text = call("classify", "-h").out
-    names = "query_id", "novel_rank", "<rank>_confidence", "flags", "overlap", "n_tied_taxa"
+    names = (
+        "query_id",
+        "novel_rank",
+        "<rank>_confidence",
+        "flags",
+        "overlap",
+        "n_tied_taxa",
+        "start",
+    )
     for name in (*names, *STATUSES, *FLAGGED):
         assert name in text
 

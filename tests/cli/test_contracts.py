@@ -79,6 +79,8 @@ def test_the_columns_of_classify(call, index_bundle, tmp_path):
         *(f"{rank}_confidence" for rank in ranks),
         *("nearest_id", "similarity", "identity", "strand", "length", "flags", "overlap"),
         "n_tied_taxa",
+        "start",
+        "end",
         "novel_unit",
     ]
     assert hits.read_text().split("\n")[0].split("\t") == [

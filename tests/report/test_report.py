@@ -32,6 +32,8 @@ HEADER = [
     *REQUIRED[6:],
     "overlap",
     "n_tied_taxa",
+    "start",
+    "end",
     "novel_unit",
     "stop_codons",
 ]
@@ -58,6 +60,8 @@ def row(
         "length": "658",
         "overlap": "657",
         "n_tied_taxa": "1",
+        "start": "1",
+        "end": "658",
         "novel_unit": unit,
         "stop_codons": "0",
         **cells,

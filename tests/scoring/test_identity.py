@@ -113,7 +113,7 @@ def reads(tmp_path_factory):
 def test_the_table_has_the_overlap_of_the_identity(call, index_bundle, reads, tmp_path):
     result = call("classify", reads, "-i", index_bundle, "--hits", tmp_path / "hits.tsv")
     rows = rows_of(result.out)
-    assert result.out.split("\n")[0].endswith("\tflags\toverlap\tn_tied_taxa")
+    assert result.out.split("\n")[0].endswith("\tflags\toverlap\tn_tied_taxa\tstart\tend")
     for row in rows[:-1]:
         matches = float(row["identity"]) / 100 * int(row["overlap"])
         assert matches == pytest.approx(round(matches), abs=1e-3)
