@@ -18,7 +18,7 @@ import numpy as np
 from barcodeembed.sequences.anchor import Anchor, K
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 from barcodeembed.sequences.cleaning import normalise, reverse_complement
-from barcodeembed.sequences.primer_sites import PrimerFinder, encode_windows, find_ends
+from barcodeembed.sequences.primer_sites import PrimerFinder
 from barcodeembed.sequences.primers import PrimerPair
 from barcodeembed.sequences.records import SequenceRecord
 
@@ -106,14 +106,12 @@ class Trimmer:
 
     def _sites(self, starts: Sequence[str], reads: Sequence[str]) -> dict[int, dict[str, _Site]]:
         """Return the primers at one end of the reads, by number of the read and primer."""
-        widths = [min(_WINDOW, len(bases) // 2) for bases in reads]
-        windows = [start[:width] for start, width in zip(starts, widths, strict=True)]
-        width = max(widths, default=0)
-        if not width:
-            return {}
         finder = self._finder
-        errors_LBP = finder.errors(encode_windows(windows, width))
-        fewest_BP, ends_BP = find_ends(errors_LBP)
+        windows = [
+            start[: min(_WINDOW, len(bases) // 2)]
+            for start, bases in zip(starts, reads, strict=True)
+        ]
+        fewest_BP, ends_BP = finder.find(windows)
         found: dict[int, dict[str, _Site]] = {}
         for row, p in np.argwhere(fewest_BP <= finder.allowed_P).tolist():
             primer, bases = finder.primers[p], int(ends_BP[row, p])
