@@ -13,7 +13,7 @@ from barcodeembed.classify.amplicons import SAMPLE, FoundAmplicon, choose_trimme
 from barcodeembed.classify.assignment import Assignment, Hit
 from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
-from barcodeembed.classify.quality import NON_TARGET, Quality, code_for
+from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.embedding.inputs import Sequences, called, records_of
@@ -95,7 +95,7 @@ class Classifier:
         self.members = index.members
         self._voters = self.members.supported(index.taxa.codes)
         self._first_records = index.first_records
-        anchor = getattr(embedder, "anchor", None)
+        anchor = anchor_for(getattr(embedder, "anchor", None), index.sequences)
         self.quality = Quality(code_for(genetic_code, index.sequences), anchor)
         self._locator = Locator(
             anchor,
