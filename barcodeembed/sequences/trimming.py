@@ -28,8 +28,8 @@ PRIMER = "primer"
 #: A primer ends within this many bases of an end of the read: enough for an adapter and a tag.
 _WINDOW = 100
 
-#: Up to this many bases outside primers say nothing. Cutting them with the primer does no harm.
-_MAX_FLANK = 1
+#: Up to this many bases outside primers say too little, if one primer is there and if both are.
+_MAX_FLANK = {1: 1, 2: 8}
 
 #: Errors of a primer that was not given and is alone. Most sites of the organism have more.
 _MAX_ERRORS_ALONE = 1
@@ -141,8 +141,8 @@ class Trimmer:
         for _, cut, sites in sorted(candidates, key=lambda candidate: candidate[0]):
             if self.given:
                 return cut
-            left = sum(bases.count(base, cut.start, cut.end) for base in "ACGT")
-            if left >= self.min_bases and self._is_primer(bases, cut, sites):
+            rest = sum(bases.count(base, cut.start, cut.end) for base in "ACGT")
+            if rest >= self.min_bases and self._is_primer(bases, cut, sites):
                 return cut
         return None
 
@@ -166,7 +166,7 @@ class Trimmer:
     def _is_primer(self, bases: str, cut: Cut, sites: tuple[_Site | None, _Site | None]) -> bool:
         """Return whether some site is a primer's, not the organism's own."""
         flanks = [site.flank if site else 0 for site in sites]
-        if sum(flanks) <= _MAX_FLANK:
+        if sum(flanks) <= _MAX_FLANK[cut.found]:
             return True
         if self.anchor is None:
             return all(sites)
