@@ -80,23 +80,30 @@ class Voter:
     finder: Finder
 
     def features(
-        self, bases: Sequence[str], neighbours: Neighbours
+        self, bases: Sequence[str], errors: np.ndarray, neighbours: Neighbours
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return winners, int (E, R), and features (E, R, F) of queries and their neighbours."""
+        """Return winners, int (E, R), and features (E, R, F) of queries and their neighbours.
+
+        ``errors`` (E,) are the error rates of the queries.
+        """
         return vote_features(
             neighbours,
             self.members,
             self.taxa.codes,
             self.temperature,
             np.array([len(b) for b in bases]),
+            errors,
             self.finder.median_length,
         )
 
 
-def make_examples(sample: Sample, bases: Sequence[str], voter: Voter) -> Examples:
+def make_examples(
+    sample: Sample, bases: Sequence[str], errors: np.ndarray, voter: Voter
+) -> Examples:
     """Search each barcode of a sample, first with only itself hidden, then with each rank hidden.
 
-    ``bases`` are the sequences of the vectors of the sample.
+    ``bases`` are the sequences of the vectors of the sample, and ``errors`` (S,) the fractions of
+    their bases that are expected to be wrong.
     """
     found = list(_hide_and_search(sample, bases, voter))
     R = len(voter.taxa.ranks)
@@ -115,7 +122,8 @@ def make_examples(sample: Sample, bases: Sequence[str], voter: Voter) -> Example
     named = own >= 0
     below = (hidden >= 0)[:, None] & (np.arange(R) >= hidden[:, None])
     asked = [bases[i] for i in numbers]
-    winners, features = voter.features(asked, voter.finder.rank(asked, similarities, rows))
+    neighbours = voter.finder.rank(asked, similarities, rows)
+    winners, features = voter.features(asked, errors[number], neighbours)
     return Examples(features, named & ~below, named & (winners == own), named, hidden, number)
 
 

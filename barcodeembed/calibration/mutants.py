@@ -59,7 +59,7 @@ class MutatedCopies:
             for i, d in zip(sources, divergences, strict=True)
         ]
         neighbours = self.voter.finder.find(self.voter.vectors, copies, self.embed(copies))
-        winners, features = self.voter.features(copies, neighbours)
+        winners, features = self.voter.features(copies, np.zeros(_COPIES), neighbours)
         own = taxa.codes[self.owners[sources]]
         named = own >= 0
         here = named & (in_reference | (np.arange(own.shape[1]) < rank))

@@ -26,6 +26,10 @@ from barcodeembed.vocabulary import NEIGHBOURS
 #: Returns the unit vectors of sequences, whitened if the index is.
 Embed = Callable[[list[str]], np.ndarray]
 
+#: Error rates of the reads that an index is calibrated for, and how many fragments have each.
+ERROR_RATES = (0.0, 0.005, 0.01, 0.03, 0.05)
+_FREQUENCIES = (0.4, 0.15, 0.15, 0.15, 0.15)
+
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
@@ -70,22 +74,32 @@ def _make_examples(
     options: BuildOptions,
     rng: np.random.Generator,
 ) -> Examples:
-    """Make examples of the sample: of whole barcodes and of random fragments of them."""
+    """Make examples of the sample: whole barcodes, the same with errors, and random fragments."""
+    clean = np.zeros(len(whole))
     fragments = [
         random_fragment(bases, voter.finder.median_length, options.min_bases, rng)
         for bases in whole
     ]
 
-    def ask(copies: list[str]) -> Examples:
+    def ask(copies: list[str], errors: np.ndarray) -> Examples:
         """Make examples of copies. A copy without a vector is replaced by the whole barcode."""
-        if options.read_errors:
-            copies = [add_sequencing_errors(bases, options.read_errors, rng) for bases in copies]
-        if not copies or copies == whole:
-            return make_examples(held.sample, whole, voter)
-        made = embed(copies)
+        if not copies:
+            return make_examples(held.sample, whole, clean, voter)
+        read = [
+            add_sequencing_errors(bases, rate, rng) if rate else bases
+            for bases, rate in zip(copies, errors.tolist(), strict=True)
+        ]
+        made = embed(read)
         finite = np.all(np.isfinite(made), axis=1)
         vectors = np.where(finite[:, None], made, held.sample.vectors)
-        asked = [c if f else w for c, f, w in zip(copies, finite, whole, strict=True)]
-        return make_examples(replace(held.sample, vectors=vectors), asked, voter)
+        asked = [r if f else w for r, f, w in zip(read, finite, whole, strict=True)]
+        rates = np.where(finite, errors, 0.0)
+        return make_examples(replace(held.sample, vectors=vectors), asked, rates, voter)
 
-    return Examples.join([ask(whole), ask(fragments)])
+    return Examples.join(
+        [
+            make_examples(held.sample, whole, clean, voter),
+            ask(whole, rng.choice(ERROR_RATES[1:], len(whole))),
+            ask(fragments, rng.choice(ERROR_RATES, len(whole), p=_FREQUENCIES)),
+        ]
+    )

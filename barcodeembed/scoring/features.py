@@ -13,8 +13,8 @@ import numpy as np
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.scoring.vote import Members, members_of, rescore, vote
 
-#: The features, and whether a higher value can only support the name. The last one, length,
-#: supports no name; it scales the effect of the others.
+#: The features, and whether a higher value can only support the name. The last ones, the CONTEXT,
+#: support no name; they scale the effect of the others.
 FEATURES = {
     "similarity": True,  # of the most similar neighbour
     "identity": True,  # of the first neighbour, by alignment
@@ -23,8 +23,12 @@ FEATURES = {
     "margin": True,  # its best score minus the best score of another taxon
     "agreement": True,  # fraction of the neighbours that have its name
     "spread": False,  # score of the first neighbour minus score of the last
+    "errors": False,  # expected fraction of wrong bases in the query
     "length": False,  # of the query, relative to the median of the references
 }
+
+#: Number of features, the last ones, that say how much the others can be relied on.
+CONTEXT = 2
 
 #: Features near their maximum (1) are on a logarithmic scale of the distance plus this floor.
 _SIMILARITY_FLOOR = 0.003
@@ -98,12 +102,14 @@ def vote_features(
     codes: np.ndarray,
     temperature: float,
     lengths: np.ndarray,
+    errors: np.ndarray,
     median_length: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the taxon that wins the vote at each rank, int (Q, R), and its features (Q, R, F).
 
     ``codes`` int (lineages, R) are the numbers of the taxa, -1 if unknown. ``lengths`` int (Q,) are
-    the lengths of the queries in bases.
+    the lengths of the queries in bases, and ``errors`` (Q,) the expected fractions of their bases
+    that are wrong.
     """
     winners_QR, shares_QR = vote(neighbours.scores, neighbours.rows, members, codes, temperature)
     scores_QK = neighbours.scores
@@ -132,5 +138,6 @@ def vote_features(
         features[:, r, 4] = np.sqrt(np.maximum(margin_Q, 0))
         features[:, r, 5] = same_QK.mean(1)
     features[:, :, 6] = (scores_QK[:, 0] - scores_QK[:, -1])[:, None]
-    features[:, :, 7] = np.log(np.clip(lengths / median_length, 1e-3, 1))[:, None]
+    features[:, :, 7] = errors[:, None]
+    features[:, :, 8] = np.log(np.clip(lengths / median_length, 1e-3, 1))[:, None]
     return winners_QR, features

@@ -1,6 +1,6 @@
-"""A logistic model of features that allows for query length and for wrong reference names.
+"""A logistic model of features that allows for short queries, errors and wrong reference names.
 
-Shapes: E examples, F features, S steps of length.
+Shapes: E examples, F features, of which G are not of the context, S steps of the context.
 """
 
 from __future__ import annotations
@@ -9,10 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barcodeembed.scoring.features import FEATURES
+from barcodeembed.scoring.features import CONTEXT, FEATURES
 
 #: Fractions of the median length at which the effect of a short query is fitted.
 _SHORT = (0.5, 0.25)
+
+#: Error rates at which the effect of errors is fitted.
+_ERRORS = (0.01, 0.04)
+
+_STEPS = len(_ERRORS) + len(_SHORT)
 
 #: Maximum fraction of wrong names in a reference that a fit may assume.
 _MAX_NOISE = 0.02
@@ -26,25 +31,25 @@ _GRADIENT = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """``P = 1 / (1 + exp(-z))`` with ``z = (weights @ features - middle) * exp(growth @ short) +
-    shift @ short + bias``.
+    """``P = 1 / (1 + exp(-z))`` with ``z = (weights @ features - middle) * exp(growth @ context) +
+    shift @ context + bias``.
 
-    ``weights`` (F - 1,) are for all features except the last one, length, from which ``short`` is
-    computed (`_shortness`). ``noise`` is the fitted fraction of wrong names.
+    ``weights`` (G,) are for all features except the last ones, error rate and length, from which
+    the ``context`` is computed (`_context`). ``noise`` is the fitted fraction of wrong names.
     """
 
     weights: tuple[float, ...]
     bias: float
     middle: float = 0.0
-    growth: tuple[float, ...] = (0.0,) * len(_SHORT)
-    shift: tuple[float, ...] = (0.0,) * len(_SHORT)
+    growth: tuple[float, ...] = (0.0,) * _STEPS
+    shift: tuple[float, ...] = (0.0,) * _STEPS
     noise: float = 0.0
 
     def probability(self, features: np.ndarray) -> np.ndarray:
         """Return probabilities (...) for features (..., F)."""
-        short = _shortness(features)
-        score = features[..., :-1] @ np.array(self.weights) - self.middle
-        logits = score * np.exp(short @ np.array(self.growth)) + short @ np.array(self.shift)
+        context = _context(features)
+        score = features[..., :-CONTEXT] @ np.array(self.weights) - self.middle
+        logits = score * np.exp(context @ np.array(self.growth)) + context @ np.array(self.shift)
         return 1 / (1 + np.exp(-np.clip(logits + self.bias, -500, 500)))
 
 
@@ -60,13 +65,13 @@ def fit_logistic(
     """
     from scipy.optimize import minimize
 
-    middle, spread = features[:, :-1].mean(0), features[:, :-1].std(0)
+    middle, spread = features[:, :-CONTEXT].mean(0), features[:, :-CONTEXT].std(0)
     varies = spread > 1e-9
     scale = np.where(varies, spread, 1.0)
     loss = _Loss(
-        (features[:, :-1] - middle) / scale,
+        (features[:, :-CONTEXT] - middle) / scale,
         varies,
-        _shortness(features),
+        _context(features),
         true.astype(float),
         weights / weights.sum(),
         noisy,
@@ -94,14 +99,14 @@ def fit_logistic(
 class _Loss:
     """The penalised negative log-likelihood and its gradient, as a function of all parameters.
 
-    ``x`` (E, F - 1) are standardised features, of which some ``varies``; ``short`` (E, S), ``true``
+    ``x`` (E, G) are standardised features, of which some ``varies``; ``context`` (E, S), ``true``
     (E,) 0 or 1, ``weights`` (E,) with sum 1. Sums are by einsum, not by BLAS, so that they do not
     depend on the number of threads.
     """
 
     x: np.ndarray
     varies: np.ndarray
-    short: np.ndarray
+    context: np.ndarray
     true: np.ndarray
     weights: np.ndarray
     noisy: bool
@@ -109,13 +114,13 @@ class _Loss:
     @property
     def size(self) -> int:
         """The number of parameters."""
-        return self.x.shape[1] + 2 * self.short.shape[1] + 1 + self.noisy
+        return self.x.shape[1] + 2 * self.context.shape[1] + 1 + self.noisy
 
     def split(
         self, parameters: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return free (F - 1,), growth (S,), shift (S,), bias () and doubt () of a vector."""
-        f, s = self.x.shape[1], self.short.shape[1]
+        """Return free (G,), growth (S,), shift (S,), bias () and doubt () of a vector."""
+        f, s = self.x.shape[1], self.context.shape[1]
         free, growth, shift, rest = np.split(parameters, [f, f + s, f + 2 * s])
         return free, growth, shift, rest[0], rest[-1]
 
@@ -126,8 +131,8 @@ class _Loss:
     def __call__(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         free, growth, shift, bias, doubt = self.split(parameters)
         score = np.einsum("ef,f->e", self.x, self.slopes(free))
-        factor = np.exp(np.einsum("es,s->e", self.short, growth))
-        sure = _sigmoid(score * factor + np.einsum("es,s->e", self.short, shift) + bias)
+        factor = np.exp(np.einsum("es,s->e", self.context, growth))
+        sure = _sigmoid(score * factor + np.einsum("es,s->e", self.context, shift) + bias)
         labelled = 1 - _MAX_NOISE * _sigmoid(doubt) if self.noisy else 1.0
         p = np.clip(sure * labelled, 1e-9, 1 - 1e-9)
         likelihood = self.true * np.log(p) + (1 - self.true) * np.log1p(-p)
@@ -142,8 +147,8 @@ class _Loss:
             * self.varies
             * np.where(_SUPPORTS, _sigmoid(free), 1.0)
             + 2 * _RIDGE * free / len(free),
-            np.einsum("es,e->s", self.short, to_score * score) + 2 * _RIDGE * growth / len(growth),
-            np.einsum("es,e->s", self.short, to_z),
+            np.einsum("es,e->s", self.context, to_score * score) + 2 * _RIDGE * growth / len(growth),
+            np.einsum("es,e->s", self.context, to_z),
             to_z.sum(keepdims=True),
         ]
         if self.noisy:
@@ -152,21 +157,31 @@ class _Loss:
         return float(ridge - np.sum(self.weights * likelihood)), np.concatenate(gradient)
 
 
-#: Which features, of all but the length, can only support a name.
-_SUPPORTS = np.array(list(FEATURES.values())[:-1])
+#: Which features, of all but the context, can only support a name.
+_SUPPORTS = np.array(list(FEATURES.values())[:-CONTEXT])
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(values, -500, 500)))
 
 
-def _shortness(features: np.ndarray) -> np.ndarray:
-    """Return how much a query has of each length in `_SHORT`, (..., S), from features (..., F).
+def _context(features: np.ndarray) -> np.ndarray:
+    """Return how much a query has of each of `_ERRORS` and `_SHORT`, (..., S).
 
-    Zero at the median length. Between two lengths it is interpolated by the logarithm; below the
-    last one it is one for that length.
+    ``features`` are (..., F). All are zero for a query of the median length without errors. Between
+    two error rates it is interpolated, and between two lengths by the logarithm; beyond the last
+    one it is one for that one.
     """
-    points = -np.log([1.0, *_SHORT])
-    return np.stack(
-        [np.interp(-features[..., -1], points, part) for part in np.eye(len(points))[1:]], -1
+    shortness = -np.log([1.0, *_SHORT])
+    return np.concatenate(
+        [
+            _interpolated(features[..., -2], np.array([0.0, *_ERRORS])),
+            _interpolated(-features[..., -1], shortness),
+        ],
+        -1,
     )
+
+
+def _interpolated(values: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the linear weights of all points but the first, (..., points - 1), for each value."""
+    return np.stack([np.interp(values, points, part) for part in np.eye(len(points))[1:]], -1)

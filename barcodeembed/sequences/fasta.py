@@ -10,8 +10,10 @@ import re
 import warnings
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
+
+import numpy as np
 
 from barcodeembed.errors import InputError, InputWarning
 from barcodeembed.sequences.lines import Lines
@@ -32,6 +34,11 @@ _UNEXPECTED = re.compile(f"[^{re.escape(_RESIDUES)}\\s0-9]")
 _LAYOUT = re.compile(r"\d|\S\s+\S")
 #: Characters that would break a row of the output in two, or disturb a terminal.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+#: The error probability of each character of a line of qualities, Phred with offset 33. A quality
+#: below 2 means that nothing is known (Illumina's Q0 and Q1 do not occur): the base is random.
+_ERROR_PROBABILITIES = np.minimum(10 ** (-(np.arange(256) - 33) / 10.0), 0.75)
 
 
 @dataclass(slots=True)
@@ -100,7 +107,7 @@ def _skip(line: str, lines: Lines) -> None:
 
 
 def read_fastq(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
-    """Yield the records of a FASTQ file. Qualities are checked and discarded."""
+    """Yield the records of a FASTQ file. The qualities become one error rate."""
     from Bio.SeqIO.QualityIO import FastqGeneralIterator
 
     line = lines.number + 1
@@ -108,7 +115,7 @@ def read_fastq(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
     records = enumerate(FastqGeneralIterator(lines), 1)  # type: ignore[arg-type]
     while True:
         try:
-            number, (title, sequence, _) = next(records)
+            number, (title, sequence, qualities) = next(records)
         except StopIteration:
             return
         except ValueError as error:
@@ -119,10 +126,19 @@ def read_fastq(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
         identifier, description = split_title(title)
         check_id(identifier, lines.path, line)
         sequence, flags = tidy_residues(sequence, lines.path, line + 1, identifier)
-        yield make_record(
+        record = make_record(
             identifier, description, sequence[:limit], number, line, len(sequence), flags
         )
+        yield replace(record, error_rate=_error_rate(qualities))
         line = lines.number  # Biopython has already read the next record's header
+
+
+def _error_rate(qualities: str) -> float | None:
+    """Return the mean of the error probabilities 10^(-Q/10) of Phred qualities, offset 33."""
+    if not qualities:
+        return None
+    codes = np.frombuffer(qualities.encode("latin-1", "replace"), np.uint8)
+    return float(_ERROR_PROBABILITIES[codes].mean())
 
 
 def tidy_residues(

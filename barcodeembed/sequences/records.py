@@ -25,6 +25,7 @@ class SequenceRecord:
             ``sequence``.
         flags: What the reader had to repair.
         fields: The columns of a table.
+        error_rate: The expected fraction of wrong bases by the qualities of a FASTQ record, or None.
     """
 
     id: str
@@ -34,6 +35,7 @@ class SequenceRecord:
     length: int = -1
     flags: tuple[str, ...] = ()
     fields: dict[str, str] = field(default_factory=dict)
+    error_rate: float | None = None
 
     def __post_init__(self) -> None:
         if self.length < 0:
