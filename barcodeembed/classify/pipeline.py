@@ -15,6 +15,8 @@ from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
+from barcodeembed.classify.read_errors import GIVEN, ReadErrors
+from barcodeembed.classify.read_errors import SAMPLE as READS
 from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.embedding.inputs import Sequences, called, records_of
 from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
@@ -59,6 +61,8 @@ class Classifier:
         max_error: Instead, the expected fraction of incorrect names at each rank.
         genetic_code: NCBI's number of the genetic code that stop codons are read with, ``auto`` to
             choose it by the taxon, or None to skip. It only affects flags that change no name.
+        read_errors: Fraction of the bases of the reads that are wrong. By default it is taken from
+            the qualities of FASTQ records, or else estimated from the first 300 reads.
         check_chimeras: Whether to search with both halves of each query, to flag chimeras. It takes
             about twice the time.
         amplicon: Name of the reads' amplicon, such as ``leray``: its primers are cut off. ``auto``
@@ -78,6 +82,7 @@ class Classifier:
         temperature: float | None = None,
         min_confidence: float | None = None,
         max_error: float | None = None,
+        read_errors: float | None = None,
         genetic_code: int | str | None = GENETIC_CODE,
         check_chimeras: bool = False,
         amplicon: str | None = None,
@@ -108,6 +113,9 @@ class Classifier:
         self._find_amplicon = amplicon == AUTO
         #: What ``amplicon="auto"`` found in the reads that were classified last.
         self.found_amplicon: FoundAmplicon | None = None
+        self._given_errors = ReadErrors() if read_errors is None else ReadErrors(read_errors, GIVEN)
+        #: The error rate of the reads that were classified last.
+        self.read_errors: ReadErrors | None = None
 
     @classmethod
     def load(
@@ -180,8 +188,21 @@ class Classifier:
             sample = list(islice(records, SAMPLE))
             records = chain(sample, records)
             trimmer = self._found_trimmer(sample)
+        first = list(islice(records, READS))
+        records = chain(first, records)
+        errors = self._learn_errors(first, trimmer)
         while batch := list(islice(records, batch_size)):
-            yield from self._classify(batch, trimmer)
+            yield from self._classify(batch, trimmer, errors)
+
+    def _learn_errors(self, records: list[SequenceRecord], trimmer: Trimmer) -> ReadErrors:
+        """Return the error rate of a run that begins with these records."""
+        queries = self._queries(records, trimmer) if self._given_errors.source != GIVEN else []
+        # Only the reading frame of a coding marker shows which gaps are errors.
+        anchor = self.quality.anchor if self.quality.genetic_code is not None else None
+        self.read_errors = self._given_errors.learn(
+            [query for query in queries if isinstance(query, Query)], anchor
+        )
+        return self.read_errors
 
     def _found_trimmer(self, sample: list[SequenceRecord]) -> Trimmer:
         index = self.index
@@ -216,12 +237,17 @@ class Classifier:
             min_bases=self.index.settings.min_bases,
         )
 
-    def _classify(self, batch: list[SequenceRecord], trimmer: Trimmer) -> Iterator[Assignment]:
-        made = make_queries(batch, trimmer, self._locator, self.index.settings)
-        named = iter(self._name([query for query in made if isinstance(query, Query)]))
+    def _queries(self, records: list[SequenceRecord], trimmer: Trimmer) -> list[Query | Assignment]:
+        return make_queries(records, trimmer, self._locator, self.index.settings)
+
+    def _classify(
+        self, batch: list[SequenceRecord], trimmer: Trimmer, errors: ReadErrors
+    ) -> Iterator[Assignment]:
+        made = self._queries(batch, trimmer)
+        named = iter(self._name([query for query in made if isinstance(query, Query)], errors))
         return (next(named) if isinstance(query, Query) else query for query in made)
 
-    def _name(self, queries: list[Query]) -> Iterator[Assignment]:
+    def _name(self, queries: list[Query], errors: ReadErrors) -> Iterator[Assignment]:
         if not queries:
             return
         vectors = self.vectors([query.bases for query in queries])
@@ -238,6 +264,7 @@ class Classifier:
             self.index.taxa.codes,
             self.temperature,
             np.array([len(query.bases) for query in queries]),
+            errors.of(queries),
             calibration.median_length,
         )
         in_reference = calibration.in_reference(features)

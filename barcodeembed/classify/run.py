@@ -14,6 +14,7 @@ from barcodeembed import __version__
 from barcodeembed.bundles.manifest import MANIFEST, digest_file
 from barcodeembed.classify.assignment import Assignment
 from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.classify.read_errors import ReadErrors
 
 SCHEMA_VERSION = 1
 
@@ -93,6 +94,7 @@ def describe_run(
         },
         "confidence_threshold": dict(zip(ranks, thresholds, strict=True)),
         "amplicon": describe_amplicon(classifier),
+        "read_errors": _describe_errors(classifier.read_errors),
         "max_error": max_error,
         "bound": None if max_error is None else _BOUND,
         "records": tally.statuses.total(),
@@ -103,3 +105,8 @@ def describe_run(
         "warnings": list(warnings),
         "seconds": {part: round(value, 3) for part, value in seconds.items()},
     }
+
+
+def _describe_errors(errors: ReadErrors | None) -> dict[str, Any] | None:
+    """Return the error rate of the reads and its source; None if there were no reads."""
+    return {"rate": round(errors.rate, 4), "source": errors.source} if errors else None

@@ -7,7 +7,11 @@ from contextlib import ExitStack
 
 from barcodeembed.cli import classify_options, options
 from barcodeembed.cli.checks import refuse_overwriting
-from barcodeembed.cli.classify_messages import describe_coverage, warn_of_ranks_without_names
+from barcodeembed.cli.classify_messages import (
+    describe_coverage,
+    describe_errors,
+    warn_of_ranks_without_names,
+)
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, warn_of_input, watch
 from barcodeembed.cli.primer_options import ReadAmplicon
@@ -22,6 +26,7 @@ def classify(
     hits: classify_options.Hits = None,
     min_confidence: classify_options.MinConfidence = None,
     max_error: classify_options.MaxError = None,
+    read_errors: classify_options.ReadErrors = None,
     top_k: classify_options.TopK = 10,
     temperature: classify_options.Temperature = None,
     json: classify_options.Json = None,
@@ -91,6 +96,7 @@ def classify(
         temperature=temperature,
         min_confidence=min_confidence,
         max_error=max_error,
+        read_errors=read_errors,
         genetic_code=parse_code(genetic_code),
         check_chimeras=check_chimeras,
         amplicon=amplicon,
@@ -114,6 +120,8 @@ def classify(
             progress(tally.statuses.total())
     if classifier.found_amplicon:
         console.say(f"--amplicon auto: {classifier.found_amplicon}")
+    if counts["records"] and classifier.read_errors:
+        console.say(describe_errors(classifier.read_errors))
     warn_of_input(counts, reads)
     if counts["records"]:
         console.say(f"{counts['records']:,} records: {listed(tally.statuses)}")

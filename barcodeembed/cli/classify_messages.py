@@ -8,8 +8,15 @@ from barcodeembed.cli.console import console
 
 if TYPE_CHECKING:
     from barcodeembed.classify.pipeline import Classifier
+    from barcodeembed.classify.read_errors import ReadErrors
     from barcodeembed.taxonomy.taxa import Taxa
 
+_SOURCES = {
+    "given": "as given",
+    "qualities": "by their qualities",
+    "estimated": "estimated from the insertions and deletions in them",
+    "assumed": "assumed; --read-errors sets another",
+}
 _PLURALS = {"species": "species", "genus": "genera", "order": "orders"}
 
 
@@ -33,3 +40,8 @@ def describe_coverage(taxa: Taxa) -> str:
         f"no --index: using the prototypes that ship with barcodeembed, which contain "
         f"{listed_counts}; a taxon that they lack is reported as novel"
     )
+
+
+def describe_errors(errors: ReadErrors) -> str:
+    """Say which error rate of the reads confidence takes into account, and where it is from."""
+    return f"error rate of the reads: {100 * errors.rate:.1f}% ({_SOURCES[errors.source]})"

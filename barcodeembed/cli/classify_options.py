@@ -60,6 +60,18 @@ MaxError = Annotated[
         "of incorrect names of at most P at each rank.",
     ),
 ]
+ReadErrors = Annotated[
+    float | None,
+    typer.Option(
+        "--read-errors",
+        min=0,
+        max=0.2,
+        metavar="P",
+        show_default="from the qualities of FASTQ, or else estimated from the reads",
+        help="Error rate of the reads, for example 0.01. More errors make confidence lower, and "
+        "fewer reads novel.",
+    ),
+]
 TopK = Annotated[
     int,
     typer.Option(

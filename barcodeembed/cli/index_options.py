@@ -56,17 +56,6 @@ WithoutModel = Annotated[
         "model that ships with barcodeembed.",
     ),
 ]
-ReadErrors = Annotated[
-    float,
-    typer.Option(
-        "--read-errors",
-        min=0,
-        max=0.2,
-        metavar="P",
-        help="Error rate of the reads to classify, for example 0.01; the index is calibrated on "
-        "barcodes with as many simulated errors.",
-    ),
-]
 Taxon = Annotated[
     list[str] | None,
     typer.Option(

@@ -10,7 +10,7 @@ from typing import Any
 from barcodeembed.sequences.primers import PrimerPair
 
 #: The format in which indexes are written. Older formats are not read.
-INDEX_FORMAT = 4
+INDEX_FORMAT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,6 @@ class IndexSettings:
             vectors: ``precision`` and ``offsets``.
         max_bases: Maximum number of bases of a barcode.
         min_bases: Minimum number of unambiguous bases of a barcode.
-        read_errors: Error rate of the reads that the index was calibrated for.
         records: Number of records. None if it is unknown: a subset of prototypes.
         vectors: Number of vectors.
         temperature: Temperature of the vote.
@@ -71,7 +70,6 @@ class IndexSettings:
     embedding: Mapping[str, str | int]
     max_bases: int
     min_bases: int
-    read_errors: float
     records: int | None
     vectors: int
     temperature: float
@@ -86,8 +84,6 @@ class IndexSettings:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> IndexSettings:
         """Read what `to_json` returned. Raises KeyError if a required setting is missing."""
-        # Settings that the first indexes of this format did not have.
-        values = {"identity_weight": 0.0, "read_errors": 0.0, **values}
         optional = ("records", "prototypes", "barcodes", "coverage", "amplicon")
         settings: dict[str, Any] = {
             f.name: values.get(f.name) if f.name in optional else values[f.name]

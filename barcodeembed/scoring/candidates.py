@@ -120,10 +120,10 @@ class Finder:
         self, vectors_ND: np.ndarray, queries: Sequence[str], asked_QD: np.ndarray
     ) -> Neighbours:
         """Return the neighbours of queries with the unit vectors ``asked_QD``."""
-        candidates = [
-            self.with_kmers(vectors_ND, asked_D, *net, self.kmer_scores(query))
-            for query, asked_D, *net in zip(
-                queries, asked_QD, *nearest(vectors_ND, asked_QD, self.count), strict=True
+        similarities_QK, rows_QK = nearest(vectors_ND, asked_QD, self.count)
+        similarities, rows = list(similarities_QK), list(rows_QK)
+        for i, query in enumerate(queries):
+            similarities[i], rows[i] = self.with_kmers(
+                vectors_ND, asked_QD[i], similarities[i], rows[i], self.kmer_scores(query)
             )
-        ]
-        return self.rank(queries, *map(list, zip(*candidates, strict=True)))
+        return self.rank(queries, similarities, rows)

@@ -147,7 +147,8 @@ class _Loss:
             * self.varies
             * np.where(_SUPPORTS, _sigmoid(free), 1.0)
             + 2 * _RIDGE * free / len(free),
-            np.einsum("es,e->s", self.context, to_score * score) + 2 * _RIDGE * growth / len(growth),
+            np.einsum("es,e->s", self.context, to_score * score)
+            + 2 * _RIDGE * growth / len(growth),
             np.einsum("es,e->s", self.context, to_z),
             to_z.sum(keepdims=True),
         ]

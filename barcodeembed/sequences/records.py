@@ -25,7 +25,7 @@ class SequenceRecord:
             ``sequence``.
         flags: What the reader had to repair.
         fields: The columns of a table.
-        error_rate: The expected fraction of wrong bases by the qualities of a FASTQ record, or None.
+        error_rate: The expected fraction of wrong bases, by the qualities of FASTQ, or None.
     """
 
     id: str
