@@ -50,7 +50,7 @@ PROTOTYPES = ("species", "bin")
 CONFLICT_POLICIES = ("majority", "fail")
 OPEN_WORLD = "open-world"
 PROTOCOLS = (OPEN_WORLD, "knn", "probe", "finetune", "bins")
-PEERS = ("kmer", "vsearch", "blastn")
+PEERS = ("kmer", "vsearch", "blastn", "mmseqs")
 DEDUPLICATE = ("none", "exact", "contained")
 REPORT_FORMATS = ("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html")
 

@@ -1,10 +1,11 @@
 """Write copies of queries that are short, have errors, or are reverse-complemented.
 
-    python benchmarks/damage.py QUERIES... --to FOLDER [--seed 0]
+    python benchmarks/damage.py QUERIES... --to FOLDER [--fragments] [--seed 0]
 
 Writes FOLDER/KIND/NAME.tsv.gz for every kind of damage and every table of queries. Only the column
 of bases changes. Fragments begin at a random position. Of the errors, 80 % are substitutions, 10 %
-insertions and 10 % deletions.
+insertions and 10 % deletions. With --fragments the kinds are LENGTH-PERCENT: all lengths with all
+error rates; those of 421 and 313 bases are the end of the barcode, as amplicons of COI are.
 """
 
 from __future__ import annotations
@@ -43,13 +44,35 @@ KINDS: dict[str, Callable[[str, np.random.Generator], str]] = {
 }
 
 
+LENGTHS = ("whole", 421, 313, 200, 150, 130)
+PERCENTS = (0, 1, 3, 5)
+
+#: Fragments at least this long are the end of the barcode.
+_AT_END = 313
+
+
+def fragment(bases: str, length: int | str, percent: int, rng: np.random.Generator) -> str:
+    """Return a fragment with errors; of all bases if the length is ``whole``."""
+    if isinstance(length, int):
+        bases = bases[-length:] if length >= _AT_END else cut(bases, length, rng)
+    return add_sequencing_errors(bases, percent / 100, rng) if percent else bases
+
+
+FRAGMENTS = {
+    f"{length}-{percent}": partial(fragment, length=length, percent=percent)
+    for length in LENGTHS
+    for percent in PERCENTS
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("queries", nargs="+", type=Path)
     parser.add_argument("--to", required=True, type=Path, metavar="FOLDER")
+    parser.add_argument("--fragments", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    for kind, damage in KINDS.items():
+    for kind, damage in (FRAGMENTS if asked.fragments else KINDS).items():
         (asked.to / kind).mkdir(parents=True, exist_ok=True)
         for path in asked.queries:
             rng = np.random.default_rng(asked.seed)

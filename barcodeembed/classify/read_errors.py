@@ -1,10 +1,10 @@
 """The error rate of reads: given, by their qualities, or estimated from the reads of a run.
 
 A read of a known species with many errors looks like a clean read of another species. Confidence
-therefore depends on how many errors to expect. Insertions and deletions that break the reading frame
-hardly occur in a real coding marker, but they make up a steady fraction of sequencing errors. They
-are found by the positions of a read in the marker, without a reference, so that an unknown species
-does not look like an error.
+therefore depends on how many errors to expect. Insertions and deletions that break the reading
+frame hardly occur in a real coding marker, but they make up a steady fraction of sequencing errors.
+They are found by the positions of a read in the marker, without a reference, so that an unknown
+species does not look like an error.
 """
 
 from __future__ import annotations

@@ -71,7 +71,8 @@ Against = Annotated[
     typer.Option(
         "--against",
         metavar="NAMES",
-        help="Methods to compare with, comma-separated: kmer, vsearch, blastn; or none.",
+        help="Methods to compare with, comma-separated: kmer, vsearch, blastn, mmseqs; "
+        "or none.",
     ),
 ]
 

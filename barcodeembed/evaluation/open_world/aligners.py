@@ -1,4 +1,4 @@
-"""VSEARCH and BLAST, run on the same references, queries and number of threads."""
+"""VSEARCH, BLAST and MMseqs2, run on the same references, queries and number of threads."""
 
 from __future__ import annotations
 
@@ -57,9 +57,22 @@ def run_blastn(index: ReferenceIndex, queries: LabelledQueries, threads: int) ->
     )
 
 
+def run_mmseqs(index: ReferenceIndex, queries: LabelledQueries, threads: int) -> list[Predictions]:
+    """Name queries by the top hit of MMseqs2 (``easy-search --search-type 3``)."""
+    return _with_files(
+        index,
+        queries,
+        "mmseqs",
+        lambda folder: [
+            _mmseqs(folder, index, queries, threads),
+        ],
+    )
+
+
 PEERS: dict[str, Callable[..., list[Predictions]]] = {
     "vsearch": run_vsearch,
     "blastn": run_blastn,
+    "mmseqs": run_mmseqs,
 }
 
 
@@ -172,6 +185,32 @@ def _blastn(
         folder / "hits.tsv",
     )
     return _top_hits("blastn (megablast)", folder, index, queries, seconds)
+
+
+def _mmseqs(
+    folder: Path, index: ReferenceIndex, queries: LabelledQueries, threads: int
+) -> Predictions:
+    database, hits = folder / "mmseqs", folder / "hits.tsv"
+    _run("mmseqs", "createdb", folder / "references.fasta", database, "--dbtype", "2")
+    seconds = _run(
+        "mmseqs",
+        "easy-search",
+        folder / "queries.fasta",
+        database,
+        hits,
+        folder / "scratch",
+        "--search-type",
+        "3",
+        "--format-output",
+        "query,target,pident",
+        "--max-seqs",
+        "100",
+        "--strand",
+        "1",
+        "--threads",
+        threads,
+    )
+    return _top_hits("MMseqs2 easy-search", folder, index, queries, seconds)
 
 
 def _top_hits(
