@@ -30,7 +30,9 @@ def main() -> None:
         for index in INDEXES
         if (path := out / f"fragments-{index}-{length}-{percent}.json").exists()
     }
-    print("| bases | errors | method | " + " | ".join(": ".join(b) for b in BEST) + " | queries/s |")
+    print(
+        "| bases | errors | method | " + " | ".join(": ".join(b) for b in BEST) + " | queries/s |"
+    )
     print("| --- | --- | --- |" + " --- |" * (len(BEST) + 1))
     for (index, length, percent), figures in cells.items():
         for method in figures["methods"]:

@@ -71,8 +71,7 @@ Against = Annotated[
     typer.Option(
         "--against",
         metavar="NAMES",
-        help="Methods to compare with, comma-separated: kmer, vsearch, blastn, mmseqs; "
-        "or none.",
+        help="Methods to compare with, comma-separated: kmer, vsearch, blastn, mmseqs; or none.",
     ),
 ]
 

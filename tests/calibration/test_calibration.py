@@ -28,12 +28,13 @@ from barcodeembed.calibration.fit import (
 from barcodeembed.calibration.mutants import mutate
 from barcodeembed.calibration.sample import Sample, draw_sample
 from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.classify.read_errors import ReadErrors
 from barcodeembed.evaluation.metrics import calibration_error
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
 from barcodeembed.index.collect import BuildReport
 from barcodeembed.scoring.candidates import Finder
-from barcodeembed.scoring.features import FEATURES, Neighbours, vote_features
+from barcodeembed.scoring.features import CONTEXT, FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.scoring.logistic import Logistic, fit_logistic
 from barcodeembed.scoring.vote import Members, vote
@@ -78,7 +79,7 @@ def test_hiding_equals_a_search_without_the_hidden_references(seed):
     ranks = voter.taxa.ranks
     rows = np.arange(len(of))
     sample = Sample.of_barcodes(vectors, members, rows)
-    found = make_examples(sample, ["A" * 650] * len(rows), voter)
+    found = make_examples(sample, ["A" * 650] * len(rows), np.zeros(len(rows)), voter)
     similarity = np.round((vectors.astype(float) @ vectors.T.astype(float)), 6)
     wanted = []
     for row in rows:
@@ -132,7 +133,8 @@ def test_features_equal_those_of_a_loop_over_neighbours(seed):
     lengths = np.array([650, 900, 325, 100])
     aligned = Identities(percents, np.full(percents.shape, 650))
     ranked = Neighbours.ranked(similarities, rows, aligned, 2.0)
-    winners, features = vote_features(ranked, members, taxa.codes, 0.1, lengths, 650.0)
+    errors = rng.uniform(0, 0.05, 4)
+    winners, features = vote_features(ranked, members, taxa.codes, 0.1, lengths, errors, 650.0)
     for q in range(4):
         order = sorted(
             range(5),
@@ -158,6 +160,7 @@ def test_features_equal_those_of_a_loop_over_neighbours(seed):
             assert found_features["highest_identity"] == pytest.approx(
                 -np.log(1.006 - percents[q].max() / 100), abs=1e-9
             )
+            assert found_features["errors"] == errors[q]
             assert found_features["length"] == pytest.approx(np.log(min(lengths[q] / 650, 1)))
 
 
@@ -165,9 +168,10 @@ def planted(seed: int, count: int = 20_000, noise: float = 0.0):
     """Return features with known weights; every second query is short, with half the effect."""
     rng = np.random.default_rng(seed)
     features = rng.standard_normal((count, len(FEATURES)))
+    features[:, -2] = 0.0
     features[:, -1] = np.log(np.where(np.arange(count) % 2, 1.0, 0.25))
     weights = np.array([1.5, 0.5, 0.0, 1.0, 0.8, 0.3, -0.7])
-    logits = features[:, :-1] @ weights * np.where(np.arange(count) % 2, 1.0, 0.5) - 0.6
+    logits = features[:, :-CONTEXT] @ weights * np.where(np.arange(count) % 2, 1.0, 0.5) - 0.6
     true = rng.random(count) < 1 / (1 + np.exp(-logits))
     return features, true & (rng.random(count) >= noise), weights
 
@@ -177,20 +181,26 @@ def test_the_fit_recovers_known_weights():
     found = fit_logistic(features, true, np.ones(len(true)))
     np.testing.assert_allclose(found.weights, weights, atol=0.1)
     assert found.bias - found.middle == pytest.approx(-0.6, abs=0.08)
-    assert np.exp(found.growth[1]) == pytest.approx(0.5, abs=0.05)
-    assert found.growth[0] == 0  # no query has this length
+    assert np.exp(found.growth[-1]) == pytest.approx(0.5, abs=0.05)
+    assert found.growth[:-1] == (0, 0, 0)  # no query has these error rates or this length
     assert found.noise == 0
 
 
-def test_lengths_between_the_fitted_ones_are_interpolated():
-    logistic = Logistic((1.0, *[0.0] * (len(FEATURES) - 2)), 0.5, 2.0, (-0.3, -0.9), (0.1, -0.2))
-    features = np.zeros((6, len(FEATURES)))
+def test_lengths_and_error_rates_between_the_fitted_ones_are_interpolated():
+    logistic = Logistic(
+        (1.0, *[0.0] * (len(FEATURES) - CONTEXT - 1)),
+        0.5,
+        2.0,
+        (-0.2, -0.5, -0.3, -0.9),
+        (0.3, 0.7, 0.1, -0.2),
+    )
+    features = np.zeros((9, len(FEATURES)))
     features[:, 0] = 4.0
-    features[:, -1] = np.log([1.0, 0.5**0.5, 0.5, 0.5**1.5, 0.25, 0.01])
-    logits = [
-        2 * np.exp(g) + s + 0.5
-        for g, s in ((0, 0), (-0.15, 0.05), (-0.3, 0.1), (-0.6, -0.05), (-0.9, -0.2), (-0.9, -0.2))
-    ]
+    features[:, -1] = np.log([1.0, 0.5**0.5, 0.5, 0.5**1.5, 0.25, 0.01, 1.0, 1.0, 0.5])
+    features[6:, -2] = [0.005, 0.025, 0.1]
+    short = ((0, 0), (-0.15, 0.05), (-0.3, 0.1), (-0.6, -0.05), (-0.9, -0.2), (-0.9, -0.2))
+    with_errors = ((-0.1, 0.15), (-0.35, 0.5), (-0.8, 0.8))
+    logits = [2 * np.exp(g) + s + 0.5 for g, s in (*short, *with_errors)]
     np.testing.assert_allclose(logistic.probability(features), 1 / (1 + np.exp(-np.array(logits))))
 
 
@@ -253,7 +263,7 @@ def calibration(**weights: float) -> Calibration:
     """Return a calibration that uses only the similarity."""
 
     def model(weight: float) -> RankModel:
-        logistic = Logistic((weight, *[0.0] * (len(FEATURES) - 2)), -1.0)
+        logistic = Logistic((weight, *[0.0] * (len(FEATURES) - CONTEXT - 1)), -1.0)
         least = {str(s): 1 - s for s in (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)}
         return RankModel(logistic, logistic, "", "", {"confidence_threshold": least})
 
@@ -407,8 +417,8 @@ def test_sequencing_errors_have_the_given_rate():
     assert add_sequencing_errors("N" * 100, 0.2, rng) == "N" * 100
 
 
-def test_an_index_for_reads_with_errors_calls_fewer_reads_novel(request):
-    """Compare with the same index calibrated for reads without errors."""
+def test_reads_that_are_known_to_have_errors_are_less_often_novel(request):
+    """Compare with the same index when the same reads are taken to be clean."""
     data = request.config.rootpath / "data" / "simulated"
     references = list(read_labelled(data / "reference.fasta"))
     rng = np.random.default_rng(1)
@@ -416,12 +426,12 @@ def test_an_index_for_reads_with_errors_calls_fewer_reads_novel(request):
         replace(record, sequence=add_sequencing_errors(record.sequence, 0.02, rng))
         for record, _ in references[::4]
     ]
+    index = build_index(references, KmerCounter(6))
     called = {}
     for errors in (0.0, 0.02):
-        index = build_index(references, KmerCounter(6), read_errors=errors)
-        assert index.settings.read_errors == errors
-        assignments = Classifier(index, KmerCounter(6)).classify(queries)
-        called[errors] = Counter(a.status for a in assignments)
+        classifier = Classifier(index, KmerCounter(6), read_errors=errors)
+        called[errors] = Counter(a.status for a in classifier.classify(queries))
+        assert classifier.read_errors == ReadErrors(errors, "given")
     assert called[0.0]["novel"] > 2 * called[0.02]["novel"]
     assert called[0.02]["assigned"] > called[0.0]["assigned"]
 

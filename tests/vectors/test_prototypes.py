@@ -138,7 +138,8 @@ def test_ids_are_unique_even_if_a_name_looks_like_an_id():
 def top_similarities(held, taxa, hidden: int) -> np.ndarray:
     """Return the highest similarity of each sampled barcode with one rank (or none) hidden."""
     voter = Voter(held.vectors, held.members, taxa, 0.02, Finder(1, 0.0, 650.0))
-    found = make_examples(held.sample, ["A" * 650] * len(held.sample), voter)
+    count = len(held.sample)
+    found = make_examples(held.sample, ["A" * 650] * count, np.zeros(count), voter)
     return 1.003 - np.exp(-found.features[found.hidden == hidden, 0, 0])
 
 
