@@ -27,7 +27,8 @@ class BuildReport:
     """Counts of the records of a build. Every record is either used or counted under a reason.
 
     ``amplicon`` is the part of the marker to which the references were cut, if they were.
-    ``contaminants`` are the ids of the records that were left out as contaminants.
+    ``contaminants`` are the ids of the records that were left out as contaminants, and
+    ``placeholders`` the distinct names that are no names of taxa, in order.
     """
 
     records: int = 0
@@ -38,6 +39,7 @@ class BuildReport:
     conflicts: list[str] = field(default_factory=list)
     amplicon: Amplicon | None = None
     contaminants: list[str] = field(default_factory=list)
+    placeholders: dict[str, None] = field(default_factory=dict)
 
     @property
     def used(self) -> int:
