@@ -81,8 +81,6 @@ def make_simulated(out: Path) -> None:
         out / "prototypes.bix",
         "--prototypes",
         "species",
-        "--read-errors",
-        "0.01",
     )
     run("classify", reads, "-i", out / "prototypes.bix", "-o", out / "prototypes.tsv")
     shutil.copy(index / "calibration.json", out / "simulated-calibration.json")

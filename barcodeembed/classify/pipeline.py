@@ -62,8 +62,9 @@ class Classifier:
         max_error: Instead, the expected fraction of incorrect names at each rank.
         genetic_code: NCBI's number of the genetic code that stop codons are read with, ``auto`` to
             choose it by the taxon, or None to skip. It only affects flags that change no name.
-        read_errors: Fraction of the bases of the reads that are wrong. By default it is taken from
-            the qualities of FASTQ records, or else estimated from the first 300 reads.
+        read_errors: Fraction of the bases of the reads that are wrong. By default that of the
+            index, or else it is taken from the qualities of FASTQ records, or else estimated from
+            the first 300 reads.
         check_chimeras: Whether to search with both halves of each query, to flag chimeras. It takes
             about twice the time.
         amplicon: Name of the reads' amplicon, such as ``leray``: its primers are cut off. ``auto``
@@ -114,7 +115,8 @@ class Classifier:
         self._find_amplicon = amplicon == AUTO
         #: What ``amplicon="auto"`` found in the reads that were classified last.
         self.found_amplicon: FoundAmplicon | None = None
-        self._given_errors = ReadErrors() if read_errors is None else ReadErrors(read_errors, GIVEN)
+        rate = index.settings.read_errors or None if read_errors is None else read_errors
+        self._given_errors = ReadErrors() if rate is None else ReadErrors(rate, GIVEN)
         #: The error rate of the reads that were classified last.
         self.read_errors: ReadErrors | None = None
 

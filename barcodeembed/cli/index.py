@@ -48,6 +48,7 @@ def build(
     coverage: options.Coverage = None,
     allow_missing: options.AllowMissing = False,
     on_conflict: options.OnConflict = "majority",
+    read_errors: index_options.ReadErrors = 0.0,
     min_length: options.MinBases = 100,
     offsets: options.Offsets = 1,
     precision: options.Precision = "fp32",
@@ -112,6 +113,7 @@ def build(
             prototypes=prototypes,
             amplicon=amplicon,
             primers=primers,
+            read_errors=read_errors,
             seed=seed,
         )
     index = index.with_coverage(coverage or None)

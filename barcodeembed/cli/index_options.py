@@ -56,6 +56,18 @@ WithoutModel = Annotated[
         "model that ships with barcodeembed.",
     ),
 ]
+ReadErrors = Annotated[
+    float,
+    typer.Option(
+        "--read-errors",
+        min=0,
+        max=0.2,
+        metavar="P",
+        show_default="not known",
+        help="Error rate of all reads that will be classified with this index, for example 0.01. "
+        "classify then does not estimate it.",
+    ),
+]
 Taxon = Annotated[
     list[str] | None,
     typer.Option(

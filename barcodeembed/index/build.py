@@ -67,7 +67,7 @@ def build_index(
         report: Filled with the counts of records that were used and left out.
         progress: Called with the number of barcodes embedded so far and the number of all.
         options: The fields of `BuildOptions`: ``whiten``, ``min_bases``, ``on_conflict``,
-            ``prototypes``, ``sample``, ``seed``, ``amplicon`` and ``primers``.
+            ``prototypes``, ``read_errors``, ``sample``, ``seed``, ``amplicon`` and ``primers``.
 
     Raises InputError if an option is out of range or the file cannot be read, ReferenceDataError
     if no record can be used, an id stands for different references, taxa have conflicting parents
@@ -153,6 +153,7 @@ def make_index(
             embedding=embedder.settings,
             max_bases=embedder.max_bases,
             min_bases=options.min_bases,
+            read_errors=options.read_errors,
             records=len(references),
             vectors=len(held.vectors),
             temperature=fitted.temperature,

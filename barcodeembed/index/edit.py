@@ -101,6 +101,7 @@ def take_records(
         embedder,
         BuildOptions(
             min_bases=index.settings.min_bases,
+            read_errors=index.settings.read_errors,
             seed=index.settings.seed,
         ),
         report=BuildReport(amplicon=index.settings.amplicon),
@@ -193,6 +194,7 @@ def _grow(
         embedder,
         BuildOptions(
             min_bases=min(index.settings.min_bases for index in indexes),
+            read_errors=indexes[0].settings.read_errors,
             seed=indexes[0].settings.seed,
         ),
         report=report,

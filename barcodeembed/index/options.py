@@ -13,6 +13,8 @@ from barcodeembed.vocabulary import CONFLICT_POLICIES, MIN_BASES, PROTOTYPES
 #: A function of the number of sequences embedded so far and the number of all.
 ProgressCallback = Callable[[int, int], None]
 
+_MAX_READ_ERRORS = 0.2
+
 
 def no_progress(done: int, total: int) -> None:
     """Report no progress."""
@@ -30,6 +32,8 @@ class BuildOptions:
             greater number of records, ``fail`` raises an error.
         prototypes: ``species`` or ``bin`` keeps one mean vector, or a few, for the barcodes of
             each, and neither records nor sequences. None keeps the barcodes.
+        read_errors: Error rate of the reads that will be classified with the index; 0 if it is not
+            known.
         sample: Maximum number of barcodes that the index is calibrated on.
         seed: Seed of all random choices.
         amplicon: Name of the amplicon to which the references are cut, such as ``leray``.
@@ -40,6 +44,7 @@ class BuildOptions:
     min_bases: int = MIN_BASES
     on_conflict: str = "majority"
     prototypes: str | None = None
+    read_errors: float = 0.0
     sample: int = SAMPLE
     seed: int = 0
     amplicon: str | None = None
@@ -54,6 +59,11 @@ class BuildOptions:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InputError(f"{name} is {value}; it must be at least {least}")
+
+        if not 0 <= self.read_errors <= _MAX_READ_ERRORS:
+            raise InputError(
+                f"read_errors is {self.read_errors}; it must be from 0 to {_MAX_READ_ERRORS}"
+            )
 
     def primer_pair(self) -> PrimerPair | None:
         """Return the primers of the amplicon, or None if the references are not cut."""

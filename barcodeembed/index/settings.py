@@ -52,6 +52,7 @@ class IndexSettings:
             vectors: ``precision`` and ``offsets``.
         max_bases: Maximum number of bases of a barcode.
         min_bases: Minimum number of unambiguous bases of a barcode.
+        read_errors: Error rate of the reads to classify with the index; 0 if it is not known.
         records: Number of records. None if it is unknown: a subset of prototypes.
         vectors: Number of vectors.
         temperature: Temperature of the vote.
@@ -70,6 +71,7 @@ class IndexSettings:
     embedding: Mapping[str, str | int]
     max_bases: int
     min_bases: int
+    read_errors: float
     records: int | None
     vectors: int
     temperature: float

@@ -44,7 +44,7 @@ FLAGS = {
         -k -o -q -t -v""",
     "classify": f"""reads {SHARED} --amplicon --batch-size --check-chimeras --cluster-novel
         --genetic-code --hits --index --json --max-error --min-confidence --model --no-verify
-        --output --primers --temperature --top-k -i -k -m -o""",
+        --output --primers --read-errors --temperature --top-k -i -k -m -o""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
         --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o""",

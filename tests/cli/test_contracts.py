@@ -118,7 +118,16 @@ CLASSIFY_KEYS = [
         "max_error",
         "model",
     ),
-    *("novel_at", "placed_at", "reads", "records", "schema_version", "seconds", "status"),
+    *(
+        "novel_at",
+        "placed_at",
+        "read_errors",
+        "reads",
+        "records",
+        "schema_version",
+        "seconds",
+        "status",
+    ),
     *("vote", "warnings"),
 ]
 EVALUATE_KEYS = [
