@@ -54,6 +54,9 @@ PEERS = ("kmer", "vsearch", "blastn")
 DEDUPLICATE = ("none", "exact", "contained")
 REPORT_FORMATS = ("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html")
 
+#: Choices of ``classify --amplicon`` that are no amplicon: find it in the reads, or cut nothing.
+AUTO, NONE = "auto", "none"
+
 #: Unambiguous bases that a barcode needs to be classified.
 MIN_BASES = 100
 

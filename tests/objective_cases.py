@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from barcodeembed.corpus.batches import Batch, Batches
+from barcodeembed.corpus.batches import Batch, Batches, Cut
 from barcodeembed.corpus.corpus import LABELS, Corpus
 from barcodeembed.model.bundle import save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
@@ -110,7 +110,8 @@ def rectangle(corpus: Corpus | None = None, size: int = 8, k: int = 4, **more: A
 
 def with_tokens(batch: Batch, tokens_BT: np.ndarray) -> Batch:
     positions_BT = np.tile(np.arange(tokens_BT.shape[1]), (len(tokens_BT), 1))
-    return Batch(batch.corpus, batch.rows, tokens_BT, positions_BT, batch.first_B)
+    cut = Cut(tokens_BT, positions_BT, batch.first_B)
+    return Batch(batch.corpus, batch.rows, lambda: cut)
 
 
 def all_unknown() -> Batch:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, zip_longest
+from itertools import chain, islice, zip_longest
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
+from barcodeembed.classify.amplicons import SAMPLE, FoundAmplicon, choose_trimmer, find_amplicon
 from barcodeembed.classify.assignment import Assignment, Hit
 from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
-from barcodeembed.classify.quality import NON_TARGET, Quality, code_for
+from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.embedding.inputs import Sequences, called, records_of
@@ -26,10 +27,9 @@ from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.location import Locator
-from barcodeembed.sequences.primers import usual_pairs
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.trimming import Trimmer
-from barcodeembed.vocabulary import BATCH_SIZE, NEIGHBOURS
+from barcodeembed.vocabulary import AUTO, BATCH_SIZE, NEIGHBOURS
 
 
 class Classifier:
@@ -61,8 +61,12 @@ class Classifier:
             choose it by the taxon, or None to skip. It only affects flags that change no name.
         check_chimeras: Whether to search with both halves of each query, to flag chimeras. It takes
             about twice the time.
+        amplicon: Name of the reads' amplicon, such as ``leray``: its primers are cut off. ``auto``
+            finds it in the first 1,000 reads, ``none`` cuts nothing. By default the amplicon of the
+            index, or else the usual primers, where they are found.
+        primers: Instead, the two primers: ``FORWARD,REVERSE``, both from 5' to 3'.
 
-    Raises IndexMismatch if another embedder made the index.
+    Raises IndexMismatch if another embedder made the index, and InputError for an unknown amplicon.
     """
 
     def __init__(
@@ -76,6 +80,8 @@ class Classifier:
         max_error: float | None = None,
         genetic_code: int | str | None = GENETIC_CODE,
         check_chimeras: bool = False,
+        amplicon: str | None = None,
+        primers: str | None = None,
     ) -> None:
         check_embedder(index, embedder)
         self.index, self.embedder = index, embedder
@@ -89,7 +95,7 @@ class Classifier:
         self.members = index.members
         self._voters = self.members.supported(index.taxa.codes)
         self._first_records = index.first_records
-        anchor = getattr(embedder, "anchor", None)
+        anchor = anchor_for(getattr(embedder, "anchor", None), index.sequences)
         self.quality = Quality(code_for(genetic_code, index.sequences), anchor)
         self._locator = Locator(
             anchor,
@@ -98,11 +104,10 @@ class Classifier:
             index.settings.max_bases,
         )
         self.check_chimeras = check_chimeras
-        self.trimmer = Trimmer(
-            list(usual_pairs().values()),
-            anchor=self.quality.anchor,
-            min_bases=index.settings.min_bases,
-        )
+        self.trimmer = choose_trimmer(index.settings, self.quality.anchor, amplicon, primers)
+        self._find_amplicon = amplicon == AUTO
+        #: What ``amplicon="auto"`` found in the reads that were classified last.
+        self.found_amplicon: FoundAmplicon | None = None
 
     @classmethod
     def load(
@@ -170,8 +175,20 @@ class Classifier:
         return Assignments(start, self.ranks, name=called(queries), once=once)
 
     def _stream(self, records: Iterator[SequenceRecord], batch_size: int) -> Iterator[Assignment]:
+        trimmer = self.trimmer
+        if self._find_amplicon:
+            sample = list(islice(records, SAMPLE))
+            records = chain(sample, records)
+            trimmer = self._found_trimmer(sample)
         while batch := list(islice(records, batch_size)):
-            yield from self._classify(batch)
+            yield from self._classify(batch, trimmer)
+
+    def _found_trimmer(self, sample: list[SequenceRecord]) -> Trimmer:
+        index = self.index
+        found = self.found_amplicon = find_amplicon(
+            sample, self.trimmer, index.settings, index.orientation, self.quality.anchor
+        )
+        return Trimmer([found.pair], given=True) if found.pair else self.trimmer
 
     def reference_id(self, row: int) -> str:
         """Return the id of the first record of a reference vector."""
@@ -199,8 +216,8 @@ class Classifier:
             min_bases=self.index.settings.min_bases,
         )
 
-    def _classify(self, batch: list[SequenceRecord]) -> Iterator[Assignment]:
-        made = make_queries(batch, self.trimmer, self._locator, self.index.settings)
+    def _classify(self, batch: list[SequenceRecord], trimmer: Trimmer) -> Iterator[Assignment]:
+        made = make_queries(batch, trimmer, self._locator, self.index.settings)
         named = iter(self._name([query for query in made if isinstance(query, Query)]))
         return (next(named) if isinstance(query, Query) else query for query in made)
 

@@ -1,9 +1,9 @@
 """Recognise queries that are not of the marker, and flag those that are not intact.
 
-A sequence of something else is recognised by its low identity (without an alignment, similarity) to
-the nearest reference and by its missing position in the marker. It is recognised before a name is
-decided on, and gets none. Confidence and novelty are learned from barcodes of the marker; for
-anything else they mean nothing, and most such sequences would be called new taxa.
+A sequence of something else has no position in the marker: its 5-mers vote for no position more
+often than by chance. It is recognised before a name is decided on, and gets none. Confidence and
+novelty are learned from barcodes of the marker; for anything else they mean nothing, and most such
+sequences would be called new taxa.
 
 The other flags never change a name. A protein-coding marker has no internal stop codon and no
 frameshift. Nuclear copies of mitochondrial genes (NUMTs) and sequences with errors often have them.
@@ -40,16 +40,25 @@ _MERGE_WITHIN = 20
 #: instead of mismatches.
 _END = 20
 
-#: Below this percent identity, and below this support for its position (`Anchor.support`), a
-#: sequence is not of the marker. The cosine similarity counts if there is no identity: with the
-#: model that ships it is up to 0.63 for random sequences and other genes without a position.
-_MIN_IDENTITY = 65.0
-_MIN_SIMILARITY = 0.65
-_MIN_SUPPORT = 8.0
+#: Below this support for its position (`Anchor.support`) a sequence is not of the marker, whatever
+#: its length. ``benchmarks/non_target.py`` measures it, and the similarities of such sequences.
+_MIN_SUPPORT = 10.0
+
+#: From this percent identity or, if nothing is aligned, cosine similarity to a reference, a
+#: sequence without a position is still of the marker: references can extend beyond the part of the
+#: marker that has positions. The similarity depends on the model.
+_MIN_IDENTITY = 75.0
+_MIN_SIMILARITY = 0.75
+
+#: Without an anchor, a sequence is not of the marker below this percent identity.
+_MIN_IDENTITY_ALONE = 65.0
 
 #: A marker is protein-coding if this fraction of a sample of references has no stop codon.
 _SAMPLE = 500
 _MIN_CODING = 0.9
+
+#: The positions of a model are used if this fraction of a sample of references has one.
+_MIN_LOCATED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +77,15 @@ class Quality:
 
         ``bases`` must be in the orientation of the references. ``similarity`` is the cosine
         similarity to the nearest reference, and ``identity`` the percent identity, if it was
-        aligned. Both the nearest reference and the position in the marker must say so; a model
+        aligned. The position in the marker decides, unless the nearest reference is close. A model
         without an anchor has no positions, and then the identity decides. Codons do not count, so
         the result is the same for every genetic code.
         """
         if self.anchor is None:
-            return identity is not None and identity < _MIN_IDENTITY
+            return identity is not None and identity < _MIN_IDENTITY_ALONE
         if similarity >= _MIN_SIMILARITY if identity is None else identity >= _MIN_IDENTITY:
             return False
-        codes = encode_bases(bases)
-        return float(self.anchor.support(codes[None], np.array([len(codes)]))[0]) < _MIN_SUPPORT
+        return support(self.anchor, bases) < _MIN_SUPPORT
 
     def judge(
         self,
@@ -125,13 +133,32 @@ class Quality:
         )
 
 
+def support(anchor: Anchor, bases: str) -> float:
+    """Return the votes for the position of one sequence (`Anchor.support`)."""
+    codes = encode_bases(bases)
+    return float(anchor.support(codes[None], np.array([len(codes)]))[0])
+
+
+def anchor_for(anchor: Anchor | None, references: Sequence[str] | None) -> Anchor | None:
+    """Return the anchor, or None if the references are of another marker than the anchor."""
+    if anchor is None or references is None:
+        return anchor
+    rows = _sample_of(references)
+    located = sum(support(anchor, references[row]) >= _MIN_SUPPORT for row in rows)
+    return anchor if located >= _MIN_LOCATED * len(rows) else None
+
+
+def _sample_of(references: Sequence[str]) -> list[int]:
+    return np.unique(np.linspace(0, len(references) - 1, _SAMPLE).astype(int)).tolist()
+
+
 def code_for(code: int | str | None, references: Sequence[str] | None) -> int | str | None:
     """Return the given genetic code, or None if the references are not protein-coding."""
     if code is None or references is None:
         return code
-    rows = np.unique(np.linspace(0, len(references) - 1, _SAMPLE).astype(int))
+    rows = _sample_of(references)
     number = GENETIC_CODE if code == AUTO else int(code)
-    coding = sum(not min(stops_by_frame(references[int(row)], number)) for row in rows)
+    coding = sum(not min(stops_by_frame(references[row], number)) for row in rows)
     return code if coding >= _MIN_CODING * len(rows) else None
 
 

@@ -46,6 +46,16 @@ class Tally:
             self.novel[assignment.novel_rank] += 1
 
 
+def describe_amplicon(classifier: Classifier) -> dict[str, Any]:
+    """Return which primers were cut off the reads, and what ``--amplicon auto`` found."""
+    trimmer, found = classifier.trimmer, classifier.found_amplicon
+    return {
+        "primers_of": [pair.name for pair in trimmer.pairs],
+        "given": trimmer.given,
+        "found": found.to_json() if found else None,
+    }
+
+
 def describe_run(
     classifier: Classifier,
     index: str | PathLike[str],
@@ -82,6 +92,7 @@ def describe_run(
             "identity_weight": classifier.identity_weight,
         },
         "confidence_threshold": dict(zip(ranks, thresholds, strict=True)),
+        "amplicon": describe_amplicon(classifier),
         "max_error": max_error,
         "bound": None if max_error is None else _BOUND,
         "records": tally.statuses.total(),

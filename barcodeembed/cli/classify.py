@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 from barcodeembed.cli import classify_options, options
 from barcodeembed.cli.checks import refuse_overwriting
+from barcodeembed.cli.classify_messages import describe_coverage, warn_of_ranks_without_names
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, warn_of_input, watch
+from barcodeembed.cli.primer_options import ReadAmplicon
 from barcodeembed.cli.threads import use_threads
-
-if TYPE_CHECKING:
-    from barcodeembed.classify.pipeline import Classifier
-    from barcodeembed.taxonomy.taxa import Taxa
-
-_PLURALS = {"species": "species", "genus": "genera", "order": "orders"}
 
 
 def classify(
@@ -32,6 +27,8 @@ def classify(
     json: classify_options.Json = None,
     genetic_code: classify_options.GeneticCode = "5",
     check_chimeras: classify_options.CheckChimeras = False,
+    amplicon: ReadAmplicon = None,
+    primers: options.Primers = None,
     cluster_novel: classify_options.ClusterNovel = False,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
@@ -51,6 +48,7 @@ def classify(
       zcat reads.fq.gz | barcodeembed classify - -i references.bix | head
       barcodeembed classify reads.fasta -i references.bix -o names.tsv.gz --hits hits.tsv
       barcodeembed classify reads.fasta --max-error 0.05 --json run.json > names.tsv
+      barcodeembed classify reads.fasta --amplicon leray > names.tsv
 
     \b
     Columns: query_id, status, novel_rank, rank, taxon, confidence,
@@ -64,10 +62,12 @@ def classify(
       confidence, or several species have the same barcode), novel (new to the reference at
       novel_rank), unclassifiable (see flags).
     Flag of a read that is not of the marker, and is unclassifiable: non_target.
+    Flag of a read of which a primer was cut off: primer.
     Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely).
     Missing values are NA.
     """
     refuse_overwriting([output, hits, json], [reads, index])
+    options.check_primers(amplicon, primers)
     from json import dumps
     from time import perf_counter
 
@@ -93,10 +93,12 @@ def classify(
         max_error=max_error,
         genetic_code=parse_code(genetic_code),
         check_chimeras=check_chimeras,
+        amplicon=amplicon,
+        primers=primers,
     )
     if index is None:
-        console.say(_coverage(classifier.index.taxa))
-    _warn_of_ranks_without_names(classifier, max_error)
+        console.say(describe_coverage(classifier.index.taxa))
+    warn_of_ranks_without_names(classifier, max_error)
     counts: Counter[str] = Counter()
     tally, ready = Tally(), perf_counter()
     with ExitStack() as stack:
@@ -110,6 +112,8 @@ def classify(
         ):
             tally.add(assignment)
             progress(tally.statuses.total())
+    if classifier.found_amplicon:
+        console.say(f"--amplicon auto: {classifier.found_amplicon}")
     warn_of_input(counts, reads)
     if counts["records"]:
         console.say(f"{counts['records']:,} records: {listed(tally.statuses)}")
@@ -125,25 +129,3 @@ def classify(
         )
         with open_output(json) as stream:
             stream.write(dumps(described, indent=2) + "\n")
-
-
-def _warn_of_ranks_without_names(classifier: Classifier, max_error: float | None) -> None:
-    """Warn of the ranks where no confidence is high enough for ``--max-error``."""
-    thresholds = zip(classifier.ranks, classifier.confidence_threshold, strict=True)
-    ranks = [rank for rank, threshold in thresholds if threshold > 1]
-    if ranks:
-        console.warn(
-            f"--max-error {max_error:g}: no name has enough confidence at {', '.join(ranks)}"
-        )
-
-
-def _coverage(taxa: Taxa) -> str:
-    """Say how many taxa the shipped prototypes contain, so that nobody overrates a novel query."""
-    counts = {rank: len(names) for rank, names in zip(taxa.ranks, taxa.names, strict=True)}
-    listed_counts = ", ".join(
-        f"{counts[rank]:,} {plural}" for rank, plural in _PLURALS.items() if rank in counts
-    )
-    return (
-        f"no --index: using the prototypes that ship with barcodeembed, which contain "
-        f"{listed_counts}; a taxon that they lack is reported as novel"
-    )

@@ -14,6 +14,7 @@ from barcodeembed.cli import (
 )
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import lowest_taxa, tell_format, warn_of_build
+from barcodeembed.cli.primer_options import IndexAmplicon
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -39,6 +40,8 @@ def build(
     model: options.Model = None,
     taxonomy: index_options.Taxonomy = None,
     taxdump: options.Taxdump = None,
+    amplicon: IndexAmplicon = None,
+    primers: options.Primers = None,
     whiten: index_options.Whiten = None,
     prototypes: index_options.Prototypes = None,
     without_model: index_options.WithoutModel = False,
@@ -72,9 +75,11 @@ def build(
       barcodeembed index build seqs.qza --taxonomy taxonomy.qza -m model -o references.bix
       barcodeembed index build genbank.fasta --taxonomy acc2taxid --taxdump taxdump.tar.gz -o gb.bix
       barcodeembed index build references.tsv.gz -m model --prototypes species -o small.bix
+      barcodeembed index build references.tsv.gz --amplicon leray -o leray.bix
     """
     options.refuse_overwriting([output], [references, taxonomy, taxdump, model])
     options.check_taxdump(taxdump, taxonomy)
+    options.check_primers(amplicon, primers)
     if prototypes is not None:
         options.check_choice("--prototypes", prototypes, ("species", "bin"))
     from barcodeembed.bundles.directories import refuse_directory
@@ -106,6 +111,8 @@ def build(
             min_bases=min_length,
             on_conflict=on_conflict,
             prototypes=prototypes,
+            amplicon=amplicon,
+            primers=primers,
             read_errors=read_errors,
             seed=seed,
         )
@@ -117,6 +124,9 @@ def build(
             f"{report.reverse_complemented:,} references had the other orientation and were "
             "reverse-complemented"
         )
+    if cut := index.settings.amplicon:
+        positions = f", positions {cut.first} to {cut.last} of the marker" if cut.first else ""
+        console.say(f"references were cut to the amplicon {cut.name}{positions}")
     made = f", {len(index.vectors):,} prototypes" if prototypes else ""
     console.say(
         f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "

@@ -16,6 +16,8 @@ from barcodeembed.cli.checks import check_encoding, one_of
 from barcodeembed.cli.checks import check_taxdump as check_taxdump
 from barcodeembed.cli.checks import refuse_overwriting as refuse_overwriting
 from barcodeembed.cli.console import console
+from barcodeembed.cli.primer_options import Primers as Primers
+from barcodeembed.cli.primer_options import check_primers as check_primers
 from barcodeembed.cli.reference_options import AllowMissing as AllowMissing
 from barcodeembed.cli.reference_options import Coverage as Coverage
 from barcodeembed.cli.reference_options import OnConflict as OnConflict

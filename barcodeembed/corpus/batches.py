@@ -6,8 +6,10 @@ the same batches as an uninterrupted run in one process. Shapes: B barcodes, T t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,24 +22,55 @@ _ORDER, _CUT, _MASK = range(3)
 _SORTED_BATCHES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Barcodes of a corpus, cut into tokens.
+class Cut(NamedTuple):
+    """Barcodes cut into tokens.
 
     Attributes:
-        corpus: The corpus that the barcodes belong to.
-        rows: Their rows in the corpus, (B,).
         tokens_BT: Their k-mers, int64. Rows are padded if barcodes have different lengths. If the
             model merges k-mers, there are several columns per token.
         positions_BT: The position of each token, int64.
         first_B: The base at which each barcode's first token begins.
     """
 
-    corpus: Corpus
-    rows: np.ndarray
     tokens_BT: np.ndarray
     positions_BT: np.ndarray
     first_B: np.ndarray
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Barcodes of a corpus.
+
+    They are cut into tokens when an objective asks for these. Views cut them in their own way.
+
+    Attributes:
+        corpus: The corpus that the barcodes belong to.
+        rows: Their rows in the corpus, (B,).
+        cut: Cuts them into tokens.
+    """
+
+    corpus: Corpus
+    rows: np.ndarray
+    cut: Callable[[], Cut]
+
+    @cached_property
+    def _tokens(self) -> Cut:
+        return self.cut()
+
+    @property
+    def tokens_BT(self) -> np.ndarray:  # noqa: N802
+        """The k-mers of the barcodes, int64."""
+        return self._tokens.tokens_BT
+
+    @property
+    def positions_BT(self) -> np.ndarray:  # noqa: N802
+        """The position of each token, int64."""
+        return self._tokens.positions_BT
+
+    @property
+    def first_B(self) -> np.ndarray:  # noqa: N802
+        """The base at which each barcode's first token begins."""
+        return self._tokens.first_B
 
     @property
     def labels_BR(self) -> np.ndarray:
@@ -130,11 +163,13 @@ class Batches:
         """
         rows = self._part(self.rows(step), part)
         rng = np.random.default_rng((self.seed, _CUT, step, part))
-        return self._cut(rows, random_window(*self._extent(rows), rng))
+        return Batch(
+            self.corpus, rows, lambda: self._cut(rows, random_window(*self._extent(rows), rng))
+        )
 
     def whole(self, rows: np.ndarray) -> Batch:
         """Return rows as they are embedded: from the first base, with padding."""
-        return self._cut(rows, whole_window(*self._extent(rows)))
+        return Batch(self.corpus, rows, lambda: self._cut(rows, whole_window(*self._extent(rows))))
 
     def mask_generator(self, step: int, part: int) -> np.random.Generator:
         """Return the random generator with which an objective masks a micro-batch."""
@@ -144,12 +179,12 @@ class Batches:
         lengths_B, positions_BL = self.corpus.lengths[rows], self.corpus.marker_positions_of(rows)
         return lengths_B, positions_BL, self.tokenizer.k, self.merge, self.max_tokens
 
-    def _cut(self, rows: np.ndarray, window: Window) -> Batch:
+    def _cut(self, rows: np.ndarray, window: Window) -> Cut:
         tokens_BT = self.tokenizer.encode_at(
             self.corpus.codes, self.corpus.starts[rows], window.starts_BTM, window.counts_B
         )
         first_B = window.starts_BTM[:, 0].max(1)
-        return Batch(self.corpus, rows, tokens_BT, window.positions_BT, first_B)
+        return Cut(tokens_BT, window.positions_BT, first_B)
 
     def _part(self, rows: np.ndarray, part: int) -> np.ndarray:
         """Return one part of a batch, with barcodes of the same taxon together."""

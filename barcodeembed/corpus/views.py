@@ -25,7 +25,8 @@ from barcodeembed.sequences.frames import amino_acids, reading_frames
 class Views:
     """Settings of all objectives on views: how a view differs from its barcode.
 
-    Rates are maxima; each barcode draws its own rate from 0 to the maximum.
+    Rates are maxima: half of the barcodes have no errors of a kind, and each of the others draws
+    its own rate from 0 to the maximum. Whole clean barcodes must stay familiar.
 
     Attributes:
         shortest: Minimum length of a view, as a fraction of the barcode. All views of a batch
@@ -35,7 +36,8 @@ class Views:
         ambiguous: Rate of N per base.
         synonymous: Rate of changes per codon that leave the protein unchanged.
         reverse: Reverse-complement half of the views.
-        keep: Fraction of the tokens that the encoder reads. The others are left out.
+        keep: Minimum fraction of the tokens that the encoder reads. The others are left out. Each
+            batch draws its own fraction, from the minimum to 1.
     """
 
     shortest: float = 0.5
@@ -78,8 +80,9 @@ class Views:
             if positions_BL is not None:
                 positions_BL = np.take_along_axis(positions_BL, source_BL, 1)
         if self.ambiguous:
-            ambiguous_BL = rng.random(bases_BL.shape) < _rates(self.ambiguous, lengths_B, rng)
-            bases_BL = np.where(ambiguous_BL, AMBIGUOUS, bases_BL)
+            draws_BL = rng.random(bases_BL.shape, np.float32)
+            ambiguous_BL = draws_BL < _rates(self.ambiguous, lengths_B, rng)
+            bases_BL = np.where(ambiguous_BL, np.uint8(AMBIGUOUS), bases_BL)
         window = random_window(
             lengths_B,
             positions_BL,
@@ -88,7 +91,7 @@ class Views:
             config.max_tokens,
             rng,
             rng.uniform(self.shortest, 1),
-        )
+        ).frayed(rng)
         tokens_BT = config.tokenizer.encode_at(
             bases_BL.reshape(-1),
             np.arange(len(bases_BL)) * bases_BL.shape[1],
@@ -107,7 +110,8 @@ class Views:
         """Leave tokens out of a view. The other tokens keep their positions."""
         if self.keep < 1:
             first_BT = tokens_BT[:, ::merge]
-            visible_BT = (first_BT != PAD) & ~choose_hidden(first_BT, 1 - self.keep, rng)
+            hidden = 1 - rng.uniform(self.keep, 1)
+            visible_BT = (first_BT != PAD) & ~choose_hidden(first_BT, hidden, rng)
             positions_BT = gather_rows(positions_BT, visible_BT, 0)
             tokens_BT = gather_rows(tokens_BT, visible_BT.repeat(merge, 1), PAD)
         return {
@@ -118,8 +122,8 @@ class Views:
 
 
 def _rates(maximum: float, lengths_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw a rate (B, 1) for each barcode."""
-    return rng.uniform(0, maximum, (len(lengths_B), 1))
+    """Draw a rate (B, 1) for each barcode: 0 for half of them."""
+    return np.maximum(rng.uniform(-maximum, maximum, (len(lengths_B), 1)), 0)
 
 
 def _reverse_complements(bases_BL: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:
@@ -131,9 +135,11 @@ def _reverse_complements(bases_BL: np.ndarray, lengths_B: np.ndarray) -> np.ndar
 
 def _substituted(bases_BL: np.ndarray, rates_B: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Replace bases by one of the three others, at these rates (B, 1)."""
-    errors_BL = (rng.random(bases_BL.shape) < rates_B) & (bases_BL != AMBIGUOUS)
-    others_BL = (bases_BL + rng.integers(1, 4, bases_BL.shape)) % 4
-    return np.where(errors_BL, others_BL, bases_BL)
+    draws_BL = rng.random(bases_BL.shape, np.float32)
+    errors = np.nonzero((draws_BL < rates_B) & (bases_BL != AMBIGUOUS))
+    changed_BL = bases_BL.copy()
+    changed_BL[errors] = (bases_BL[errors] + rng.integers(1, 4, len(errors[0]))) % 4
+    return changed_BL
 
 
 def _shifted(
@@ -143,9 +149,11 @@ def _shifted(
 
     Returns the bases, the new lengths, and the column (B, L) where each base was before.
     """
-    draws_BL = rng.random(bases_BL.shape)
-    steps_BL = 1 + (draws_BL < rates_B / 2) - (draws_BL > 1 - rates_B / 2)
-    positions_BL = np.maximum(steps_BL.cumsum(1) - 1, 0)
+    draws_BL = rng.random(bases_BL.shape, np.float32)
+    steps_BL = np.ones(bases_BL.shape, np.int8)
+    steps_BL += draws_BL < rates_B / 2
+    steps_BL -= draws_BL > 1 - rates_B / 2
+    positions_BL = np.maximum(steps_BL.cumsum(1, np.int32) - 1, 0)
     inside_BL = positions_BL < lengths_B[:, None]
     positions_BL = np.minimum(positions_BL, bases_BL.shape[1] - 1)
     shifted_BL = np.take_along_axis(bases_BL, positions_BL, 1)

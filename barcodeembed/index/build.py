@@ -16,6 +16,7 @@ from barcodeembed.calibration.sample import draw_sample
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.embedding.vector_maker import VectorMaker
 from barcodeembed.errors import BundleError, ReferenceDataError
+from barcodeembed.index.amplicon import cut_references
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.collect import (
     BuildReport,
@@ -31,7 +32,7 @@ from barcodeembed.index.embed import KnownVectors, embed_barcodes
 from barcodeembed.index.fit import fit_index
 from barcodeembed.index.options import BuildOptions, ProgressCallback, no_progress
 from barcodeembed.index.represent import Barcodes, represent
-from barcodeembed.index.settings import IndexSettings
+from barcodeembed.index.settings import Amplicon, IndexSettings
 from barcodeembed.index.sources import Sources
 from barcodeembed.taxonomy.columns import BIN_COLUMNS
 from barcodeembed.taxonomy.references import LabelledRecord, read_labelled
@@ -65,7 +66,7 @@ def build_index(
         report: Filled with the counts of records that were used and left out.
         progress: Called with the number of barcodes embedded so far and the number of all.
         options: The fields of `BuildOptions`: ``whiten``, ``min_bases``, ``on_conflict``,
-            ``prototypes``, ``read_errors``, ``sample`` and ``seed``.
+            ``prototypes``, ``read_errors``, ``sample``, ``seed``, ``amplicon`` and ``primers``.
 
     Raises InputError if an option is out of range or the file cannot be read, ReferenceDataError
     if no record can be used, an id stands for different references, taxa have conflicting parents
@@ -90,7 +91,16 @@ def prepare(
     usable = clean_references(
         labelled, report, max_bases=embedder.max_bases, min_bases=options.min_bases
     )
-    references = deduplicate(keep_main_marker(usable, report), report)
+    references = keep_main_marker(usable, report)
+    if pair := options.primer_pair():
+        references = cut_references(
+            references,
+            Amplicon(pair.name, pair.forward, pair.reverse),
+            getattr(embedder, "anchor", None),
+            report,
+            min_bases=options.min_bases,
+        )
+    references = deduplicate(references, report)
     if options.prototypes == "bin" and not any(r.bin for r in references):
         raise ReferenceDataError(
             f"prototypes of BINs: no reference has a BIN in a column {', '.join(BIN_COLUMNS)}"
@@ -150,6 +160,7 @@ def make_index(
             seed=options.seed,
             prototypes=options.prototypes,
             barcodes=len(bases) if options.prototypes else None,
+            amplicon=report.amplicon,
         ),
         Sources() if options.prototypes else Sources.of(references),
         embedder.path if isinstance(embedder, Embedder) else None,

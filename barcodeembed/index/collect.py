@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from barcodeembed.errors import ReferenceDataError
+from barcodeembed.index.settings import Amplicon
 from barcodeembed.sequences.cleaning import clean, reverse_complement
 from barcodeembed.sequences.orientation import learn_orientation, strand
 from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of
@@ -22,7 +23,10 @@ from barcodeembed.vocabulary import MIN_BASES
 
 @dataclass(slots=True)
 class BuildReport:
-    """Counts of the records of a build. Every record is either used or counted under a reason."""
+    """Counts of the records of a build. Every record is either used or counted under a reason.
+
+    ``amplicon`` is the part of the marker to which the references were cut, if they were.
+    """
 
     records: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
@@ -30,6 +34,7 @@ class BuildReport:
     embedded: int = 0
     reverse_complemented: int = 0
     conflicts: list[str] = field(default_factory=list)
+    amplicon: Amplicon | None = None
 
     @property
     def used(self) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from barcodeembed.calibration.fit import Calibration
 from barcodeembed.embedding.vector_maker import VectorMaker
 from barcodeembed.errors import IndexMismatch, InputError
+from barcodeembed.index.amplicon import cut_references
 from barcodeembed.index.build import make_index
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.collect import (
@@ -52,9 +53,11 @@ def add_records(
     cleaned = clean_references(
         labelled, report, max_bases=embedder.max_bases, min_bases=index.settings.min_bases
     )
-    return _grow(
-        [index], keep_main_marker(cleaned, report), embedder, report, on_conflict, progress
-    )
+    more = keep_main_marker(cleaned, report)
+    if amplicon := index.settings.amplicon:
+        anchor = getattr(embedder, "anchor", None)
+        more = cut_references(more, amplicon, anchor, report, min_bases=index.settings.min_bases)
+    return _grow([index], more, embedder, report, on_conflict, progress)
 
 
 def merge_indexes(
@@ -99,7 +102,7 @@ def take_records(
             read_errors=index.settings.read_errors,
             seed=index.settings.seed,
         ),
-        report=BuildReport(),
+        report=BuildReport(amplicon=index.settings.amplicon),
         known=KnownVectors(_vectors_of([index]), index.whitening),
         progress=progress,
     )
@@ -146,7 +149,7 @@ def refuse_unchangeable(indexes: Mapping[str, ReferenceIndex]) -> None:
 
 
 def refuse_different(indexes: Mapping[str, ReferenceIndex]) -> None:
-    """Raise IndexMismatch, with the names of the indexes, if they were made with other models."""
+    """Raise IndexMismatch, with the indexes' names, if they have different models or amplicons."""
     (first, one), *others = indexes.items()
     for name, other in others:
         if other.embedder_fingerprint != one.embedder_fingerprint:
@@ -154,6 +157,22 @@ def refuse_different(indexes: Mapping[str, ReferenceIndex]) -> None:
                 f"{first} was made with model {one.embedder_fingerprint} and {name} with "
                 f"{other.embedder_fingerprint}; only indexes made with the same model can be merged"
             )
+        if _primers(other) != _primers(one):
+            raise IndexMismatch(
+                f"{first} contains {_extent(one)} and {name} {_extent(other)}; only indexes of the "
+                "same part of the marker can be merged"
+            )
+
+
+def _primers(index: ReferenceIndex) -> tuple[str, str] | None:
+    amplicon = index.settings.amplicon
+    return (amplicon.forward, amplicon.reverse) if amplicon else None
+
+
+def _extent(index: ReferenceIndex) -> str:
+    """Return which part of the marker the references of an index cover, as text."""
+    amplicon = index.settings.amplicon
+    return f"the amplicon {amplicon.name}" if amplicon else "whole barcodes"
 
 
 def _grow(
@@ -164,6 +183,7 @@ def _grow(
     on_conflict: str,
     progress: ProgressCallback,
 ) -> ReferenceIndex:
+    report.amplicon = indexes[0].settings.amplicon
     known = [_as_in_source(r) for index in indexes for r in _references(index)]
     report.records += len(known)
     references = resolve_lineages(deduplicate(chain(known, more), report), on_conflict, report)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from barcodeembed.calibration.sample import SAMPLE
 from barcodeembed.errors import InputError
+from barcodeembed.sequences.primers import PrimerPair, choose_pair
 from barcodeembed.vocabulary import CONFLICT_POLICIES, MIN_BASES, PROTOTYPES
 
 #: A function of the number of sequences embedded so far and the number of all.
@@ -35,6 +36,8 @@ class BuildOptions:
             is calibrated on barcodes with as many simulated errors.
         sample: Maximum number of barcodes that the index is calibrated on.
         seed: Seed of all random choices.
+        amplicon: Name of the amplicon to which the references are cut, such as ``leray``.
+        primers: Instead, its primers: ``FORWARD,REVERSE``, both from 5' to 3'.
     """
 
     whiten: int | None = None
@@ -44,8 +47,11 @@ class BuildOptions:
     read_errors: float = 0.0
     sample: int = SAMPLE
     seed: int = 0
+    amplicon: str | None = None
+    primers: str | None = None
 
     def __post_init__(self) -> None:
+        self.primer_pair()
         _check_choice("on_conflict", self.on_conflict, CONFLICT_POLICIES)
         if self.prototypes is not None:
             _check_choice("prototypes", self.prototypes, PROTOTYPES)
@@ -57,6 +63,10 @@ class BuildOptions:
             raise InputError(
                 f"read_errors is {self.read_errors}; it must be from 0 to {_MAX_READ_ERRORS}"
             )
+
+    def primer_pair(self) -> PrimerPair | None:
+        """Return the primers of the amplicon, or None if the references are not cut."""
+        return choose_pair(self.amplicon, self.primers)
 
 
 def _check_choice(name: str, value: str, choices: Iterable[str]) -> None:

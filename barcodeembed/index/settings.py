@@ -7,8 +7,39 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from barcodeembed.sequences.primers import PrimerPair
+
 #: The format in which indexes are written. Older formats are not read.
 INDEX_FORMAT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Amplicon:
+    """An amplicon of an index: its primers, and its part of the marker.
+
+    ``first`` and ``last`` are the positions of its first and last base in the model's marker, from
+    1. Both are None if the model has no positions.
+    """
+
+    name: str
+    forward: str
+    reverse: str
+    first: int | None = None
+    last: int | None = None
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Amplicon:
+        """Read what `to_json` returned."""
+        return cls(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields that have a value, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    @property
+    def pair(self) -> PrimerPair:
+        """The primers."""
+        return PrimerPair(self.name, self.forward, self.reverse)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +63,7 @@ class IndexSettings:
         prototypes: Taxon of which each prototype is the mean, ``species`` or ``bin``. None if the
             index contains the barcodes themselves.
         barcodes: Number of distinct barcodes that the prototypes were made from.
+        amplicon: The part of the marker to which the references were cut, or None.
         coverage: What the references include and what they lack, in the words of their author.
     """
 
@@ -49,22 +81,27 @@ class IndexSettings:
     prototypes: str | None = None
     barcodes: int | None = None
     coverage: str | None = None
+    amplicon: Amplicon | None = None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> IndexSettings:
         """Read what `to_json` returned. Raises KeyError if a required setting is missing."""
         # Settings that the first indexes of this format did not have.
         values = {"identity_weight": 0.0, "read_errors": 0.0, **values}
-        optional = ("records", "prototypes", "barcodes", "coverage")
+        optional = ("records", "prototypes", "barcodes", "coverage", "amplicon")
         settings: dict[str, Any] = {
             f.name: values.get(f.name) if f.name in optional else values[f.name]
             for f in fields(cls)
         }
+        if settings["amplicon"] is not None:
+            settings["amplicon"] = Amplicon.from_json(settings["amplicon"])
         return cls(**settings)
 
     def to_json(self) -> dict[str, Any]:
         """Return the settings that have a value, by name, in alphabetical order."""
         values = asdict(self)
+        if self.amplicon is not None:
+            values["amplicon"] = self.amplicon.to_json()
         names = sorted(field.name for field in fields(self))
         return {name: values[name] for name in names if values[name] is not None}
 

@@ -35,6 +35,26 @@ class Window:
             counts_B,
         )
 
+    def frayed(self, rng: np.random.Generator) -> Window:
+        """Return the window with k-mers missing at both ends, as in a read that begins anywhere.
+
+        A read seldom begins where a token does. The first and the last token of each barcode lose
+        some of their k-mers, but not all.
+        """
+        B, _, M = self.starts_BTM.shape
+        if M == 1:
+            return self
+        missing_B2 = rng.integers(0, M, (B, 2))
+        alone_B = self.counts_B == 1
+        missing_B2[alone_B, 1] = np.minimum(missing_B2[alone_B, 1], M - 1 - missing_B2[alone_B, 0])
+        starts_BTM = self.starts_BTM.copy()
+        rows, last_B = np.arange(B), np.maximum(self.counts_B - 1, 0)
+        starts_BTM[:, 0][np.arange(M) < missing_B2[:, :1]] = -1
+        ends_BM = starts_BTM[rows, last_B]
+        ends_BM[np.arange(M) >= M - missing_B2[:, 1:]] = -1
+        starts_BTM[rows, last_B] = ends_BM
+        return Window(starts_BTM, self.positions_BT, self.counts_B)
+
 
 def whole_window(
     lengths_B: np.ndarray, positions_BL: np.ndarray | None, k: int, merge: int, max_tokens: int

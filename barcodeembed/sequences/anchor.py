@@ -82,10 +82,14 @@ class Anchor:
         """Return each barcode's votes for its position, over the square root of its 5-mers, (B,).
 
         Votes for a true position grow with the length of the barcode; random votes grow with its
-        square root.
+        square root. Votes for the two neighbouring positions count too, because after an inserted
+        or deleted base the later 5-mers vote for a neighbour. Ambiguous 5-mers are not counted.
         """
-        _, votes_B = self.best(codes_BL, lengths_B)
-        return votes_B / np.sqrt(np.maximum(lengths_B - K + 1, 1))
+        called_B = (overlapping_kmers(codes_BL, K) < _KMERS).sum(1)
+        votes_BP, _ = self._tally(*self._votes(codes_BL), lengths_B)
+        votes_BP = np.pad(np.maximum(votes_BP, 0), ((0, 0), (1, 1)))
+        near_BP = votes_BP[:, :-2] + votes_BP[:, 1:-1] + votes_BP[:, 2:]
+        return near_BP.max(1) / np.sqrt(np.maximum(called_B, 1))
 
     def best(self, codes_BL: np.ndarray, lengths_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the result of `locate`, and each barcode's votes for it, float64 (B,)."""

@@ -26,11 +26,11 @@ for _letter, _bits in IUPAC.items():
     _LETTERS[ord(_letter)] = _bits
 
 
-def encode_windows(windows: Sequence[str], width: int) -> np.ndarray:
-    """Return the bases that each letter stands for, as bits, uint8 (B, width); 0 past the end."""
-    codes_BL = np.zeros((len(windows), width), np.uint8)
-    for row, window in zip(codes_BL, windows, strict=True):
-        row[: len(window)] = _LETTERS[np.frombuffer(window.encode("latin-1", "replace"), np.uint8)]
+def encode_bases(texts: Sequence[str]) -> np.ndarray:
+    """Return the bases that each letter stands for, as bits, uint8 (B, L); 0 past the end."""
+    codes_BL = np.zeros((len(texts), max([1, *map(len, texts)])), np.uint8)
+    for row, text in zip(codes_BL, texts, strict=True):
+        row[: len(text)] = _LETTERS[np.frombuffer(text.encode("latin-1", "replace"), np.uint8)]
     return codes_BL
 
 
@@ -55,21 +55,30 @@ class PrimerFinder:
                 included = (letters > 0) & (letters & ~IUPAC[base] == 0)
                 self._matches[included, p] |= self._word(1 << i)
 
-    def errors(self, codes_BL: np.ndarray) -> np.ndarray:
-        """Return the fewest errors of a primer that ends at each base, int8 (L, B, P).
+    def find(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return each primer's fewest errors in each text, int8 (B, P), and its end, int64 (B, P).
 
-        ``codes_BL`` are of `encode_windows`. An error is a substitution, insertion or deletion. A
-        primer that begins before the sequence has its missing bases deleted.
+        The end is the number of bases from the text's first to the primer's last. An error is a
+        substitution, insertion or deletion. A primer that begins before the text has its missing
+        bases deleted. Of two neighbouring ends that are equally good, the second is taken, because
+        a wrong last base may as well be missing.
         """
-        parts = [
-            self._errors(codes_BL[i : i + _BATCH_SIZE])
-            for i in range(0, len(codes_BL), _BATCH_SIZE)
-        ]
+        parts = [self._find(texts[i : i + _BATCH_SIZE]) for i in range(0, len(texts), _BATCH_SIZE)]
         if not parts:
-            return np.zeros((codes_BL.shape[1], 0, len(self.primers)), np.int8)
-        return np.concatenate(parts, axis=1)
+            return np.zeros((0, len(self.primers)), np.int8), np.zeros((0, len(self.primers)), int)
+        fewest, ends = zip(*parts, strict=True)
+        return np.concatenate(fewest), np.concatenate(ends)
+
+    def _find(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        errors_LBP = self._errors(encode_bases(texts))
+        L = len(errors_LBP)
+        fewest_BP, first_BP = errors_LBP.min(0), errors_LBP.argmin(0)
+        next_BP = np.minimum(first_BP + 1, L - 1)
+        errors_after_BP = np.take_along_axis(errors_LBP, next_BP[None], 0)[0]
+        return fewest_BP, np.where(errors_after_BP == fewest_BP, next_BP, first_BP) + 1
 
     def _errors(self, codes_BL: np.ndarray) -> np.ndarray:
+        """Return the fewest errors of a primer that ends at each base, int8 (L, B, P)."""
         B, L = codes_BL.shape
         word, one = self._word, self._word(1)
         last_P = (self._lengths_P - 1).astype(word)
@@ -91,17 +100,3 @@ class PrimerFinder:
             plus = down | ~(vertical | up)
             minus = up & vertical
         return scores_LBP
-
-
-def find_ends(errors_LBP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each primer's fewest errors, int8 (B, P), and its number of bases to the end, int64.
-
-    If a last base is wrong, one may as well end before it. So of two neighbouring ends that are
-    equally good, the second is taken.
-    """
-    L = len(errors_LBP)
-    fewest_BP, first_BP = errors_LBP.min(0), errors_LBP.argmin(0)
-    next_BP = np.minimum(first_BP + 1, L - 1)
-    errors_after_BP = np.take_along_axis(errors_LBP, next_BP[None], 0)[0]
-    ends_BP = np.where(errors_after_BP == fewest_BP, next_BP, first_BP) + 1
-    return fewest_BP, ends_BP

@@ -104,3 +104,15 @@ def parse_primers(text: str) -> PrimerPair:
                 f"it must have from {_MIN_BASES} to {_MAX_BASES}"
             )
     return PrimerPair(",".join(primers), primers[0], primers[1])
+
+
+def choose_pair(amplicon: str | None, primers: str | None) -> PrimerPair | None:
+    """Return the pair of an amplicon or of two primers; None if neither is given.
+
+    Raises InputError if both are given, or one is wrong.
+    """
+    if amplicon is not None and primers is not None:
+        raise InputError("amplicon and primers are given; give one of them")
+    if primers is not None:
+        return parse_primers(primers)
+    return None if amplicon is None else pair_of(amplicon)

@@ -18,7 +18,7 @@ import numpy as np
 from barcodeembed.sequences.anchor import Anchor, K
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 from barcodeembed.sequences.cleaning import normalise, reverse_complement
-from barcodeembed.sequences.primer_sites import PrimerFinder, encode_windows, find_ends
+from barcodeembed.sequences.primer_sites import PrimerFinder
 from barcodeembed.sequences.primers import PrimerPair
 from barcodeembed.sequences.records import SequenceRecord
 
@@ -28,8 +28,8 @@ PRIMER = "primer"
 #: A primer ends within this many bases of an end of the read: enough for an adapter and a tag.
 _WINDOW = 100
 
-#: Up to this many bases outside primers say nothing. Cutting them with the primer does no harm.
-_MAX_FLANK = 3
+#: Up to this many bases outside primers say too little, if one primer is there and if both are.
+_MAX_FLANK = {1: 1, 2: 8}
 
 #: Errors of a primer that was not given and is alone. Most sites of the organism have more.
 _MAX_ERRORS_ALONE = 1
@@ -68,7 +68,7 @@ class Trimmer:
 
     ``given`` says that a user named the pairs, so that a site is not doubted. Otherwise a site with
     bases outside it is cut only if these do not continue the marker, by ``anchor``, or, without an
-    anchor, if both primers of a pair are there. Then also ``min_bases`` must be left.
+    anchor, if both primers of a pair are there. ``min_bases`` unambiguous bases must be left.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Trimmer:
         min_bases: int = 1,
     ) -> None:
         self.pairs, self.given, self.anchor = tuple(pairs), given, anchor
-        self.min_bases = 1 if given else min_bases
+        self.min_bases = min_bases
         primers = {primer for pair in pairs for primer in (pair.forward, pair.reverse)}
         self._finder = PrimerFinder(sorted(primers))
 
@@ -106,14 +106,12 @@ class Trimmer:
 
     def _sites(self, starts: Sequence[str], reads: Sequence[str]) -> dict[int, dict[str, _Site]]:
         """Return the primers at one end of the reads, by number of the read and primer."""
-        widths = [min(_WINDOW, len(bases) // 2) for bases in reads]
-        windows = [start[:width] for start, width in zip(starts, widths, strict=True)]
-        width = max(widths, default=0)
-        if not width:
-            return {}
         finder = self._finder
-        errors_LBP = finder.errors(encode_windows(windows, width))
-        fewest_BP, ends_BP = find_ends(errors_LBP)
+        windows = [
+            start[: min(_WINDOW, len(bases) // 2)]
+            for start, bases in zip(starts, reads, strict=True)
+        ]
+        fewest_BP, ends_BP = finder.find(windows)
         found: dict[int, dict[str, _Site]] = {}
         for row, p in np.argwhere(fewest_BP <= finder.allowed_P).tolist():
             primer, bases = finder.primers[p], int(ends_BP[row, p])
@@ -141,9 +139,10 @@ class Trimmer:
                 cut = Cut(start, end, pair, len(present), strand)
                 candidates.append((key, cut, (at_start, at_end)))
         for _, cut, sites in sorted(candidates, key=lambda candidate: candidate[0]):
-            if cut.end - cut.start < self.min_bases:
-                continue
-            if self.given or self._is_primer(bases, cut, sites):
+            if self.given:
+                return cut
+            rest = sum(bases.count(base, cut.start, cut.end) for base in "ACGT")
+            if rest >= self.min_bases and self._is_primer(bases, cut, sites):
                 return cut
         return None
 
@@ -167,7 +166,7 @@ class Trimmer:
     def _is_primer(self, bases: str, cut: Cut, sites: tuple[_Site | None, _Site | None]) -> bool:
         """Return whether some site is a primer's, not the organism's own."""
         flanks = [site.flank if site else 0 for site in sites]
-        if sum(flanks) <= _MAX_FLANK:
+        if sum(flanks) <= _MAX_FLANK[cut.found]:
             return True
         if self.anchor is None:
             return all(sites)
@@ -203,4 +202,4 @@ def _continues(anchor: Anchor, bases: str, start: int, end: int, flanks: Sequenc
     # A 5-mer with one base outside has a vote too often, because the site is the marker's.
     left, right = (max(flank - 1, 0) for flank in flanks)
     outside = np.concatenate((votes[:left], votes[len(votes) - right :]))
-    return bool(outside.sum() >= 1 + _MIN_VOTES * len(outside))
+    return bool(outside.sum() >= min(1 + _MIN_VOTES * len(outside), len(outside)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, Dataset
 
 from barcodeembed.corpus.batches import Batches
 from barcodeembed.corpus.corpus import Corpus
@@ -32,6 +34,9 @@ from barcodeembed.training.distributed import Processes
 from barcodeembed.training.rates import rate_at
 
 METRICS = "metrics.jsonl"
+
+#: Maximum number of processes that prepare batches for a GPU.
+_MAX_LOADERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,16 +261,39 @@ class Trainer:
         )
 
     def _prefetched(self, last: int) -> Generator[list[tuple[int, dict[str, Inputs]]], None, None]:
-        """Yield the micro-batches of each step. A thread prepares the next step meanwhile."""
-        if self.step >= last:
+        """Yield the micro-batches of each step, prepared ahead.
+
+        A thread prepares the next step, or processes do: a GPU computes faster than one core
+        prepares views. A batch depends on its step alone, so both give the same batches.
+        """
+        steps = range(self.step, last)
+        workers = self._loaders()
+        if workers and steps:
+            yield from DataLoader(
+                _Steps(self.prepare),
+                batch_size=None,
+                sampler=steps,
+                num_workers=workers,
+                collate_fn=_unchanged,
+                prefetch_factor=4,
+            )
+            return
+        if not steps:
             return
         with ThreadPoolExecutor(max_workers=1) as loader:
             ahead = loader.submit(self.prepare, self.step)
-            for step in range(self.step, last):
+            for step in steps:
                 ready = ahead.result()
                 if step + 1 < last:
                     ahead = loader.submit(self.prepare, step + 1)
                 yield ready
+
+    def _loaders(self) -> int:
+        """Return the number of processes that prepare batches; 0 for a thread."""
+        if self.device.type != "cuda":
+            return 0
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        return min(_MAX_LOADERS, cores // self.processes.count - 1)
 
     def prepare(self, step: int) -> list[tuple[int, dict[str, Inputs]]]:
         """Return the micro-batches of a step that this process computes, with their numbers."""
@@ -342,6 +370,20 @@ class Trainer:
         whole = (line for line in lines if line.endswith("\n"))
         kept = [line for line in whole if json.loads(line)["step"] <= self.step]
         path.write_text("".join(kept), encoding="utf-8")
+
+
+class _Steps(Dataset[list[tuple[int, dict[str, Inputs]]]]):
+    """The steps of a run as a dataset of torch."""
+
+    def __init__(self, prepare: Callable[[int], list[tuple[int, dict[str, Inputs]]]]) -> None:
+        self.prepare = prepare
+
+    def __getitem__(self, step: int) -> list[tuple[int, dict[str, Inputs]]]:
+        return self.prepare(step)
+
+
+def _unchanged(prepared: Any) -> Any:
+    return prepared
 
 
 def _compile(pretraining: Pretraining) -> None:

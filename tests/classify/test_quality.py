@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import REPOSITORY, SIMULATED, rows_of
 
+from barcodeembed.calibration.examples import add_sequencing_errors
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.genetic_codes import code_of, parse_code
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.quality import (
     FLAGS,
     Quality,
+    anchor_for,
     code_for,
     count_nonsense,
     count_shifts,
@@ -215,14 +218,45 @@ def test_sequences_without_a_position_in_the_marker_are_non_target(anchor, lengt
         fragment = bases[300 : 300 + length] if length < 658 else bases
         quality = Quality(5, anchor)
         other = "".join(rng.sample(fragment, len(fragment)))
-        # A similar reference overrules the position; a dissimilar one needs a missing position.
+        # A close reference overrules the position; a dissimilar one needs a missing position.
         # Identity overrules similarity, which can be high for any sequence.
-        assert quality.is_non_target(other, 0.64)
-        assert not quality.is_non_target(other, 0.65)
-        assert quality.is_non_target(other, 0.99, 64.9)
-        assert not quality.is_non_target(other, 0.0, 65.0)
+        assert quality.is_non_target(other, 0.74)
+        assert not quality.is_non_target(other, 0.75)
+        assert quality.is_non_target(other, 0.99, 74.9)
+        assert not quality.is_non_target(other, 0.0, 75.0)
         assert not quality.is_non_target(fragment, 0.0)
         assert not quality.is_non_target(fragment, 0.0, 60.0)
+
+
+@pytest.mark.parametrize("length", [130, 313, 658])
+def test_errors_and_ambiguous_bases_leave_a_barcode_of_the_marker(anchor, length):
+    rng = np.random.default_rng(length)
+    quality = Quality(5, anchor)
+    for bases in BARCODES[::20]:
+        start = int(rng.integers(0, 658 - length, endpoint=True))
+        fragment = bases[start : start + length]
+        assert not quality.is_non_target(add_sequencing_errors(fragment, 0.05, rng), 0.0)
+        read = np.array(list(fragment))
+        read[rng.choice(length, length // 12, replace=False)] = "N"
+        assert not quality.is_non_target("".join(read), 0.0)
+
+
+@pytest.mark.parametrize("length", [130, 313, 658])
+def test_an_open_reading_frame_of_another_gene_is_non_target(anchor, length):
+    rng = random.Random(length)
+    codons = ["".join(c) for c in product("ACGT", repeat=3) if "".join(c) not in ("TAA", "TAG")]
+    quality = Quality(5, anchor)
+    for _ in range(100):
+        other = "".join(rng.choices(codons, k=length // 3 + 1))[:length]
+        assert quality.is_non_target(other, 0.74)
+
+
+def test_the_positions_of_a_model_are_not_used_for_another_marker(anchor):
+    others = ["".join(random.Random(i).choices("ACGT", k=400)) for i in range(50)]
+    assert anchor_for(anchor, BARCODES) is anchor
+    assert anchor_for(anchor, None) is anchor
+    assert anchor_for(anchor, others) is None
+    assert anchor_for(None, BARCODES) is None
 
 
 def test_without_positions_the_closest_reference_decides(anchor):

@@ -101,7 +101,16 @@ def test_the_columns_of_embed_and_audit(call, index_bundle, model_bundle):
 
 
 CLASSIFY_KEYS = [
-    *("barcodeembed", "bound", "confidence_threshold", "flags", "index", "max_error", "model"),
+    *(
+        "amplicon",
+        "barcodeembed",
+        "bound",
+        "confidence_threshold",
+        "flags",
+        "index",
+        "max_error",
+        "model",
+    ),
     *("novel_at", "placed_at", "reads", "records", "schema_version", "seconds", "status"),
     *("vote", "warnings"),
 ]

@@ -20,10 +20,11 @@ from objective_cases import (
 from torch.nn import functional as F
 
 from barcodeembed.corpus.corpus import LABELS
-from barcodeembed.corpus.views import Views, _shifted, _substituted, _synonymous
+from barcodeembed.corpus.views import Views, _rates, _shifted, _substituted, _synonymous
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.bundle import load_model
 from barcodeembed.model.tokenizer import MASK, PAD, UNKNOWN
+from barcodeembed.model.window import Window
 from barcodeembed.objectives.base import similarities
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import reading_frames
@@ -75,13 +76,37 @@ def test_a_reversed_view_is_from_the_other_strand():
 
 def test_tokens_that_are_kept_keep_their_positions():
     batch = rectangle(size=8)
-    all_of_it = Views(shortest=1.0, **PLAIN).draw(batch, TINY, rng(5))
-    some = Views(shortest=1.0, keep=0.5, **PLAIN).draw(batch, TINY, rng(5))
-    assert some["tokens"].shape[1] == all_of_it["tokens"].shape[1] - round(
-        0.5 * all_of_it["tokens"].shape[1]
-    )
-    found = np.take_along_axis(all_of_it["tokens"], some["positions"], 1)
-    np.testing.assert_array_equal(found, some["tokens"])
+    whole = Views(shortest=1.0, **PLAIN).draw(batch, TINY, rng())["tokens"].shape[1]
+    widths = set()
+    for seed in range(20):
+        all_of_it = Views(shortest=1.0, **PLAIN).draw(batch, TINY, rng(seed))
+        some = Views(shortest=1.0, keep=0.5, **PLAIN).draw(batch, TINY, rng(seed))
+        widths.add(some["tokens"].shape[1])
+        found = np.take_along_axis(all_of_it["tokens"], some["positions"], 1)
+        np.testing.assert_array_equal(found, some["tokens"])
+    # Each batch keeps its own fraction, from the minimum to everything.
+    assert min(widths) >= whole // 2 and max(widths) <= whole and len(widths) > 5
+
+
+def test_a_frayed_window_loses_kmers_at_its_ends_only():
+    starts = np.arange(40).reshape(1, 8, 5).repeat(500, 0)
+    counts = np.r_[np.full(250, 8), np.ones(250, np.int64)]
+    window = Window(starts, np.arange(8)[None].repeat(500, 0), counts)
+    frayed = window.frayed(rng())
+    lost = frayed.starts_BTM < 0
+    np.testing.assert_array_equal(frayed.starts_BTM[~lost], starts[~lost])
+    assert not lost[:250, 1:7].any() and not lost[250:, 1:].any()
+    first, last = lost[:250, 0].sum(1), lost[:250, 7].sum(1)
+    assert set(first) == set(last) == {0, 1, 2, 3, 4}
+    assert (lost[:250, 0, 0] == (first > 0)).all() and (lost[:250, 7, 4] == (last > 0)).all()
+    # Something is left of a window of one token.
+    assert set(lost[250:, 0].sum(1)) == {0, 1, 2, 3, 4}
+
+
+def test_half_of_the_barcodes_have_no_errors_of_a_kind():
+    rates = _rates(0.06, np.full(2_000, 600), rng())
+    assert abs((rates == 0).mean() - 0.5) < 0.05
+    assert 0.055 < rates.max() <= 0.06 and abs(rates[rates > 0].mean() - 0.03) < 0.002
 
 
 def test_errors_have_their_rate_and_change_the_base():

@@ -18,7 +18,7 @@ from objective_cases import (
     to_torch,
 )
 
-from barcodeembed.corpus.batches import Batches
+from barcodeembed.corpus.batches import Batch, Batches
 from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.corpus.marker_positions import anchor_of, located
 from barcodeembed.corpus.views import Views
@@ -380,10 +380,8 @@ def test_objectives_pass_positions_to_the_encoder(name, anchored, tmp_path):
     config = encoder.config
     batches = Batches(corpus, config.tokenizer, size=4, parts=1, max_tokens=20, seed=0)
     further = corpus.marker_positions.take(np.arange(4)).expand(LENGTH) + 160
-    batch = batches._cut(
-        np.arange(4),
-        random_window(corpus.lengths[:4], further, 4, 1, 60, np.random.default_rng(0)),
-    )
+    window = random_window(corpus.lengths[:4], further, 4, 1, 60, np.random.default_rng(0))
+    batch = Batch(corpus, np.arange(4), lambda: batches._cut(np.arange(4), window))
     encoder.zero_grad()
     save_model(tmp_path / "teacher", encoder, {})
     teacher = {"distill.teacher": tmp_path / "teacher"} if name == "distill" else {}
@@ -443,8 +441,10 @@ def test_merged_tokens_are_the_same_in_training_views_and_inference(anchored, ma
         token, within = divmod(position + batch.first_B[row], 8)
         assert token == positions[row][0] and within in (0, 4)
         at = dict(zip(positions[row].tolist(), tokens[row].reshape(-1, 2).tolist(), strict=True))
-        pairs = view["tokens"][row].reshape(-1, 2).tolist()
-        assert pairs == [at[position] for position in view["positions"][row].tolist()]
+        pairs = view["tokens"][row].reshape(-1, 2)
+        wanted = np.array([at[position] for position in view["positions"][row].tolist()])
+        # A view can lose k-mers at both of its ends.
+        assert (pairs == wanted)[1:-1].all() and ((pairs == wanted) | (pairs == UNKNOWN)).all()
 
 
 def test_a_merging_model_does_not_depend_on_the_batch_and_learns(anchored, marker, tmp_path):

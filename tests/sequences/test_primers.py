@@ -14,7 +14,7 @@ from support import REPOSITORY, SIMULATED
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.cleaning import clean, normalise, reverse_complement
-from barcodeembed.sequences.primer_sites import PrimerFinder, encode_windows, find_ends
+from barcodeembed.sequences.primer_sites import PrimerFinder
 from barcodeembed.sequences.primers import IUPAC, PrimerPair, pair_of, parse_primers, usual_pairs
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.sequences.records import SequenceRecord
@@ -95,7 +95,7 @@ def test_errors_are_the_edit_distance_to_the_best_part(seed):
         for _ in range(4)
     ]
     finder = PrimerFinder(primers)
-    fewest, _ = find_ends(finder.errors(encode_windows(texts, max(map(len, texts)))))
+    fewest, _ = finder.find(texts)
     equal = [(p, b) for p in IUPAC for b in "ACGT" if p != b and IUPAC[p] & IUPAC[b]]
     for row, text in zip(fewest, texts, strict=True):
         for errors, primer in zip(row, primers, strict=True):
@@ -106,7 +106,7 @@ def test_errors_are_the_edit_distance_to_the_best_part(seed):
 def test_an_ambiguous_letter_matches_only_what_includes_it():
     finder = PrimerFinder(["RRRRRRRRRRRR", "NNNNNNNNNNNN", "AAAAAAAAAAAA"])
     texts = ["RRRRRRRRRRRR", "NNNNNNNNNNNN", "A" * 12]
-    fewest, ends = find_ends(finder.errors(encode_windows(texts, 12)))
+    fewest, ends = finder.find(texts)
     assert (fewest == 0).tolist() == [[True, True, False], [False, True, False], [True] * 3]
     assert (ends[fewest == 0] == 12).all()
 

@@ -226,6 +226,16 @@ def test_resuming_with_another_recipe_or_corpus_is_an_error(tmp_path, corpus):
         Trainer(recipe(), other, tmp_path / "run", CPU).resume()
 
 
+def test_processes_prepare_the_same_batches_as_a_thread(tmp_path, corpus, monkeypatch):
+    plain = Trainer(recipe(), corpus, _made(tmp_path / "plain"), CPU)
+    plain.run()
+    monkeypatch.setattr(Trainer, "_loaders", lambda trainer: 2)
+    loaded = Trainer(recipe(), corpus, _made(tmp_path / "loaded"), CPU)
+    loaded.run(until=5)
+    loaded.run()
+    assert weights(plain) == weights(loaded)
+
+
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, corpus):
     trainer = Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU)
     trainer.run(until=4)

@@ -1,0 +1,35 @@
+"""What ``classify`` prints about the index that it uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from barcodeembed.cli.console import console
+
+if TYPE_CHECKING:
+    from barcodeembed.classify.pipeline import Classifier
+    from barcodeembed.taxonomy.taxa import Taxa
+
+_PLURALS = {"species": "species", "genus": "genera", "order": "orders"}
+
+
+def warn_of_ranks_without_names(classifier: Classifier, max_error: float | None) -> None:
+    """Warn of the ranks where no confidence is high enough for ``--max-error``."""
+    thresholds = zip(classifier.ranks, classifier.confidence_threshold, strict=True)
+    ranks = [rank for rank, threshold in thresholds if threshold > 1]
+    if ranks:
+        console.warn(
+            f"--max-error {max_error:g}: no name has enough confidence at {', '.join(ranks)}"
+        )
+
+
+def describe_coverage(taxa: Taxa) -> str:
+    """Say how many taxa the shipped prototypes contain, so that nobody overrates a novel query."""
+    counts = {rank: len(names) for rank, names in zip(taxa.ranks, taxa.names, strict=True)}
+    listed_counts = ", ".join(
+        f"{counts[rank]:,} {plural}" for rank, plural in _PLURALS.items() if rank in counts
+    )
+    return (
+        f"no --index: using the prototypes that ship with barcodeembed, which contain "
+        f"{listed_counts}; a taxon that they lack is reported as novel"
+    )
