@@ -20,6 +20,7 @@ from barcodeembed.calibration.sample import HIDDEN, Sample
 from barcodeembed.scoring.candidates import Finder, ScoredOnce
 from barcodeembed.scoring.features import FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.vote import Members, members_of
+from barcodeembed.sequences.bases import count_read
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.search import DECIMALS
 
@@ -88,7 +89,7 @@ class Voter:
             self.members,
             self.taxa.codes,
             self.temperature,
-            np.array([len(b) for b in bases]),
+            np.array([count_read(b) for b in bases]),
             self.finder.median_length,
         )
 
@@ -169,7 +170,7 @@ def _hide_and_search(
             finder = voter.finder
             if finder.kmers:
                 finder = replace(finder, kmers=ScoredOnce(finder.kmers, len(vectors)))
-            wanted = min(finder.width(len(bases[i])), len(vectors) - 1)
+            wanted = min(finder.width(count_read(bases[i])), len(vectors) - 1)
             gone = left[i] == HIDDEN
             for rank, hidden_L in _levels(taxa, sizes, sample.lineages[i], gone):
                 place_M, lineage_M = closest_members

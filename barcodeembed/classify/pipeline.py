@@ -16,6 +16,7 @@ from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.thresholds import confidence_thresholds
+from barcodeembed.classify.unread import similarity_kept
 from barcodeembed.embedding.inputs import Sequences, called, records_of
 from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
 from barcodeembed.index.bundle import ReferenceIndex
@@ -25,6 +26,7 @@ from barcodeembed.index.model import load_embedder, open_with_model
 from barcodeembed.scoring.decision import Decisions, decide
 from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
+from barcodeembed.sequences.bases import count_read
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.location import Locator
 from barcodeembed.sequences.records import SequenceRecord
@@ -224,12 +226,12 @@ class Classifier:
     def _name(self, queries: list[Query]) -> Iterator[Assignment]:
         if not queries:
             return
-        vectors = self.vectors([query.bases for query in queries])
+        bases = [query.bases for query in queries]
+        vectors = self.vectors(bases)
         finite = np.isfinite(vectors).all(1)
         vectors[~finite] = 0.0
-        neighbours = self._finder.find(
-            self.index.vectors, [query.bases for query in queries], vectors
-        )
+        kept = similarity_kept(bases, vectors, self.quality.anchor, self.vectors)
+        neighbours = self._finder.find(self.index.vectors, bases, vectors / kept[:, None])
         chimeras = self._chimeras(queries, neighbours.similarities.max(1))
         calibration = self.index.calibration
         winners, features = vote_features(
@@ -237,7 +239,7 @@ class Classifier:
             self._voters,
             self.index.taxa.codes,
             self.temperature,
-            np.array([len(query.bases) for query in queries]),
+            np.array([count_read(query.bases) for query in queries]),
             calibration.median_length,
         )
         in_reference = calibration.in_reference(features)

@@ -48,8 +48,8 @@ def tokenize(
         for row, i in enumerate(numbers):
             count = window.counts_B[row]
             kmers = found[row, : count * config.merge].reshape(count, config.merge)
-            # A token in a run of N says nothing. It is left out, as if it were outside the read.
-            read = (kmers != UNKNOWN).any(1)
+            # A token in a run of N says nothing. An anchored model learned to do without tokens.
+            read = (kmers != UNKNOWN).any(1) | (anchor is None)
             tokens[i] = kmers[read].reshape(-1)
             positions[i] = window.positions_BT[row, :count][read]
     return tokens, positions

@@ -20,6 +20,7 @@ import numpy as np
 
 from barcodeembed.scoring.features import Neighbours
 from barcodeembed.scoring.identity import Identities
+from barcodeembed.sequences.bases import count_read
 from barcodeembed.vectors.search import nearest
 
 #: Queries of at least this fraction of the median length need no net.
@@ -96,7 +97,7 @@ class Finder:
         fragment as many that share the most rare k-mers.
         """
         first = np.arange(min(self.count, len(rows)))
-        if self.kmers is None or not self._has_net(len(query)):
+        if self.kmers is None or not self._has_net(count_read(query)):
             return similarities[first], rows[first]
         rest = rows[self.count :]
         others = np.lexsort((rest, -self.kmers.scores(query, rest)))[: self.count] + self.count
@@ -109,7 +110,7 @@ class Finder:
         """Align the candidates of each query, and return the best ``count`` by score."""
         groups = defaultdict(list)  # queries whose candidates fit into one array
         for i, (query, row) in enumerate(zip(queries, rows, strict=True)):
-            groups[len(row), self._has_net(len(query))].append(i)
+            groups[len(row), self._has_net(count_read(query))].append(i)
         parts = [
             self._rank(
                 [queries[i] for i in numbers],
@@ -134,13 +135,18 @@ class Finder:
     def find(
         self, vectors_ND: np.ndarray, queries: Sequence[str], asked_QD: np.ndarray
     ) -> Neighbours:
-        """Return the neighbours of queries with the unit vectors ``asked_QD``."""
-        widths = np.array([self.width(len(query)) for query in queries], np.int64)
+        """Return the neighbours of queries with the vectors ``asked_QD``.
+
+        The vectors have unit length, or are longer where similarities are to be raised. Those of a
+        query are lowered again together if the highest is above 1.
+        """
+        widths = np.array([self.width(count_read(query)) for query in queries], np.int64)
         similarities: list[np.ndarray] = [np.empty(0)] * len(queries)
         rows: list[np.ndarray] = [np.empty(0, np.int64)] * len(queries)
         for width in np.unique(widths):
             numbers = np.flatnonzero(widths == width)
-            found = nearest(vectors_ND, asked_QD[numbers], int(width))
-            for i, *net in zip(numbers.tolist(), *found, strict=True):
+            found, near = nearest(vectors_ND, asked_QD[numbers], int(width))
+            found /= np.maximum(found[:, :1], 1.0)
+            for i, *net in zip(numbers.tolist(), found, near, strict=True):
                 similarities[i], rows[i] = self.choose(queries[i], *net)
         return self.rank(queries, similarities, rows)
