@@ -27,6 +27,7 @@ from barcodeembed.scoring.decision import Decisions, decide
 from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.bases import count_read
+from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.location import Locator
 from barcodeembed.sequences.records import SequenceRecord
@@ -250,6 +251,7 @@ class Classifier:
             in_reference,
             self.confidence_threshold,
             ties.agreed,
+            self._may_be_novel(queries),
         )
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
@@ -268,6 +270,15 @@ class Classifier:
                 )
             else:
                 yield query.refuse(refusal)
+
+    def _may_be_novel(self, queries: list[Query]) -> np.ndarray:
+        """Return which queries can be novel, bool (Q,): not those of which too little was read.
+
+        Only an alignment shows whether what was read disagrees with the references.
+        """
+        if self.index.sequences is not None:
+            return np.ones(len(queries), bool)
+        return np.array([AMBIGUOUS_BASES not in query.flags for query in queries], bool)
 
     def _refusal(self, query: Query, best: Hit) -> str | None:
         """Return the flag of a query that must not be named, or None.
