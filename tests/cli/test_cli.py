@@ -31,9 +31,9 @@ FLAGS = {
     "embed": f"""reads {SHARED} --batch-size --min-length --model --no-verify --normalize
         --offsets --output --precision -m -o""",
     "index": "",
-    "index build": f"""references {SHARED} --allow-missing --coverage --min-length --model
-        --offsets --on-conflict --output --precision --prototypes --read-errors --seed --taxdump
-        --taxonomy --whiten --without-model -m -o""",
+    "index build": f"""references {SHARED} --allow-missing --amplicon --coverage --min-length
+        --model --offsets --on-conflict --output --precision --primers --prototypes --read-errors
+        --seed --taxdump --taxonomy --whiten --without-model -m -o""",
     "index add": f"""index references {SHARED} --allow-missing --coverage --model --no-verify
         --on-conflict --output --taxonomy -m -o""",
     "index merge": """indexes --coverage --debug --device --model --no-verify --on-conflict
@@ -42,9 +42,9 @@ FLAGS = {
         --quiet --taxon --threads --verbose -m -o -q -t -v""",
     "index audit": """index --debug --no-verify --output --quiet --threads --top-k --verbose
         -k -o -q -t -v""",
-    "classify": f"""reads {SHARED} --batch-size --check-chimeras --cluster-novel --genetic-code
-        --hits --index --json --max-error --min-confidence --model --no-verify --output
-        --temperature --top-k -i -k -m -o""",
+    "classify": f"""reads {SHARED} --amplicon --batch-size --check-chimeras --cluster-novel
+        --genetic-code --hits --index --json --max-error --min-confidence --model --no-verify
+        --output --primers --temperature --top-k -i -k -m -o""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
         --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o""",
