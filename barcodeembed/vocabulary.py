@@ -11,6 +11,9 @@ NA = "NA"
 #: What `classify` says of a query.
 STATUSES = ("assigned", "ambiguous", "novel", "unclassifiable")
 
+#: Flag of reads, reason to leave out references, and kind of finding: a known contaminant.
+CONTAMINANT = "contaminant"
+
 #: Columns of `classify` before and after those of the ranks. New columns come last.
 LEADING_COLUMNS = ("query_id", "status", "novel_rank", "rank", "taxon", "confidence")
 TRAILING_COLUMNS = (

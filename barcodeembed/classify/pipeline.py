@@ -28,11 +28,12 @@ from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.bases import count_read
 from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
+from barcodeembed.sequences.decoys import Decoy, find_decoy, known_decoys
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.location import Locator
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.trimming import Trimmer
-from barcodeembed.vocabulary import AUTO, BATCH_SIZE, NEIGHBOURS
+from barcodeembed.vocabulary import AUTO, BATCH_SIZE, CONTAMINANT, NEIGHBOURS
 
 
 class Classifier:
@@ -255,7 +256,8 @@ class Classifier:
         )
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
-            refusal = self._refusal(query, hits[0]) if finite[i] else NO_VECTOR
+            decoy = find_decoy(query.bases, known_decoys())
+            refusal = self._refusal(query, hits[0], decoy, winners[i]) if finite[i] else NO_VECTOR
             if refusal is None:
                 yield self._assignment(
                     query,
@@ -266,6 +268,7 @@ class Classifier:
                     ties,
                     i,
                     chimera=bool(chimeras[i]),
+                    contaminant=decoy is not None,
                     vector=vectors[i],
                 )
             else:
@@ -280,14 +283,25 @@ class Classifier:
             return np.ones(len(queries), bool)
         return np.array([AMBIGUOUS_BASES not in query.flags for query in queries], bool)
 
-    def _refusal(self, query: Query, best: Hit) -> str | None:
+    def _refusal(
+        self, query: Query, best: Hit, decoy: Decoy | None, winners: np.ndarray
+    ) -> str | None:
         """Return the flag of a query that must not be named, or None.
+
+        A contaminant is only named if the index contains its taxon and this is the best name.
 
         The calibration knows only barcodes of the marker, so its probabilities mean nothing for
         another sequence, and no threshold of confidence or novelty would prevent a name.
         """
+        if decoy is not None and decoy.taxa.isdisjoint(self._names_of(winners)):
+            return CONTAMINANT
         other = self.quality.is_non_target(query.bases, best.similarity, best.identity)
         return NON_TARGET if other else None
+
+    def _names_of(self, winners: np.ndarray) -> list[str]:
+        """Return the best names of a query."""
+        names = self.index.taxa.names
+        return [names[r][code] for r, code in enumerate(winners.tolist()) if code >= 0]
 
     def _assignment(
         self,
@@ -300,6 +314,7 @@ class Classifier:
         i: int,
         *,
         chimera: bool,
+        contaminant: bool,
         vector: np.ndarray,
     ) -> Assignment:
         taxa = self.index.taxa
@@ -322,6 +337,7 @@ class Classifier:
             sequences[best.row] if sequences is not None else None,
             best.identity,
             chimera=chimera,
+            contaminant=contaminant,
         )
         return Assignment(
             query_id=query.record.id,

@@ -23,12 +23,14 @@ from barcodeembed.scoring.identity import overlap
 from barcodeembed.sequences.anchor import Anchor
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import GENETIC_CODE, stops_by_frame
+from barcodeembed.vocabulary import CONTAMINANT
 
 STOP_CODON, FRAMESHIFT, PSEUDOGENE = "stop_codon", "frameshift", "pseudogene"
 NON_TARGET, CHIMERA = "non_target", "chimera"
 
-#: All flags that need a search of the references. Only NON_TARGET prevents a name.
-FLAGS = (STOP_CODON, FRAMESHIFT, PSEUDOGENE, NON_TARGET, CHIMERA)
+#: All flags of what a query is. NON_TARGET prevents a name, and CONTAMINANT prevents it unless the
+#: best name is that of the contaminant.
+FLAGS = (STOP_CODON, FRAMESHIFT, PSEUDOGENE, NON_TARGET, CHIMERA, CONTAMINANT)
 
 #: Percent identity from which the gaps of an alignment are reliable.
 _RELIABLE = 75.0
@@ -95,15 +97,17 @@ class Quality:
         identity: float | None = None,
         *,
         chimera: bool = False,
+        contaminant: bool = False,
     ) -> tuple[str, ...]:
         """Return the flags of a named query, in the order of FLAGS. None of them changes the name.
 
         ``bases`` must be in the orientation of the references. ``names`` are the query's taxa,
         highest rank first. ``reference`` has the bases of the nearest reference, and ``identity``
         is its percent identity; without them gaps are not checked. ``chimera`` is the result of
-        `find_chimeras`.
+        `find_chimeras`, and ``contaminant`` whether `find_decoy` has recognised the query.
         """
-        checks = (*self._codons(bases, names, reference, identity), (CHIMERA, chimera))
+        codons = self._codons(bases, names, reference, identity)
+        checks = (*codons, (CHIMERA, chimera), (CONTAMINANT, contaminant))
         return tuple(flag for flag, raised in checks if raised)
 
     def _codons(

@@ -61,7 +61,8 @@ def classify(
     Status: assigned (named at the lowest rank), ambiguous (no name at the lowest rank has enough
       confidence, or several species have the same barcode), novel (new to the reference at
       novel_rank), unclassifiable (see flags).
-    Flag of a read that is not of the marker, and is unclassifiable: non_target.
+    Flags of a read that is unclassifiable: non_target (not of the marker), contaminant (human,
+      bacteria or plant; it keeps its name if the index contains this taxon).
     Flag of a read of which a primer was cut off: primer.
     Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely).
     Missing values are NA.

@@ -37,10 +37,10 @@ def audit(
 ) -> None:
     """List references whose names other references contradict.
 
-    One row per finding. The kinds are mislabelled (the nearest references agree on another taxon,
-    and none of them has the record's own), shared_barcode (one barcode has several species) and
-    bin_discordance (one BIN has several species, or one species several BINs). The index is not
-    changed, and no model is needed.
+    One row per finding. The kinds are contaminant (human, bacteria or plant with another name),
+    mislabelled (the nearest references agree on another taxon, and none of them has the record's
+    own), shared_barcode (one barcode has several species) and bin_discordance (one BIN has several
+    species, or one species several BINs). The index is not changed, and no model is needed.
 
     \b
     Examples:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: Maximum number of ids kept to find duplicates, so that memory does not grow with the input.
 _MAX_IDS = 200_000
 
+#: Maximum number of ids, and of names, in a message.
+_MAX_SHOWN, _MAX_NAMES = 20, 5
+
 
 def watch(records: Iterable[SequenceRecord], counts: Counter[str]) -> Iterator[SequenceRecord]:
     """Yield the records; count them, and those that repeat the id of an earlier record."""
@@ -50,6 +53,10 @@ def warn_of_build(report: BuildReport, source: str | None = None) -> None:
             f"{f'{_called(source)}: ' if source else ''}{report.left_out.total():,} of "
             f"{report.records:,} records left out: {listed(report.left_out)}"
         )
+    if report.placeholders:
+        _list_placeholders(list(report.placeholders))
+    if report.contaminants:
+        _list_contaminants(report.contaminants)
     if report.conflicts:
         console.warn(
             f"{len(report.conflicts):,} taxa have conflicting parents, resolved "
@@ -57,6 +64,30 @@ def warn_of_build(report: BuildReport, source: str | None = None) -> None:
         )
         for conflict in report.conflicts:
             console.detail(f"  {conflict}")
+
+
+def _list_placeholders(names: list[str]) -> None:
+    """Print which names are no names of taxa: some, or all with ``--verbose``."""
+    more = ", ...; --verbose lists all" if len(names) > _MAX_NAMES else ""
+    console.say(
+        f"{len(names):,} names are no names of taxa, and their ranks were left empty: "
+        f"{', '.join(map(repr, names[:_MAX_NAMES]))}{more}"
+    )
+    if more:
+        for name in names:
+            console.detail(f"  {name}")
+
+
+def _list_contaminants(ids: list[str]) -> None:
+    """Print which references are of a contaminant: all with ``--verbose``."""
+    more = ", ...; --verbose lists all" if len(ids) > _MAX_SHOWN else ""
+    console.warn(
+        f"{len(ids):,} references are of a known contaminant (human, bacteria, plant) and have "
+        f"another name, so they were left out: {', '.join(ids[:_MAX_SHOWN])}{more}"
+    )
+    if more:
+        for identifier in ids:
+            console.detail(f"  {identifier}")
 
 
 def lowest_taxa(index: ReferenceIndex) -> str:

@@ -12,7 +12,7 @@ from barcodeembed.scoring.identity import percent_identity
 from barcodeembed.vectors.search import DECIMALS
 from barcodeembed.vocabulary import NA
 
-KINDS = ("mislabelled", "shared_barcode", "bin_discordance")
+KINDS = ("contaminant", "mislabelled", "shared_barcode", "bin_discordance")
 
 #: Columns of the table, and the number of decimals of those that are fractions or percentages.
 COLUMNS = (
@@ -47,6 +47,8 @@ class Nearest:
 class Finding:
     """Records with ``name`` at ``rank``, of whose ``neighbours`` ``agreeing`` have another name.
 
+    A ``contaminant`` is recognised without neighbours, which are 0. ``other_name`` says what it is.
+
     ``kind`` is of KINDS. ``within`` is what records and neighbours share: a barcode (given as its
     first record), a BIN or a species; None for ``mislabelled``. ``other`` is the closest reference
     with ``other_name``, ``own`` the closest other reference with ``name``; None if there is none.
@@ -64,14 +66,17 @@ class Finding:
     own: Nearest | None
 
     @property
-    def agreement(self) -> float:
-        """The fraction of the neighbours that agree on the other name."""
-        return self.agreeing / self.neighbours
+    def agreement(self) -> float | None:
+        """The fraction of the neighbours that agree on the other name; None without neighbours."""
+        return self.agreeing / self.neighbours if self.neighbours else None
 
     @property
     def strength(self) -> float:
-        """The agreement with one more neighbour that disagrees: few neighbours count less."""
-        return self.agreeing / (self.neighbours + 1)
+        """The agreement with one more neighbour that disagrees: few neighbours count less.
+
+        It is 1 for a contaminant.
+        """
+        return self.agreeing / (self.neighbours + 1) if self.neighbours else 1.0
 
     def values(self) -> Mapping[str, str | int | float | None]:
         """Return the values of COLUMNS by name."""

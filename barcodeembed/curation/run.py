@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, overload
 
+from barcodeembed.curation.contaminants import find_contaminants
 from barcodeembed.curation.discordance import find_bin_discordances, find_shared_barcodes
 from barcodeembed.curation.findings import COLUMNS, Finding
 from barcodeembed.curation.mislabelled import find_mislabelled
@@ -102,6 +103,7 @@ def audit(
     if opened.sequences is None:
         raise InputError("this is an index of prototypes, which contains no records to check", path)
     found = (
+        *find_contaminants(opened),
         *find_mislabelled(opened, neighbours=neighbours, progress=progress),
         *find_shared_barcodes(opened),
         *find_bin_discordances(opened),

@@ -14,11 +14,12 @@ import numpy as np
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.index.settings import Amplicon
 from barcodeembed.sequences.cleaning import clean, reverse_complement
+from barcodeembed.sequences.decoys import find_decoy, known_decoys
 from barcodeembed.sequences.orientation import learn_orientation, strand
 from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of
 from barcodeembed.taxonomy.ranks import Lineage
 from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
-from barcodeembed.vocabulary import MIN_BASES
+from barcodeembed.vocabulary import CONTAMINANT, MIN_BASES
 
 
 @dataclass(slots=True)
@@ -26,6 +27,8 @@ class BuildReport:
     """Counts of the records of a build. Every record is either used or counted under a reason.
 
     ``amplicon`` is the part of the marker to which the references were cut, if they were.
+    ``contaminants`` are the ids of the records that were left out as contaminants, and
+    ``placeholders`` the distinct names that are no names of taxa, in order.
     """
 
     records: int = 0
@@ -35,6 +38,8 @@ class BuildReport:
     reverse_complemented: int = 0
     conflicts: list[str] = field(default_factory=list)
     amplicon: Amplicon | None = None
+    contaminants: list[str] = field(default_factory=list)
+    placeholders: dict[str, None] = field(default_factory=dict)
 
     @property
     def used(self) -> int:
@@ -66,13 +71,19 @@ def clean_references(
     max_bases: int,
     min_bases: int = MIN_BASES,
 ) -> Iterator[Reference]:
-    """Yield the records that can be used; count the others in ``report.left_out``."""
+    """Yield the records that can be used; count the others in ``report.left_out``.
+
+    A record of a known contaminant with the name of something else cannot be used.
+    """
     for record, lineage in labelled:
         report.records += 1
         barcode = clean(record, min_bases=min_bases, max_bases=max_bases)
         reason = barcode.unclassifiable or ("no_id" if "no_id" in barcode.flags else None)
         if reason is None and not any(lineage):
             reason = "no_lineage"
+        if reason is None and is_contaminant(barcode.bases, lineage):
+            report.contaminants.append(record.id)
+            reason = CONTAMINANT
         if reason:
             report.left_out[reason] += 1
             continue
@@ -84,6 +95,12 @@ def clean_references(
             country_of(record.fields),
             marker=marker_of(record.fields),
         )
+
+
+def is_contaminant(bases: str, lineage: Lineage) -> bool:
+    """Return whether a sequence is of a known contaminant and has the name of something else."""
+    decoy = find_decoy(bases, known_decoys())
+    return decoy is not None and not decoy.fits(lineage)
 
 
 def keep_main_marker(references: Iterable[Reference], report: BuildReport) -> list[Reference]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from barcodeembed.taxonomy.binomials import reduce_species, strip_author
 
@@ -20,6 +23,8 @@ _PLACEHOLDER = re.compile(
 _NO_NAME = re.compile(
     r"(?:undet|indet)\b.*|(?:spp?|species|n\.? ?sp|sp\.? ?nov|nov)\.?", re.IGNORECASE
 )
+#: A placeholder that only says that there is no name.
+_MISSING = re.compile(r"(?:na|n/a|nan|none|null|[*?_.-]*)", re.IGNORECASE)
 _ONE_CASE = re.compile(r"[^\W\d_]+")
 _SUBGENUS = re.compile(r"([A-Z][a-z]+) \([A-Z][a-z]{2,}\)")
 
@@ -27,6 +32,18 @@ _SUBGENUS = re.compile(r"([A-Z][a-z]+) \([A-Z][a-z]{2,}\)")
 _MIN_CAPITALS = 5
 _MIN_CAPITALS_GENUS = 4
 _MIN_VOWELS = 0.26
+
+_noted: ContextVar[dict[str, None] | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def note_placeholders(into: dict[str, None]) -> Iterator[None]:
+    """Note the names that `tidy_name` takes for placeholders, in order, while a block runs."""
+    token = _noted.set(into)
+    try:
+        yield
+    finally:
+        _noted.reset(token)
 
 
 def strip_placeholder(text: str) -> str | None:
@@ -56,6 +73,16 @@ def tidy_name(name: str, rank: str) -> str | None:
     >>> tidy_name("Sparus Linnaeus, 1758", "genus")
     'Sparus'
     """
+    tidy = _tidy(name, rank)
+    noted = _noted.get()
+    if tidy is None and noted is not None:
+        given = PREFIX.sub("", name.strip())
+        if not _MISSING.fullmatch(given):
+            noted[given] = None
+    return tidy
+
+
+def _tidy(name: str, rank: str) -> str | None:
     tidy = strip_placeholder(name)
     if tidy is None or _NO_NAME.fullmatch(tidy):
         return None

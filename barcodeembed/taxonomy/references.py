@@ -13,6 +13,7 @@ from barcodeembed.sequences.reading import read_records
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.formats import SAMPLE_SIZE, Format, recognise, title_of
 from barcodeembed.taxonomy.headers import split_sintax
+from barcodeembed.taxonomy.names import note_placeholders
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage
 from barcodeembed.taxonomy.tables import read_taxonomy
 
@@ -115,8 +116,9 @@ def _label_by_format(
 ) -> Iterator[LabelledRecord]:
     """Yield records with the lineages that they contain, all in the format of the file."""
     first = list(islice(records, SAMPLE_SIZE))
-    fmt = recognise(first)
-    example = next(filter(fmt.fits, first)) if fmt else None
+    with note_placeholders({}):  # those of formats that are only tried
+        fmt = recognise(first)
+        example = next(filter(fmt.fits, first)) if fmt else None
     if fmt:
         recognised(source, fmt.name)
     for number, record in enumerate(chain(first, records), 1):

@@ -136,7 +136,14 @@ def test_the_statuses_are_the_frozen_ones():
 
 
 def test_the_flags_of_quality_are_the_frozen_ones():
-    assert FLAGGED == ("stop_codon", "frameshift", "pseudogene", "non_target", "chimera")
+    assert FLAGGED == (
+        "stop_codon",
+        "frameshift",
+        "pseudogene",
+        "non_target",
+        "chimera",
+        "contaminant",
+    )
 
 
 def test_the_vectors_have_the_frozen_columns(call, model_bundle, reads):

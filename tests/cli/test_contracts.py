@@ -63,7 +63,14 @@ def test_statuses_and_choices():
 def test_flags():
     from barcodeembed.classify.quality import FLAGS
 
-    assert FLAGS == ("stop_codon", "frameshift", "pseudogene", "non_target", "chimera")
+    assert FLAGS == (
+        "stop_codon",
+        "frameshift",
+        "pseudogene",
+        "non_target",
+        "chimera",
+        "contaminant",
+    )
 
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "subfamily", "genus", "species")

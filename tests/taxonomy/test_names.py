@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from barcodeembed.cli.messages import warn_of_build
+from barcodeembed.evaluation.open_world.kmers import KmerCounter
+from barcodeembed.index.build import build_index
+from barcodeembed.index.collect import BuildReport
 from barcodeembed.taxonomy.binomials import reduce_species, strip_author
 from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of
-from barcodeembed.taxonomy.names import tidy_name
+from barcodeembed.taxonomy.names import note_placeholders, tidy_name
 from barcodeembed.taxonomy.ranks import RANKS, lineage
 
 AUTHORS = [
@@ -259,3 +265,34 @@ def test_cleaning_a_cleaned_lineage_changes_nothing(genus, species):
 def test_the_parts_of_a_name():
     assert reduce_species("Apis mellifera carnica") == "Apis mellifera"
     assert strip_author("Apis Linnaeus, 1758") == "Apis"
+
+
+def test_placeholders_are_noted_once_in_order_and_missing_names_are_not():
+    noted: dict[str, None] = {}
+    tidy_name("Apis sp. 1", "species")
+    with note_placeholders(noted):
+        for name in ("Apis sp. 3", "", "NA", "-", "s__", "Apis mellifera", "Apis sp. 3"):
+            tidy_name(name, "species")
+        tidy_name("undet.", "genus")
+        tidy_name("g__unidentified", "genus")
+    tidy_name("Apis sp. 4", "species")
+    assert list(noted) == ["Apis sp. 3", "undet.", "unidentified"]
+
+
+def test_a_build_prints_names_that_are_no_names_of_taxa(tmp_path, capsys):
+    rng = random.Random(0)
+    species = ["Aus bus", "Aus sp. 1", "undet", *(f"Aus cf. {c}us" for c in "bcdef")]
+    rows = [
+        "\t".join([f"r{i}", "Aus", name, "".join(rng.choices("ACGT", k=200))])
+        for i, name in enumerate(species)
+    ]
+    path = tmp_path / "references.tsv"
+    path.write_text("\n".join(["id\tgenus\tspecies\tsequence", *rows]) + "\n")
+    report = BuildReport()
+    build_index(path, KmerCounter(5), report=report)
+    assert list(report.placeholders) == species[1:]
+    warn_of_build(report)
+    shown = capsys.readouterr().err
+    assert "7 names are no names of taxa" in shown
+    assert "'Aus sp. 1', 'undet'" in shown
+    assert "--verbose" in shown
