@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from barcodeembed.sequences.decoys import (
@@ -42,6 +43,7 @@ BACTERIA = (
 ).split()
 PLANTS = "Plantae Viridiplantae Archaeplastida Streptophyta Tracheophyta Magnoliopsida".split()
 PLANTS += "Liliopsida Bryophyta Marchantiophyta Chlorophyta Charophyta Polypodiopsida".split()
+PLANTS += ["Magnoliophyta", "Bryopsida"]
 
 
 def proteins(path: Path) -> Iterator[str]:
@@ -60,7 +62,11 @@ def main() -> None:
     human = [record.sequence.upper() for record in read_records(asked.human)]
     human = [bases[_GENE] if len(bases) > 10_000 else bases for bases in human]
     bacteria = [record.sequence.upper() for record in read_records(asked.bacteria)]
-    animals = [r.sequence.upper() for r, _ in chain_labelled([asked.references])][::_EVERY]
+    animals = [
+        record.sequence.upper()
+        for record, lineage in islice(chain_labelled([asked.references]), 0, None, _EVERY)
+        if not {*lineage} & {*PLANTS}
+    ]
     acids = {
         "bacteria": leave_out(sketch_acids(bacteria), animals, _AT_LEAST),
         "plants": leave_out(sketch_proteins(proteins(asked.plants)), animals, _AT_LEAST),
