@@ -17,10 +17,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from barcodeembed.calibration.sample import HIDDEN, Sample
-from barcodeembed.scoring.candidates import Finder, ScoredOnce
+from barcodeembed.scoring.candidates import Finder, ScoredOnce, count_read
 from barcodeembed.scoring.features import FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.vote import Members, members_of
-from barcodeembed.sequences.bases import count_read
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.search import DECIMALS
 

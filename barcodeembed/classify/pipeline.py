@@ -23,10 +23,10 @@ from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.model import load_embedder, open_with_model
+from barcodeembed.scoring.candidates import count_read
 from barcodeembed.scoring.decision import Decisions, decide
 from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
-from barcodeembed.sequences.bases import count_read
 from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
 from barcodeembed.sequences.decoys import Decoy, find_decoy, known_decoys
 from barcodeembed.sequences.frames import GENETIC_CODE

@@ -20,7 +20,6 @@ import numpy as np
 
 from barcodeembed.scoring.features import Neighbours
 from barcodeembed.scoring.identity import Identities
-from barcodeembed.sequences.bases import count_read
 from barcodeembed.vectors.search import nearest
 
 #: Queries of at least this fraction of the median length need no net.
@@ -31,6 +30,15 @@ _FRAGMENT_WEIGHT = 8.0
 
 #: Widths of the net for fragments of at least this fraction of the median length.
 _WIDTHS = {0.65: 100, 0.0: 1_000}
+
+
+def count_read(bases: str) -> int:
+    """Return the number of letters that are not N, which stands for a base that was not read.
+
+    >>> count_read("ACNNGTR")
+    5
+    """
+    return len(bases) - bases.count("N")
 
 
 class SharedKmers(Protocol):

@@ -21,15 +21,6 @@ def encode_bases(bases: str) -> np.ndarray:
     return _CODES[np.frombuffer(bases.encode("latin-1", "replace"), np.uint8)]
 
 
-def count_read(bases: str) -> int:
-    """Return the number of letters that are not N, which stands for a base that was not read.
-
-    >>> count_read("ACNNGTR")
-    5
-    """
-    return len(bases) - bases.count("N")
-
-
 def overlapping_kmers(codes: np.ndarray, k: int) -> np.ndarray:
     """Return the number of the k-mer that begins at each base, int64 (..., L - k + 1).
 
