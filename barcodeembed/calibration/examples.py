@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from barcodeembed.calibration.sample import HIDDEN, Sample
-from barcodeembed.scoring.candidates import Finder
+from barcodeembed.scoring.candidates import Finder, count_read
 from barcodeembed.scoring.features import FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.vote import Members, members_of
 from barcodeembed.taxonomy.taxa import Taxa
@@ -91,7 +91,7 @@ class Voter:
             self.members,
             self.taxa.codes,
             self.temperature,
-            np.array([len(b) for b in bases]),
+            np.array([count_read(b) for b in bases]),
             errors,
             self.finder.median_length,
         )

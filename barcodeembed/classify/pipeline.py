@@ -18,15 +18,18 @@ from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.read_errors import GIVEN, ReadErrors
 from barcodeembed.classify.read_errors import SAMPLE as READS
 from barcodeembed.classify.thresholds import confidence_thresholds
+from barcodeembed.classify.unread import similarity_kept
 from barcodeembed.embedding.inputs import Sequences, called, records_of
 from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.model import load_embedder, open_with_model
+from barcodeembed.scoring.candidates import count_read
 from barcodeembed.scoring.decision import Decisions, decide
 from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
+from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
 from barcodeembed.sequences.decoys import Decoy, find_decoy, known_decoys
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.location import Locator
@@ -253,12 +256,12 @@ class Classifier:
     def _name(self, queries: list[Query], errors: ReadErrors) -> Iterator[Assignment]:
         if not queries:
             return
-        vectors = self.vectors([query.bases for query in queries])
+        bases = [query.bases for query in queries]
+        vectors = self.vectors(bases)
         finite = np.isfinite(vectors).all(1)
         vectors[~finite] = 0.0
-        neighbours = self._finder.find(
-            self.index.vectors, [query.bases for query in queries], vectors
-        )
+        kept = similarity_kept(bases, vectors, self.quality.anchor, self.vectors)
+        neighbours = self._finder.find(self.index.vectors, bases, vectors / kept[:, None])
         chimeras = self._chimeras(queries, neighbours.similarities.max(1))
         calibration = self.index.calibration
         winners, features = vote_features(
@@ -266,7 +269,7 @@ class Classifier:
             self._voters,
             self.index.taxa.codes,
             self.temperature,
-            np.array([len(query.bases) for query in queries]),
+            np.array([count_read(query.bases) for query in queries]),
             errors.of(queries),
             calibration.median_length,
         )
@@ -278,6 +281,7 @@ class Classifier:
             in_reference,
             self.confidence_threshold,
             ties.agreed,
+            self._may_be_novel(queries),
         )
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
@@ -298,6 +302,15 @@ class Classifier:
                 )
             else:
                 yield query.refuse(refusal)
+
+    def _may_be_novel(self, queries: list[Query]) -> np.ndarray:
+        """Return which queries can be novel, bool (Q,): not those of which too little was read.
+
+        Only an alignment shows whether what was read disagrees with the references.
+        """
+        if self.index.sequences is not None:
+            return np.ones(len(queries), bool)
+        return np.array([AMBIGUOUS_BASES not in query.flags for query in queries], bool)
 
     def _refusal(
         self, query: Query, best: Hit, decoy: Decoy | None, winners: np.ndarray

@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from barcodeembed.classify.assignment import Assignment
 from barcodeembed.classify.quality import NON_TARGET
 from barcodeembed.index.settings import IndexSettings
-from barcodeembed.sequences.cleaning import CleanSequence, clean, normalise
+from barcodeembed.sequences.cleaning import (
+    AMBIGUOUS_BASES,
+    CleanSequence,
+    clean,
+    is_ambiguous,
+    normalise,
+)
 from barcodeembed.sequences.location import Locator, Stretch
 from barcodeembed.sequences.reading import MAX_LETTERS
 from barcodeembed.sequences.records import SequenceRecord
@@ -59,8 +65,10 @@ def make_queries(
         length = len(normalise(given.sequence)) if cut.pair else len(read.bases)
         part = None if reason else next(parts)
         if part and len(part.bases) != len(read.bases):
-            checked = cleaned(replace(record, sequence=part.bases, length=-1))
-            flags, reason = checked.flags, checked.unclassifiable
+            within = cleaned(replace(record, sequence=read.bases[part.start : part.end], length=-1))
+            flags, reason = within.flags, within.unclassifiable
+            if is_ambiguous(part.bases) and AMBIGUOUS_BASES not in flags:
+                flags = (*flags, AMBIGUOUS_BASES)
         if part and not reason:
             start, end = part.start + cut.start, part.end + cut.start
             queries.append(Query(record, length, flags, part, start, end))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from barcodeembed.model.config import ModelConfig
-from barcodeembed.model.tokenizer import PAD
+from barcodeembed.model.tokenizer import PAD, UNKNOWN
 from barcodeembed.model.window import whole_window
 from barcodeembed.sequences.anchor import Anchor, gather_bases
 from barcodeembed.sequences.bases import encode_bases
@@ -46,8 +46,12 @@ def tokenize(
             window.counts_B,
         )
         for row, i in enumerate(numbers):
-            tokens[i] = found[row, : window.counts_B[row] * config.merge]
-            positions[i] = window.positions_BT[row, : window.counts_B[row]]
+            count = window.counts_B[row]
+            kmers = found[row, : count * config.merge].reshape(count, config.merge)
+            # A token in a run of N says nothing. An anchored model learned to do without tokens.
+            read = (kmers != UNKNOWN).any(1) | (anchor is None)
+            tokens[i] = kmers[read].reshape(-1)
+            positions[i] = window.positions_BT[row, :count][read]
     return tokens, positions
 
 

@@ -30,6 +30,15 @@ _WHOLE = 0.9
 _FRAGMENT_WEIGHT = 8.0
 
 
+def count_read(bases: str) -> int:
+    """Return the number of letters that are not N, which stands for a base that was not read.
+
+    >>> count_read("ACNNGTR")
+    5
+    """
+    return len(bases) - bases.count("N")
+
+
 class Kmers(Protocol):
     """Scores all references by the k-mers that they share with a query, (N,)."""
 
@@ -62,7 +71,7 @@ class Finder:
         return self.kmers.scores(query)
 
     def _is_fragment(self, query: str) -> bool:
-        return len(query) < _WHOLE * self.median_length
+        return count_read(query) < _WHOLE * self.median_length
 
     def with_kmers(
         self,
@@ -119,11 +128,16 @@ class Finder:
     def find(
         self, vectors_ND: np.ndarray, queries: Sequence[str], asked_QD: np.ndarray
     ) -> Neighbours:
-        """Return the neighbours of queries with the unit vectors ``asked_QD``."""
+        """Return the neighbours of queries with the vectors ``asked_QD``.
+
+        The vectors have unit length, or are longer where similarities are to be raised. Those of a
+        query are lowered again together if the highest is above 1.
+        """
         similarities_QK, rows_QK = nearest(vectors_ND, asked_QD, self.count)
         similarities, rows = list(similarities_QK), list(rows_QK)
         for i, query in enumerate(queries):
-            similarities[i], rows[i] = self.with_kmers(
+            near, rows[i] = self.with_kmers(
                 vectors_ND, asked_QD[i], similarities[i], rows[i], self.kmer_scores(query)
             )
+            similarities[i] = near / max(near[0], 1.0)
         return self.rank(queries, similarities, rows)

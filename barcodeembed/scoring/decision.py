@@ -36,6 +36,7 @@ def decide(
     in_reference_QR: np.ndarray,
     confidence_threshold: float | np.ndarray,
     agreed_QR: np.ndarray | None = None,
+    may_be_novel_Q: np.ndarray | None = None,
 ) -> Decisions:
     """Decide from the probabilities that a name is correct and that its taxon is in the reference.
 
@@ -44,12 +45,15 @@ def decide(
     accepted, and ambiguous otherwise. A name is accepted if its confidence is at least
     ``confidence_threshold`` (one number, or one for each rank, (R,)), and if ``agreed_QR``, bool
     (Q, R), does not refuse it (see `ties.Ties`). A query is placed at the lowest rank with an
-    accepted name that is above the novel rank.
+    accepted name that is above the novel rank. Queries for which ``may_be_novel_Q``, bool (Q,), is
+    false are never novel.
     """
     ranks = np.arange(winners_QR.shape[1])
     named_QR = winners_QR >= 0
     confidence_QR = np.round(np.where(named_QR, correct_QR, 0.0), 4)
     new_QR = np.round(in_reference_QR, 4) < _NOVEL_BELOW
+    if may_be_novel_Q is not None:
+        new_QR &= may_be_novel_Q[:, None]
     novel_Q = np.where(new_QR.any(1), new_QR.argmax(1), -1)
     is_novel_Q = novel_Q >= 0
     above_QR = ~is_novel_Q[:, None] | (ranks < novel_Q[:, None])

@@ -108,8 +108,8 @@ def vote_features(
     """Return the taxon that wins the vote at each rank, int (Q, R), and its features (Q, R, F).
 
     ``codes`` int (lineages, R) are the numbers of the taxa, -1 if unknown. ``lengths`` int (Q,) are
-    the lengths of the queries in bases, and ``errors`` (Q,) the expected fractions of their bases
-    that are wrong.
+    the numbers of bases that were read of the queries, and ``errors`` (Q,) the fractions of them
+    that are expected to be wrong.
     """
     winners_QR, shares_QR = vote(neighbours.scores, neighbours.rows, members, codes, temperature)
     scores_QK = neighbours.scores

@@ -64,10 +64,13 @@ def percent_identity(query: str, reference: str) -> float:
     """Return 100 * matching columns / columns of the overlap, including gaps within it.
 
     The shorter sequence is aligned to a part of the longer one (edlib's HW mode, unit costs). Bases
-    that extend beyond an end of the longer one do not count. Returns 0 if nothing overlaps.
+    that extend beyond an end of the longer one do not count, nor do columns with an N, which was
+    not read. Returns 0 if nothing overlaps.
 
     >>> percent_identity("ACGTACGTAA", "TTACGTACGTAATT")
     100.0
+    >>> percent_identity("ACGTNNGTAT", "TTACGTACGTAATT")
+    87.5
     """
     return _identity(query, reference)[0]
 
@@ -79,22 +82,34 @@ def overlap(query: str, reference: str) -> tuple[str, str]:
     ('ACGTACGTAA', 'ACGTA-GTAA')
     """
     shorter, longer = sorted((query, reference), key=len)
-    columns, i, j = _align(shorter, longer)
+    one, other = _rows(shorter, longer, *_align(shorter, longer))
+    return (one, other) if shorter is query else (other, one)
+
+
+def _rows(
+    shorter: str, longer: str, columns: list[tuple[int, str]], i: int, j: int
+) -> tuple[str, str]:
+    """Return both rows of an alignment; the arguments are those and the result of `_align`."""
     rows: tuple[list[str], list[str]] = ([], [])
     for n, operation in columns:
         rows[0].append("-" * n if operation == "D" else shorter[i : i + n])
         rows[1].append("-" * n if operation == "I" else longer[j : j + n])
         i += n * (operation != "D")
         j += n * (operation != "I")
-    one, other = map("".join, rows)
-    return (one, other) if shorter is query else (other, one)
+    return "".join(rows[0]), "".join(rows[1])
 
 
 def _identity(query: str, reference: str) -> tuple[float, int]:
     """Return the percent identity and the number of columns of the overlap."""
-    columns, _, _ = _align(*sorted((query, reference), key=len))
-    length = sum(n for n, _ in columns)
-    matches = sum(n for n, operation in columns if operation == "=")
+    shorter, longer = sorted((query, reference), key=len)
+    found = _align(shorter, longer)
+    length = sum(n for n, _ in found[0])
+    matches = sum(n for n, operation in found[0] if operation == "=")
+    if "N" in query or "N" in reference:
+        pairs = zip(*_rows(shorter, longer, *found), strict=True)
+        operations = "".join(operation * n for n, operation in found[0])
+        read = [o for o, pair in zip(operations, pairs, strict=True) if "N" not in pair]
+        length, matches = len(read), read.count("=")
     return (100 * matches / length if length else 0.0), length
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.vocabulary import MIN_BASES
 
-#: Fraction of ambiguous bases above which a record is flagged.
+#: Flag of a record with many ambiguous bases, and the fraction above which it is raised.
+AMBIGUOUS_BASES = "ambiguous_bases"
 MAX_UNFLAGGED_AMBIGUOUS = 0.05
 
 #: Fraction of ambiguous bases above which a record is refused.
@@ -57,11 +58,16 @@ def clean(record: SequenceRecord, *, min_bases: int = MIN_BASES, max_bases: int)
         reason = "short"
     elif _distinct_fraction(bases) < MIN_DISTINCT:
         reason = "low_information"
-    if bases and unambiguous < (1 - MAX_UNFLAGGED_AMBIGUOUS) * length:
-        flags.append("ambiguous_bases")
+    if is_ambiguous(bases):
+        flags.append(AMBIGUOUS_BASES)
     if reason:
         flags.append(reason)
     return CleanSequence(bases, tuple(flags), reason)
+
+
+def is_ambiguous(bases: str) -> bool:
+    """Return whether over 5 % of the letters are not A, C, G or T."""
+    return sum(map(bases.count, "ACGT")) < (1 - MAX_UNFLAGGED_AMBIGUOUS) * len(bases)
 
 
 def normalise(letters: str) -> str:

@@ -60,7 +60,7 @@ _CHUNK = 20_000
 _BATCH_SIZE = 128
 
 #: N in a row that separate two parts of a read.
-_GAP = re.compile("N{5,}")
+GAP = re.compile("N{5,}")
 
 #: Score from which a part is placed by its own votes: that of 30 bases of a barcode.
 _MIN_PART = 60.0
@@ -230,7 +230,7 @@ def _is_all_marker(reads: Sequence[_Window], anchor: Anchor) -> np.ndarray:
         & (firsts[0] > -_BEYOND)
         & (firsts[1] + _SIDE < anchor.length + _BEYOND)
         & (np.abs(firsts[1] - expected) <= MAX_SHIFT)
-        & np.array([not _GAP.search(read.bases) for read in reads], bool)
+        & np.array([not GAP.search(read.bases) for read in reads], bool)
     )
 
 
@@ -240,7 +240,7 @@ def _search(read: _Window, anchor: Anchor) -> _Window:
     segments = [find_segment(encode_bases(window.bases), anchor) for window in windows]
     best, window = max(zip(segments, windows, strict=True), key=lambda pair: pair[0].score)
     first, last = -best.diagonal - 2 * _BEYOND, anchor.length - best.diagonal + 2 * _BEYOND
-    if _GAP.search(window.bases, max(first, 0), max(last, 0)):
+    if GAP.search(window.bases, max(first, 0), max(last, 0)):
         first, last = best.start - anchor.length, best.end + anchor.length
     return window.part(max(first, 0), max(last, 0))
 
@@ -301,7 +301,7 @@ def _respace(window: _Window, anchor: Anchor) -> _Window:
 
     Where two joined reads overlap, the bases that were read twice are kept once.
     """
-    runs = [match.span() for match in _GAP.finditer(window.bases)]
+    runs = [match.span() for match in GAP.finditer(window.bases)]
     if not runs:
         return window
     edges = [0, *(edge for run in runs for edge in run), len(window.bases)]

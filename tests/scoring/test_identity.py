@@ -114,11 +114,16 @@ def test_the_table_has_the_overlap_of_the_identity(call, index_bundle, reads, tm
     result = call("classify", reads, "-i", index_bundle, "--hits", tmp_path / "hits.tsv")
     rows = rows_of(result.out)
     assert result.out.split("\n")[0].endswith("\tflags\toverlap\tn_tied_taxa\tstart\tend")
+    lines = reads.read_text().split("\n")
+    read = {
+        name[1:]: str(len(bases) - bases.count("N"))
+        for name, bases in zip(lines[::2], lines[1::2], strict=False)
+    }
     for row in rows[:-1]:
         matches = float(row["identity"]) / 100 * int(row["overlap"])
         assert matches == pytest.approx(round(matches), abs=1e-3)
         if row["query_id"].startswith("same"):
-            assert (row["identity"], row["overlap"]) == ("100.0000", row["length"])
+            assert (row["identity"], row["overlap"]) == ("100.0000", read[row["query_id"]])
     assert (rows[-1]["identity"], rows[-1]["overlap"]) == ("NA", "NA")
     hits = rows_of((tmp_path / "hits.tsv").read_text())
     first = {hit["query_id"]: hit for hit in reversed(hits) if hit["hit"] == "1"}
@@ -173,3 +178,16 @@ def test_unaligned_references_are_na_and_no_pair_is_aligned_twice(
             assert (hit["identity"] == "NA", hit["overlap"] == "NA") == (unknown, unknown)
         best = assignment.hits[0]
         assert (assignment.identity, assignment.overlap) == (best.identity, best.overlap)
+
+
+@given(st.lists(st.integers(20, 380), max_size=40), st.integers(0, 200))
+def test_unread_bases_are_neither_matches_nor_columns(places, gap):
+    reference = barcode(1)
+    read = list(reference)
+    for i in (*places, *range(100, 100 + gap)):
+        read[i] = "N"
+    read[10] = "A" if read[10] != "A" else "C"
+    columns = 400 - read.count("N")
+    expected = pytest.approx(100 * (columns - 1) / columns)
+    assert aligned("".join(read), reference) == (expected, columns)
+    assert aligned(reference, "".join(read)) == (expected, columns)

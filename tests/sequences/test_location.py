@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from anchored_barcodes import LENGTH, make_barcode
 
 from barcodeembed.sequences.anchor import Anchor
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.location import Locator, Stretch, find_segment
 from barcodeembed.shipped import shipped_index
-
-#: The simulated barcodes begin at the first base of the marker and have this length.
-LENGTH = 658
 
 
 @pytest.fixture(scope="module")
@@ -36,27 +34,6 @@ def check_ends(found: list[Stretch], start: int, end: int) -> None:
 
 def random_bases(length: int, rng: np.random.Generator) -> str:
     return "".join(rng.choice(list("ACGT"), length))
-
-
-def make_barcode(anchor: Anchor, rng: np.random.Generator, length: int = LENGTH) -> str:
-    """Return bases whose 5-mers vote for their positions, as those of a barcode do.
-
-    The probability of a sequence is proportional to the exponential of its votes.
-    """
-    odds = np.zeros((4**5 + 1, anchor.length))
-    np.put_along_axis(odds, anchor.positions.astype(np.int64), anchor.weights, 1)
-    odds = odds[:-1].reshape(256, 4, -1)  # of the base after four bases
-    after = np.arange(1024).reshape(256, 4) % 256
-    future = np.zeros((length - 3, 256))
-    for at in range(length - 5, -1, -1):
-        future[at] = np.logaddexp.reduce(odds[:, :, at] + future[at + 1][after], axis=1)
-    state = int((future[0] + rng.gumbel(size=256)).argmax())
-    bases = "".join("ACGT"[state >> 2 * i & 3] for i in (3, 2, 1, 0))
-    for at in range(length - 4):
-        scores = odds[state, :, at] + future[at + 1][after[state]]
-        base = int((scores + rng.gumbel(size=4)).argmax())
-        state, bases = int(after[state, base]), bases + "ACGT"[base]
-    return bases
 
 
 @pytest.fixture(scope="module")
