@@ -66,6 +66,8 @@ def make_queries(
         part = None if reason else next(parts)
         if part and len(part.bases) != len(read.bases):
             within = cleaned(replace(record, sequence=read.bases[part.start : part.end], length=-1))
+            if within.unclassifiable and len(read.bases) < 2 * settings.min_bases:
+                part, within = part.whole(read.bases), read  # only just long enough: cut nothing
             flags, reason = within.flags, within.unclassifiable
             if is_ambiguous(part.bases) and AMBIGUOUS_BASES not in flags:
                 flags = (*flags, AMBIGUOUS_BASES)

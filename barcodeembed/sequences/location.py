@@ -80,6 +80,11 @@ class Stretch:
     start: int
     end: int
 
+    def whole(self, read: str) -> Stretch:
+        """Return the whole read, in the orientation that was found."""
+        bases = read if self.strand == "+" else reverse_complement(read)
+        return Stretch(bases, self.strand, 0, len(read))
+
 
 @dataclass(frozen=True, slots=True)
 class Locator:
