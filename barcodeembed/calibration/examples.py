@@ -76,7 +76,6 @@ class Voter:
     vectors: np.ndarray
     members: Members
     taxa: Taxa
-    temperature: float
     finder: Finder
 
     def features(
@@ -90,7 +89,7 @@ class Voter:
             neighbours,
             self.members,
             self.taxa.codes,
-            self.temperature,
+            self.finder.temperatures(bases),
             np.array([count_read(b) for b in bases]),
             errors,
             self.finder.median_length,

@@ -12,17 +12,24 @@ Shapes: S sampled barcodes, K neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from barcodeembed.calibration.sample import Sample
+from barcodeembed.scoring.candidates import Finder, Weights
+from barcodeembed.scoring.features import Neighbours
 from barcodeembed.scoring.vote import TEMPERATURE, Members, rescore, vote
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.search import DECIMALS, nearest_others
 
 _TEMPERATURES = (0.02, 0.05, 0.1, 0.2, 0.01, 0.005, 0.002, 0.001, 0.0005)
 _WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0)
+
+#: A fragment has more candidates, and their similarities mean less.
+_FRAGMENT_TEMPERATURES = (0.05, 0.02, 0.1, 0.01, 0.005)
+_FRAGMENT_WEIGHTS = (16.0, 8.0, 32.0)
 
 
 def tune_vote(
@@ -60,6 +67,46 @@ def tune_vote(
         for temperature in _TEMPERATURES:
             winners, _ = vote(scores, rows, members, taxa.codes, temperature)
             correct[temperature, weight] = int((winners == truth)[truth >= 0].sum())
+    return max(correct, key=correct.__getitem__)
+
+
+def tune_fragments(
+    vectors: np.ndarray,
+    members: Members,
+    taxa: Taxa,
+    sample: Sample,
+    bases: Sequence[str],
+    finder: Finder,
+) -> Weights:
+    """Return how the neighbours of fragments count, with the most correct names of a sample.
+
+    ``sample`` and ``bases`` are of fragments. They are named as in `tune_vote`, by the candidates
+    of ``finder``. The candidates are aligned once, for all weights.
+    """
+    if len(vectors) < 2 or not len(sample):
+        return finder.fragments
+    near, found = _without_itself(vectors, sample, finder.count)
+    groups = defaultdict(list)  # fragments with the same number of candidates
+    for i, query in enumerate(bases):
+        scores = finder.kmer_scores(query)
+        if scores is not None:
+            scores[sample.own[i]] = 0.0
+        candidates = finder.with_kmers(vectors, sample.vectors[i], near[i], found[i], scores)
+        groups[len(candidates[1])].append((i, *candidates))
+    correct: Counter[Weights] = Counter()
+    weights = _FRAGMENT_WEIGHTS if finder.align else (0.0,)
+    for group in groups.values():
+        numbers, similarities, rows = map(np.array, zip(*group, strict=True))
+        aligned = finder.align([bases[i] for i in numbers], rows) if finder.align else None
+        truth = taxa.codes[sample.lineages[numbers]]
+        for weight in weights:
+            neighbours = Neighbours.ranked(similarities, rows, aligned, weight).first(finder.count)
+            for temperature in _FRAGMENT_TEMPERATURES:
+                winners, _ = vote(
+                    neighbours.scores, neighbours.rows, members, taxa.codes, temperature
+                )
+                named = int((winners == truth)[truth >= 0].sum())
+                correct[Weights(temperature, weight)] += named
     return max(correct, key=correct.__getitem__)
 
 

@@ -25,7 +25,7 @@ from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.model import load_embedder, open_with_model
-from barcodeembed.scoring.candidates import count_read
+from barcodeembed.scoring.candidates import Weights, count_read
 from barcodeembed.scoring.decision import Decisions, decide
 from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
@@ -96,10 +96,13 @@ class Classifier:
         check_embedder(index, embedder)
         self.index, self.embedder = index, embedder
         self.neighbours = neighbours
-        self.temperature = temperature or index.settings.temperature
-        self.identity_weight = index.settings.identity_weight
-        self._finder = make_finder(
-            index.sequences, neighbours, self.identity_weight, index.calibration.median_length
+        chosen = index.settings
+        whole = Weights(temperature or chosen.temperature, chosen.identity_weight)
+        fragments = Weights(
+            temperature or chosen.fragment_temperature, chosen.fragment_identity_weight
+        )
+        self.finder = make_finder(
+            index.sequences, neighbours, whole, fragments, index.calibration.median_length
         )
         self.confidence_threshold = confidence_thresholds(index, min_confidence, max_error)
         self.members = index.members
@@ -261,14 +264,14 @@ class Classifier:
         finite = np.isfinite(vectors).all(1)
         vectors[~finite] = 0.0
         kept = similarity_kept(bases, vectors, self.quality.anchor, self.vectors)
-        neighbours = self._finder.find(self.index.vectors, bases, vectors / kept[:, None])
+        neighbours = self.finder.find(self.index.vectors, bases, vectors / kept[:, None])
         chimeras = self._chimeras(queries, neighbours.similarities.max(1))
         calibration = self.index.calibration
         winners, features = vote_features(
             neighbours,
             self._voters,
             self.index.taxa.codes,
-            self.temperature,
+            self.finder.temperatures(bases),
             np.array([count_read(query.bases) for query in queries]),
             errors.of(queries),
             calibration.median_length,

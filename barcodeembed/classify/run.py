@@ -89,8 +89,10 @@ def describe_run(
         "model": classifier.embedder.fingerprint,
         "vote": {
             "neighbours": classifier.neighbours,
-            "temperature": classifier.temperature,
-            "identity_weight": classifier.identity_weight,
+            "temperature": classifier.finder.whole.temperature,
+            "identity_weight": classifier.finder.whole.identity,
+            "fragment_temperature": classifier.finder.fragments.temperature,
+            "fragment_identity_weight": classifier.finder.fragments.identity,
         },
         "confidence_threshold": dict(zip(ranks, thresholds, strict=True)),
         "amplicon": describe_amplicon(classifier),

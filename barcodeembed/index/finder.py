@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from barcodeembed.scoring.candidates import Finder
+from barcodeembed.scoring.candidates import Finder, Weights
 from barcodeembed.scoring.identity import identities
 from barcodeembed.sequences.shared_kmers import SharedKmers
 
 
 def make_finder(
-    sequences: Sequence[str] | None, count: int, identity_weight: float, median_length: float
+    sequences: Sequence[str] | None,
+    count: int,
+    whole: Weights,
+    fragments: Weights,
+    median_length: float,
 ) -> Finder:
     """Return a finder of ``count`` neighbours among references with these sequences.
 
@@ -18,10 +22,11 @@ def make_finder(
     read when the first fragment is searched.
     """
     if sequences is None:
-        return Finder(count, 0.0, median_length)
+        return Finder(count, whole, fragments, median_length)
     return Finder(
         count,
-        identity_weight,
+        whole,
+        fragments,
         median_length,
         lambda queries, rows: identities(queries, sequences, rows),
         SharedKmers(sequences),

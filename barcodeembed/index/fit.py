@@ -16,10 +16,12 @@ from barcodeembed.calibration.examples import (
 )
 from barcodeembed.calibration.fit import Calibration, calibrate
 from barcodeembed.calibration.mutants import MutatedCopies
-from barcodeembed.calibration.tuning import tune_vote
+from barcodeembed.calibration.sample import Sample
+from barcodeembed.calibration.tuning import tune_fragments, tune_vote
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.options import BuildOptions
 from barcodeembed.index.represent import Barcodes, Representation
+from barcodeembed.scoring.candidates import Weights
 from barcodeembed.scoring.identity import identities
 from barcodeembed.vocabulary import NEIGHBOURS
 
@@ -33,10 +35,10 @@ _FREQUENCIES = (0.4, 0.15, 0.15, 0.15, 0.15)
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The temperature of the vote, the weight of identity in it, and the calibration."""
+    """How the neighbours of whole barcodes and of fragments vote, and the calibration."""
 
-    temperature: float
-    identity_weight: float
+    whole: Weights
+    fragments: Weights
     calibration: Calibration
 
 
@@ -45,61 +47,78 @@ def fit_index(
 ) -> Fitted:
     """Choose the parameters of the vote, and calibrate the confidence of the names that win."""
     whole = [barcodes.bases[i] for i in held.rows]
-    sequences = held.sequences
-    temperature, identity_weight = tune_vote(
-        held.vectors,
-        held.members,
-        barcodes.taxa,
-        held.sample,
-        NEIGHBOURS,
-        None if sequences is None else lambda found: identities(whole, sequences, found).percents,
+    sequences, taxa = held.sequences, barcodes.taxa
+    of_whole = Weights(
+        *tune_vote(
+            held.vectors,
+            held.members,
+            taxa,
+            held.sample,
+            NEIGHBOURS,
+            None
+            if sequences is None
+            else lambda found: identities(whole, sequences, found).percents,
+        )
     )
     median_length = float(np.median([len(bases) for bases in barcodes.bases]))
-    finder = make_finder(sequences, NEIGHBOURS, identity_weight, median_length)
-    voter = Voter(held.vectors, held.members, barcodes.taxa, temperature, finder)
+    finder = make_finder(sequences, NEIGHBOURS, of_whole, of_whole, median_length)
     rng = np.random.default_rng(options.seed)
-    examples = _make_examples(voter, held, whole, embed, options, rng)
+    fragments = _simulate(
+        [random_fragment(bases, median_length, options.min_bases, rng) for bases in whole],
+        rng.choice(ERROR_RATES, len(whole), p=_FREQUENCIES),
+        whole,
+        held.sample,
+        embed,
+        rng,
+    )
+    of_fragments = tune_fragments(
+        held.vectors, held.members, taxa, fragments.sample, fragments.bases, finder
+    )
+    finder = replace(finder, fragments=of_fragments)
+    voter = Voter(held.vectors, held.members, taxa, finder)
+    reads = [
+        _Reads(held.sample, whole, np.zeros(len(whole))),
+        _simulate(whole, rng.choice(ERROR_RATES[1:], len(whole)), whole, held.sample, embed, rng),
+        fragments,
+    ]
+    examples = Examples.join(
+        [make_examples(part.sample, part.bases, part.errors, voter) for part in reads]
+    )
     # For a barcode of several lineages, the first is used.
     owners = barcodes.members.lineages[barcodes.members.starts[:-1]]
     copies = MutatedCopies(voter, barcodes.bases, owners, embed, rng)
-    calibration = calibrate(examples, barcodes.taxa.ranks, median_length, copies.examples)
-    return Fitted(temperature, identity_weight, calibration)
+    calibration = calibrate(examples, taxa.ranks, median_length, copies.examples)
+    return Fitted(of_whole, of_fragments, calibration)
 
 
-def _make_examples(
-    voter: Voter,
-    held: Representation,
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    """Reads of the barcodes of a sample: their vectors, bases and error rates (S,)."""
+
+    sample: Sample
+    bases: list[str]
+    errors: np.ndarray
+
+
+def _simulate(
+    parts: list[str],
+    errors: np.ndarray,
     whole: list[str],
+    sample: Sample,
     embed: Embed,
-    options: BuildOptions,
     rng: np.random.Generator,
-) -> Examples:
-    """Make examples of the sample: whole barcodes, the same with errors, and random fragments."""
-    clean = np.zeros(len(whole))
-    fragments = [
-        random_fragment(bases, voter.finder.median_length, options.min_bases, rng)
-        for bases in whole
+) -> _Reads:
+    """Return reads of parts of barcodes with errors; without a vector, the whole barcode."""
+    if not parts:
+        return _Reads(sample, whole, errors)
+    reads = [
+        add_sequencing_errors(bases, rate, rng) if rate else bases
+        for bases, rate in zip(parts, errors.tolist(), strict=True)
     ]
-
-    def ask(copies: list[str], errors: np.ndarray) -> Examples:
-        """Make examples of copies. A copy without a vector is replaced by the whole barcode."""
-        if not copies:
-            return make_examples(held.sample, whole, clean, voter)
-        read = [
-            add_sequencing_errors(bases, rate, rng) if rate else bases
-            for bases, rate in zip(copies, errors.tolist(), strict=True)
-        ]
-        made = embed(read)
-        finite = np.all(np.isfinite(made), axis=1)
-        vectors = np.where(finite[:, None], made, held.sample.vectors)
-        asked = [r if f else w for r, f, w in zip(read, finite, whole, strict=True)]
-        rates = np.where(finite, errors, 0.0)
-        return make_examples(replace(held.sample, vectors=vectors), asked, rates, voter)
-
-    return Examples.join(
-        [
-            make_examples(held.sample, whole, clean, voter),
-            ask(whole, rng.choice(ERROR_RATES[1:], len(whole))),
-            ask(fragments, rng.choice(ERROR_RATES, len(whole), p=_FREQUENCIES)),
-        ]
+    made = embed(reads)
+    finite = np.all(np.isfinite(made), axis=1)
+    return _Reads(
+        replace(sample, vectors=np.where(finite[:, None], made, sample.vectors)),
+        [r if f else w for r, f, w in zip(reads, finite, whole, strict=True)],
+        np.where(finite, errors, 0.0),
     )

@@ -57,6 +57,8 @@ class IndexSettings:
         vectors: Number of vectors.
         temperature: Temperature of the vote.
         identity_weight: Weight of the percent identity in the vote, relative to the similarity.
+        fragment_temperature: Temperature of the vote on fragments.
+        fragment_identity_weight: Weight of the percent identity in the vote on fragments.
         whitening: Number of principal directions kept by whitening; 0 if vectors are as the model
             made them.
         seed: Seed of all random choices.
@@ -76,6 +78,8 @@ class IndexSettings:
     vectors: int
     temperature: float
     identity_weight: float
+    fragment_temperature: float
+    fragment_identity_weight: float
     whitening: int
     seed: int
     prototypes: str | None = None

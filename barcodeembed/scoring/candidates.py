@@ -20,14 +20,10 @@ import numpy as np
 
 from barcodeembed.scoring.features import Neighbours
 from barcodeembed.scoring.identity import Identities
-from barcodeembed.sequences.shared_kmers import best
 from barcodeembed.vectors.search import exact, nearest
 
 #: Queries of at least this fraction of the median length are found by vectors alone.
 _WHOLE = 0.9
-
-#: The weight of identity for fragments, at least. Not tuned; docs/how-it-works.md has the figures.
-_FRAGMENT_WEIGHT = 8.0
 
 
 def count_read(bases: str) -> int:
@@ -37,6 +33,17 @@ def count_read(bases: str) -> int:
     5
     """
     return len(bases) - bases.count("N")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How neighbours count: the ``temperature`` of the vote, and the weight of ``identity``.
+
+    Identity counts relative to similarity.
+    """
+
+    temperature: float
+    identity: float = 0.0
 
 
 class Kmers(Protocol):
@@ -51,7 +58,8 @@ class Finder:
 
     Attributes:
         count: The number of neighbours that vote.
-        identity_weight: The weight of identity relative to similarity.
+        whole: How neighbours of whole barcodes count.
+        fragments: How neighbours of fragments count.
         median_length: The median length of the references, in bases.
         align: Returns the identities of query sequences and rows of the reference, (Q, C); None
             if the reference contains no sequences.
@@ -59,10 +67,19 @@ class Finder:
     """
 
     count: int
-    identity_weight: float
+    whole: Weights
+    fragments: Weights
     median_length: float
     align: Callable[[Sequence[str], np.ndarray], Identities] | None = None
     kmers: Kmers | None = None
+
+    def weights(self, query: str) -> Weights:
+        """Return how the neighbours of a query count."""
+        return self.fragments if self._is_fragment(query) else self.whole
+
+    def temperatures(self, queries: Sequence[str]) -> np.ndarray:
+        """Return the temperature of the vote on each query, float64 (Q, 1)."""
+        return np.array([[self.weights(query).temperature] for query in queries])
 
     def kmer_scores(self, query: str) -> np.ndarray | None:
         """Return the k-mer scores of all references, (N,), if they count for this query."""
@@ -101,17 +118,15 @@ class Finder:
         """Align the candidates of each query, and return the best ``count`` by score."""
         groups = defaultdict(list)  # queries whose candidates fit into one array
         for i, (query, row) in enumerate(zip(queries, rows, strict=True)):
-            groups[len(row), self._is_fragment(query)].append(i)
+            groups[len(row), self.weights(query).identity].append(i)
         parts = [
             self._rank(
                 [queries[i] for i in numbers],
                 np.array([similarities[i] for i in numbers]),
                 np.array([rows[i] for i in numbers]),
-                max(self.identity_weight, _FRAGMENT_WEIGHT)
-                if is_fragment and self.kmers is not None
-                else self.identity_weight,
+                weight,
             )
-            for (_, is_fragment), numbers in groups.items()
+            for (_, weight), numbers in groups.items()
         ]
         return Neighbours.join(parts, np.argsort(list(chain(*groups.values()))))
 
@@ -141,3 +156,16 @@ class Finder:
             )
             similarities[i] = near / max(near[0], 1.0)
         return self.rank(queries, similarities, rows)
+
+
+def best(scores: np.ndarray, count: int) -> np.ndarray:
+    """Return the rows of the (at most) ``count`` highest positive scores, best first, int64.
+
+    >>> best(np.array([0.0, 2.0, 0.0, 3.0, 2.0]), 2)
+    array([3, 1])
+    """
+    rows = np.flatnonzero(scores > 0)
+    if len(rows) > count:
+        least = np.partition(scores[rows], len(rows) - count)[len(rows) - count]
+        rows = rows[scores[rows] >= least]
+    return rows[np.lexsort((rows, -scores[rows]))][:count]

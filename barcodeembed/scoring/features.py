@@ -100,18 +100,18 @@ def vote_features(
     neighbours: Neighbours,
     members: Members,
     codes: np.ndarray,
-    temperature: float,
+    temperatures: np.ndarray,
     lengths: np.ndarray,
     errors: np.ndarray,
     median_length: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the taxon that wins the vote at each rank, int (Q, R), and its features (Q, R, F).
 
-    ``codes`` int (lineages, R) are the numbers of the taxa, -1 if unknown. ``lengths`` int (Q,) are
-    the numbers of bases that were read of the queries, and ``errors`` (Q,) the fractions of them
-    that are expected to be wrong.
+    ``codes`` int (lineages, R) are the numbers of the taxa, -1 if unknown. ``temperatures`` (Q, 1)
+    are those of the vote, ``lengths`` int (Q,) the numbers of bases that were read, and ``errors``
+    (Q,) the fractions of them that are expected to be wrong.
     """
-    winners_QR, shares_QR = vote(neighbours.scores, neighbours.rows, members, codes, temperature)
+    winners_QR, shares_QR = vote(neighbours.scores, neighbours.rows, members, codes, temperatures)
     scores_QK = neighbours.scores
     Q, R = winners_QR.shape
     features = np.zeros((Q, R, len(FEATURES)))

@@ -91,7 +91,7 @@ def vote(
     rows_QK: np.ndarray,
     members: Members,
     codes: np.ndarray,
-    temperature: float = TEMPERATURE,
+    temperature: float | np.ndarray = TEMPERATURE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the winning taxon of each rank, int (Q, R), and its fraction of the vote, (Q, R).
 
@@ -137,7 +137,10 @@ def members_at(rows_QK: np.ndarray, members: Members) -> tuple[np.ndarray, np.nd
 
 
 def _spread(
-    similarities_QK: np.ndarray, rows_QK: np.ndarray, members: Members, temperature: float
+    similarities_QK: np.ndarray,
+    rows_QK: np.ndarray,
+    members: Members,
+    temperature: float | np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the query, weight and lineage of every member of every neighbour, (M,) each."""
     place_M, lineage_M = members_of(rows_QK, members)

@@ -90,19 +90,6 @@ class SharedKmers:
         return coo_array((has, pairs), shape=(_HASHES, len(sequences))).tocsr()
 
 
-def best(scores: np.ndarray, count: int) -> np.ndarray:
-    """Return the rows of the (at most) ``count`` highest positive scores, best first, int64.
-
-    >>> best(np.array([0.0, 2.0, 0.0, 3.0, 2.0]), 2)
-    array([3, 1])
-    """
-    rows = np.flatnonzero(scores > 0)
-    if len(rows) > count:
-        least = np.partition(scores[rows], len(rows) - count)[len(rows) - count]
-        rows = rows[scores[rows] >= least]
-    return rows[np.lexsort((rows, -scores[rows]))][:count]
-
-
 def _hashes(bases: str) -> np.ndarray:
     """Return the hashes of the sampled k-mers of a sequence, int64."""
     return _sampled(overlapping_kmers(encode_bases(bases), _K))[0]

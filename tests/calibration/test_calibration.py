@@ -33,7 +33,7 @@ from barcodeembed.evaluation.metrics import calibration_error
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
 from barcodeembed.index.collect import BuildReport
-from barcodeembed.scoring.candidates import Finder
+from barcodeembed.scoring.candidates import Finder, Weights
 from barcodeembed.scoring.features import CONTEXT, FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.scoring.logistic import Logistic, fit_logistic
@@ -68,7 +68,8 @@ def scattered(seed: int, count: int = 30):
     of = rng.permutation(np.resize(np.arange(len(LINEAGES)), count))
     vectors = normalise(rng.standard_normal((count, 4)).astype(np.float32))
     members = Members.of(np.arange(count), of, count)
-    return of, vectors, members, Voter(vectors, members, taxa, 0.1, Finder(3, 0.0, 650.0))
+    finder = Finder(3, Weights(0.1), Weights(0.1), 650.0)
+    return of, vectors, members, Voter(vectors, members, taxa, finder)
 
 
 @settings(deadline=None, max_examples=25)
@@ -134,7 +135,8 @@ def test_features_equal_those_of_a_loop_over_neighbours(seed):
     aligned = Identities(percents, np.full(percents.shape, 650))
     ranked = Neighbours.ranked(similarities, rows, aligned, 2.0)
     errors = rng.uniform(0, 0.05, 4)
-    winners, features = vote_features(ranked, members, taxa.codes, 0.1, lengths, errors, 650.0)
+    warm = np.full((4, 1), 0.1)
+    winners, features = vote_features(ranked, members, taxa.codes, warm, lengths, errors, 650.0)
     for q in range(4):
         order = sorted(
             range(5),

@@ -114,7 +114,7 @@ def test_a_record_without_a_species_is_no_tie(answers, cases):
 
 
 def test_references_that_differ_outside_the_query_are_a_tie(classifier, answers, cases):
-    if not classifier.identity_weight:
+    if not classifier.finder.whole.identity:
         pytest.skip("only the first hit is aligned")
     assert answers["long"].status == "ambiguous"
     assert len(answers["long"].tied_taxa) == 2

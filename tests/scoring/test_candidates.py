@@ -8,9 +8,9 @@ from math import log
 import numpy as np
 import pytest
 
-from barcodeembed.scoring.candidates import Finder
+from barcodeembed.scoring.candidates import Finder, Weights, best
 from barcodeembed.scoring.identity import Identities, identities
-from barcodeembed.sequences.shared_kmers import SharedKmers, best
+from barcodeembed.sequences.shared_kmers import SharedKmers
 from barcodeembed.vectors.normalise import normalise
 
 
@@ -71,7 +71,8 @@ def finder(sequences: list[str], **changes) -> Finder:
     def align(queries, rows) -> Identities:
         return identities(queries, sequences, rows)
 
-    return Finder(5, changes.pop("weight", 0.0), 300.0, align, SharedKmers(sequences))
+    whole = Weights(0.02, changes.pop("weight", 0.0))
+    return Finder(5, whole, Weights(0.05, 8.0), 300.0, align, SharedKmers(sequences))
 
 
 @pytest.mark.parametrize("length", [100, 220])

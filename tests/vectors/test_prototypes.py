@@ -20,7 +20,7 @@ from barcodeembed.index.build import build_index
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.collect import BuildReport
 from barcodeembed.index.represent import as_prototypes
-from barcodeembed.scoring.candidates import Finder
+from barcodeembed.scoring.candidates import Finder, Weights
 from barcodeembed.scoring.vote import Members
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.references import read_labelled
@@ -137,7 +137,8 @@ def test_ids_are_unique_even_if_a_name_looks_like_an_id():
 
 def top_similarities(held, taxa, hidden: int) -> np.ndarray:
     """Return the highest similarity of each sampled barcode with one rank (or none) hidden."""
-    voter = Voter(held.vectors, held.members, taxa, 0.02, Finder(1, 0.0, 650.0))
+    finder = Finder(1, Weights(0.02), Weights(0.02), 650.0)
+    voter = Voter(held.vectors, held.members, taxa, finder)
     count = len(held.sample)
     found = make_examples(held.sample, ["A" * 650] * count, np.zeros(count), voter)
     return 1.003 - np.exp(-found.features[found.hidden == hidden, 0, 0])
