@@ -136,7 +136,16 @@ EVALUATE_KEYS = [
 ]
 INFO_INDEX_KEYS = [
     *("calibration_error", "embedder", "embedding", "format_version", "fraction_named"),
-    *("identity_weight", "kind", "made_by", "max_bases", "megabytes", "min_bases"),
+    *(
+        "fragment_identity_weight",
+        "fragment_temperature",
+        "identity_weight",
+        "kind",
+        "made_by",
+        "max_bases",
+        "megabytes",
+        "min_bases",
+    ),
     *("read_errors", "records", "seed", "species_by_order", "taxa", "temperature", "vectors"),
     "whitening",
 ]
