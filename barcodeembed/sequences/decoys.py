@@ -10,7 +10,7 @@ barcodes, because chance counts more there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from os import PathLike
 
@@ -25,6 +25,8 @@ BASES_K, ACIDS_K = 12, 5
 
 #: The standard code. The frame of a contaminant does not matter, but the code must be one.
 _GENETIC_CODE = 11
+
+_UPPER_BITS = 18
 
 _LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 _NONE = np.uint32(0xFFFFFFFF)
@@ -50,6 +52,13 @@ class Decoy:
     floor: float
     slope: float
     hashes: np.ndarray
+    #: Whether any hash has these upper bits: most k-mers of a sequence need no search.
+    _begins: np.ndarray = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        begins = np.zeros(1 << _UPPER_BITS, bool)
+        begins[self.hashes >> (32 - _UPPER_BITS)] = True
+        object.__setattr__(self, "_begins", begins)
 
     def fits(self, lineage: Sequence[str | None]) -> bool:
         """Return whether a lineage, highest rank first, does not contradict the contaminant."""
@@ -58,8 +67,9 @@ class Decoy:
 
     def shares(self, kmers: np.ndarray) -> float:
         """Return the fraction of the hashed k-mers of a sequence, of one frame, in the sketch."""
-        found = np.searchsorted(self.hashes, kmers)
-        shared = self.hashes[np.minimum(found, len(self.hashes) - 1)] == kmers
+        likely = kmers[self._begins[kmers >> (32 - _UPPER_BITS)]]
+        found = np.searchsorted(self.hashes, likely)
+        shared = self.hashes[np.minimum(found, len(self.hashes) - 1)] == likely
         return float(shared.sum()) / self._count(kmers)
 
     def matches(self, kmers: np.ndarray) -> bool:
