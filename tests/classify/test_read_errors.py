@@ -1,0 +1,83 @@
+"""The error rate of reads: given, by their qualities, or estimated."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from anchored_barcodes import make_barcode
+
+from barcodeembed.calibration.examples import add_sequencing_errors
+from barcodeembed.classify.read_errors import ReadErrors, density_of_breaks, estimate_rate
+from barcodeembed.sequences.anchor import Anchor
+from barcodeembed.sequences.reading import read_records
+
+
+@pytest.fixture(scope="module")
+def anchor() -> Anchor:
+    from barcodeembed.embedding.embedder import Embedder
+
+    return Embedder.load(verify=False).anchor
+
+
+def query(bases: str, error_rate: float | None = None) -> SimpleNamespace:
+    return SimpleNamespace(bases=bases, record=SimpleNamespace(error_rate=error_rate))
+
+
+@pytest.fixture(scope="module")
+def barcodes(anchor) -> list[str]:
+    return [make_barcode(anchor, np.random.default_rng(seed)) for seed in range(80)]
+
+
+@pytest.mark.parametrize("length", [658, 200])
+@pytest.mark.parametrize("rate", [0.0, 0.01, 0.03])
+def test_the_estimate_is_near_the_rate_of_simulated_errors(barcodes, anchor, rate, length):
+    rng = np.random.default_rng(1)
+    reads = [bases[200 : 200 + length] if length < 658 else bases for bases in barcodes]
+    if rate:
+        reads = [add_sequencing_errors(bases, rate, rng) for bases in reads]
+    found = ReadErrors().learn([query(bases) for bases in reads], anchor)
+    assert found.source == "estimated"
+    assert found.rate == pytest.approx(rate, abs=max(0.4 * rate, 0.002))
+
+
+def test_substitutions_and_lost_codons_are_no_breaks(barcodes, anchor):
+    """A species that no reference has differs by these, so it does not look like errors."""
+    rng = np.random.default_rng(2)
+    reads = []
+    for bases in barcodes[:40]:
+        letters = np.array(list(bases))
+        sites = rng.permutation(len(letters))[:40]
+        letters[sites] = rng.choice(list("ACGT"), 40)
+        letters = "".join(letters)
+        reads.append(letters[:300] + letters[303:])
+    breaks, bases = density_of_breaks(reads, anchor)
+    assert estimate_rate(breaks, bases) < 0.002
+
+
+def test_a_few_clean_reads_are_not_enough_for_a_high_rate():
+    assert estimate_rate(1, 600) < 0.005 < estimate_rate(20, 6_000)
+
+
+def test_qualities_come_before_an_estimate_and_a_given_rate_before_both(barcodes, anchor):
+    reads = [query(bases, 0.001 * i) for i, bases in enumerate(barcodes[:5])]
+    found = ReadErrors().learn(reads, anchor)
+    assert found == ReadErrors(pytest.approx(0.002), "qualities")
+    np.testing.assert_allclose(found.of(reads), [0, 0.001, 0.002, 0.003, 0.004])
+    given = ReadErrors(0.05, "given").learn(reads, anchor)
+    np.testing.assert_allclose(given.of(reads), 0.05)
+    assert ReadErrors().learn([query(barcodes[0])], None) == ReadErrors(0.0, "assumed")
+    mixed = ReadErrors(0.02, "estimated").of([query("A"), query("A", 0.3)])
+    np.testing.assert_allclose(mixed, [0.02, 0.3])
+
+
+def test_the_error_rate_of_fastq_is_the_mean_error_probability(tmp_path):
+    path = tmp_path / "reads.fq"
+    path.write_text("@a\nACGT\n+\n5555\n@b\nACGT\n+\n+5+5\n@c\nAC\n+\n!I\n")
+    rates = [record.error_rate for record in read_records(path)]
+    # 5 is Q20, + is Q10, I is Q40; of a base with Q0 nothing is known.
+    np.testing.assert_allclose(rates, [0.01, (0.1 + 0.01) / 2, (0.75 + 0.0001) / 2])
+    fasta = tmp_path / "reads.fasta"
+    fasta.write_text(">a\nACGT\n")
+    assert [record.error_rate for record in read_records(fasta)] == [None]
