@@ -66,8 +66,9 @@ def make_queries(
         part = None if reason else next(parts)
         if part and len(part.bases) != len(read.bases):
             within = cleaned(replace(record, sequence=read.bases[part.start : part.end], length=-1))
-            if within.unclassifiable and len(read.bases) < 2 * settings.min_bases:
-                part, within = part.whole(read.bases), read  # only just long enough: cut nothing
+            if within.unclassifiable == "short" and len(read.bases) <= 2 * locator.length:
+                # The read just has the minimum, or is mostly of what surrounds the marker.
+                part, within = part.whole(read.bases), read
             flags, reason = within.flags, within.unclassifiable
             if is_ambiguous(part.bases) and AMBIGUOUS_BASES not in flags:
                 flags = (*flags, AMBIGUOUS_BASES)

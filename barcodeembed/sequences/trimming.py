@@ -38,6 +38,9 @@ _MAX_ERRORS_ALONE = 1
 #: position. Eight bases next to a site do in 92 % of barcodes, eight random bases in 2 %.
 _MIN_VOTES = 0.3
 
+#: What primers enclose has at least this support for its position in the marker.
+_MIN_SUPPORT = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -195,6 +198,8 @@ def _continues(anchor: Anchor, bases: str, start: int, end: int, flanks: Sequenc
     """
     codes = encode_bases(bases)
     inside = codes[start:end]
+    if anchor.support(inside[None], np.array([len(inside)]))[0] < _MIN_SUPPORT:
+        return True  # what is enclosed is not of the marker, so the primers are not, either
     first = int(anchor.locate(inside[None], np.array([len(inside)]))[0]) - start
     kmers = overlapping_kmers(codes, K)
     positions = first + np.arange(len(kmers))

@@ -19,7 +19,7 @@ SETTINGS = SimpleNamespace(min_bases=100, max_bases=2_000)
 def queries_of(read: str, start: int, end: int, strand: str) -> list:
     bases = read[start:end] if strand == "+" else reverse_complement(read[start:end])
     part = Stretch(bases, strand, start, end)
-    locator = SimpleNamespace(anchor=None, locate=lambda reads: [part])
+    locator = SimpleNamespace(anchor=None, length=658, locate=lambda reads: [part])
     return make_queries([SequenceRecord("r", read)], Trimmer([]), locator, SETTINGS)
 
 
@@ -34,6 +34,6 @@ def test_a_read_that_a_cut_would_make_too_short_is_named_whole(strand):
 
 
 def test_a_long_read_with_a_short_part_of_the_marker_is_too_short():
-    read = "".join(np.random.default_rng(0).choice(list("ACGT"), 900))
+    read = "".join(np.random.default_rng(0).choice(list("ACGT"), 1_500))
     (answer,) = queries_of(read, 0, 85, "+")
     assert answer.status == "unclassifiable" and answer.flags == ("short",)

@@ -92,7 +92,7 @@ def _best_guesses(
 ) -> tuple[list[Lineage], np.ndarray, np.ndarray, np.ndarray]:
     """Return names, confidences, probabilities in_reference, and what is above the novel rank.
 
-    The arrays are (assignments, RANKS).
+    The arrays are (assignments, RANKS). A name that is one of several tied ones has no confidence.
     """
     ranks = [RANKS.index(rank) for rank in ranks_of_index]
     confidences, in_reference = (np.full((len(assignments), len(RANKS)), np.nan) for _ in range(2))
@@ -106,7 +106,11 @@ def _best_guesses(
         for r, name, confidence in zip(
             ranks, assignment.names, assignment.confidences, strict=bool(assignment.names)
         ):
-            guess[r], confidences[i, r] = name, np.nan if confidence is None else confidence
+            guess[r] = name
+            if name is not None and confidence is not None:
+                confidences[i, r] = confidence
+        if assignment.tied_taxa:  # none of them is accepted, but the first is the best guess
+            guess[ranks[-1]] = assignment.tied_taxa[0]
         names.append(tuple(guess))
     return names, confidences, in_reference, above
 
