@@ -26,7 +26,7 @@ from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.model import load_embedder, open_with_model
 from barcodeembed.scoring.candidates import Weights, count_read
-from barcodeembed.scoring.decision import Decisions, decide
+from barcodeembed.scoring.decision import Decisions, decide, novel_below
 from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
@@ -267,12 +267,13 @@ class Classifier:
         neighbours = self.finder.find(self.index.vectors, bases, vectors / kept[:, None])
         chimeras = self._chimeras(queries, neighbours.similarities.max(1))
         calibration = self.index.calibration
+        read_Q = np.array([count_read(query.bases) for query in queries])
         winners, features = vote_features(
             neighbours,
             self._voters,
             self.index.taxa.codes,
             self.finder.temperatures(bases),
-            np.array([count_read(query.bases) for query in queries]),
+            read_Q,
             errors.of(queries),
             calibration.median_length,
         )
@@ -284,7 +285,7 @@ class Classifier:
             in_reference,
             self.confidence_threshold,
             ties.agreed,
-            self._may_be_novel(queries),
+            self._novel_below(queries, read_Q),
         )
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
@@ -306,14 +307,17 @@ class Classifier:
             else:
                 yield query.refuse(refusal)
 
-    def _may_be_novel(self, queries: list[Query]) -> np.ndarray:
-        """Return which queries can be novel, bool (Q,): not those of which too little was read.
+    def _novel_below(self, queries: list[Query], read_Q: np.ndarray) -> np.ndarray:
+        """Return the probability of being in the reference below which each is novel, (Q,).
 
-        Only an alignment shows whether what was read disagrees with the references.
+        Without an alignment, nothing shows whether what was read of a query with many ambiguous
+        bases disagrees with the references. Then it is never novel.
         """
+        below_Q = novel_below(read_Q, self.index.calibration.median_length)
         if self.index.sequences is not None:
-            return np.ones(len(queries), bool)
-        return np.array([AMBIGUOUS_BASES not in query.flags for query in queries], bool)
+            return below_Q
+        ambiguous_Q = np.array([AMBIGUOUS_BASES in query.flags for query in queries], bool)
+        return np.where(ambiguous_Q, 0.0, below_Q)
 
     def _refusal(
         self, query: Query, best: Hit, decoy: Decoy | None, winners: np.ndarray

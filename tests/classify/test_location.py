@@ -8,7 +8,7 @@ from anchored_barcodes import LENGTH, make_barcode
 from support import rows_of
 
 from barcodeembed.classify.pipeline import Classifier
-from barcodeembed.scoring.decision import decide
+from barcodeembed.scoring.decision import decide, novel_below
 from barcodeembed.sequences.cleaning import reverse_complement
 
 
@@ -102,8 +102,9 @@ def test_the_table_has_start_and_end(call, barcodes, tmp_path):
     assert [(row["start"], row["end"]) for row in rows] == [("1", str(LENGTH)), ("NA", "NA")]
 
 
-def test_only_queries_that_may_be_novel_are_novel():
-    winners, new = np.zeros((2, 2), int), np.full((2, 2), 0.1)
-    made = decide(winners, np.full((2, 2), 0.9), new, 0.6, None, np.array([True, False]))
-    assert made.status.tolist() == ["novel", "assigned"]
-    assert made.novel.tolist() == [0, -1]
+def test_a_query_of_which_little_was_read_is_less_easily_novel():
+    winners, new = np.zeros((4, 2), int), np.full((4, 2), 0.2)
+    below = novel_below(np.array([658, 329, 200, 0]), 658.0)
+    made = decide(winners, np.full((4, 2), 0.9), new, 0.6, None, below)
+    assert made.status.tolist() == ["novel", "novel", "assigned", "assigned"]
+    assert made.novel.tolist() == [0, 0, -1, -1]
