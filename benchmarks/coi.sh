@@ -17,8 +17,9 @@ mkdir -p "$out"
 [ -d "$out/model" ] ||
     barcodeembed pretrain "$data/reference.tsv.gz" "$data/pretrain_only.tsv.gz" \
         "$data/supplement.tsv.gz" -o "$out/model" --preset aligned --objective taxonomy \
-        --set shortest=0.5 --set keep=0.6 --set errors=0.03 --set indels=0.003 \
-        --steps 5000 --batch-size 256 --precision bf16 --seed 0 --resume
+        --set shortest=0.15 --set keep=0.6 --set errors=0.06 --set indels=0.01 \
+        --set ambiguous=0.1 --steps 11026 --batch-size 1024 --learning-rate 0.0015 --warmup 0.03 \
+        --precision bf16 --seed 0 --resume
 [ -d "$out/coi.model" ] ||
     barcodeembed convert "$out/model" -o "$out/coi.model" --weights bf16
 [ -d "$out/reference.bix" ] ||
@@ -47,13 +48,6 @@ for index in reference coi; do
         evaluate "$index.bix" coi.model "$data" "$index-bound-$bound" --max-error "$bound"
     done
 done
-
-# An index of all references, calibrated for reads with an error rate of 1 %.
-[ -d "$out/noisy.bix" ] ||
-    barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/noisy.bix" \
-        --read-errors 0.01
-evaluate noisy.bix coi.model "$data" noisy-whole
-evaluate noisy.bix coi.model "$out/damaged/errors1" noisy-errors1 --sample 2000
 
 # A model trained without names, for comparison. It does not ship.
 [ -d "$out/label-free" ] ||

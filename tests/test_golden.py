@@ -25,6 +25,9 @@ from support import SHARED, SIMULATED, run_here
 MINI = SHARED / "data" / "coi" / "mini"
 GOLDEN = Path(__file__).parent / "golden"
 
+#: Simulated sequences with the positions of COI: whole, in parts, with errors, N and primers.
+COI_LIKE = GOLDEN / "coi_like.fasta"
+
 #: Tables that are stored completely; of other files only the checksum is stored.
 TABLES = ("shipped.tsv", "simulated.tsv", "simulated-calibration.json")
 
@@ -50,7 +53,7 @@ def make_simulated(out: Path) -> None:
     index = out / "simulated.bix"
     run(
         "classify",
-        reads,
+        COI_LIKE,
         "-o",
         out / "shipped.tsv",
         "--hits",

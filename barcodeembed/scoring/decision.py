@@ -46,9 +46,9 @@ def decide(
     A query is novel at the highest rank at which the probability that its taxon is in the reference
     is less than ``novel_below_Q``, (Q,), by default one half. A query that is not novel is assigned
     if its name at the lowest rank is accepted, and ambiguous otherwise. A name is accepted if its
-    confidence is at least ``confidence_threshold`` (one number, or one for each rank, (R,)), and if ``agreed_QR``, bool
-    (Q, R), does not refuse it (see `ties.Ties`). A query is placed at the lowest rank with an
-    accepted name that is above the novel rank.
+    confidence is at least ``confidence_threshold`` (one number, or one for each rank, (R,)), and if
+    ``agreed_QR``, bool (Q, R), does not refuse it (see `ties.Ties`). A query is placed at the
+    lowest rank with an accepted name that is above the novel rank.
     """
     ranks = np.arange(winners_QR.shape[1])
     named_QR = winners_QR >= 0

@@ -12,6 +12,10 @@ import numpy as np
 #: Number of candidates in addition to k, so that rounding cannot decide which are among the k.
 _SPARE = 16
 
+#: From this number of queries on, FAISS multiplies matrices. Its own default is far higher in some
+#: versions, and the search of 323,114 references then takes five times as long.
+_BLAS_FROM = 20
+
 #: Number of decimals at which similarities are compared.
 DECIMALS = 6
 
@@ -27,6 +31,7 @@ def nearest(vectors: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarra
 
     count = min(k, len(vectors))
     fetched = min(count + _SPARE, len(vectors))
+    faiss.cvar.distance_compute_blas_threshold = _BLAS_FROM
     _, rows = faiss.knn(
         np.ascontiguousarray(queries), vectors, fetched, metric=faiss.METRIC_INNER_PRODUCT
     )
