@@ -29,6 +29,7 @@ from barcodeembed.scoring.candidates import Weights, count_read
 from barcodeembed.scoring.decision import Decisions, decide, novel_below
 from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
+from barcodeembed.sequences.anchor import Anchor
 from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
 from barcodeembed.sequences.decoys import Decoy, find_decoy, known_decoys
 from barcodeembed.sequences.frames import GENETIC_CODE
@@ -197,17 +198,19 @@ class Classifier:
             sample = list(islice(records, SAMPLE))
             records = chain(sample, records)
             trimmer = self._found_trimmer(sample)
-        first = list(islice(records, READS))
+        # Only the reading frame of a coding marker shows which gaps are errors.
+        anchor = self.quality.anchor if self.quality.genetic_code is not None else None
+        first = list(islice(records, READS if anchor else batch_size))
         records = chain(first, records)
-        errors = self._learn_errors(first, trimmer)
+        errors = self._learn_errors(first, trimmer, anchor)
         while batch := list(islice(records, batch_size)):
             yield from self._classify(batch, trimmer, errors)
 
-    def _learn_errors(self, records: list[SequenceRecord], trimmer: Trimmer) -> ReadErrors:
+    def _learn_errors(
+        self, records: list[SequenceRecord], trimmer: Trimmer, anchor: Anchor | None
+    ) -> ReadErrors:
         """Return the error rate of a run that begins with these records."""
         queries = self._queries(records, trimmer) if self._given_errors.source != GIVEN else []
-        # Only the reading frame of a coding marker shows which gaps are errors.
-        anchor = self.quality.anchor if self.quality.genetic_code is not None else None
         self.read_errors = self._given_errors.learn(
             [query for query in queries if isinstance(query, Query)], anchor
         )

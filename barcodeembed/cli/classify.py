@@ -121,8 +121,9 @@ def classify(
             progress(tally.statuses.total())
     if classifier.found_amplicon:
         console.say(f"--amplicon auto: {classifier.found_amplicon}")
-    if counts["records"] and classifier.read_errors:
-        console.say(describe_errors(classifier.read_errors))
+    errors = classifier.read_errors
+    if errors and errors.rate >= 0.001:
+        console.say(describe_errors(errors))
     warn_of_input(counts, reads)
     if counts["records"]:
         console.say(f"{counts['records']:,} records: {listed(tally.statuses)}")

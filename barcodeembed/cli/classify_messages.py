@@ -15,7 +15,6 @@ _SOURCES = {
     "given": "as given",
     "qualities": "by their qualities",
     "estimated": "estimated from the insertions and deletions in them",
-    "assumed": "assumed; --read-errors sets another",
 }
 _PLURALS = {"species": "species", "genus": "genera", "order": "orders"}
 

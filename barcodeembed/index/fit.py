@@ -115,10 +115,12 @@ def _simulate(
         add_sequencing_errors(bases, rate, rng) if rate else bases
         for bases, rate in zip(parts, errors.tolist(), strict=True)
     ]
-    made = embed(reads)
-    finite = np.all(np.isfinite(made), axis=1)
+    vectors = sample.vectors.copy()
+    changed = [i for i, (read, bases) in enumerate(zip(reads, whole, strict=True)) if read != bases]
+    vectors[changed] = embed([reads[i] for i in changed])
+    finite = np.all(np.isfinite(vectors), axis=1)
     return _Reads(
-        replace(sample, vectors=np.where(finite[:, None], made, sample.vectors)),
+        replace(sample, vectors=np.where(finite[:, None], vectors, sample.vectors)),
         [r if f else w for r, f, w in zip(reads, finite, whole, strict=True)],
         np.where(finite, errors, 0.0),
     )

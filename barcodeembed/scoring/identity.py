@@ -69,7 +69,7 @@ def percent_identity(query: str, reference: str) -> float:
 
     >>> percent_identity("ACGTACGTAA", "TTACGTACGTAATT")
     100.0
-    >>> percent_identity("ACGTNNGTAT", "TTACGTACGTAATT")
+    >>> percent_identity("ACGNNCCTAA", "TTACGTACGTAATT")
     87.5
     """
     return _identity(query, reference)[0]

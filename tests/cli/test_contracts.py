@@ -53,7 +53,7 @@ def test_statuses_and_choices():
     assert vocabulary.PROTOTYPES == ("species", "bin")
     assert vocabulary.CONFLICT_POLICIES == ("majority", "fail")
     assert vocabulary.PROTOCOLS == ("open-world", "knn", "probe", "finetune", "bins")
-    assert vocabulary.PEERS == ("kmer", "vsearch", "blastn")
+    assert vocabulary.PEERS == ("kmer", "vsearch", "blastn", "mmseqs")
     assert vocabulary.DEDUPLICATE == ("none", "exact", "contained")
     assert vocabulary.REPORT_FORMATS == (
         *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html"),

@@ -158,7 +158,7 @@ def edit(path: Path, **changes) -> None:
     [
         (
             {"format_version": 9, "made_by": "barcodeembed 9.1"},
-            r"format 9 is newer than this version can read \([14]\).*made by barcodeembed 9.1",
+            r"format 9 is newer than this version can read \([15]\).*made by barcodeembed 9.1",
         ),
         ({"format_version": None}, "format None"),
         ({"kind": "sonnet"}, "is a sonnet, not an? (model|index)"),
