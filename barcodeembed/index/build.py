@@ -57,7 +57,7 @@ def build_index(
     >>> index = barcodeembed.build_index("references.tsv")  # doctest: +SKIP
     >>> index  # doctest: +SKIP
     <ReferenceIndex: 560 records, 493 vectors, 61 taxa at rank genus, 120 taxa at rank species,
-    model 4518c1b6>
+    model f2e3205f>
     >>> index.save("references.bix")  # doctest: +SKIP
 
     Args:
