@@ -53,7 +53,7 @@ def _show(described: dict[str, Any]) -> None:
             for key, inner in value.items():
                 print(f"  {key:<22}{_text(inner)}")
         else:
-            print(f"{name:<24}{_text(value)}")
+            print(f"{name:<23} {_text(value)}")
 
 
 def _text(value: Any) -> str:
