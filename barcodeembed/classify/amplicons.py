@@ -11,8 +11,7 @@ import numpy as np
 
 from barcodeembed.errors import InputError
 from barcodeembed.index.settings import IndexSettings
-from barcodeembed.sequences.anchor import Anchor, gather_bases
-from barcodeembed.sequences.bases import encode_bases
+from barcodeembed.sequences.anchor import MIN_SUPPORT_IN_BULK, Anchor, encode_rows
 from barcodeembed.sequences.cleaning import clean, reverse_complement
 from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.primer_positions import amplicon_positions, pairs_of_marker
@@ -26,9 +25,6 @@ SAMPLE = 1_000
 
 #: The amplicon of reads is one whose ends are within this many bases of theirs.
 _MAX_DISTANCE = 12
-
-#: A read has a position in the marker from this support on (`Anchor.support`).
-_MIN_SUPPORT = 8.0
 
 
 def choose_trimmer(
@@ -140,10 +136,9 @@ def _region(sequences: Sequence[str], anchor: Anchor) -> tuple[int, int] | None:
     """Return the median positions of the first base and after the last; None without positions."""
     if not sequences:
         return None
-    lengths = np.array([len(bases) for bases in sequences], np.int64)
-    codes = gather_bases(encode_bases("".join(sequences)), lengths.cumsum() - lengths, lengths)
+    codes, lengths = encode_rows(sequences)
     firsts = anchor.locate(codes, lengths)
-    supported = anchor.support(codes, lengths) >= _MIN_SUPPORT
+    supported = anchor.support(codes, lengths) >= MIN_SUPPORT_IN_BULK
     if 2 * supported.sum() <= len(sequences):
         return None
     return int(np.median(firsts[supported])), int(np.median((firsts + lengths)[supported]))

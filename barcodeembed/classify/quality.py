@@ -20,7 +20,7 @@ import numpy as np
 
 from barcodeembed.classify.genetic_codes import AUTO, code_of
 from barcodeembed.scoring.identity import overlap
-from barcodeembed.sequences.anchor import Anchor
+from barcodeembed.sequences.anchor import MIN_SUPPORT, Anchor
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import GENETIC_CODE, stops_by_frame
 from barcodeembed.vocabulary import CONTAMINANT
@@ -41,10 +41,6 @@ _MERGE_WITHIN = 20
 #: Gaps within this many bases of an end do not count, because such an alignment can end with gaps
 #: instead of mismatches.
 _END = 20
-
-#: Below this support for its position (`Anchor.support`) a sequence is not of the marker, whatever
-#: its length. ``benchmarks/non_target.py`` measures it, and the similarities of such sequences.
-_MIN_SUPPORT = 10.0
 
 #: From this percent identity or, if nothing is aligned, cosine similarity to a reference, a
 #: sequence without a position is still of the marker: references can extend beyond the part of the
@@ -87,7 +83,7 @@ class Quality:
             return identity is not None and identity < _MIN_IDENTITY_ALONE
         if similarity >= _MIN_SIMILARITY if identity is None else identity >= _MIN_IDENTITY:
             return False
-        return support(self.anchor, bases) < _MIN_SUPPORT
+        return support(self.anchor, bases) < MIN_SUPPORT
 
     def judge(
         self,
@@ -148,7 +144,7 @@ def anchor_for(anchor: Anchor | None, references: Sequence[str] | None) -> Ancho
     if anchor is None or references is None:
         return anchor
     rows = _sample_of(references)
-    located = sum(support(anchor, references[row]) >= _MIN_SUPPORT for row in rows)
+    located = sum(support(anchor, references[row]) >= MIN_SUPPORT for row in rows)
     return anchor if located >= _MIN_LOCATED * len(rows) else None
 
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from barcodeembed.classify.queries import Query
-from barcodeembed.sequences.anchor import Anchor, gather_bases
-from barcodeembed.sequences.bases import encode_bases
+from barcodeembed.sequences.anchor import MIN_SUPPORT_IN_BULK, Anchor, encode_rows
 
 #: Number of reads, the first of a run, from which the error rate is estimated.
 SAMPLE = 300
@@ -32,9 +31,6 @@ _ENDS = 40
 
 #: A run of few reads is taken to be clean unless it is clearly not: so many clean bases are added.
 _PRIOR_BASES = 3_000
-
-#: A read with less support for its position (`Anchor.support`) says nothing about errors.
-_MIN_SUPPORT = 8.0
 
 GIVEN, QUALITIES, ESTIMATED, ASSUMED = "given", "qualities", "estimated", "assumed"
 
@@ -72,10 +68,8 @@ class ReadErrors:
 
 def density_of_breaks(reads: Sequence[str], anchor: Anchor) -> tuple[int, int]:
     """Count the changes of position that break the reading frame, and the bases looked at."""
-    codes = [encode_bases(bases) for bases in reads]
-    lengths = np.array([len(code) for code in codes], np.int64)
-    rows = gather_bases(np.concatenate(codes), lengths.cumsum() - lengths, lengths)
-    kept = anchor.support(rows, lengths) >= _MIN_SUPPORT
+    rows, lengths = encode_rows(reads)
+    kept = anchor.support(rows, lengths) >= MIN_SUPPORT_IN_BULK
     found = anchor.align(rows[kept], lengths[kept])
     breaks = int((np.abs(found.shifts_N) % 3 != 0).sum())
     return breaks, int(np.maximum(lengths[kept] - _ENDS, 0).sum())

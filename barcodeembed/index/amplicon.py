@@ -17,8 +17,7 @@ import numpy as np
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.index.collect import BuildReport, Reference
 from barcodeembed.index.settings import Amplicon
-from barcodeembed.sequences.anchor import Anchor, gather_bases
-from barcodeembed.sequences.bases import encode_bases
+from barcodeembed.sequences.anchor import MIN_SUPPORT_IN_BULK, Anchor, encode_rows
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.primer_positions import amplicon_positions
 from barcodeembed.sequences.primer_sites import PrimerFinder
@@ -31,9 +30,6 @@ _MIN_COVERED = 0.5
 
 #: A site this many bases from where it belongs is a chance similarity.
 _MAX_OFFSET = 30
-
-#: A reference has a position in the marker from this support on (`Anchor.support`).
-_MIN_SUPPORT = 8.0
 
 _BATCH_SIZE = 256
 
@@ -140,7 +136,7 @@ def _by_position(
     starts, ends = np.empty_like(sites.starts), np.empty_like(sites.ends)
     for i in range(0, len(starts), _BATCH_SIZE):
         part = slice(i, i + _BATCH_SIZE)
-        codes, lengths = _encode(sites.sequences[part])
+        codes, lengths = encode_rows(sites.sequences[part])
         positions = anchor.align(codes, lengths).expand(codes.shape[1])
         inside = np.arange(codes.shape[1]) < lengths[:, None]
         starts[part] = (inside & (positions < region[0])).sum(1)
@@ -148,7 +144,7 @@ def _by_position(
     for by_position, at_site in ((starts, sites.starts), (ends, sites.ends)):
         near = (at_site >= 0) & (np.abs(at_site - by_position) <= _MAX_OFFSET)
         by_position[near] = at_site[near]
-    unsupported = _support(anchor, sites.sequences) < _MIN_SUPPORT
+    unsupported = _support(anchor, sites.sequences) < MIN_SUPPORT_IN_BULK
     return starts, np.where(unsupported, starts, ends)
 
 
@@ -159,14 +155,7 @@ def _support(anchor: Anchor, sequences: Sequence[str]) -> np.ndarray:
 def _in_batches(function: Any, sequences: Sequence[str], dtype: Any) -> np.ndarray:
     """Return the values of a function of base codes and lengths, such as `Anchor.support`."""
     parts = [
-        function(*_encode(sequences[i : i + _BATCH_SIZE]))
+        function(*encode_rows(sequences[i : i + _BATCH_SIZE]))
         for i in range(0, len(sequences), _BATCH_SIZE)
     ]
     return np.concatenate([np.zeros(0, dtype), *parts])
-
-
-def _encode(sequences: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return base codes, ambiguous past the end, and lengths."""
-    lengths = np.array([len(bases) for bases in sequences], np.int64)
-    codes = encode_bases("".join(sequences))
-    return gather_bases(codes, lengths.cumsum() - lengths, lengths), lengths

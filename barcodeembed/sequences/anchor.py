@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from barcodeembed.sequences.bases import AMBIGUOUS, overlapping_kmers
+from barcodeembed.sequences.bases import AMBIGUOUS, encode_bases, overlapping_kmers
 
 K = 5
 _KMERS = 4**K
@@ -49,6 +49,13 @@ _MIN_LEAD = 4.0
 _BLOCK = 32
 
 _COLUMNS = ("first_B", "counts_B", "bases_N", "shifts_N")
+
+#: From this support on (`Anchor.support`) a sequence has a position in the marker, whatever its
+#: length. ``benchmarks/non_target.py`` measures the support of other sequences.
+MIN_SUPPORT = 10.0
+
+#: The same where many sequences are counted, and a few wrong ones do not matter.
+MIN_SUPPORT_IN_BULK = 8.0
 
 #: A position belongs to the marker if its coverage is at least this fraction of the maximum.
 _MIN_COVERAGE = 0.1
@@ -318,6 +325,13 @@ class _Sample:
     def _bases(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
         lengths_B = self.lengths_B[part]
         return gather_bases(self.codes, self.starts_B[part], lengths_B), lengths_B
+
+
+def encode_rows(sequences: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return base codes of sequences, uint8 (B, L), ambiguous past the end, and lengths, (B,)."""
+    lengths_B = np.array([len(bases) for bases in sequences], np.int64)
+    codes = encode_bases("".join(sequences))
+    return gather_bases(codes, lengths_B.cumsum() - lengths_B, lengths_B), lengths_B
 
 
 def gather_bases(codes: np.ndarray, starts_B: np.ndarray, lengths_B: np.ndarray) -> np.ndarray:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from barcodeembed.sequences.anchor import Anchor, K, gather_bases
-from barcodeembed.sequences.bases import AMBIGUOUS, encode_bases, overlapping_kmers
+from barcodeembed.sequences.anchor import Anchor, K, encode_rows
+from barcodeembed.sequences.bases import AMBIGUOUS, overlapping_kmers
 from barcodeembed.sequences.location import GAP
 from barcodeembed.sequences.primers import IUPAC
 
@@ -38,9 +38,7 @@ def fill_scattered(sequences: Sequence[str], anchor: Anchor) -> list[str]:
 
 
 def _fill(sequences: Sequence[str], anchor: Anchor) -> list[str]:
-    codes = [encode_bases(bases) for bases in sequences]
-    lengths = np.array([len(c) for c in codes], np.int64)
-    rows = gather_bases(np.concatenate(codes), lengths.cumsum() - lengths, lengths)
+    rows, lengths = encode_rows(sequences)
     positions = anchor.align(rows, lengths).expand(rows.shape[1])
     wanted = (rows == AMBIGUOUS) & (np.arange(rows.shape[1]) < lengths[:, None])
     for row, bases in enumerate(sequences):

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from barcodeembed.sequences.anchor import CHANGE_COST, MAX_SHIFT, Anchor, K, gather_bases
+from barcodeembed.sequences.anchor import CHANGE_COST, MAX_SHIFT, Anchor, K, encode_rows
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.orientation import local_strand, strand
@@ -223,7 +223,7 @@ def _is_all_marker(reads: Sequence[_Window], anchor: Anchor) -> np.ndarray:
     firsts, votes = [], []
     for side in (slice(None, _SIDE), slice(-_SIDE, None)):
         batches = [
-            anchor.best(*_rows([read.bases[side] for read in reads[i : i + _BATCH_SIZE]]))
+            anchor.best(*encode_rows([read.bases[side] for read in reads[i : i + _BATCH_SIZE]]))
             for i in range(0, len(reads), _BATCH_SIZE)
         ]
         firsts.append(np.concatenate([np.zeros(0, np.int64), *(batch[0] for batch in batches)]))
@@ -265,7 +265,7 @@ def _cut(windows: Sequence[_Window], anchor: Anchor) -> list[_Cut]:
 
 def _ends(sequences: Sequence[str], anchor: Anchor) -> tuple[list[float], list[int], list[int]]:
     """Return the score, the first base, and the end of the marker in each sequence."""
-    codes_BL, lengths_B = _rows(sequences)
+    codes_BL, lengths_B = encode_rows(sequences)
     positions_BL = anchor.align(codes_BL, lengths_B).expand(codes_BL.shape[1])
     kmers_BK = overlapping_kmers(codes_BL, K)
     agree_BKV = anchor.positions[kmers_BK] == positions_BL[:, : kmers_BK.shape[1], None]
@@ -339,13 +339,6 @@ def _place(window: _Window, parts: Sequence[tuple[int, int]], anchor: Anchor) ->
             if found[i].score >= _MIN_PART and (found[i].diagonal - before) * step > 0:
                 firsts[i] = found[i].diagonal
     return firsts
-
-
-def _rows(sequences: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return base codes, uint8 (B, L), ambiguous past the end, and lengths, (B,)."""
-    codes = [encode_bases(bases) for bases in sequences]
-    lengths_B = np.array([len(c) for c in codes], np.int64)
-    return gather_bases(np.concatenate(codes), lengths_B.cumsum() - lengths_B, lengths_B), lengths_B
 
 
 def _integers(anchor: Anchor) -> np.ndarray:

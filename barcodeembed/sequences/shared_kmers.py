@@ -41,8 +41,8 @@ _CHUNK = 1 << 22
 class SharedKmers:
     """Scores all references by the k-mers that they share with a query.
 
-    The references are read when the first query is scored. An index needs about one byte of memory
-    for each base.
+    The references are read when the first query is scored. An index needs about 1.3 bytes of
+    memory for each base.
     """
 
     def __init__(self, sequences: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from itertools import product
 
 import numpy as np
 
-from barcodeembed.sequences.anchor import Anchor, K
+from barcodeembed.sequences.anchor import MIN_SUPPORT, Anchor, K
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 from barcodeembed.sequences.cleaning import normalise, reverse_complement
 from barcodeembed.sequences.primer_sites import PrimerFinder
@@ -37,9 +37,6 @@ _MAX_ERRORS_ALONE = 1
 #: The bases outside a site continue the marker if one 5-mer and this fraction of all vote for their
 #: position. Eight bases next to a site do in 92 % of barcodes, eight random bases in 2 %.
 _MIN_VOTES = 0.3
-
-#: What primers enclose has at least this support for its position in the marker.
-_MIN_SUPPORT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +195,7 @@ def _continues(anchor: Anchor, bases: str, start: int, end: int, flanks: Sequenc
     """
     codes = encode_bases(bases)
     inside = codes[start:end]
-    if anchor.support(inside[None], np.array([len(inside)]))[0] < _MIN_SUPPORT:
+    if anchor.support(inside[None], np.array([len(inside)]))[0] < MIN_SUPPORT:
         return True  # what is enclosed is not of the marker, so the primers are not, either
     first = int(anchor.locate(inside[None], np.array([len(inside)]))[0]) - start
     kmers = overlapping_kmers(codes, K)
