@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from barcodeembed.calibration.sample import HIDDEN, Sample
-from barcodeembed.scoring.candidates import Finder, count_read
+from barcodeembed.scoring.candidates import WHOLE, Finder, count_read
 from barcodeembed.scoring.features import FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.vote import Members, members_of
 from barcodeembed.taxonomy.taxa import Taxa
@@ -27,8 +27,6 @@ from barcodeembed.vectors.search import DECIMALS, exact
 _NOT_HIDDEN = ("subfamily",)
 
 _BLOCK = 64
-#: Maximum length of a random fragment, as a fraction of the median length of the barcodes.
-_MAX_FRAGMENT = 0.9
 
 #: Number of closest references that are searched first. The whole reference is searched only if too
 #: many of these are hidden.
@@ -133,7 +131,7 @@ def random_fragment(
 
     The logarithm of the length is uniformly distributed, so short fragments are more frequent.
     """
-    longest = min(len(bases), _MAX_FRAGMENT * median_length)
+    longest = min(len(bases), WHOLE * median_length)
     length = int(np.exp(rng.uniform(*np.log(sorted((min(min_length, longest), longest))))))
     start = rng.integers(0, len(bases) - length, endpoint=True)
     return bases[start : start + length]

@@ -39,8 +39,8 @@ def tune_vote(
     sample: Sample,
     neighbours: int,
     identities: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> tuple[float, float]:
-    """Return the temperature and the weight of identity with the most correct names of a sample.
+) -> Weights:
+    """Return how neighbours count, with the most correct names of a sample.
 
     Each barcode of the sample is named by its closest references, without itself. All ranks have
     the same weight. Among equally good candidates the first is returned.
@@ -56,7 +56,7 @@ def tune_vote(
             similarity counts.
     """
     if len(vectors) < 2 or not len(sample):
-        return TEMPERATURE, 0.0
+        return Weights(TEMPERATURE)
     similarities, found = _without_itself(vectors, sample, neighbours)
     percents = identities(found) if identities else np.zeros(found.shape)
     truth = taxa.codes[sample.lineages]
@@ -66,7 +66,7 @@ def tune_vote(
         rows = np.take_along_axis(found, order, 1)
         for temperature in _TEMPERATURES:
             winners, _ = vote(scores, rows, members, taxa.codes, temperature)
-            correct[temperature, weight] = int((winners == truth)[truth >= 0].sum())
+            correct[Weights(temperature, weight)] = int((winners == truth)[truth >= 0].sum())
     return max(correct, key=correct.__getitem__)
 
 

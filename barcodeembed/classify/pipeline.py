@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice, zip_longest
+from itertools import chain, islice, repeat, zip_longest
 from os import PathLike
 from typing import Any
 
@@ -29,7 +29,6 @@ from barcodeembed.scoring.candidates import Weights, count_read
 from barcodeembed.scoring.decision import Decisions, decide, novel_below
 from barcodeembed.scoring.features import Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
-from barcodeembed.sequences.anchor import Anchor
 from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
 from barcodeembed.sequences.decoys import Decoy, find_decoy, known_decoys
 from barcodeembed.sequences.frames import GENETIC_CODE
@@ -200,21 +199,18 @@ class Classifier:
             trimmer = self._found_trimmer(sample)
         # Only the reading frame of a coding marker shows which gaps are errors.
         anchor = self.quality.anchor if self.quality.genetic_code is not None else None
-        first = list(islice(records, READS if anchor else batch_size))
-        records = chain(first, records)
-        errors = self._learn_errors(first, trimmer, anchor)
-        while batch := list(islice(records, batch_size)):
-            yield from self._classify(batch, trimmer, errors)
-
-    def _learn_errors(
-        self, records: list[SequenceRecord], trimmer: Trimmer, anchor: Anchor | None
-    ) -> ReadErrors:
-        """Return the error rate of a run that begins with these records."""
-        queries = self._queries(records, trimmer) if self._given_errors.source != GIVEN else []
-        self.read_errors = self._given_errors.learn(
-            [query for query in queries if isinstance(query, Query)], anchor
-        )
-        return self.read_errors
+        sizes = chain([READS if anchor else batch_size], repeat(batch_size))
+        errors = self.read_errors = self._given_errors
+        for number, size in enumerate(sizes):
+            batch = list(islice(records, size))
+            if not batch:
+                return
+            made = make_queries(batch, trimmer, self._locator, self.index.settings)
+            queries = [query for query in made if isinstance(query, Query)]
+            if number == 0:  # the first reads show the error rate of all
+                errors = self.read_errors = errors.learn(queries, anchor)
+            named = self._name(queries, errors)
+            yield from (next(named) if isinstance(query, Query) else query for query in made)
 
     def _found_trimmer(self, sample: list[SequenceRecord]) -> Trimmer:
         index = self.index
@@ -248,16 +244,6 @@ class Classifier:
             self.vectors,
             min_bases=self.index.settings.min_bases,
         )
-
-    def _queries(self, records: list[SequenceRecord], trimmer: Trimmer) -> list[Query | Assignment]:
-        return make_queries(records, trimmer, self._locator, self.index.settings)
-
-    def _classify(
-        self, batch: list[SequenceRecord], trimmer: Trimmer, errors: ReadErrors
-    ) -> Iterator[Assignment]:
-        made = self._queries(batch, trimmer)
-        named = iter(self._name([query for query in made if isinstance(query, Query)], errors))
-        return (next(named) if isinstance(query, Query) else query for query in made)
 
     def _name(self, queries: list[Query], errors: ReadErrors) -> Iterator[Assignment]:
         if not queries:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -68,26 +68,34 @@ def warn_of_build(report: BuildReport, source: str | None = None) -> None:
 
 def _list_placeholders(names: list[str]) -> None:
     """Print which names are no names of taxa: some, or all with ``--verbose``."""
-    more = ", ...; --verbose lists all" if len(names) > _MAX_NAMES else ""
-    console.say(
-        f"{len(names):,} names are no names of taxa, and their ranks were left empty: "
-        f"{', '.join(map(repr, names[:_MAX_NAMES]))}{more}"
+    _list(
+        console.say,
+        f"{len(names):,} names are no names of taxa, and their ranks were left empty",
+        names,
+        [repr(name) for name in names[:_MAX_NAMES]],
     )
-    if more:
-        for name in names:
-            console.detail(f"  {name}")
 
 
 def _list_contaminants(ids: list[str]) -> None:
     """Print which references are of a contaminant: all with ``--verbose``."""
-    more = ", ...; --verbose lists all" if len(ids) > _MAX_SHOWN else ""
-    console.warn(
+    _list(
+        console.warn,
         f"{len(ids):,} references are of a known contaminant (human, bacteria, plant) and have "
-        f"another name, so they were left out: {', '.join(ids[:_MAX_SHOWN])}{more}"
+        "another name, so they were left out",
+        ids,
+        ids[:_MAX_SHOWN],
     )
+
+
+def _list(
+    tell: Callable[[str], None], message: str, items: Sequence[str], shown: Sequence[str]
+) -> None:
+    """Print a message with the first items as they are ``shown``, and all with ``--verbose``."""
+    more = ", ...; --verbose lists all" if len(items) > len(shown) else ""
+    tell(f"{message}: {', '.join(shown)}{more}")
     if more:
-        for identifier in ids:
-            console.detail(f"  {identifier}")
+        for item in items:
+            console.detail(f"  {item}")
 
 
 def lowest_taxa(index: ReferenceIndex) -> str:

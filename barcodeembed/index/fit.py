@@ -48,17 +48,13 @@ def fit_index(
     """Choose the parameters of the vote, and calibrate the confidence of the names that win."""
     whole = [barcodes.bases[i] for i in held.rows]
     sequences, taxa = held.sequences, barcodes.taxa
-    of_whole = Weights(
-        *tune_vote(
-            held.vectors,
-            held.members,
-            taxa,
-            held.sample,
-            NEIGHBOURS,
-            None
-            if sequences is None
-            else lambda found: identities(whole, sequences, found).percents,
-        )
+    of_whole = tune_vote(
+        held.vectors,
+        held.members,
+        taxa,
+        held.sample,
+        NEIGHBOURS,
+        None if sequences is None else lambda found: identities(whole, sequences, found).percents,
     )
     median_length = float(np.median([len(bases) for bases in barcodes.bases]))
     finder = make_finder(sequences, NEIGHBOURS, of_whole, of_whole, median_length)

@@ -22,8 +22,8 @@ from barcodeembed.scoring.features import Neighbours
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.vectors.search import exact, nearest
 
-#: Queries of at least this fraction of the median length are found by vectors alone.
-_WHOLE = 0.9
+#: Queries of at least this fraction of the median length are whole, shorter ones are fragments.
+WHOLE = 0.9
 
 
 def count_read(bases: str) -> int:
@@ -88,7 +88,7 @@ class Finder:
         return self.kmers.scores(query)
 
     def _is_fragment(self, query: str) -> bool:
-        return count_read(query) < _WHOLE * self.median_length
+        return count_read(query) < WHOLE * self.median_length
 
     def with_kmers(
         self,

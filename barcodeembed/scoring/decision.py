@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.scoring.candidates import WHOLE
+
 #: A whole barcode is novel at a rank if its taxon is in the reference with a lower probability.
 _NOVEL_BELOW = 0.5
-
-#: Queries of at least this fraction of the median length are whole.
-_WHOLE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +75,4 @@ def novel_below(read_Q: np.ndarray, median_length: float) -> np.ndarray:
     [0.5, 0.5, 0.25, 0.1]
     """
     parts_Q = read_Q / median_length
-    return _NOVEL_BELOW * np.where(parts_Q >= _WHOLE, 1.0, parts_Q)
+    return _NOVEL_BELOW * np.where(parts_Q >= WHOLE, 1.0, parts_Q)

@@ -13,7 +13,8 @@ import numpy as np
 _SPARE = 16
 
 #: From this number of queries on, FAISS multiplies matrices. Its own default is far higher in some
-#: versions, and the search of 323,114 references then takes five times as long.
+#: versions, and the search of 323,114 references then takes three times as long
+#: (``benchmarks/search.py``).
 _BLAS_FROM = 20
 
 #: Number of decimals at which similarities are compared.

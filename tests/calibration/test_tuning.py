@@ -27,7 +27,7 @@ def reference(spread: float, sizes: list[int]):
 def choose(spread: float, sizes: list[int]) -> float:
     vectors, members, taxa = reference(spread, sizes)
     sample = Sample.of_barcodes(vectors, members, np.arange(len(vectors)))
-    return tune_vote(vectors, members, taxa, sample, 10)[0]
+    return tune_vote(vectors, members, taxa, sample, 10).temperature
 
 
 def test_the_temperature_is_lower_if_all_vectors_are_similar():
@@ -54,8 +54,8 @@ def test_identity_gets_weight_only_if_it_is_informative(informative):
     def identities(rows):
         return 80 + 20.0 * (of[rows] == of[:, None]) if informative else np.full(rows.shape, 90.0)
 
-    _, weight = tune_vote(vectors, members, taxa, sample, 79, identities)
-    assert (weight > 0) == informative
+    found = tune_vote(vectors, members, taxa, sample, 79, identities)
+    assert (found.identity > 0) == informative
 
 
 def test_scores_are_similarity_plus_weighted_identity():

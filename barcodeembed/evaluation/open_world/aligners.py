@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,55 +33,16 @@ _LETTER = {rank: letter for letter, rank in RANK_LETTERS.items()}
 _SINTAX_ITEM = re.compile(r"([a-z]):(.*)\(([\d.]+)\)$")
 
 
-def run_vsearch(index: ReferenceIndex, queries: LabelledQueries, threads: int) -> list[Predictions]:
-    """Name queries by the top hit of VSEARCH (``--usearch_global --id 0.7``) and by its SINTAX."""
-    return _with_files(
-        index,
-        queries,
-        "vsearch",
-        lambda folder: [
-            _vsearch_global(folder, index, queries, threads),
-            _vsearch_sintax(folder, queries, threads),
-        ],
-    )
+#: Names queries in a folder with ``references.fasta`` and ``queries.fasta``, on some threads.
+_Method = Callable[[Path, ReferenceIndex, LabelledQueries, int], Predictions]
 
 
-def run_blastn(index: ReferenceIndex, queries: LabelledQueries, threads: int) -> list[Predictions]:
-    """Name queries by the top hit of blastn with its default task, megablast."""
-    return _with_files(
-        index,
-        queries,
-        "blastn",
-        lambda folder: [
-            _blastn(folder, index, queries, threads),
-        ],
-    )
-
-
-def run_mmseqs(index: ReferenceIndex, queries: LabelledQueries, threads: int) -> list[Predictions]:
-    """Name queries by the top hit of MMseqs2 (``easy-search --search-type 3``)."""
-    return _with_files(
-        index,
-        queries,
-        "mmseqs",
-        lambda folder: [
-            _mmseqs(folder, index, queries, threads),
-        ],
-    )
-
-
-PEERS: dict[str, Callable[..., list[Predictions]]] = {
-    "vsearch": run_vsearch,
-    "blastn": run_blastn,
-    "mmseqs": run_mmseqs,
-}
-
-
-def _with_files(
+def _run_methods(
+    program: str,
+    methods: Sequence[_Method],
     index: ReferenceIndex,
     queries: LabelledQueries,
-    program: str,
-    run: Callable[[Path], list[Predictions]],
+    threads: int,
 ) -> list[Predictions]:
     """Write references and queries to FASTA files in a temporary folder, and run a program there.
 
@@ -101,12 +63,13 @@ def _with_files(
             ),
         )
         _write_fasta(folder / "queries.fasta", enumerate(clean_bases(index, queries)))
-        return run(folder)
+        return [method(folder, index, queries, threads) for method in methods]
 
 
 def _vsearch_global(
     folder: Path, index: ReferenceIndex, queries: LabelledQueries, threads: int
 ) -> Predictions:
+    """Take the top hit of VSEARCH (``--usearch_global --id 0.7``)."""
     seconds = _run(
         "vsearch",
         "--usearch_global",
@@ -125,7 +88,9 @@ def _vsearch_global(
     return _top_hits("VSEARCH --usearch_global", folder, index, queries, seconds)
 
 
-def _vsearch_sintax(folder: Path, queries: LabelledQueries, threads: int) -> Predictions:
+def _vsearch_sintax(
+    folder: Path, index: ReferenceIndex, queries: LabelledQueries, threads: int
+) -> Predictions:
     seconds = _run(
         "vsearch",
         "--sintax",
@@ -163,6 +128,7 @@ def _vsearch_sintax(folder: Path, queries: LabelledQueries, threads: int) -> Pre
 def _blastn(
     folder: Path, index: ReferenceIndex, queries: LabelledQueries, threads: int
 ) -> Predictions:
+    """Take the top hit of blastn with its default task, megablast."""
     _run(
         "makeblastdb", "-in", folder / "references.fasta", "-dbtype", "nucl", "-out", folder / "db"
     )
@@ -190,6 +156,7 @@ def _blastn(
 def _mmseqs(
     folder: Path, index: ReferenceIndex, queries: LabelledQueries, threads: int
 ) -> Predictions:
+    """Take the top hit of MMseqs2 (``easy-search --search-type 3``)."""
     database, hits = folder / "mmseqs", folder / "hits.tsv"
     _run("mmseqs", "createdb", folder / "references.fasta", database, "--dbtype", "2")
     seconds = _run(
@@ -266,3 +233,14 @@ def _run(*command: object) -> float:
         lines: Sequence[str] = done.stderr.strip().splitlines() or ["no message"]
         raise InputError(f"{command[0]} failed with exit code {done.returncode}: {lines[-1]}")
     return time.perf_counter() - began
+
+
+#: Every program, as a function of an index, queries and the number of threads.
+PEERS: dict[str, Callable[..., list[Predictions]]] = {
+    program: partial(_run_methods, program, methods)
+    for program, methods in {
+        "vsearch": (_vsearch_global, _vsearch_sintax),
+        "blastn": (_blastn,),
+        "mmseqs": (_mmseqs,),
+    }.items()
+}
