@@ -6,7 +6,7 @@
 Prints two Markdown tables. The first is of simulated reads of 658, 313 and 130 bases that are not
 of the marker, and of fragments of the sequences in `--others`: the fraction that is refused, the
 fraction that gets a name at family or below, and the quantile 0.995 of the support for their
-position and of their similarity to the closest reference. `_MIN_SUPPORT` and `_MIN_SIMILARITY` in
+position and of their similarity to the closest reference. `MIN_SUPPORT` and `_MIN_SIMILARITY` in
 `barcodeembed/classify/quality.py` must be above these. The second is of fragments of BARCODES
 (tables) with sequencing errors: the fraction that is refused, and the quantile 0.003 of the
 support. Only the part of a barcode within the positions of the model counts.
