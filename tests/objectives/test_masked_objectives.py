@@ -169,3 +169,11 @@ def test_objectives_that_cannot_merge_say_so():
     plan = (Phase(1.0, {"meap": 1.0}),)
     with pytest.raises(TrainingError, match="meap predicts single k-mers"):
         Pretraining(make_encoder(MERGED), plan, resolve_settings(plan, {}), make_corpus())
+
+
+def test_the_decoder_of_a_model_pooled_by_position_has_no_vectors():
+    config = replace(MERGED, pooling="place", vector_width=24)
+    objective, encoder = make("maelm", config=config), make_encoder(config)
+    sizes = gradients(objective, encoder, merged_batch())
+    assert sizes["head.weight"] > 0
+    assert encoder.readout.weight.grad is None
