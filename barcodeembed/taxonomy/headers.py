@@ -67,11 +67,13 @@ def split_sintax(title: str) -> tuple[str, Lineage] | None:
 def split_prefixed(title: str) -> tuple[str | None, Lineage] | None:
     """Split ``Name|ACC|SH|reps|k__..;p__..`` (UNITE), or any other id before such a list.
 
+    In UNITE's full releases, the code of the species hypothesis follows the list (``s__..|SH..``).
+
     >>> split_prefixed("Aa_bb|AB1|SH1.10FU|refs|k__Fungi;p__Ascomycota;g__Aa;s__Aa_bb")[0]
     'Aa_bb|AB1|SH1.10FU|refs'
     """
     match = _PREFIXED.search(title)
-    taxa = parse_ranked(title[match.end() :]) if match else None
+    taxa = parse_ranked(title[match.end() :].partition("|")[0]) if match else None
     if match is None or taxa is None:
         return None
     words = title[: match.start()].split()

@@ -32,6 +32,8 @@ RANK_LETTERS = {
     "s": "species",
 }
 
+_GENUS = re.compile("[A-Z][a-z]{2,}")
+
 #: A species without its genus, of several words: ``mellifera carnica``, ``x rubens``.
 _NO_GENUS = re.compile(r"[xX×] [^\W\dA-Z_]|\([^()]+\) [^\W\dA-Z_]|[^\W\dA-Z_]{2,} ")
 
@@ -49,7 +51,10 @@ def lineage(names: dict[str, str]) -> Lineage:
     own = {rank.lower(): name for rank, name in names.items()}
     by_rank = {RANK_ALIASES[rank]: name for rank, name in own.items() if rank in RANK_ALIASES} | own
     tidy = {rank: tidy_name(by_rank.get(rank, ""), rank) for rank in RANKS}
-    tidy["species"] = _join(tidy["genus"], by_rank.get("species", ""), tidy["species"])
+    given = by_rank.get("species", "").strip()
+    if _is_family(tidy["genus"] or "idae") and _GENUS.fullmatch(given) and not _is_family(given):
+        tidy["genus"] = given  # the column of the species has the genus
+    tidy["species"] = _join(tidy["genus"], given, tidy["species"])
     if tidy["genus"] and tidy["species"]:  # a genus in other letters than in its species
         first = tidy["species"].partition(" ")[0]
         tidy["genus"] = first if first.lower() == tidy["genus"].lower() else tidy["genus"]
@@ -72,10 +77,13 @@ def _join(genus: str | None, given: str, species: str | None) -> str | None:
     return species
 
 
+def _is_family(name: str) -> bool:
+    return name.endswith(("idae", "aceae"))
+
+
 def _is_genus(word: str, genus: str) -> bool:
     """Return whether a genus stands in the column of the species, and is not an epithet."""
-    family = genus.endswith(("idae", "aceae"))  # then the column of the genus has the family
-    return not word.islower() and (family or word.lower() == genus.lower())
+    return not word.islower() and word.lower() == genus.lower()
 
 
 def lowest(taxa: Lineage) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from os import PathLike
 
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.sequences.lines import Lines, open_lines
-from barcodeembed.sequences.tables import ID_COLUMNS, read_rows
+from barcodeembed.sequences.tables import ID_COLUMNS, find_column, read_rows, unquote
 from barcodeembed.taxonomy.formats import SAMPLE_SIZE, has_rank_columns
 from barcodeembed.taxonomy.headers import parse_levels, parse_ranked
 from barcodeembed.taxonomy.names import strip_placeholder
@@ -107,7 +107,7 @@ def _has_taxids(head: str) -> bool:
 
 def _read_columns(lines: Lines) -> Iterator[_Resolved]:
     header, rows = read_rows(lines)
-    id_column = next((name for name in ID_COLUMNS if name in header), header[0])
+    id_column = find_column(header, ID_COLUMNS) or header[0]
     for line, row in rows:
         yield line, row[id_column].strip(), lineage(row)
 
@@ -132,8 +132,8 @@ def _pairs(lines: Lines) -> Iterator[_Row]:
     """Yield the first two columns of every line, without blank lines and QIIME 2's directives."""
     for text in lines:
         if text.strip() and not text.startswith("#q2:"):
-            identifier, _, rest = text.rstrip("\n").partition("\t")
-            yield lines.number, identifier.strip(), rest.split("\t")[0]
+            identifier, _, rest = unquote(text.rstrip("\n")).partition("\t")
+            yield lines.number, unquote(identifier.strip()), unquote(rest.split("\t")[0].strip())
 
 
 def _is_list(listed: str, parse: Callable[[str], Lineage | None]) -> bool:
@@ -180,7 +180,7 @@ def _read_taxids(lines: Lines, wanted: Collection[str] | None) -> Iterator[_Row]
     taxid_column = next(name for name in _TAXID_COLUMNS if name in header)
     id_columns = [name for name in _ACCESSION_COLUMNS if name in header]
     if len(id_columns) < 2:
-        id_columns = id_columns or [next((n for n in ID_COLUMNS if n in header), header[0])]
+        id_columns = id_columns or [find_column(header, ID_COLUMNS) or header[0]]
         wanted = None
     for line, row in rows:
         for column in id_columns:

@@ -38,6 +38,9 @@ METRICS = "metrics.jsonl"
 #: Maximum number of processes that prepare batches for a GPU.
 _MAX_LOADERS = 8
 
+#: Variants of the blocks that torch compiles.
+_MAX_COMPILED = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -387,7 +390,12 @@ def _unchanged(prepared: Any) -> Any:
 
 
 def _compile(pretraining: Pretraining) -> None:
-    """Compile the blocks in place, for any length. The names of weights do not change."""
+    """Compile the blocks in place, for any length. The names of weights do not change.
+
+    torch compiles a function at most 8 times, and runs it uncompiled from then on. The blocks of
+    encoder and decoder, in training and in evaluation, with and without padding, are more.
+    """
+    torch._dynamo.config.cache_size_limit = _MAX_COMPILED
     for module in pretraining.modules():
         if isinstance(module, Stack):
             module.compile(dynamic=True)

@@ -20,6 +20,7 @@ from support import SIMULATED
 from barcodeembed.errors import InputError, InputWarning
 from barcodeembed.sequences import fasta
 from barcodeembed.sequences.reading import read_records
+from barcodeembed.sequences.tables import Columns
 from barcodeembed.taxonomy.references import chain_labelled
 
 ENDS = ("\n", "\r\n", "\r")
@@ -216,10 +217,74 @@ def test_the_headers_of_common_sources_are_recognised(header, row, expected, tmp
     assert record.flags == (("no_id",) if record.id.startswith("record_") else ())
 
 
-@pytest.mark.parametrize("header", ['id\tnuc"', 'id\t"nuc"', 'id,nuc"', '\tnuc"'])
-def test_a_sequence_column_with_a_quote_in_its_name_is_an_error(header, tmp_path):
-    with pytest.raises(InputError, match="bad.tsv:1: the table has no column named nucleotides"):
-        read(f"{header}\ns1\tACGT\n", tmp_path / "bad.tsv")
+@pytest.mark.parametrize(
+    "header, name",
+    [
+        ("sequenceID\tgenus\tnucleotides", "r1"),
+        ("Sequence ID\tgenus\tDNA sequence", "r1"),
+        ("#OTU ID\tgenus\tseq", "r1"),
+        ("accession.version\tgenus\tsequence", "r1"),
+        ('""\tgenus\tsequence', "r1"),  # R's write.csv
+        ("voucher\tgenus\tsequence", "record_000001"),
+    ],
+)
+def test_columns_are_recognised_by_any_usual_name(header, name, tmp_path):
+    for delimiter in "\t,;":
+        text = f"{header}\nr1\tApis\tACGT\n".replace("\t", delimiter)
+        (record,) = read(text, tmp_path / "x")
+        assert (record.id, record.sequence) == (name, "ACGT")
+
+
+def test_columns_can_be_named(tmp_path):
+    (tmp_path / "x").write_text("id,voucher,sequence,matK\n1,r1,AAAA,ACGT\n")
+    columns = Columns(id="Voucher", sequence="matk")
+    (record,) = read_records(tmp_path / "x", columns=columns)
+    assert (record.id, record.sequence) == ("r1", "ACGT")
+    for wrong, problem in [
+        (Columns(id="vouchers"), "no column 'vouchers'; it has id, voucher, sequence, matk"),
+        (Columns(sequence="rbcL"), "without a column of sequences, rbcL; .* has id, voucher, "),
+    ]:
+        with pytest.raises(InputError, match=f"x:1: .*{problem}"):
+            list(read_records(tmp_path / "x", columns=wrong))
+
+
+@pytest.mark.parametrize("head", ["id\tgenus\tnucs", "id,genus,species", "a;b;c"])
+def test_a_table_without_sequences_is_an_error_with_its_columns(head, tmp_path):
+    with pytest.raises(InputError, match="x:1: a table without a column of sequences, nucleotides"):
+        read(f"{head}\ns1\tACGT\tx\n", tmp_path / "x")
+
+
+def test_a_table_with_quoted_cells_is_read_as_r_writes_it(tmp_path):
+    rows = '"r1"\t"Apis \\"m\\" L."\t"ACGT"\n"r2"\tApis "m."\tAC\n'
+    records = read('"id"\t"species"\t"nuc"\n' + rows, tmp_path / "x")
+    assert [(r.id, r.fields["species"], r.sequence) for r in records] == [
+        ("r1", 'Apis "m" L.', "ACGT"),
+        ("r2", 'Apis "m."', "AC"),
+    ]
+    # Row names are a column without a header.
+    named = "".join(f'"{i}"\t{row}\n' for i, row in enumerate(rows.splitlines(), 1))
+    assert [
+        (r.id, r.sequence) for r in read('"id"\t"species"\t"nuc"\n' + named, tmp_path / "y")
+    ] == [("r1", "ACGT"), ("r2", "AC")]
+
+
+def test_one_cell_that_begins_with_a_quoted_word_does_not_refuse_a_table(tmp_path):
+    text = 'id,species,nuc\nr1,"Apis" mellifera,ACGT\nr2,Apis mellifera,AC\n'
+    records = read(text, tmp_path / "x")
+    assert [(r.id, r.fields["species"], r.line) for r in records] == [
+        ("r1", "Apis mellifera", 2),
+        ("r2", "Apis mellifera", 3),
+    ]
+
+
+def test_a_table_of_crabs_needs_no_header(tmp_path):
+    ranks = "Eukaryota\tChordata\tActinopteri\tPerciformes\tFictidae\tFictus\tFictus_primus"
+    bases = "ACGTTGCAGTCATGCAACGT" * 3
+    for name in ("Fictus primus\t", ""):
+        (record,) = read(f"XX000001\t{name}123456\t{ranks}\t{bases}\n", tmp_path / "x")
+        assert (record.id, record.sequence, record.line) == ("XX000001", bases, 1)
+        assert (record.fields["taxid"], record.fields["superkingdom"]) == ("123456", "Eukaryota")
+        assert (record.fields["genus"], record.fields["species"]) == ("Fictus", "Fictus_primus")
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -237,7 +302,7 @@ def test_a_sequence_column_with_a_quote_in_its_name_is_an_error(header, tmp_path
         (["", "id,nuc", "a,ACGT", "", "b,ACGT,"], 5, None),
         (["id,x,nuc", 'a,"1', "2", '3",ACGT', "b,,AC!T"], 5, "b"),
         (["id,x,nuc", "a,1,ACGT", 'b,"1', "2", '3",AC!T'], 3, "b"),
-        (["id,nuc", "a,ACGT", 'b,"AC"GT', "c,ACGT"], 3, None),
+        (["id,nuc", "a,ACGT", 'b,"ACGT', "c,ACGT"], 3, None),
         (["id\tnuc", "a\tACGT", "b\x1fc\tACGT"], 3, None),
     ],
 )

@@ -94,6 +94,14 @@ UNITE_IDS = [
     "Mockia_altera|XX000002|SH0000002.10FU|reps",
     "Shamia_sp|XX000003|SH0000003.10FU|reps_singleton",
 ]
+UNITE_FULL = fasta(
+    "XX000001|k__Animalia;p__Arthropoda;c__Insecta;o__Lepidoptera;f__Fictiidae;g__Fictia;"
+    "s__Fictia_prima|SH0000001.10FU",
+    "XX000002|k__Animalia;p__Arthropoda;c__Insecta;o__Insecta_ord_Incertae_sedis;f__Mockidae;"
+    "g__Mockia;s__Mockia_altera|SH0000002.10FU",
+    "XX000003|k__Animalia;p__Arthropoda;c__Insecta;o__Hemiptera;f__Shamidae;g__Shamia;"
+    "s__Shamia_sp|SH0000003.10FU",
+)
 PREFIXED = fasta(
     "R1 k__Animalia; p__Arthropoda; c__Insecta; o__Lepidoptera; f__Fictiidae; g__Fictia; s__prima",
     "R2 k__Animalia; p__Arthropoda; c__Insecta; o__; f__Mockidae; g__Mockia; s__altera",
@@ -192,6 +200,7 @@ SPECIES_ALONE = [
 REFERENCES = {
     "SINTAX": ("SINTAX headers", SINTAX, NAMED, ALL),
     "UNITE": ("UNITE headers", UNITE, UNITE_IDS, ALL),
+    "UNITE full": ("UNITE headers", UNITE_FULL, ["XX000001", "XX000002", "XX000003"], ALL),
     "prefixed": ("UNITE headers", PREFIXED, NAMED, ALL),
     "prefixed after ;": ("UNITE headers", PREFIXED.replace(" k__", ";k__"), NAMED, ALL),
     "prefixed, no ids": (
@@ -216,6 +225,12 @@ REFERENCES = {
     "plain TSV": ("a table with rank columns", PLAIN, NAMED, ALL),
     "plain CSV": ("a table with rank columns", PLAIN.replace("\t", ","), NAMED, ALL),
     "semicolons": ("a table with rank columns", PLAIN.replace("\t", ";"), NAMED, ALL),
+    "quoted TSV": (
+        "a table with rank columns",
+        '"' + PLAIN.replace("\t", '"\t"').replace("\n", '"\n"')[:-1],
+        NAMED,
+        ALL,
+    ),
 }
 
 
@@ -411,6 +426,16 @@ TAXONOMIES = {
         [MOTH, FLY, UNKNOWN],
     ),
     "SILVA": ("QIIME 2", QIIME.replace("k__", "d__").replace("; ", ";"), ALL),
+    "one quoted list": (
+        "QIIME 2",
+        QIIME.replace("R2\t", 'R2\t"').replace("altera", 'altera"'),
+        ALL,
+    ),
+    "one quoted line": (
+        "QIIME 2",
+        QIIME.replace("R2\t", '"R2\t').replace("altera", 'altera"'),
+        ALL,
+    ),
     "subfamilies": (
         "QIIME 2",
         QIIME.replace("g__Fictia", "sf__Fictiinae; g__Fictia"),
