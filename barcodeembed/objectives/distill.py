@@ -35,6 +35,8 @@ from barcodeembed.objectives.maelm import MaskedAutoencoder, visible_positions
 class Distillation(MaskedAutoencoder):
     """Distillation (HAD): match the vectors and features of a teacher model, and predict k-mers."""
 
+    merges = False
+
     @dataclass(frozen=True, slots=True)
     class Options(MaskedAutoencoder.Options):
         teacher: str = ""
