@@ -129,6 +129,13 @@ def encode(asked: argparse.Namespace) -> None:
         subprocess.run(command, check=True)
 
 
+def link_encoded(encoded: Path, training: Path) -> None:
+    """Give a run the encoded corpus and its positions in the marker, as hard links."""
+    shutil.copytree(encoded / "corpus", training / "corpus", copy_function=os.link)
+    for positions in encoded.glob("positions-*.npz"):
+        os.link(positions, training / positions.name)
+
+
 def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> None:
     """Pretrain and score one run, each in a separate process."""
     stem = f"{name.replace(', ', '-')}-seed{seed}"
@@ -139,10 +146,7 @@ def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> Non
     flags = [flag.format(teacher=asked.out / f"{TEACHER}-seed0") for flag in RUNS[name]]
     corpus = [str(asked.data / f"{part}.tsv.gz") for part in CORPUS]
     if not (training := Path(f"{model}.training")).exists():
-        encoded = asked.out / "encoded.training"
-        shutil.copytree(encoded / "corpus", training / "corpus", copy_function=os.link)
-        for positions in encoded.glob("positions-*.npz"):
-            os.link(positions, training / positions.name)
+        link_encoded(asked.out / "encoded.training", training)
     environment = os.environ | {"OMP_NUM_THREADS": str(asked.threads), "OMP_WAIT_POLICY": "PASSIVE"}
     began = time.time()
     with open(model.with_suffix(".log"), "a") as log:

@@ -66,8 +66,8 @@ def pretrain(
       barcodeembed pretrain corpus.fasta -o model --max-minutes 55 --resume
       torchrun --nproc-per-node 4 -m barcodeembed pretrain corpus.fasta -o model --preset base
 
-    Ctrl-C writes a checkpoint. A run that continues with --resume ends in the same weights as an
-    uninterrupted run.
+    Ctrl-C writes a checkpoint. On a CPU, a run that continues with --resume ends in the same
+    weights as an uninterrupted run.
     """
     if steps is not None and epochs is not None:
         raise typer.BadParameter("give --steps or --epochs, not both")

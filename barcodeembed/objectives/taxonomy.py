@@ -3,7 +3,10 @@
 BarcodeMAE+ uses only the genus. All ranks at once, 1/sqrt(n) class weights and label smoothing
 along the tree follow BarcodeMamba+ (arXiv 2512.15931). Classes are unit vectors, compared by
 cosine similarity as in search (Wang et al., arXiv 1704.06369).
-Shapes: B barcodes, C classes, P parents.
+
+``prepare`` selects the labelled barcodes and the classes. On a GPU, ``forward`` would have to wait
+for the sizes of such selections.
+Shapes: B barcodes, N labelled barcodes, C classes, P parents.
 """
 
 from __future__ import annotations
@@ -65,21 +68,27 @@ class Taxonomy(Objective):
         )
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
-        taxa = {
-            f"taxa_{rank}": batch.labels_BR[:, LABELS.index(rank)].astype(np.int64)
-            for rank in self.heads
-        }
-        return self.options.draw(batch, self.config, rng) | taxa
+        inputs = self.options.draw(batch, self.config, rng)
+        for rank in self.heads:
+            selected = self._head(rank).select(batch.labels_BR[:, LABELS.index(rank)])
+            inputs |= {f"{rank}_{name}": values for name, values in selected.items()}
+        return inputs
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         vectors_BD = F.normalize(view_vectors(encoder, inputs), dim=-1)
         metrics: dict[str, Tensor] = {}
-        for rank, head in self.heads.items():
-            metrics[f"{rank}_loss"], metrics[f"{rank}_accuracy"] = head(
-                vectors_BD, inputs[f"taxa_{rank}"]
-            )
+        for rank in self.heads:
+            start = f"{rank}_"
+            selected = {n.removeprefix(start): v for n, v in inputs.items() if n.startswith(start)}
+            loss, accuracy = self._head(rank)(vectors_BD, selected)
+            metrics |= {f"{rank}_loss": loss, f"{rank}_accuracy": accuracy}
         losses = [metrics[f"{rank}_loss"] for rank in self.heads]
         return {"loss": torch.stack(losses).mean(), **metrics}
+
+    def _head(self, rank: str) -> RankHead:
+        head = self.heads[rank]
+        assert isinstance(head, RankHead)
+        return head
 
 
 class RankHead(nn.Module):
@@ -87,6 +96,7 @@ class RankHead(nn.Module):
 
     weights: Tensor
     parents: Tensor
+    siblings: Tensor
 
     def __init__(
         self,
@@ -107,41 +117,60 @@ class RankHead(nn.Module):
         # Scale to an average of 1 per barcode.
         weights *= len(labelled) / max(weights[labelled].sum(), 1e-9)
         self.register_buffer("weights", torch.from_numpy(weights).float(), persistent=False)
-        parents = _parents(train, column, parent_column, count)
-        self.register_buffer("parents", torch.from_numpy(parents), persistent=False)
+        # On the CPU, for `select`.
+        self._parents_C = _parents(train, column, parent_column, count)
+        self.register_buffer("parents", torch.from_numpy(self._parents_C), persistent=False)
+        siblings_P = torch.from_numpy(np.bincount(self._parents_C))
+        self.register_buffer("siblings", siblings_P, persistent=False)
         self.max_classes = options.max_classes
 
-    def forward(self, vectors_BD: Tensor, taxa_B: Tensor) -> tuple[Tensor, Tensor]:
+    def select(self, taxa_B: np.ndarray) -> Inputs:
+        """Return the ``labelled`` barcodes and their ``taxa``, int64 (N,).
+
+        If there are too many classes, also the ``classes`` to compare, int64 (C,), their
+        ``parents`` (C,) and how many ``siblings`` each parent has (P,). ``taxa`` then counts these
+        classes.
+        """
+        labelled_N = np.flatnonzero(taxa_B >= 0)
+        taxa_N = taxa_B[labelled_N].astype(np.int64)
+        if len(self._parents_C) <= self.max_classes:
+            return {"labelled": labelled_N, "taxa": taxa_N}
+        classes_C = np.flatnonzero(np.isin(self._parents_C, self._parents_C[taxa_N]))
+        parents_C = np.unique(self._parents_C[classes_C], return_inverse=True)[1]
+        return {
+            "labelled": labelled_N,
+            "taxa": np.searchsorted(classes_C, taxa_N),
+            "classes": classes_C,
+            "parents": parents_C,
+            "siblings": np.bincount(parents_C),
+        }
+
+    def forward(self, vectors_BD: Tensor, selected: Inputs) -> tuple[Tensor, Tensor]:
         """Return the loss (nats) and the accuracy over the barcodes labelled at this rank.
 
-        Both, and the gradient, are zero if there are no such barcodes.
+        ``selected`` is from `select`, as tensors. Loss, accuracy and gradient are zero if no
+        barcode is labelled.
         """
-        labelled = taxa_B >= 0
-        taxa_B, vectors_BD = taxa_B[labelled], vectors_BD[labelled]
-        if not len(taxa_B):
-            return vectors_BD.sum() * 0, vectors_BD.new_zeros(())
-        weights_B = self.weights[taxa_B]
-        directions_CD, parents_C, taxa_B = self._competing(taxa_B)
-        logits_BC = self.scale * similarities(vectors_BD, F.normalize(directions_CD, dim=-1))
-        scores_BC = F.log_softmax(logits_BC, dim=-1)
-        true_B = scores_BC.gather(1, taxa_B[:, None])[:, 0]
+        vectors_ND, taxa_N = vectors_BD[selected["labelled"]], selected["taxa"]
+        if not len(taxa_N):
+            return vectors_ND.sum() * 0, vectors_ND.new_zeros(())
+        directions_CD: Tensor = self.directions
+        weights_C, parents_C, siblings_P = self.weights, self.parents, self.siblings
+        if "classes" in selected:
+            directions_CD = directions_CD[selected["classes"]]
+            weights_C = weights_C[selected["classes"]]
+            parents_C, siblings_P = selected["parents"], selected["siblings"]
+        logits_NC = self.scale * similarities(vectors_ND, F.normalize(directions_CD, dim=-1))
+        scores_NC = F.log_softmax(logits_NC, dim=-1)
+        true_N = scores_NC.gather(1, taxa_N[:, None])[:, 0]
         # Smoothing along the tree: confusion with a sibling costs less than with another taxon.
-        siblings_P = torch.bincount(parents_C)
-        of_parent_BP = scores_BC.new_zeros(len(taxa_B), len(siblings_P))
-        of_parent_BP = of_parent_BP.index_add(1, parents_C, scores_BC)
-        parent_B = parents_C[taxa_B]
-        sibling_B = of_parent_BP.gather(1, parent_B[:, None])[:, 0] / siblings_P[parent_B]
-        losses_B = -(1 - self.smoothing) * true_B - self.smoothing * sibling_B
-        accuracy = (scores_BC.argmax(-1) == taxa_B).float().mean()
-        return (losses_B * weights_B).sum() / len(taxa_B), accuracy
-
-    def _competing(self, taxa_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the directions and the parents of the classes to compare, and the true classes."""
-        if len(self.directions) <= self.max_classes:
-            return self.directions, self.parents, taxa_B
-        classes_C = torch.isin(self.parents, self.parents[taxa_B]).nonzero()[:, 0]
-        parents_C = torch.unique(self.parents[classes_C], return_inverse=True)[1]
-        return self.directions[classes_C], parents_C, torch.searchsorted(classes_C, taxa_B)
+        of_parent_NP = scores_NC.new_zeros(len(taxa_N), len(siblings_P))
+        of_parent_NP = of_parent_NP.index_add(1, parents_C, scores_NC)
+        parent_N = parents_C[taxa_N]
+        sibling_N = of_parent_NP.gather(1, parent_N[:, None])[:, 0] / siblings_P[parent_N]
+        losses_N = -(1 - self.smoothing) * true_N - self.smoothing * sibling_N
+        accuracy = (scores_NC.argmax(-1) == taxa_N).float().mean()
+        return (losses_N * weights_C[taxa_N]).sum() / len(taxa_N), accuracy
 
 
 def _parents(train: np.ndarray, column: int, parent_column: int | None, count: int) -> np.ndarray:
