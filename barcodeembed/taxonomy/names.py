@@ -16,7 +16,7 @@ PREFIX = re.compile(r"^(?:(sf|[dkpcofgs])__|D_(\d)__)", re.IGNORECASE)
 
 _PLACEHOLDER = re.compile(
     r"""^(?: | na | n/a | nan | none | null | \* | - | \?
-        | unknown.* | unidentified.* | unassigned.* | unclassified.* | unnamed.*
+        | unknown.* | unplaced | unidentified.* | unassigned.* | unclassified.* | unnamed.*
         | undetermined.* | uncultured.* | environmental.* | metagenome
         | .*incertae[ _]sedis.* | not[ _]assigned | .+[ ]unclassified )$""",
     re.IGNORECASE | re.VERBOSE,

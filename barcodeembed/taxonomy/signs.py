@@ -15,7 +15,7 @@ _PRESCRIBED = (
     ("order", re.compile(r"[A-Z][a-z]+ales")),
 )
 _USUAL = (
-    ("order", re.compile(r"(?!Neo|Palae?o|Poly|Para)[A-Z][a-z]+(?:formes|ptera)")),
+    ("order", re.compile(r"(?!Neo|Palae?o|Poly|Para)[A-Z][a-z]+(?:iformes|ptera)")),
     ("class", re.compile(r"[A-Z][a-z]+(?:mycetes|opsida|phyceae|proteobacteria)")),
     ("phylum", re.compile(r"[A-Z][a-z]+(?:mycota|phyta)")),
 )
