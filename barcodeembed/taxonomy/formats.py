@@ -144,12 +144,21 @@ FORMATS = (
     _headers("RDP headers (id Kingdom;Phylum;..)", headers.split_rdp),
     _headers("DADA2 headers (Kingdom;Phylum;..)", headers.split_dada2),
     _headers("PR2 headers (id|18S_rRNA|nucleus||Domain|..)", headers.split_pr2),
-    _headers("BOLD headers (processid|name|marker)", name_headers.split_bold),
-    _headers("barque headers (Family_Genus_species)", name_headers.split_barque),
-    _headers("MitoFish headers (gb|accession|Genus_species)", name_headers.split_piped, loose=True),
-    _headers("DADA2 species headers (id Genus species)", name_headers.split_species),
     _headers(
-        "NCBI definition lines (accession Genus species ..)",
+        "BOLD headers (processid|name|marker), without ranks above genus", name_headers.split_bold
+    ),
+    _headers("barque headers (Family_Genus_species)", name_headers.split_barque),
+    _headers(
+        "MitoFish headers (gb|accession|Genus_species), without ranks above genus",
+        name_headers.split_piped,
+        loose=True,
+    ),
+    _headers(
+        "DADA2 species headers (id Genus species), without ranks above genus",
+        name_headers.split_species,
+    ),
+    _headers(
+        "NCBI definition lines (accession Genus species ..), without ranks above genus",
         name_headers.split_definition,
         loose=True,
     ),

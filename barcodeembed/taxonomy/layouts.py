@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.taxonomy.names import note, strip_placeholder
+from barcodeembed.taxonomy.ranks import RANK_ALIASES, RANKS
 from barcodeembed.taxonomy.signs import certain_rank, usual_rank
 
 _RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
@@ -108,6 +109,17 @@ _LAYOUTS = (
     Layout(("kingdom", "", *_RANKS[1:])),
     Layout(("kingdom", "", "", "", *_RANKS[2:])),
 )
+
+
+def parse_ranks(text: str) -> tuple[str, ...]:
+    """Return the ranks in a list of words; other words are positions that are not read.
+
+    >>> parse_ranks("domain,supergroup,Phylum")
+    ('kingdom', '', 'phylum')
+    """
+    words = (word.strip().lower() for word in text.split(","))
+    known = (RANK_ALIASES.get(word, word) for word in words)
+    return tuple(word if word in RANKS else "" for word in known)
 
 
 def find_layout(lists: Iterable[Sequence[str]]) -> Layout:
