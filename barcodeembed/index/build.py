@@ -35,7 +35,7 @@ from barcodeembed.index.represent import Barcodes, represent
 from barcodeembed.index.settings import Amplicon, IndexSettings
 from barcodeembed.index.sources import Sources
 from barcodeembed.taxonomy.columns import BIN_COLUMNS
-from barcodeembed.taxonomy.names import note_placeholders
+from barcodeembed.taxonomy.names import note_names
 from barcodeembed.taxonomy.references import LabelledRecord, read_labelled
 from barcodeembed.vectors.whitening import as_searched
 
@@ -92,7 +92,7 @@ def prepare(
     usable = clean_references(
         labelled, report, max_bases=embedder.max_bases, min_bases=options.min_bases
     )
-    with note_placeholders(report.placeholders):
+    with note_names(report.names):
         references = keep_main_marker(usable, report)
     if pair := options.primer_pair():
         references = cut_references(

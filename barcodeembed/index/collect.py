@@ -17,6 +17,7 @@ from barcodeembed.sequences.cleaning import clean, reverse_complement
 from barcodeembed.sequences.decoys import find_decoy, known_decoys
 from barcodeembed.sequences.orientation import learn_orientation, strand
 from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of
+from barcodeembed.taxonomy.names import NameNotes
 from barcodeembed.taxonomy.ranks import Lineage
 from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
 from barcodeembed.vocabulary import CONTAMINANT, MIN_BASES
@@ -27,8 +28,8 @@ class BuildReport:
     """Counts of the records of a build. Every record is either used or counted under a reason.
 
     ``amplicon`` is the part of the marker to which the references were cut, if they were.
-    ``contaminants`` are the ids of the records that were left out as contaminants, and
-    ``placeholders`` the distinct names that are no names of taxa, in order.
+    ``contaminants`` are the ids of the records that were left out as contaminants, and ``names``
+    the names that were not read.
     """
 
     records: int = 0
@@ -39,7 +40,7 @@ class BuildReport:
     conflicts: list[str] = field(default_factory=list)
     amplicon: Amplicon | None = None
     contaminants: list[str] = field(default_factory=list)
-    placeholders: dict[str, None] = field(default_factory=dict)
+    names: NameNotes = field(default_factory=NameNotes)
 
     @property
     def used(self) -> int:
