@@ -1,7 +1,7 @@
 """Test the claim behind MAE-LM: an encoder that reads no masks makes better frozen vectors.
 
     python benchmarks/claim.py pack MODEL TABLES PACK
-    python benchmarks/claim.py run PACK OUT --steps 20000 --minutes 8.5
+    python benchmarks/claim.py run PACK OUT --steps 20000 --minutes 8.4
     python benchmarks/claim.py table OUT PACK > table.md
 
 ``pack`` takes the encoded corpus of an anchored model from MODEL.training and the tables of
@@ -82,7 +82,7 @@ def main() -> None:
     running.add_argument(
         "--steps", type=int, default=20_000, help="at most; of the first condition"
     )
-    running.add_argument("--minutes", type=float, default=8.5, help="in total")
+    running.add_argument("--minutes", type=float, default=8.4, help="in total")
     running.add_argument("--seeds", type=int, default=2)
     running.add_argument("--conditions", default="paper,aligned")
     running.add_argument("--processes", type=int, default=3, help="runs at a time")

@@ -117,7 +117,7 @@ def _score_rows(
                 " / ".join(_loss(runs, part) for part in (0.5, 0.8, 1.0)),
                 *(_spread([run["accuracy"][split] for run in runs]) for split in _SHOWN),
                 _spread([run["probe"]["unseen_species"] for run in runs]),
-                _spread([bin_agreement(vectors_of(run, folder), bins) for run in runs]),
+                _agreements(runs, folder, bins),
                 _spread([run["bag_r2"] for run in runs]),
                 " / ".join(
                     f"{mean(run['token_rank'][of] for run in runs):.0f}"
@@ -154,6 +154,12 @@ def _difference(
         for side in zip(*pairs, strict=True)
     )
     return paired_bootstrap(one_SN, other_SN, species_N)
+
+
+def _agreements(runs: list[dict[str, Any]], folder: Path, bins_N: np.ndarray) -> str:
+    if not all((folder / run["vectors"]["file"]).exists() for run in runs):
+        return "-"
+    return _spread([bin_agreement(vectors_of(run, folder), bins_N) for run in runs])
 
 
 def bin_agreement(vectors_ND: np.ndarray, bins_N: np.ndarray) -> float:
