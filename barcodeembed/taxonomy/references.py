@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -14,10 +15,29 @@ from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.tables import ID_COLUMNS, USUAL, Columns
 from barcodeembed.taxonomy.formats import SAMPLE_SIZE, Reading, recognise, title_of
 from barcodeembed.taxonomy.headers import Header, split_sintax
+from barcodeembed.taxonomy.name_headers import ACCESSION
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage
 from barcodeembed.taxonomy.tables import read_taxonomy
 
 LabelledRecord = tuple[SequenceRecord, Lineage]
+
+_NO_LINEAGE = (
+    "give --taxonomy, a table with rank columns, or headers that contain it (SINTAX ;tax=..., "
+    "UNITE, DADA2, RDP)"
+)
+#: What helps with headers that give only an id which stands for a lineage elsewhere.
+_HINTS = (
+    (
+        r'"taxid"|\btaxid=|taxid\|',
+        "this header has only a taxid (OBITools, Kraken); give a table of ids and taxids with "
+        "--taxonomy, and NCBI's taxdump.tar.gz with --taxdump",
+    ),
+    (
+        rf"^{ACCESSION}(?:\s|$)",
+        "this looks like an accession of GenBank; give nucl_gb.accession2taxid.gz with --taxonomy "
+        f"and NCBI's taxdump.tar.gz with --taxdump, or {_NO_LINEAGE}",
+    ),
+)
 
 #: Maximum letters of a header, and of an id, in an error message.
 _MAX_SHOWN, _MAX_ID_SHOWN = 160, 40
@@ -165,10 +185,9 @@ def _misfit(
 ) -> str:
     """Return the message for a record that is not in the format of its file."""
     if reading is None:
-        return (
-            "no lineage for this record: give --taxonomy, a table with rank columns, or "
-            "headers that contain it (SINTAX ;tax=..., UNITE, DADA2, RDP)"
-        )
+        title = title_of(record)
+        hint = next((hint for sign, hint in _HINTS if re.search(sign, title)), _NO_LINEAGE)
+        return f"no lineage for this record: {hint}"
     example = next(filter(reading.format.fits, first))
     return (
         f"no lineage for this record: {title_of(record)[:_MAX_SHOWN]!r} does not match "

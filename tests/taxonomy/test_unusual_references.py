@@ -110,6 +110,44 @@ def test_columns_of_ids_and_sequences(build):
     assert "R1" in rows and "R2" in rows
 
 
+@pytest.mark.parametrize(
+    "column, text",
+    [
+        ("taxonomy", "k__Animalia; p__Arthropoda; g__Aus; s__Aus_bus"),
+        ("Lineage", "Animalia;Arthropoda;;;;Aus;Aus bus"),
+    ],
+)
+def test_a_column_with_whole_lineages(column, text, tmp_path):
+    rows = f"R1\t{text}\t{BASES[0]}\nR2\tunassigned\t{BASES[1]}\n"
+    (tmp_path / "x").write_text(f"id\t{column}\tsequence\n{rows}")
+    first, second = [names for _, names in read_labelled(tmp_path / "x")]
+    assert (first[0], first[1], first[-2:]) == ("Animalia", "Arthropoda", ("Aus", "Aus bus"))
+    assert not any(second)
+
+
+@pytest.mark.parametrize(
+    "titles, hint",
+    [
+        (['AB1 {"count":1,"taxid":9} words'], "only a taxid .* --taxdump"),
+        (["kraken:taxid|9|AB1 words"], "only a taxid .* --taxdump"),
+        (["XX000001.1", "XX000002.1"], "an accession of GenBank; give nucl_gb.accession2taxid.gz"),
+        (["R1", "R2"], "give --taxonomy, a table with rank columns"),
+    ],
+)
+def test_headers_without_names_are_an_error_that_says_what_helps(titles, hint, tmp_path):
+    (tmp_path / "x").write_text(fasta(*titles))
+    with pytest.raises(ReferenceDataError, match=f"x:1 .*no lineage for this record: .*{hint}"):
+        list(read_labelled(tmp_path / "x"))
+
+
+def test_a_table_without_a_header_line_is_an_error_with_an_example(tmp_path):
+    (tmp_path / "x").write_text(f"R1\tAus\tAus bus\t{BASES[0]}\n")
+    with pytest.raises(
+        InputError, match="x:1: a table without a header line; .* id, family, genus"
+    ):
+        list(read_labelled(tmp_path / "x"))
+
+
 # The cases that were found outside: names, number of records, and those with a species.
 
 FOUND = {
