@@ -194,6 +194,7 @@ def check_objectives(bench: Bench) -> Cases:
     cases["distill"] = ("distill:1", {"settings": (f"teacher={bench.folder / 'teacher'}",)})
     cases |= {
         "sum": ("maelm+contrastive:1", {}),
+        "encoder masks": ("maelm:1", {"settings": ("encoder_masks=yes",)}),
         "many classes": ("taxonomy:1", {"settings": ("max_classes=4",)}),
         "anchored": ("maelm:1", {"model": anchored}),
         "aligned": ("taxonomy:1", {"model": aligned}),

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,7 @@ import pytest
 import torch
 from support import REPOSITORY, SIMULATED
 
+from barcodeembed.corpus.corpus import encode_corpus
 from barcodeembed.objectives import OBJECTIVES
 from barcodeembed.training.run import pretrain
 
@@ -38,6 +40,29 @@ def test_runs_of_the_comparison_share_the_encoded_corpus_and_its_positions(tmp_p
     first, second = (_data(tmp_path / f"{name}.training") for name in ("encoded", "run"))
     assert len(first) > 3 and any(name.startswith("positions-") for name in first)
     assert first == second
+
+
+def test_the_peak_memory_is_that_of_training_alone(tmp_path, monkeypatch, capsys):
+    """It is read before the matrix product needs memory, and counting operations needs none."""
+    monkeypatch.syspath_prepend(REPOSITORY / "benchmarks")
+    pretrain_benchmark = benchmark("pretrain")
+    encode_corpus(pretrain_benchmark.barcodes(40), tmp_path / "corpus")
+    done = []
+    for name in ("peak_memory", "flops_of", "matrix_product"):
+        work = getattr(pretrain_benchmark, name)
+        monkeypatch.setattr(pretrain_benchmark, name, _noted(name, work, done))
+    asked = argparse.Namespace(threads=1, batch_size=8, compile=False, device="cpu", seconds=0)
+    pretrain_benchmark.measure("tiny", "maelm", "fp32", asked, tmp_path)
+    assert done == ["peak_memory", "flops_of", "matrix_product"]
+    assert capsys.readouterr().out.startswith("| tiny | maelm | fp32 | ")
+
+
+def _noted(name: str, work: Callable, done: list[str]) -> Callable:
+    def call(*arguments):
+        done.append(name)
+        return work(*arguments)
+
+    return call
 
 
 #: What a GPU machine need not have.
@@ -81,6 +106,7 @@ def test_the_checks_of_a_gpu_need_few_packages(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_checks_of_a_gpu_compile_the_blocks(tmp_path):
     rows = smoke(tmp_path, "--checks=compile")
     assert [row["case"] for row in rows] == ["fp32", "bf16"]
