@@ -68,19 +68,21 @@ def warn_of_build(report: BuildReport, source: str | None = None) -> None:
 
 #: What is said of each kind of names that were not read.
 _UNREAD = {
-    "placeholders": "names are no names of taxa, and their ranks were left empty",
-    "uncertain": "names have no certain rank in a list without ranks and were left out (--ranks "
-    "gives the ranks)",
-    "prefixes": "rank prefixes are not known, and the names after them were left out",
+    "placeholders": "names are no names of taxa ({times}), and their ranks were left empty",
+    "uncertain": "names have no certain rank in a list without ranks ({times}), and were left out "
+    "(--ranks gives the ranks)",
+    "prefixes": "rank prefixes are not known ({times}), and the names after them were left out",
 }
 
 
 def _list_names(notes: NameNotes) -> None:
     """Print which names were not read: some, or all with ``--verbose``."""
     for kind, message in _UNREAD.items():
-        if names := list(getattr(notes, kind)):
+        counts = getattr(notes, kind)
+        if names := list(counts):
             shown = [repr(name) for name in names[:_MAX_NAMES]]
-            _list(console.say, f"{len(names):,} {message}", names, shown)
+            times = message.format(times=f"{counts.total():,} times")
+            _list(console.say, f"{len(names):,} {times}", names, shown)
 
 
 def _list_contaminants(ids: list[str]) -> None:

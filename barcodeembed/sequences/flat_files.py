@@ -25,6 +25,9 @@ _NAMES = (
     "rbcl,ribulose-1,5-bisphosphate carboxylase/oxygenase large subunit",
     "matk,maturase k",
 )
+#: Warnings of Biopython about a record that is not complete.
+_TRUNCATED = "Premature end|Expected sequence length"
+#: Features that can be a gene, the best first.
 _KINDS = ("CDS", "rRNA", "tRNA", "gene", "misc_RNA", "misc_feature")
 
 
@@ -55,9 +58,10 @@ def read_flat_file(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", BiopythonWarning)
+                warnings.filterwarnings("error", _TRUNCATED, BiopythonWarning)
                 record = next(parsed, None)
                 letters = _letters(record, gene) if record else ""
-        except (ValueError, AssertionError) as error:
+        except (ValueError, AssertionError, BiopythonWarning) as error:
             message = " ".join(str(error).split())[:200] or "a record that is not complete"
             raise InputError(f"not a valid {name} flat file: {message}", lines.path, line) from None
         if record is None:

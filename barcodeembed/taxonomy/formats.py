@@ -12,15 +12,19 @@ from dataclasses import dataclass
 
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.sequences.tables import find_column
 from barcodeembed.taxonomy import headers, name_headers
 from barcodeembed.taxonomy.conventions import Convention
 from barcodeembed.taxonomy.headers import Header
 from barcodeembed.taxonomy.layouts import DEFAULT, place
-from barcodeembed.taxonomy.names import NameNotes, note, note_names
+from barcodeembed.taxonomy.names import NameNotes, note, note_names, strip_placeholder
 from barcodeembed.taxonomy.ranks import RANK_WORDS, UNKNOWN, Lineage
 
 #: Number of first records from which a format is recognised.
 SAMPLE_SIZE = 20
+
+#: Names of columns with a whole lineage.
+LINEAGE_COLUMNS = ("taxonomy", "lineage", "taxon", "tax", "classification", "taxonomic_lineage")
 
 #: Maximum characters of a title that are noted as a name that was not read.
 _MAX_NOTED = 40
@@ -118,6 +122,18 @@ def _table(name: str, *columns: str) -> Format:
     return Format(name, read)
 
 
+def _read_lineage_column(record: SequenceRecord) -> Header | None:
+    """Return the lineage in one column of a table, written as a list."""
+    column = find_column(list(record.fields), LINEAGE_COLUMNS)
+    text = record.fields[column] if column else ""
+    if (names := headers.parse_ranked(text)) is not None:
+        return Header(record.id, names)
+    listed = headers.parse_levels(text)
+    if listed is not None:
+        return headers.of_list(record.id, listed)
+    return Header(record.id) if column and strip_placeholder(text) is None else None
+
+
 def _read_flat(record: SequenceRecord) -> Header | None:
     """Return the lineage of a flat file, whose names have no ranks, as far as these are certain."""
     organism = record.fields.get("organism")
@@ -138,18 +154,28 @@ FORMATS = (
     _table("a BIOSCAN table", "processid", "dna_bin"),
     _table("a table with rank columns"),
     Format("a flat file with organisms (GenBank, EMBL)", _read_flat),
+    Format("a table with a column of lineages", _read_lineage_column),
     _headers("UNITE headers (k__..;p__..)", headers.split_prefixed),
     _headers("OBITools headers (id {..} or id species_name=..;)", name_headers.split_obitools),
     _headers("RDP trainset headers (id Lineage=Root;rootrank;..)", headers.split_rdp_pairs),
     _headers("RDP headers (id Kingdom;Phylum;..)", headers.split_rdp),
     _headers("DADA2 headers (Kingdom;Phylum;..)", headers.split_dada2),
     _headers("PR2 headers (id|18S_rRNA|nucleus||Domain|..)", headers.split_pr2),
-    _headers("BOLD headers (processid|name|marker)", name_headers.split_bold),
-    _headers("barque headers (Family_Genus_species)", name_headers.split_barque),
-    _headers("MitoFish headers (gb|accession|Genus_species)", name_headers.split_piped, loose=True),
-    _headers("DADA2 species headers (id Genus species)", name_headers.split_species),
     _headers(
-        "NCBI definition lines (accession Genus species ..)",
+        "BOLD headers (processid|name|marker), without ranks above genus", name_headers.split_bold
+    ),
+    _headers("barque headers (Family_Genus_species)", name_headers.split_barque),
+    _headers(
+        "MitoFish headers (gb|accession|Genus_species), without ranks above genus",
+        name_headers.split_piped,
+        loose=True,
+    ),
+    _headers(
+        "DADA2 species headers (id Genus species), without ranks above genus",
+        name_headers.split_species,
+    ),
+    _headers(
+        "NCBI definition lines (accession Genus species ..), without ranks above genus",
         name_headers.split_definition,
         loose=True,
     ),

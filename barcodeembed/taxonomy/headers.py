@@ -44,6 +44,13 @@ class Header:
     fields: dict[str, str] = field(default_factory=dict)
 
 
+def of_list(identifier: str | None, listed: tuple[str, ...]) -> Header:
+    """Return a header with a lineage without ranks, which can end in a BIN, as in coidb."""
+    if listed and listed[-1].startswith("BOLD:"):
+        return Header(identifier, listed=listed[:-1], fields={"bin_uri": listed[-1]})
+    return Header(identifier, listed=listed)
+
+
 def split_sintax(title: str) -> Header | None:
     """Split ``id;tax=k:..,s:..;`` (SINTAX).
 
@@ -96,7 +103,7 @@ def split_rdp(title: str) -> Header | None:
     if not separator:
         identifier, _, text = title.partition(" ")
     listed = None if ";" in identifier else parse_levels(text)
-    return None if listed is None else Header(identifier.strip(), listed=listed)
+    return None if listed is None else of_list(identifier.strip(), listed)
 
 
 def split_rdp_pairs(title: str) -> Header | None:
@@ -137,7 +144,7 @@ def split_dada2(title: str) -> Header | None:
     """
     first = title.split(maxsplit=1)[:1]
     listed = parse_levels(title) if first and ";" in first[0] else None
-    return None if listed is None else Header(None, listed=listed)
+    return None if listed is None else of_list(None, listed)
 
 
 def split_pr2(title: str) -> Header | None:

@@ -14,14 +14,20 @@ from dataclasses import dataclass
 
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.taxonomy.names import note, strip_placeholder
+from barcodeembed.taxonomy.ranks import RANK_ALIASES, RANKS
 from barcodeembed.taxonomy.signs import certain_rank, usual_rank
 
 _RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 _WITH_SUBFAMILY = (*_RANKS[:5], "subfamily", *_RANKS[5:])
 
 
-#: A species by the name of its genus, the name before it: ``Apis mellifera``, ``Apis_sp.``
-_SPECIES = r"{}[ _](?:[xX×][ _]?|cf\.?[ _])?[a-z]{{2}}.*"
+#: What follows the genus in a species: `` mellifera``, ``_sp.``, `` x rubens``.
+_EPITHET = re.compile(r"[ _](?:[xX×][ _]?|cf\.?[ _])?[a-z]{2}")
+#: The name of an organism after a name other than its genus: ``Bacteroidales bacterium``.
+_BINOMIAL = re.compile(
+    r"[A-Z][a-z]{2,} (?!sensu|group|clade|family|order|class|lineage|cluster|subgroup|complex)"
+    r"[a-z-]{3,}(?: .*)?"
+)
 
 #: A function from a name to the rank that it shows, or None.
 _Sign = Callable[[str], str | None]
@@ -110,6 +116,17 @@ _LAYOUTS = (
 )
 
 
+def parse_ranks(text: str) -> tuple[str, ...]:
+    """Return the ranks in a list of words; other words are positions that are not read.
+
+    >>> parse_ranks("domain,supergroup,Phylum")
+    ('kingdom', '', 'phylum')
+    """
+    words = (word.strip().lower() for word in text.split(","))
+    known = (RANK_ALIASES.get(word, word) for word in words)
+    return tuple(word if word in RANKS else "" for word in known)
+
+
 def find_layout(lists: Iterable[Sequence[str]]) -> Layout:
     """Return the layout of a file, from its first lists.
 
@@ -142,7 +159,8 @@ def place(names: Sequence[str], *, noted: bool = True) -> dict[str, str]:
             found |= {rank: names[i] for rank, i in zip(ranks, inside, strict=False)}
     found |= {rank: names[i] for i, rank in fixed if rank == "subfamily"}
     for name in names if noted else ():
-        if strip_placeholder(name) and name not in found.values():
+        is_rank = name in found.values() or usual_rank(name) == "kingdom"
+        if strip_placeholder(name) and not is_rank:
             note("uncertain", name)
     return found
 
@@ -179,13 +197,16 @@ def _sign(names: Sequence[str], i: int, by_name: _Sign) -> str | None:
         return "species"
     if i + 1 < len(names) and _is_species_of(names[i + 1], names[i]):
         return "genus"
+    if _BINOMIAL.fullmatch(names[i]) and strip_placeholder(names[i]):
+        return "species"
     return by_name(names[i])
 
 
 def _is_species_of(name: str, genus: str) -> bool:
     return (
-        usual_rank(genus) is None
+        name.startswith(genus)
         and genus[:1].isupper()
-        and re.fullmatch(_SPECIES.format(re.escape(genus)), name) is not None
+        and _EPITHET.match(name, len(genus)) is not None
+        and usual_rank(genus) is None
         and strip_placeholder(name) is not None
     )

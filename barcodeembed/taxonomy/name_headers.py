@@ -11,18 +11,19 @@ import re
 
 from barcodeembed.taxonomy.binomials import reduce_species
 from barcodeembed.taxonomy.headers import Header
-from barcodeembed.taxonomy.names import note
+from barcodeembed.taxonomy.names import note, strip_placeholder
 from barcodeembed.taxonomy.ranks import RANK_WORDS, RANKS
 from barcodeembed.taxonomy.signs import usual_rank
 
-_ACCESSION = r"(?:[A-Z]{1,2}_?\d{5,9}|[A-Z]{4,6}\d{8,10}|[A-Z]{2}_[A-Z]*\d{6,9})(?:\.\d+)?"
-_NCBI = re.compile(rf"({_ACCESSION})\s+(?:[A-Z]+(?:_[A-Z]+)?:\s*)?(.+)")
+#: An accession number of GenBank, EMBL or DDBJ.
+ACCESSION = r"(?:[A-Z]{1,2}_?\d{5,9}|[A-Z]{4,6}\d{8,10}|[A-Z]{2}_[A-Z]*\d{6,9})(?:\.\d+)?"
+_NCBI = re.compile(rf"({ACCESSION})\s+(?:[A-Z]+(?:_[A-Z]+)?:\s*)?(.+)")
 _PIPED = re.compile(r"(?:gi\|\d+\|)?(?:gb|emb|dbj|ref|tpg|lcl)\|([^|\s]+)\|\s*(.*)")
 _ORGANISM = re.compile(
-    r"([A-Z][a-z-]+)[ _]((?:[xX×][ _])?[a-z]{2,}[a-z-]*)(?=[ _,;]|$)"
-    r"|([A-Z][a-z-]+)[ _](?:sp|cf|aff|nr)\b\.?"
+    r"\[?([A-Z][a-z-]+)\]?[ _]((?:[xX×][ _])?[a-z]{2,}[a-z-]*)(?=[ _,;]|$)"
+    r"|\[?([A-Z][a-z-]+)\]?[ _](?:sp|cf|aff|nr)\b\.?"
 )
-_FAMILY_FIRST = re.compile(r"([A-Z][a-z]+(?:idae|aceae))_([A-Z][a-z-]+)_([a-z][\w.-]+)")
+_THREE_WORDS = re.compile(r"([A-Z][a-z]+)_([A-Z][a-z-]+)_([a-z][\w.-]+)")
 _BOLD = re.compile(r"([A-Z][A-Z0-9]+-\d\d)\|([^|]*)\|([^|]*)(?:\|.*)?")
 _NAME = re.compile(r"(\S+)\s+\(?([A-Z][a-z-]+)((?:\s+\S+)+)")
 _NO_SPECIES = re.compile(r"\s(?:sp|spp|cf|aff|nr)\.?(?:\s|$)")
@@ -46,7 +47,9 @@ def split_species(title: str) -> Header | None:
     """
     match = _NAME.fullmatch(title)
     if match is None or ";" in match.group(1):
-        return None
+        identifier, _, rest = title.partition(" ")
+        is_missing = rest and rest.islower() and strip_placeholder(rest) is None
+        return Header(identifier, {"species": rest}) if is_missing else None
     identifier, genus, _ = match.groups()
     name = title[match.end(1) :].strip()
     reduced = reduce_species(name)
@@ -83,14 +86,17 @@ def split_piped(title: str) -> Header | None:
 def split_barque(title: str) -> Header | None:
     """Split ``Family_Genus_species`` (barque), which has no id.
 
+    The first word can also be a phylum, class or order, if its rank is known by its form.
+
     >>> split_barque("Fictidae_Fictus_primus").names["family"]
     'Fictidae'
     """
-    match = _FAMILY_FIRST.fullmatch(title)
-    if match is None:
+    match = _THREE_WORDS.fullmatch(title)
+    rank = usual_rank(match.group(1)) if match else None
+    if match is None or rank is None:
         return None
-    family, genus, epithet = match.groups()
-    return Header(None, {"family": family, "genus": genus, "species": f"{genus} {epithet}"})
+    higher, genus, epithet = match.groups()
+    return Header(None, {rank: higher, "genus": genus, "species": f"{genus} {epithet}"})
 
 
 def split_bold(title: str) -> Header | None:
@@ -131,7 +137,7 @@ def split_obitools(title: str) -> Header | None:
         taxon := _PATH.fullmatch(taxid)
     ) is not None:  # OBITools 4: taxon:9606 [Homo sapiens]@species
         taxid, name, rank = taxon.groups()
-        names = names or {rank: name}
+        names = names or {rank: name} | ({"genus": name.split()[0]} if rank == "species" else {})
     known = {key: name for key, name in names.items() if key.lower() in RANK_WORDS}
     fields = {"taxon_id": taxid} if taxid.isdigit() else {}
     return Header(identifier, known, fields=fields) if known else None

@@ -15,7 +15,7 @@ from barcodeembed.taxonomy.binomials import reduce_species, strip_author
 PREFIX = re.compile(r"^(?:(sf|[dkpcofgs])__|D_(\d)__)", re.IGNORECASE)
 
 _PLACEHOLDER = re.compile(
-    r"""^(?: | na | n/a | nan | none | null | \* | - | \?
+    r"""^(?: | na | n/a | nan | none | null | \* | - | \? | \.
         | unknown.* | unplaced | unidentified.* | unassigned.* | unclassified.* | unnamed.*
         | undetermined.* | uncultured.* | environmental.* | metagenome
         | .*incertae[ _]sedis.* | not[ _]assigned | .+[ ]unclassified )$""",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -11,13 +12,32 @@ from os import PathLike
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.sequences.records import SequenceRecord
-from barcodeembed.sequences.tables import USUAL, Columns
+from barcodeembed.sequences.tables import ID_COLUMNS, USUAL, Columns
 from barcodeembed.taxonomy.formats import SAMPLE_SIZE, Reading, recognise, title_of
 from barcodeembed.taxonomy.headers import Header, split_sintax
+from barcodeembed.taxonomy.name_headers import ACCESSION
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage
 from barcodeembed.taxonomy.tables import read_taxonomy
 
 LabelledRecord = tuple[SequenceRecord, Lineage]
+
+_NO_LINEAGE = (
+    "give --taxonomy, a table with rank columns, or headers that contain it (SINTAX ;tax=..., "
+    "UNITE, DADA2, RDP)"
+)
+#: What helps with headers that give only an id which stands for a lineage elsewhere.
+_HINTS = (
+    (
+        r'"taxid"|\btaxid=|taxid\|',
+        "this header has only a taxid (OBITools, Kraken); give a table of ids and taxids with "
+        "--taxonomy, and NCBI's taxdump.tar.gz with --taxdump",
+    ),
+    (
+        rf"^{ACCESSION}(?:\s|$)",
+        "this looks like an accession of GenBank; give nucl_gb.accession2taxid.gz with --taxonomy "
+        f"and NCBI's taxdump.tar.gz with --taxdump, or {_NO_LINEAGE}",
+    ),
+)
 
 #: Maximum letters of a header, and of an id, in an error message.
 _MAX_SHOWN, _MAX_ID_SHOWN = 160, 40
@@ -127,6 +147,7 @@ def _label_by_format(
     reading = recognise(first, ranks)
     if reading:
         recognised(source, str(reading))
+        _check_ids(first, source)
     for number, record in enumerate(chain(first, records), 1):
         try:
             labels = reading.label(record) if reading else None
@@ -144,15 +165,29 @@ def _label_by_format(
             yield _named(record, labels[0], number), labels[1]
 
 
+def _check_ids(first: list[SequenceRecord], source: str | PathLike[str]) -> None:
+    """Raise ReferenceDataError if a table has no column of ids."""
+    header = list(first[0].fields)
+    if (
+        header
+        and all("no_id" in record.flags for record in first)
+        and USUAL.find_id(header) is None
+    ):
+        raise ReferenceDataError(
+            f"the table has no column of ids, such as {', '.join(ID_COLUMNS[:6])}; its columns are "
+            f"{', '.join(header)} and the sequence; name the column with --id-column",
+            source,
+        )
+
+
 def _misfit(
     record: SequenceRecord, reading: Reading | None, first: Iterable[SequenceRecord]
 ) -> str:
     """Return the message for a record that is not in the format of its file."""
     if reading is None:
-        return (
-            "no lineage for this record: give --taxonomy, a table with rank columns, or "
-            "headers that contain it (SINTAX ;tax=..., UNITE, DADA2, RDP)"
-        )
+        title = title_of(record)
+        hint = next((hint for sign, hint in _HINTS if re.search(sign, title)), _NO_LINEAGE)
+        return f"no lineage for this record: {hint}"
     example = next(filter(reading.format.fits, first))
     return (
         f"no lineage for this record: {title_of(record)[:_MAX_SHOWN]!r} does not match "

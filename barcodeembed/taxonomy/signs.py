@@ -8,6 +8,7 @@ usual, but names of other ranks have them too.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _PRESCRIBED = (
     ("family", re.compile(r"[A-Z][a-z]+(?:idae|aceae)")),
@@ -43,6 +44,7 @@ _KNOWN = {
 _RANK_OF = {name: rank for rank, names in _KNOWN.items() for name in names.split()}
 
 
+@lru_cache(1 << 16)
 def certain_rank(name: str) -> str | None:
     """Return the rank of a kingdom, or that the ending of a name prescribes, or None.
 
@@ -52,6 +54,7 @@ def certain_rank(name: str) -> str | None:
     return "kingdom" if _RANK_OF.get(name) == "kingdom" else _by_ending(name, _PRESCRIBED)
 
 
+@lru_cache(1 << 16)
 def usual_rank(name: str) -> str | None:
     """Return the rank that names like this usually have, or None.
 

@@ -46,6 +46,7 @@ def prefetched(
             num_workers=loaders,
             collate_fn=_unchanged,
             prefetch_factor=4,
+            multiprocessing_context="fork",  # nothing is copied, and nothing must be picklable
         )
         return
     with ThreadPoolExecutor(max_workers=1) as thread:

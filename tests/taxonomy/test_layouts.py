@@ -123,6 +123,36 @@ def test_given_ranks(tmp_path):
         lineages([f"R1 {moth}"], tmp_path / "x", ranks=list(RANKS[:6]))
 
 
+def test_names_of_organisms_after_a_short_lineage_are_no_higher_taxa(tmp_path):
+    above = "Bacteria;Fictota;Fictia"
+    titles = [
+        f"R1 {above};Fictales;Fictales bacterium",
+        f"R2 {above};Plastid;Mockia altera",
+        f"R3 {above};Fictales;Fictaceae;Fictus;Fictus primus (common fictus)",
+        f"R4 {above};Fictales;Fictaceae;Fictaceae AB1 group;uncultured bacterium",
+    ]
+    found = [taxa for taxa in lineages(titles, tmp_path / "x")]
+    assert [taxa[4:] for taxa in found] == [
+        (None, None, None, None),
+        (None, None, None, "Mockia altera"),
+        ("Fictaceae", None, "Fictus", "Fictus primus"),
+        ("Fictaceae", None, "Fictaceae AB1 group", None),
+    ]
+    assert [taxa[3] for taxa in found] == ["Fictales", None, "Fictales", "Fictales"]
+
+
+def test_a_lineage_can_end_in_a_bin(tmp_path):
+    (tmp_path / "x").write_text(
+        ">R1 Animalia;Arthropoda;Insecta;Diptera;Fictidae;Fictus;Fictus_X;BOLD:XXX0001\nACGT\n"
+    )
+    ((record, names),) = read_labelled(tmp_path / "x")
+    assert (names[4], names[6:], record.fields) == (
+        "Fictidae",
+        ("Fictus", None),
+        {"bin_uri": "BOLD:XXX0001"},
+    )
+
+
 def test_endings_show_ranks():
     assert [certain_rank(n) for n in ("Fictidae", "Fictaceae", "Fictinae", "Fictales")] == [
         "family",

@@ -296,6 +296,6 @@ def test_a_build_prints_names_that_are_no_names_of_taxa(tmp_path, capsys):
     assert list(report.names.placeholders) == species[1:]
     warn_of_build(report)
     shown = capsys.readouterr().err
-    assert "7 names are no names of taxa" in shown
+    assert "7 names are no names of taxa (7 times)" in shown
     assert "'Aus sp. 1', 'undet'" in shown
     assert "--verbose" in shown
