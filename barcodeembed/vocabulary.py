@@ -50,6 +50,8 @@ RATE_SCHEDULES = ("cosine", "wsd", "onecycle")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
 PROTOTYPES = ("species", "bin")
+#: What to do with different references that have the same id.
+DUPLICATE_POLICIES = ("fail", "first", "keep")
 CONFLICT_POLICIES = ("majority", "fail")
 OPEN_WORLD = "open-world"
 PROTOCOLS = (OPEN_WORLD, "knn", "probe", "finetune", "bins")

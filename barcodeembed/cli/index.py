@@ -11,9 +11,10 @@ from barcodeembed.cli import (
     index_options,
     index_subset,
     options,
+    reading_options,
 )
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import lowest_taxa, tell_format, warn_of_build
+from barcodeembed.cli.messages import tell_format, warn_of_build
 from barcodeembed.cli.primer_options import IndexAmplicon
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -46,6 +47,12 @@ def build(
     prototypes: index_options.Prototypes = None,
     without_model: index_options.WithoutModel = False,
     coverage: options.Coverage = None,
+    ranks: reading_options.Ranks = None,
+    id_column: reading_options.IdColumn = None,
+    sequence_column: reading_options.SequenceColumn = None,
+    gene: reading_options.Gene = None,
+    duplicate_ids: reading_options.DuplicateIds = "fail",
+    json: index_options.Json = None,
     allow_missing: options.AllowMissing = False,
     on_conflict: options.OnConflict = "majority",
     read_errors: index_options.ReadErrors = 0.0,
@@ -62,11 +69,11 @@ def build(
 ) -> None:
     """Build an index: embed named barcodes, and calibrate how similar is similar enough.
 
-    Lineages come from --taxonomy, from rank columns (BOLD, BIOSCAN-5M, any TSV or CSV) or from
-    headers (SINTAX, UNITE, RDP, DADA2, MIDORI2). The format is recognised and reported. FASTA and
-    taxonomy may each be a .qza. Identical barcodes share a vector. The index contains a copy of
-    the model unless --without-model is given. --prototypes makes a small index that is easy to
-    share.
+    Lineages come from --taxonomy, from rank columns (BOLD, BIOSCAN-5M, any TSV or CSV), from
+    headers (SINTAX, UNITE, SILVA, RDP, DADA2, PR2, OBITools ...) or from a GenBank file. The format
+    is recognised and reported. FASTA and taxonomy can each be a .qza. Identical barcodes share a
+    vector. The index contains a copy of the model unless --without-model is given. --prototypes
+    makes a small index that is easy to share.
 
     \b
     Examples:
@@ -76,8 +83,11 @@ def build(
       barcodeembed index build genbank.fasta --taxonomy acc2taxid --taxdump taxdump.tar.gz -o gb.bix
       barcodeembed index build references.tsv.gz -m model --prototypes species -o small.bix
       barcodeembed index build references.tsv.gz --amplicon leray -o leray.bix
+      barcodeembed index build dada2.fasta --ranks phylum,class,order,family,genus -o short.bix
+      barcodeembed index build mitogenomes.gb --gene COX1 -o coi.bix
     """
-    options.refuse_overwriting([output], [references, taxonomy, taxdump, model])
+    options.refuse_overwriting([output, json], [references, taxonomy, taxdump, model])
+    unusual = reading_options.reading(ranks, id_column, sequence_column, gene)
     options.check_taxdump(taxdump, taxonomy)
     options.check_primers(amplicon, primers)
     if prototypes is not None:
@@ -99,6 +109,7 @@ def build(
         encoding=encoding,
         allow_missing=allow_missing,
         recognised=tell_format,
+        **unusual,
     )
     report = BuildReport()
     with console.progress("embedding references") as progress:
@@ -109,6 +120,7 @@ def build(
             progress=progress,
             whiten=whiten,
             min_bases=min_length,
+            duplicate_ids=duplicate_ids,
             on_conflict=on_conflict,
             prototypes=prototypes,
             amplicon=amplicon,
@@ -119,19 +131,9 @@ def build(
     index = index.with_coverage(coverage or None)
     index.save(output, None if without_model else embedder.path)
     warn_of_build(report, references)
-    if report.reverse_complemented:
-        console.say(
-            f"{report.reverse_complemented:,} references had the other orientation and were "
-            "reverse-complemented"
-        )
-    if cut := index.settings.amplicon:
-        positions = f", positions {cut.first} to {cut.last} of the marker" if cut.first else ""
-        console.say(f"references were cut to the amplicon {cut.name}{positions}")
-    made = f", {len(index.vectors):,} prototypes" if prototypes else ""
-    console.say(
-        f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
-        f"{lowest_taxa(index)}{made}"
-    )
+    index_options.describe_built(output, index, report)
+    if json:
+        index_options.write_json(json, references, output, report)
 
 
 app.command("add")(index_add.add)

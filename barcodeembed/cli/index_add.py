@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from barcodeembed.cli import index_options, options
+from barcodeembed.cli import index_options, options, reading_options
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import tell_format, warn_of_build
 
@@ -13,6 +13,10 @@ def add(
     output: index_options.NewOutput,
     taxonomy: index_options.Taxonomy = None,
     model: options.IndexModel = None,
+    ranks: reading_options.Ranks = None,
+    id_column: reading_options.IdColumn = None,
+    sequence_column: reading_options.SequenceColumn = None,
+    gene: reading_options.Gene = None,
     allow_missing: options.AllowMissing = False,
     on_conflict: options.OnConflict = "majority",
     coverage: options.Coverage = None,
@@ -35,6 +39,7 @@ def add(
       barcodeembed index add references.bix more.fasta --taxonomy names.tsv -o new.bix
     """
     options.refuse_overwriting([output], [index, references, taxonomy, model])
+    unusual = reading_options.reading(ranks, id_column, sequence_column, gene)
     from barcodeembed.bundles.directories import refuse_directory
     from barcodeembed.index.bundle import KIND, ReferenceIndex
     from barcodeembed.index.collect import BuildReport
@@ -53,6 +58,7 @@ def add(
         encoding=encoding,
         allow_missing=allow_missing,
         recognised=tell_format,
+        **unusual,
     )
     report = BuildReport()
     with console.progress("embedding new references") as progress:

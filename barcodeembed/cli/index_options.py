@@ -68,6 +68,14 @@ ReadErrors = Annotated[
         "classify then does not estimate it.",
     ),
 ]
+Json = Annotated[
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Also write what was read and what was left out: counts, names, ids.",
+    ),
+]
 Taxon = Annotated[
     list[str] | None,
     typer.Option(
@@ -87,6 +95,42 @@ Country = Annotated[
         help="Keep the records from this country or ocean. May be repeated.",
     ),
 ]
+
+
+def describe_built(output: Path, index: ReferenceIndex, report: BuildReport) -> None:
+    """Print how many references a new index has, and how they were changed."""
+    if report.reverse_complemented:
+        console.say(
+            f"{report.reverse_complemented:,} references had the other orientation and were "
+            "reverse-complemented"
+        )
+    if cut := index.settings.amplicon:
+        positions = f", positions {cut.first} to {cut.last} of the marker" if cut.first else ""
+        console.say(f"references were cut to the amplicon {cut.name}{positions}")
+    made = f", {len(index.vectors):,} prototypes" if index.settings.prototypes else ""
+    console.say(
+        f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
+        f"{lowest_taxa(index)}{made}"
+    )
+
+
+def write_json(path: Path, references: str, output: Path, report: BuildReport) -> None:
+    """Write what was read and what was left out of a build as JSON."""
+    from json import dumps
+
+    from barcodeembed import __version__
+    from barcodeembed.bundles.files import open_output
+
+    described = {
+        "schema_version": 1,
+        "barcodeembed": __version__,
+        "references": references,
+        "index": output.name,
+        **report.describe(),
+        "warnings": console.warnings,
+    }
+    with open_output(path) as stream:
+        stream.write(dumps(described, indent=2, ensure_ascii=False) + "\n")
 
 
 def describe_edited(output: Path, index: ReferenceIndex, report: BuildReport) -> None:

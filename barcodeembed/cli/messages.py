@@ -13,6 +13,7 @@ from barcodeembed.sequences.records import SequenceRecord
 if TYPE_CHECKING:
     from barcodeembed.index.bundle import ReferenceIndex
     from barcodeembed.index.collect import BuildReport
+    from barcodeembed.taxonomy.names import NameNotes
 
 #: Maximum number of ids kept to find duplicates, so that memory does not grow with the input.
 _MAX_IDS = 200_000
@@ -53,8 +54,7 @@ def warn_of_build(report: BuildReport, source: str | None = None) -> None:
             f"{f'{_called(source)}: ' if source else ''}{report.left_out.total():,} of "
             f"{report.records:,} records left out: {listed(report.left_out)}"
         )
-    if report.placeholders:
-        _list_placeholders(list(report.placeholders))
+    _list_names(report.names)
     if report.contaminants:
         _list_contaminants(report.contaminants)
     if report.conflicts:
@@ -66,14 +66,23 @@ def warn_of_build(report: BuildReport, source: str | None = None) -> None:
             console.detail(f"  {conflict}")
 
 
-def _list_placeholders(names: list[str]) -> None:
-    """Print which names are no names of taxa: some, or all with ``--verbose``."""
-    _list(
-        console.say,
-        f"{len(names):,} names are no names of taxa, and their ranks were left empty",
-        names,
-        [repr(name) for name in names[:_MAX_NAMES]],
-    )
+#: What is said of each kind of names that were not read.
+_UNREAD = {
+    "placeholders": "names are no names of taxa ({times}), and their ranks were left empty",
+    "uncertain": "names have no certain rank in a list without ranks ({times}), and were left out "
+    "(--ranks gives the ranks)",
+    "prefixes": "rank prefixes are not known ({times}), and the names after them were left out",
+}
+
+
+def _list_names(notes: NameNotes) -> None:
+    """Print which names were not read: some, or all with ``--verbose``."""
+    for kind, message in _UNREAD.items():
+        counts = getattr(notes, kind)
+        if names := list(counts):
+            shown = [repr(name) for name in names[:_MAX_NAMES]]
+            times = message.format(times=f"{counts.total():,} times")
+            _list(console.say, f"{len(names):,} {times}", names, shown)
 
 
 def _list_contaminants(ids: list[str]) -> None:

@@ -44,20 +44,29 @@ class Masking:
                 f"random {self.random} and kept {self.kept} are not fractions with a sum up to 1"
             )
 
-    def hide(self, batch: Batch, k: int, rng: np.random.Generator) -> np.ndarray:
-        """Choose the tokens to predict, bool (B, T)."""
+    def hide(self, batch: Batch, k: int, rng: np.random.Generator, merge: int = 1) -> np.ndarray:
+        """Choose the k-mers to predict, bool (B, T). All k-mers of a merged token are chosen."""
         phase_B = None
         if self.codons:
-            phase_B = codon_phase(batch, k, self.span)
-        return choose_hidden(batch.tokens_BT, self.mask_ratio, rng, self.span, phase_B)
+            phase_B = codon_phase(batch, k * merge, self.span)
+        first_BT = batch.tokens_BT[:, ::merge]
+        return choose_hidden(first_BT, self.mask_ratio, rng, self.span, phase_B).repeat(merge, 1)
 
     def show(
-        self, tokens_BT: np.ndarray, hidden_BT: np.ndarray, k: int, rng: np.random.Generator
+        self,
+        tokens_BT: np.ndarray,
+        hidden_BT: np.ndarray,
+        k: int,
+        rng: np.random.Generator,
+        merge: int = 1,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the tokens, with some hidden ones randomised, and the hidden ones to mask."""
+        """Return the k-mers, with some hidden ones randomised, and the hidden ones to mask.
+
+        All k-mers of a merged token are randomised, kept or masked together.
+        """
         if not self.random + self.kept:
             return tokens_BT, hidden_BT
-        draws_BT = rng.random(tokens_BT.shape, np.float32)
+        draws_BT = rng.random(tokens_BT[:, ::merge].shape, np.float32).repeat(merge, 1)
         replaced_BT = hidden_BT & (draws_BT < self.random)
         others_BT = rng.integers(SPECIAL_TOKENS, SPECIAL_TOKENS + 4**k, tokens_BT.shape)
         masked_BT = hidden_BT & (draws_BT >= self.random + self.kept)
@@ -102,10 +111,15 @@ def codon_phase(batch: Batch, k: int, span: int) -> np.ndarray:
     return begins_BT.argmax(1)
 
 
-def gather_rows(values_BT: np.ndarray, chosen_BT: np.ndarray, fill: int) -> np.ndarray:
-    """Move the chosen entries of each row to the front, in order, and fill the rest."""
+def gather_rows(
+    values_BT: np.ndarray, chosen_BT: np.ndarray, fill: int, least: int = 1
+) -> np.ndarray:
+    """Move the chosen entries of each row to the front, in order, and fill the rest.
+
+    The result has at least ``least`` columns.
+    """
     counts_B = chosen_BT.sum(1)
-    gathered = np.full((len(values_BT), max(int(counts_B.max(initial=0)), 1)), fill, np.int64)
+    gathered = np.full((len(values_BT), max(int(counts_B.max(initial=0)), least)), fill, np.int64)
     gathered[np.arange(gathered.shape[1]) < counts_B[:, None]] = values_BT[chosen_BT]
     return gathered
 

@@ -13,7 +13,7 @@ import numpy as np
 from barcodeembed.embedding.inputs import Sequences, records_of
 from barcodeembed.embedding.progress import Progress, reporting
 from barcodeembed.embedding.streaming import EmbeddedBatch, embed_records
-from barcodeembed.embedding.tokens import MICRO_TOKENS, buckets, pad, tokenize
+from barcodeembed.embedding.tokens import buckets, pad, tokenize
 from barcodeembed.embedding.transformer import Transformer
 from barcodeembed.embedding.vector_maker import NO_VECTOR
 from barcodeembed.errors import InputError
@@ -244,13 +244,10 @@ class Embedder(Transformer):
         tokens, positions = tokenize(
             [sequence[offset:] for sequence in sequences], self.model.config, self.anchor
         )
-        for rows, width in buckets([len(t) // merge for t in tokens], max_tokens):
-            count = max(1, MICRO_TOKENS // width)
+        lengths = [len(t) // merge for t in tokens]
+        for rows, shape in buckets(lengths, max_tokens, self.device.type):
             batch, padded = pad(
-                [tokens[row] for row in rows],
-                [positions[row] for row in rows],
-                (count, width),
-                merge,
+                [tokens[row] for row in rows], [positions[row] for row in rows], shape, merge
             )
             batch[len(rows) :, 0] = UNKNOWN  # a dummy row must have something to attend to
             made = self.encoder.embed(

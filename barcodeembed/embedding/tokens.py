@@ -11,12 +11,15 @@ from barcodeembed.model.tokenizer import PAD, UNKNOWN
 from barcodeembed.model.window import whole_window
 from barcodeembed.sequences.anchor import Anchor, gather_bases
 from barcodeembed.sequences.bases import encode_bases
+from barcodeembed.vocabulary import BATCH_SIZE
 
 #: Lengths are padded to a multiple of this many tokens, so that there are few different shapes.
 _BUCKET = 16
 
-#: Tokens of a micro-batch: enough to use two cores well, few enough to stay in the cache.
-MICRO_TOKENS = 2_048
+#: Tokens of a micro-batch: enough to use two cores well, few enough to stay in the cache. A GPU
+#: needs many more, but not more sequences than commands embed at a time.
+_MICRO_TOKENS = 2_048
+_GPU_MICRO_TOKENS = 128 * _MICRO_TOKENS
 
 #: Bases that are cut into tokens at a time.
 _BASES_AT_ONCE = 100_000
@@ -83,18 +86,23 @@ def pad(
     return batch, padded
 
 
-def buckets(lengths: Sequence[int], max_tokens: int) -> Iterator[tuple[list[int], int]]:
-    """Yield (rows, padded width) of micro-batches; the rows are in order. Skip empty sequences.
+def buckets(
+    lengths: Sequence[int], max_tokens: int, device: str = "cpu"
+) -> Iterator[tuple[list[int], tuple[int, int]]]:
+    """Yield the rows and the shape (rows, tokens) of micro-batches. Skip empty sequences.
 
-    A width is not rounded up beyond ``max_tokens``, the last learned position.
+    The rows are in order. The shape depends on the length and the kind of ``device`` alone, so
+    that the vector of a sequence does not depend on the others. A width is not rounded up beyond
+    ``max_tokens``, the last learned position.
     """
+    tokens = _GPU_MICRO_TOKENS if device == "cuda" else _MICRO_TOKENS
     rows_of: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
         width = max(length, min(-(-length // _BUCKET) * _BUCKET, max_tokens))
         if width:
             rows_of.setdefault(width, []).append(row)
     for width in sorted(rows_of, reverse=True):
-        size = max(1, MICRO_TOKENS // width)
+        size = min(max(1, tokens // width), BATCH_SIZE)
         rows = rows_of[width]
         for start in range(0, len(rows), size):
-            yield rows[start : start + size], width
+            yield rows[start : start + size], (size, width)

@@ -35,7 +35,7 @@ from barcodeembed.index.represent import Barcodes, represent
 from barcodeembed.index.settings import Amplicon, IndexSettings
 from barcodeembed.index.sources import Sources
 from barcodeembed.taxonomy.columns import BIN_COLUMNS
-from barcodeembed.taxonomy.names import note_placeholders
+from barcodeembed.taxonomy.names import note_names
 from barcodeembed.taxonomy.references import LabelledRecord, read_labelled
 from barcodeembed.vectors.whitening import as_searched
 
@@ -66,8 +66,9 @@ def build_index(
         embedder: What makes the vectors; by default the COI model that ships with barcodeembed.
         report: Filled with the counts of records that were used and left out.
         progress: Called with the number of barcodes embedded so far and the number of all.
-        options: The fields of `BuildOptions`: ``whiten``, ``min_bases``, ``on_conflict``,
-            ``prototypes``, ``read_errors``, ``sample``, ``seed``, ``amplicon`` and ``primers``.
+        options: The fields of `BuildOptions`: ``whiten``, ``min_bases``, ``duplicate_ids``,
+            ``on_conflict``, ``prototypes``, ``read_errors``, ``sample``, ``seed``, ``amplicon``
+            and ``primers``.
 
     Raises InputError if an option is out of range or the file cannot be read, ReferenceDataError
     if no record can be used, an id stands for different references, taxa have conflicting parents
@@ -92,7 +93,7 @@ def prepare(
     usable = clean_references(
         labelled, report, max_bases=embedder.max_bases, min_bases=options.min_bases
     )
-    with note_placeholders(report.placeholders):
+    with note_names(report.names):
         references = keep_main_marker(usable, report)
     if pair := options.primer_pair():
         references = cut_references(
@@ -102,7 +103,7 @@ def prepare(
             report,
             min_bases=options.min_bases,
         )
-    references = deduplicate(references, report)
+    references = deduplicate(references, report, options.duplicate_ids)
     if options.prototypes == "bin" and not any(r.bin for r in references):
         raise ReferenceDataError(
             f"prototypes of BINs: no reference has a BIN in a column {', '.join(BIN_COLUMNS)}"

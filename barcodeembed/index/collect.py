@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from barcodeembed.sequences.cleaning import clean, reverse_complement
 from barcodeembed.sequences.decoys import find_decoy, known_decoys
 from barcodeembed.sequences.orientation import learn_orientation, strand
 from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of
+from barcodeembed.taxonomy.names import NameNotes
 from barcodeembed.taxonomy.ranks import Lineage
 from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
 from barcodeembed.vocabulary import CONTAMINANT, MIN_BASES
@@ -27,8 +30,8 @@ class BuildReport:
     """Counts of the records of a build. Every record is either used or counted under a reason.
 
     ``amplicon`` is the part of the marker to which the references were cut, if they were.
-    ``contaminants`` are the ids of the records that were left out as contaminants, and
-    ``placeholders`` the distinct names that are no names of taxa, in order.
+    ``contaminants`` are the ids of the records that were left out as contaminants, and ``names``
+    the names that were not read.
     """
 
     records: int = 0
@@ -39,11 +42,28 @@ class BuildReport:
     conflicts: list[str] = field(default_factory=list)
     amplicon: Amplicon | None = None
     contaminants: list[str] = field(default_factory=list)
-    placeholders: dict[str, None] = field(default_factory=dict)
+    names: NameNotes = field(default_factory=NameNotes)
 
     @property
     def used(self) -> int:
         return self.records - self.left_out.total()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the counts and lists as a JSON object."""
+        return {
+            "records": self.records,
+            "used": self.used,
+            "left_out": dict(sorted(self.left_out.items())),
+            "distinct_barcodes": self.distinct,
+            "reverse_complemented": self.reverse_complemented,
+            "names_left_out": {
+                "no_name": dict(self.names.placeholders),
+                "uncertain_rank": dict(self.names.uncertain),
+                "unknown_prefix": dict(self.names.prefixes),
+            },
+            "contaminants": self.contaminants,
+            "conflicts": self.conflicts,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,31 +134,43 @@ def keep_main_marker(references: Iterable[Reference], report: BuildReport) -> li
     return [r for r in references if r.marker in (main, None)]
 
 
-def deduplicate(references: Iterable[Reference], report: BuildReport) -> list[Reference]:
+def deduplicate(
+    references: Iterable[Reference], report: BuildReport, duplicate_ids: str = "fail"
+) -> list[Reference]:
     """Return references sorted by id, without exact repeats, which are counted.
 
-    Raises ReferenceDataError if an id belongs to different references, or if there are none.
+    ``duplicate_ids`` is one of DUPLICATE_POLICIES. Raises ReferenceDataError if there are no
+    references, or if an id belongs to different ones and ``duplicate_ids`` is ``fail``.
     """
-    found: dict[str, Reference] = {}
-    duplicates: Counter[str] = Counter()
+    found: dict[str, list[Reference]] = {}
     for reference in references:
-        if found.setdefault(reference.id, reference) != reference:
-            duplicates[reference.id] += 1
-        elif found[reference.id] is not reference:
+        same = found.setdefault(reference.id, [])
+        if reference in same:
             report.left_out["repeated"] += 1
-    if duplicates:
-        first = ", ".join(list(duplicates)[:5])
+        elif same and duplicate_ids == "first":
+            report.left_out["duplicate_id"] += 1
+        else:
+            same.append(reference)
+    duplicates = [name for name, same in found.items() if len(same) > 1]
+    if duplicates and duplicate_ids == "fail":
         raise ReferenceDataError(
-            f"{len(duplicates):,} ids stand for different references: {first}; ids must be unique"
+            f"{len(duplicates):,} ids stand for different references: {', '.join(duplicates[:5])}; "
+            "ids must be unique (or use --duplicate-ids keep or first with index build)"
         )
     if not found:
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.left_out.items())
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in report.left_out.items())
         raise ReferenceDataError(
             f"no usable reference among {report.records:,} records"
             + (f" ({reasons})" if reasons else "")
         )
+    for name in duplicates:
+        first, *others = sorted(found[name], key=lambda r: (r.bases, str(r.lineage)))
+        found[name] = [first]
+        for other in others:
+            number = next(n for n in count(2) if f"{name}.{n}" not in found)
+            found[f"{name}.{number}"] = [replace(other, id=f"{name}.{number}")]
     # The order does not depend on that of the file.
-    return [found[name] for name in sorted(found)]
+    return [found[name][0] for name in sorted(found)]
 
 
 def resolve_lineages(

@@ -30,7 +30,7 @@ from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.index.embed import KnownVectors
 from barcodeembed.index.options import BuildOptions, ProgressCallback, no_progress
 from barcodeembed.sequences.cleaning import reverse_complement
-from barcodeembed.taxonomy.names import note_placeholders
+from barcodeembed.taxonomy.names import note_names
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
 
@@ -54,7 +54,7 @@ def add_records(
     cleaned = clean_references(
         labelled, report, max_bases=embedder.max_bases, min_bases=index.settings.min_bases
     )
-    with note_placeholders(report.placeholders):
+    with note_names(report.names):
         more = keep_main_marker(cleaned, report)
     if amplicon := index.settings.amplicon:
         anchor = getattr(embedder, "anchor", None)

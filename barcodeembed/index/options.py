@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from barcodeembed.calibration.sample import SAMPLE
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.primers import PrimerPair, choose_pair
-from barcodeembed.vocabulary import CONFLICT_POLICIES, MIN_BASES, PROTOTYPES
+from barcodeembed.vocabulary import CONFLICT_POLICIES, DUPLICATE_POLICIES, MIN_BASES, PROTOTYPES
 
 #: A function of the number of sequences embedded so far and the number of all.
 ProgressCallback = Callable[[int, int], None]
@@ -28,6 +28,8 @@ class BuildOptions:
         whiten: Number of principal directions of the references' vectors to keep, with equal
             variance; 0 keeps the vectors as they are. None chooses by the pooling of the model.
         min_bases: Minimum number of unambiguous bases of a barcode.
+        duplicate_ids: What to do with different references that have the same id: ``fail`` raises
+            an error, ``first`` uses the first, ``keep`` adds a number to the ids of the others.
         on_conflict: What to do with a taxon that has two parents: ``majority`` follows the
             greater number of records, ``fail`` raises an error.
         prototypes: ``species`` or ``bin`` keeps one mean vector, or a few, for the barcodes of
@@ -42,6 +44,7 @@ class BuildOptions:
 
     whiten: int | None = None
     min_bases: int = MIN_BASES
+    duplicate_ids: str = "fail"
     on_conflict: str = "majority"
     prototypes: str | None = None
     read_errors: float = 0.0
@@ -52,6 +55,7 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         self.primer_pair()
+        _check_choice("duplicate_ids", self.duplicate_ids, DUPLICATE_POLICIES)
         _check_choice("on_conflict", self.on_conflict, CONFLICT_POLICIES)
         if self.prototypes is not None:
             _check_choice("prototypes", self.prototypes, PROTOTYPES)

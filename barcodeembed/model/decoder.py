@@ -67,6 +67,7 @@ def decoder_config(config: ModelConfig, layers: int, width: int = 0) -> ModelCon
         return replace(
             config,
             pooling="mean",
+            vector_width=None,
             layers=layers,
             width=width,
             heads=heads,

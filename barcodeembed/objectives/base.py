@@ -36,7 +36,7 @@ class Objective(nn.Module, ABC):
     #: A frozen dataclass of the objective's settings, with their defaults.
     Options: ClassVar[type]
 
-    #: Whether it can train a model that merges k-mers. Objectives that predict k-mers cannot.
+    #: Whether it can train a model that merges k-mers.
     merges: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig, options: Any, corpus: Corpus) -> None:
@@ -56,7 +56,7 @@ class KmerPrediction(Objective):
     """Cross-entropy of k-mers, each predicted from the encoder's feature of one token.
 
     ``prepare`` returns the ``tokens`` to read, their ``positions``, whether they are ``padded``,
-    the flat indices ``predicted`` of the tokens to predict from, and the k-mer ``classes``.
+    the flat indices ``predicted`` of the k-mers to predict from, and the k-mer ``classes``.
     """
 
     #: Whether each token attends only to the tokens before it.
@@ -74,7 +74,7 @@ class KmerPrediction(Objective):
             causal=self.causal,
             padded=inputs["padded"],
         )
-        predicted_ND = features_BTD.flatten(0, 1)[inputs["predicted"]]
+        predicted_ND = kmer_features(features_BTD, encoder.config)[inputs["predicted"]]
         return token_losses(self.head(predicted_ND), inputs["classes"])
 
 
@@ -99,9 +99,21 @@ def similarities(one_ND: Tensor, other_MD: Tensor) -> Tensor:
         return one_ND.float() @ other_MD.float().T
 
 
+def kmer_features(features_BTD: Tensor, config: ModelConfig) -> Tensor:
+    """Return the features of single k-mers, (B * T * merge, D / merge).
+
+    Each k-mer of a merged token has its own part of the token's features, as in the embedding.
+    """
+    return features_BTD.reshape(-1, config.width // config.merge)
+
+
 def kmer_head(config: ModelConfig) -> nn.Linear:
-    """Return a linear map from features to the 4^k k-mers. Special tokens are never predicted."""
-    head = nn.Linear(config.width, config.tokenizer.vocabulary_size - SPECIAL_TOKENS)
+    """Return a linear map from the features of a k-mer to the 4^k k-mers.
+
+    Special tokens are never predicted.
+    """
+    kmers = config.tokenizer.vocabulary_size - SPECIAL_TOKENS
+    head = nn.Linear(config.width // config.merge, kmers)
     initialise(head)
     return head
 

@@ -24,6 +24,7 @@ class CausalLanguageModel(KmerPrediction):
     """Causal language model (as in GPT): predict each k-mer from the k-mers before it."""
 
     causal = True
+    merges = True
 
     @dataclass(frozen=True, slots=True)
     class Options:
@@ -37,8 +38,8 @@ class CausalLanguageModel(KmerPrediction):
             )
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
-        tokens_BT = batch.tokens_BT
-        next_BT = np.pad(tokens_BT[:, 1:], ((0, 0), (0, 1)), constant_values=PAD)
+        tokens_BT, merge = batch.tokens_BT, self.config.merge
+        next_BT = np.pad(tokens_BT[:, merge:], ((0, 0), (0, merge)), constant_values=PAD)
         predicted, classes = targets(next_BT, next_BT != PAD)
         return {
             "tokens": tokens_BT,

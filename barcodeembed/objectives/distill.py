@@ -9,7 +9,9 @@ Shapes: B barcodes, V visible tokens, T tokens, D the student's width, E the tea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -32,6 +34,8 @@ from barcodeembed.objectives.maelm import MaskedAutoencoder, visible_positions
 
 class Distillation(MaskedAutoencoder):
     """Distillation (HAD): match the vectors and features of a teacher model, and predict k-mers."""
+
+    merges = False
 
     @dataclass(frozen=True, slots=True)
     class Options(MaskedAutoencoder.Options):
@@ -78,6 +82,11 @@ class Distillation(MaskedAutoencoder):
     def teacher(self) -> Encoder:
         return self._teacher[0]
 
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
+        # The teacher moves to a device with the student.
+        self.teacher._apply(fn, recurse)
+        return super()._apply(fn, recurse)
+
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         tokens_BT, positions_BT = batch.tokens_BT, batch.positions_BT
         if not self.same_tokens:
@@ -94,11 +103,10 @@ class Distillation(MaskedAutoencoder):
         features_BVD, real_BV, hidden_ND = self.rebuild(encoder, inputs)
         metrics = token_losses(self.head(hidden_ND), inputs["classes"])
         with torch.no_grad():
-            teacher = self.teacher.to(features_BVD.device)
-            theirs_BTE, whole_BT = teacher(
+            theirs_BTE, whole_BT = self.teacher(
                 inputs["whole"], inputs["whole_positions"], padded=inputs["whole_padded"]
             )
-            vectors_BE = teacher.pool(theirs_BTE, whole_BT, inputs["whole_positions"])
+            vectors_BE = self.teacher.pool(theirs_BTE, whole_BT, inputs["whole_positions"])
         ours_BD = encoder.pool(features_BVD, real_BV, visible_positions(inputs))
         distances = {
             "vectors": _cosine_distance(self.project(ours_BD), vectors_BE).mean(),

@@ -1,7 +1,8 @@
 """MAE-LM: the encoder reads only the visible tokens, and a decoder predicts the hidden ones.
 
 From Meng et al., arXiv 2302.02060, and for barcodes Safari et al., arXiv 2502.18405 (BarcodeMAE).
-Shapes: B sequences, T tokens, V visible tokens, N targets.
+Shapes: B sequences, T tokens, K k-mers (T, unless the model merges k-mers), V visible tokens, N
+targets.
 """
 
 from __future__ import annotations
@@ -17,17 +18,37 @@ from barcodeembed.corpus.masking import Masking, gather_rows, targets
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.decoder import MaskedDecoder
 from barcodeembed.model.encoder import Encoder
-from barcodeembed.model.tokenizer import PAD
-from barcodeembed.objectives.base import Inputs, Objective, kmer_head, padded, token_losses
+from barcodeembed.model.tokenizer import MASK, PAD
+from barcodeembed.objectives.base import (
+    Inputs,
+    Objective,
+    kmer_features,
+    kmer_head,
+    padded,
+    token_losses,
+)
 
 
 class MaskedAutoencoder(Objective):
     """Masked autoencoder (MAE-LM, BarcodeMAE): a decoder predicts the hidden k-mers."""
 
+    merges = True
+
     @dataclass(frozen=True, slots=True)
     class Options(Masking):
+        """Settings.
+
+        Attributes:
+            decoder_layers: Blocks of the decoder.
+            decoder_width: Width of the decoder; 0 is the width of the encoder.
+            encoder_masks: Let the encoder read [MASK] at the hidden positions, as in BERT, and give
+                the decoder its features of all positions. This is the control of the papers: it
+                has the decoder, but not the encoder without masks.
+        """
+
         decoder_layers: int = 2
         decoder_width: int = 0
+        encoder_masks: bool = False
 
     def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
@@ -35,20 +56,25 @@ class MaskedAutoencoder(Objective):
         self.head = kmer_head(self.decoder.config)
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
-        k, tokens_BT = self.config.k, batch.tokens_BT
-        hidden_BT = self.options.hide(batch, k, rng)
-        shown_BT, masked_BT = self.options.show(tokens_BT, hidden_BT, k, rng)
-        visible_BT = (tokens_BT != PAD) & ~masked_BT
-        columns_BT = np.broadcast_to(np.arange(tokens_BT.shape[1]), tokens_BT.shape)
-        predicted, classes = targets(tokens_BT, hidden_BT)
-        visible_BV = gather_rows(shown_BT, visible_BT, PAD)
+        k, merge, tokens_BK = self.config.k, self.config.merge, batch.tokens_BT
+        hidden_BK = self.options.hide(batch, k, rng, merge)
+        shown_BK, masked_BK = self.options.show(tokens_BK, hidden_BK, k, rng, merge)
+        visible_BK = tokens_BK != PAD
+        if self.options.encoder_masks:
+            shown_BK = np.where(masked_BK, MASK, shown_BK)
+        else:
+            visible_BK = visible_BK & ~masked_BK
+        real_BT, visible_BT = tokens_BK[:, ::merge] != PAD, visible_BK[:, ::merge]
+        columns_BT = np.broadcast_to(np.arange(real_BT.shape[1]), real_BT.shape)
+        predicted, classes = targets(tokens_BK, hidden_BK)
+        visible_BV = gather_rows(shown_BK, visible_BK, PAD, least=merge)
         return {
             "visible": visible_BV,
-            "visible_columns": gather_rows(columns_BT, visible_BT, tokens_BT.shape[1]),
-            "real": tokens_BT != PAD,
+            "visible_columns": gather_rows(columns_BT, visible_BT, real_BT.shape[1]),
+            "real": real_BT,
             "positions": batch.positions_BT,
             "visible_padded": padded(visible_BV),
-            "padded": padded(tokens_BT),
+            "padded": padded(tokens_BK),
             "predicted": predicted,
             "classes": classes,
         }
@@ -70,7 +96,8 @@ class MaskedAutoencoder(Objective):
             inputs["positions"],
             padded=inputs["padded"],
         )
-        return features_BVD, real_BV, rebuilt_BTD.flatten(0, 1)[inputs["predicted"]]
+        hidden_ND = kmer_features(rebuilt_BTD, self.decoder.config)[inputs["predicted"]]
+        return features_BVD, real_BV, hidden_ND
 
 
 def visible_positions(inputs: Inputs) -> Tensor:

@@ -20,6 +20,8 @@ from barcodeembed.objectives.clm import CausalLanguageModel
 class MaskedCausalModel(CausalLanguageModel):
     """Masked causal language model (MEAP): predict each k-mer, with some before it masked."""
 
+    merges = False
+
     @dataclass(frozen=True, slots=True)
     class Options:
         mask_ratio: float = 0.15

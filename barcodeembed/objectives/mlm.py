@@ -19,14 +19,16 @@ from barcodeembed.objectives.base import Inputs, KmerPrediction, padded
 class MaskedLanguageModel(KmerPrediction):
     """Masked language model (BERT, BarcodeBERT): the encoder predicts masked k-mers."""
 
+    merges = True
+
     @dataclass(frozen=True, slots=True)
     class Options(Masking):
         pass
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
-        k, tokens_BT = self.config.k, batch.tokens_BT
-        hidden_BT = self.options.hide(batch, k, rng)
-        shown_BT, masked_BT = self.options.show(tokens_BT, hidden_BT, k, rng)
+        k, merge, tokens_BT = self.config.k, self.config.merge, batch.tokens_BT
+        hidden_BT = self.options.hide(batch, k, rng, merge)
+        shown_BT, masked_BT = self.options.show(tokens_BT, hidden_BT, k, rng, merge)
         predicted, classes = targets(tokens_BT, hidden_BT)
         return {
             "tokens": np.where(masked_BT, MASK, shown_BT),

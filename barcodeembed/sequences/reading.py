@@ -7,6 +7,7 @@ from os import PathLike
 
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.fasta import BLANKS, CHUNK, read_fasta, read_fastq
+from barcodeembed.sequences.flat_files import flat_format, read_flat_file
 from barcodeembed.sequences.lines import Lines, open_lines
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.tables import (
@@ -27,14 +28,16 @@ def read_records(
     encoding: str = "utf-8",
     limit: int = MAX_LETTERS,
     columns: Columns = USUAL,
+    gene: str | None = None,
 ) -> Iterator[SequenceRecord]:
-    """Yield the records of a FASTA, FASTQ, TSV or CSV file in order, as a stream.
+    """Yield the records of a FASTA, FASTQ, TSV, CSV or flat file in order, as a stream.
 
     ``source`` is a path or ``-`` for standard input. Compression (gzip, bzip2, xz, zstandard) is
     recognised by the first bytes, and the format by the first character or the header. At most
     ``limit`` letters of a record are kept, and memory does not grow with the file. ``columns``
-    names the columns of a table with the ids and sequences, if these are not the usual ones. Raises
-    InputError, which names file and line, at the first error.
+    names the columns of a table with the ids and sequences, if these are not the usual ones.
+    ``gene`` is the gene to be taken from the records of a GenBank or EMBL flat file, instead of the
+    whole sequence. Raises InputError, which names file and line, at the first error.
 
     >>> import barcodeembed as be
     >>> [record.id for record in be.read_records("reads.fasta.gz")]  # doctest: +SKIP
@@ -46,12 +49,14 @@ def read_records(
         return f"record {last} ({count:,} records read)" if count else "0 records"
 
     with open_lines(source, encoding, reached) as (lines, start):
-        for record in _parse(lines, start, limit, columns):
+        for record in _parse(lines, start, limit, columns, gene):
             yield record
             count, last = count + 1, record.id
 
 
-def _parse(lines: Lines, start: bytes, limit: int, columns: Columns) -> Iterator[SequenceRecord]:
+def _parse(
+    lines: Lines, start: bytes, limit: int, columns: Columns, gene: str | None
+) -> Iterator[SequenceRecord]:
     if b"\x00" in start and not start.lstrip().startswith((b">", b"@")):
         raise InputError("not a sequence file: it contains binary data", lines.path)
     head = lines.readline(CHUNK)
@@ -61,6 +66,8 @@ def _parse(lines: Lines, start: bytes, limit: int, columns: Columns) -> Iterator
     if head.startswith("@"):
         return read_fastq(lines, limit)
     if not head.startswith((">", ";")):
+        if name := flat_format(head):
+            return read_flat_file(lines, name, limit, gene)
         if is_sequence_table(head, columns):
             return read_table(lines, limit, columns)
         refuse_table(head, lines, columns)

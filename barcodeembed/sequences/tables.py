@@ -27,7 +27,7 @@ ID_COLUMNS = (
     *("record_id", "processid", "sampleid", "id", "feature_id", "sequence_id", "seq_id"),
     *("accession_version", "accession", "accession_number", "genbank_accession", "acc", "gb_acs"),
     *("insdc_acs", "identifier", "ident", "otu_id", "otu", "asv_id", "asv", "specimen_id"),
-    *("catalog_number", "sequence_name", "seq_name"),
+    *("catalog_number", "occurrence_id", "gbif_id", "sequence_name", "seq_name"),
 )
 
 #: The columns of a table of CRABS, which has no header line; older versions have no name.
@@ -195,6 +195,13 @@ def _crabs_columns(first_line: str) -> list[str] | None:
 def refuse_table(first_line: str, lines: Lines, columns: Columns) -> None:
     """Raise InputError if a line looks like the header of a table without sequences."""
     cells = [cell.strip() for cell in split_line(first_line)]
+    if len(cells) > 2 and _BASES.fullmatch(cells[-1]):
+        raise InputError(
+            "a table without a header line; add a line with the names of the columns, for example: "
+            "id, family, genus, species, sequence",
+            lines.path,
+            1,
+        )
     if columns.sequence or (len(cells) > 2 and not _BASES.search(first_line)):
         wanted = columns.sequence or ", ".join(SEQUENCE_COLUMNS)
         raise InputError(

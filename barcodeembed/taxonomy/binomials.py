@@ -8,7 +8,8 @@ import re
 _NO_EPITHET = frozenset(
     "sp spp spec species morphospecies ssp subsp subspecies var nov new cf aff nr near gen gr grp "
     "group complex agg indet indeterminate undet undetermined unidentified undescribed unknown "
-    "unnamed unclassified uncultured environmental sample metagenome ined auct n".split()
+    "unnamed unclassified uncultured environmental sample metagenome ined auct n bacterium "
+    "archaeon fungus eukaryote".split()
 )
 #: Words that make an interim name wherever they stand.
 _INTERIM_WORD = re.compile(
@@ -22,6 +23,8 @@ _PLAIN = re.compile(r"[A-Z][a-z]+ ([a-z]{3,})")
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _GENUS = re.compile(r"\[?[^\W\d_]{2,}(?:-[^\W\d_]+)*\]?")
 _HYBRID = re.compile(r"(?:^|\s)(?:[xX]\s|×)")
+#: A common name, as GenBank writes it: ``Bos taurus (domestic cattle)``.
+_COMMON_NAME = re.compile(r"(?<=[a-z]) \([a-z][a-z' -]*\)$")
 _SUBGENUS = re.compile(r"^(\S+)(?: \([^\W\d_][^()\d,]*\))+(?= [^\W\d_])")
 
 #: Ranks below the species, and words of authorships that begin with a small letter.
@@ -67,6 +70,7 @@ def reduce_species(name: str) -> str | None:
     >>> reduce_species("Salix x rubens")
     'Salix x rubens'
     """
+    name = _COMMON_NAME.sub("", name)
     plain = _PLAIN.fullmatch(name)
     if plain and plain.group(1) not in _NO_EPITHET:
         return name

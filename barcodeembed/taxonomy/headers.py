@@ -1,108 +1,119 @@
-"""Parse lineages written as one string: FASTA headers of each format, and ranked lists.
+"""Parse lineages written as one string: FASTA headers with a lineage, and ranked lists.
 
-Every ``split_`` function takes a FASTA header without the ``>``. It returns the id and the lineage,
-or None if the header has another format. The id is None if the format has no ids.
+Every ``split_`` function takes a FASTA header without the ``>``, and returns what it says of the
+record, or None if the header has another format.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from barcodeembed.errors import ReferenceDataError
-from barcodeembed.taxonomy.names import PREFIX
-from barcodeembed.taxonomy.ranks import RANK_LETTERS, RANK_WORDS, Lineage, lineage
+from barcodeembed.taxonomy.names import note
+from barcodeembed.taxonomy.ranks import RANK_LETTERS, RANK_WORDS
+from barcodeembed.taxonomy.signs import usual_rank
 
 _SINTAX = re.compile(r"(?:^|[;\s])tax=([^;]*)")
 _PREFIXED = re.compile(r"(?:^|###|[|;\s])\s*(?=(?:[dkp]|D_0)__)", re.IGNORECASE)
-_SPECIES = re.compile(r"([^\s;]+)\s+([A-Z][a-z-]+)\s+([a-z][a-z-]+)")
+_PREFIX = re.compile(r"(?:([A-Za-z]{1,4})__|D_(\d+)__)")
 _PAIRS = re.compile(r"(?:^|\s)Lineage=")
 _ROOT = re.compile(r"root(?:_1)?", re.IGNORECASE)
-#: The bootstrap support that mothur writes after a name.
-_BOOTSTRAP = re.compile(r"\(\d+(?:\.\d+)?\)$")
-_TAXID = re.compile(r"_\d+$")
-#: MIDORI2's placeholder for a missing rank: the rank, and the next lower name.
-_FILLED = re.compile(r"(?:phylum|class|order|family|genus|species)_.*")
-#: First names of MIDORI2's lists. In other sources, a number at the end may belong to the name.
-_NUMBERED = frozenset(
-    (
-        "Eukaryota_2759",
-        "Bacteria_2",
-        "Archaea_2157",
-        "Viruses_10239",
-        "Metazoa_33208",
-        "Animalia_33208",
-        "Fungi_4751",
-        "Viridiplantae_33090",
-    )
-)
+#: After a name: the bootstrap support that mothur writes, or an accession.
+_BRACKETS = re.compile(r"\((?:\d+(?:\.\d+)?|[A-Z]{1,4}_?[\w.]*\d{4}[\w.]*)\)$")
+_NO_NAME = re.compile(r"=|^(?!Candidatus|[Uu]n|[Ii]ncertae)[^;]*\s[^;]|^[^;]*(?:\d|__)")
+_PR2 = re.compile(r"([^|\s]+)\|[^|]*\|[^|]*\|[^|]*\|(Eukaryota|Bacteria|Archaea)[^|]*\|(.+)")
 
 _PREFIXES = RANK_LETTERS | {"sf": "subfamily"}
 _LEVELS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
-#: Minimum number of names, separated by semicolons, for a text to be read as a lineage.
-_MIN_LEVELS = 4
 
 
-def split_sintax(title: str) -> tuple[str, Lineage] | None:
-    """Split ``id;tax=k:..,s:..;`` (SINTAX) into the id and the lineage.
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a header says of a record.
 
-    >>> split_sintax("a1;tax=g:Apis,s:Apis_mellifera;")[0]
+    ``id`` is None if the format has no ids. The lineage is in ``names``, by rank, or in ``listed``
+    from the highest rank on, if the ranks are not given. ``fields`` are other facts: ``taxon_id``
+    (of the lowest taxon), ``marker_code``.
+    """
+
+    id: str | None
+    names: dict[str, str] = field(default_factory=dict)
+    listed: tuple[str, ...] = ()
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+def of_list(identifier: str | None, listed: tuple[str, ...]) -> Header:
+    """Return a header with a lineage without ranks, which can end in a BIN, as in coidb."""
+    if listed and listed[-1].startswith("BOLD:"):
+        return Header(identifier, listed=listed[:-1], fields={"bin_uri": listed[-1]})
+    return Header(identifier, listed=listed)
+
+
+def split_sintax(title: str) -> Header | None:
+    """Split ``id;tax=k:..,s:..;`` (SINTAX).
+
+    >>> split_sintax("a1;tax=g:Apis,s:Apis_mellifera;").id
     'a1'
-    >>> split_sintax("a1;tax=g:Apis;size=5")[0]
+    >>> split_sintax("a1;tax=g:Apis;size=5").id
     'a1;size=5'
     """
     match = _SINTAX.search(title)
     if match is None:
         return None
-    names = {}
-    for item in match.group(1).split(","):
-        letter, _, name = item.strip().partition(":")
-        if letter.lower() in RANK_LETTERS:
-            names[RANK_LETTERS[letter.lower()]] = name
+    items = (item.strip().partition(":") for item in match.group(1).split(","))
+    given = {letter.lower(): name for letter, _, name in items}
+    if "k" in given:  # PR2 writes d for supergroups
+        given.pop("d", None)
+    names = {RANK_LETTERS[letter]: name for letter, name in given.items() if letter in RANK_LETTERS}
     before, after = title[: match.start()], title[match.end() :].removeprefix(";")
     joint = ";" if after[:1].strip() else ""
-    return f"{before}{joint}{after}".strip(), _lineage(names)
+    return Header(f"{before}{joint}{after}".strip(), names)
 
 
-def split_prefixed(title: str) -> tuple[str | None, Lineage] | None:
+def split_prefixed(title: str) -> Header | None:
     """Split ``Name|ACC|SH|reps|k__..;p__..`` (UNITE), or any other id before such a list.
 
     In UNITE's full releases, the code of the species hypothesis follows the list (``s__..|SH..``).
 
-    >>> split_prefixed("Aa_bb|AB1|SH1.10FU|refs|k__Fungi;p__Ascomycota;g__Aa;s__Aa_bb")[0]
+    >>> split_prefixed("Aa_bb|AB1|SH1.10FU|refs|k__Fungi;p__Ascomycota;g__Aa;s__Aa_bb").id
     'Aa_bb|AB1|SH1.10FU|refs'
     """
     match = _PREFIXED.search(title)
-    taxa = parse_ranked(title[match.end() :].partition("|")[0]) if match else None
-    if match is None or taxa is None:
+    listed, _, code = title[match.end() :].partition("|") if match else ("", "", "")
+    names = parse_ranked(listed)
+    if match is None or names is None:
         return None
+    code = code or next((c for c in title.split("|") if re.fullmatch(r"SH\d+\.\d+FU", c)), "")
+    fields = {"taxon_id": code} if code else {}
     words = title[: match.start()].split()
     if not words:
-        return None, taxa
-    return words[0] if match.group().isspace() else "_".join(words), taxa
+        return Header(None, names, fields=fields)
+    return Header(words[0] if match.group().isspace() else "_".join(words), names, fields=fields)
 
 
-def split_rdp(title: str) -> tuple[str, Lineage] | None:
+def split_rdp(title: str) -> Header | None:
     """Split ``id<TAB>Root;A;B;..`` (RDP's classifier, MIDORI2) or ``id###root_1;A;..`` (MIDORI2).
 
-    >>> split_rdp("AB1.1.<1.>9 root_1;Eukaryota_2759;B_2;C_3;D_4;E_5;F_6;F g_7")[1][-1]
-    'F g'
+    >>> split_rdp("AB1.1.<1.>9 root_1;Eukaryota_2759;B_2;C_3;D_4;E_5;F_6;F g_7").listed[-1]
+    'F g_7'
     """
-    identifier, separator, listed = title.partition("###")
+    identifier, separator, text = title.partition("###")
     if not separator:
-        identifier, _, listed = title.partition(" ")
-    taxa = None if ";" in identifier else parse_levels(listed)
-    return None if taxa is None else (identifier.strip(), taxa)
+        identifier, _, text = title.partition(" ")
+    listed = None if ";" in identifier else parse_levels(text)
+    return None if listed is None else of_list(identifier.strip(), listed)
 
 
-def split_rdp_pairs(title: str) -> tuple[str, Lineage] | None:
+def split_rdp_pairs(title: str) -> Header | None:
     """Split ``id<TAB>Lineage=Root;rootrank;A;domain;B;phylum;..``, as in RDP's training sets.
 
     Ranks that are not in RANKS are ignored. Raises ReferenceDataError if names and ranks do not
     alternate, or a rank occurs twice.
 
-    >>> split_rdp_pairs('S1 Lineage=Root;rootrank;Aa;domain;"Bb";phylum;Cc;suborder')[1][:3]
-    ('Aa', 'Bb', None)
+    >>> split_rdp_pairs('S1 Lineage=Root;rootrank;Aa;domain;"Bb";phylum;Cc;suborder').names
+    {'domain': 'Aa', 'phylum': 'Bb'}
     """
     match = _PAIRS.search(title)
     if match is None:
@@ -122,84 +133,85 @@ def split_rdp_pairs(title: str) -> tuple[str, Lineage] | None:
             raise ReferenceDataError(f"Lineage= has the rank {rank} twice")
         if rank in RANK_WORDS:
             names[rank] = name.strip('"')
-    return "".join(title[: match.start()].split()[:1]), lineage(names)
+    return Header("".join(title[: match.start()].split()[:1]), names)
 
 
-def split_dada2(title: str) -> tuple[None, Lineage] | None:
+def split_dada2(title: str) -> Header | None:
     """Parse ``Kingdom;Phylum;..;Species;`` (DADA2), a header that is a lineage and has no id.
 
-    >>> split_dada2("Animalia;Arthropoda;Insecta;Diptera;Culicidae;Culex;Culex pipiens;")[0]
+    >>> split_dada2("Animalia;Arthropoda;Insecta;").listed
+    ('Animalia', 'Arthropoda', 'Insecta')
     """
     first = title.split(maxsplit=1)[:1]
-    taxa = parse_levels(title) if first and ";" in first[0] else None
-    return None if taxa is None else (None, taxa)
+    listed = parse_levels(title) if first and ";" in first[0] else None
+    return None if listed is None else of_list(None, listed)
 
 
-def split_dada2_species(title: str) -> tuple[str, Lineage] | None:
-    """Split ``id Genus species``, the format of DADA2's assignSpecies.
+def split_pr2(title: str) -> Header | None:
+    """Split ``id|gene|organelle|strain|Domain|Supergroup|..|Genus|Species`` (PR2).
 
-    >>> split_dada2_species("AB1 Culex pipiens")[1][-1]
-    'Culex pipiens'
+    Domain is read as kingdom, and division as phylum if there are 8 names. From version 5 of PR2 on
+    there are 9 names, and none of supergroup, division and subdivision is a rank of RANKS.
+
+    >>> split_pr2("A1_U|18S_rRNA|nucleus||Eukaryota|A|B|C|D|E|F|Aus|Aus_bus").names["family"]
+    'F'
     """
-    match = _SPECIES.fullmatch(title)
+    match = _PR2.fullmatch(title)
     if match is None:
         return None
-    identifier, genus, epithet = match.groups()
-    return identifier, lineage({"genus": genus, "species": f"{genus} {epithet}"})
+    identifier, kingdom, rest = match.groups()
+    lower = rest.split("|")
+    if len(lower) not in (7, 8):
+        raise ReferenceDataError(
+            f"a PR2 header with {len(lower) + 1} names; it must have 8 or, from version 5 on, 9"
+        )
+    phylum = {"phylum": lower[1]} if len(lower) == 7 else {}
+    names = dict(zip(_LEVELS[2:], lower[-5:], strict=True))
+    return Header(identifier, {"kingdom": kingdom} | phylum | names)
 
 
-def parse_ranked(text: str) -> Lineage | None:
+def parse_ranked(text: str) -> dict[str, str] | None:
     """Parse ``k__Animalia; p__Arthropoda; ...`` (or ``D_0__...``); return None for other text.
 
-    >>> parse_ranked("k__Fungi;p__Ascomycota;g__unidentified")[0]
-    'Fungi'
+    Prefixes that stand for no rank of RANKS are passed over, and noted.
+
+    >>> parse_ranked("k__Fungi;p__Ascomycota;g__unidentified")["phylum"]
+    'Ascomycota'
     """
     names = {}
+    passed = []
     for item in filter(None, (part.strip() for part in text.split(";"))):
-        prefix = PREFIX.match(item)
+        prefix = _PREFIX.match(item)
         if prefix is None:
             return None
         letters, level = prefix.groups()
-        rank = _PREFIXES[letters.lower()] if letters else _LEVELS[min(int(level), 6)]
-        names[rank] = _BOOTSTRAP.sub("", item[prefix.end() :])
-    return _lineage(names) if names else None
+        rank = (
+            _PREFIXES.get(letters.lower()) if letters else dict(enumerate(_LEVELS)).get(int(level))
+        )
+        if rank:
+            names[rank] = _BRACKETS.sub("", item[prefix.end() :])
+        else:
+            passed.append(prefix.group())
+    for prefix_text in passed if names else ():
+        note("prefixes", prefix_text)
+    return names or None
 
 
-def parse_levels(text: str) -> Lineage | None:
-    """Parse ``A;B;C;..;`` or ``A(100);B(98);..``, where the number of names determines the ranks.
-
-    Seven names are kingdom to species, and six are kingdom to genus, not counting ``Root``. An
-    empty name is a missing rank. Returns None if the text is not such a list. Raises
-    ReferenceDataError if the list has another length, or clearly other ranks.
+def parse_levels(text: str) -> tuple[str, ...] | None:
+    """Parse ``A;B;C;..;`` or ``A(100);B(98);..``; ``Root`` is left out. Return None for other text.
 
     >>> parse_levels("Root;Animalia;Arthropoda;;Diptera;Culicidae;Culex;")[:3]
-    ('Animalia', 'Arthropoda', None)
+    ('Animalia', 'Arthropoda', '')
     """
-    parts = text.strip().removesuffix(";").split(";")
-    names = [_BOOTSTRAP.sub("", part.strip()) for part in parts]
-    if _ROOT.fullmatch(names[0]):
+    parts = text.strip().split(";")
+    if not parts[-1]:
+        parts.pop()
+    names = [_BRACKETS.sub("", part.strip()).strip('"') for part in parts]
+    if names and _ROOT.fullmatch(names[0]):
         del names[0]
-    # An id or a size before the first semicolon is not a kingdom.
-    not_lineage = "=" in text or re.search(r"\d|__", _TAXID.sub("", names[0] if names else "0"))
-    if not_lineage or len(names) < _MIN_LEVELS:
+    # An id or a size before the first semicolon is not a name.
+    first = re.sub(r"_\d+$", "", names[0]) if names else "0"
+    known = usual_rank(first) is not None and text.count(";") > 0
+    if _NO_NAME.search(";".join([first, *names[1:]])) or not (known or text.count(";") > 1):
         return None
-    if len(names) not in (6, 7):
-        raise ReferenceDataError(
-            f"a lineage of {len(names)} names without ranks; it must have 6 names (kingdom to "
-            "genus) or 7 (kingdom to species); leave a missing name empty"
-        )
-    genus = re.escape(names[4])
-    if len(names) == 6 and genus and re.match(rf"{genus}[ _]", names[5]):
-        raise ReferenceDataError(
-            f"a lineage of 6 names that ends in a species, {names[5]!r}, and has no kingdom; "
-            "add the kingdom at the start"
-        )
-    return _lineage(dict(zip(_LEVELS, names, strict=False)))
-
-
-def _lineage(names: dict[str, str]) -> Lineage:
-    """Build a lineage from names, highest rank first, without the taxids of MIDORI2."""
-    given = [name for name in names.values() if name]
-    if given and given[0] in _NUMBERED and all(map(_TAXID.search, given)):
-        names = {rank: _FILLED.sub("", _TAXID.sub("", name)) for rank, name in names.items()}
-    return lineage(names)
+    return tuple(names)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 
 from barcodeembed.taxonomy.binomials import reduce_species, strip_author
 
@@ -13,8 +15,8 @@ from barcodeembed.taxonomy.binomials import reduce_species, strip_author
 PREFIX = re.compile(r"^(?:(sf|[dkpcofgs])__|D_(\d)__)", re.IGNORECASE)
 
 _PLACEHOLDER = re.compile(
-    r"""^(?: | na | n/a | nan | none | null | \* | - | \?
-        | unknown.* | unidentified.* | unassigned.* | unclassified.* | unnamed.*
+    r"""^(?: | na | n/a | nan | none | null | \* | - | \? | \.
+        | unknown.* | unplaced | unidentified.* | unassigned.* | unclassified.* | unnamed.*
         | undetermined.* | uncultured.* | environmental.* | metagenome
         | .*incertae[ _]sedis.* | not[ _]assigned | .+[ ]unclassified )$""",
     re.IGNORECASE | re.VERBOSE,
@@ -23,8 +25,11 @@ _PLACEHOLDER = re.compile(
 _NO_NAME = re.compile(
     r"(?:undet|indet)\b.*|(?:spp?|species|n\.? ?sp|sp\.? ?nov|nov)\.?", re.IGNORECASE
 )
+#: How PR2 fills a missing rank: the next higher name, with an X for each missing rank.
+_FILLED = re.compile(r"_X+(?:_sp\.?)?$")
 #: A placeholder that only says that there is no name.
 _MISSING = re.compile(r"(?:na|n/a|nan|none|null|[*?_.-]*)", re.IGNORECASE)
+_QUOTED = re.compile(r'^"([^"]*)"$')
 _ONE_CASE = re.compile(r"[^\W\d_]+")
 _SUBGENUS = re.compile(r"([A-Z][a-z]+) \([A-Z][a-z]{2,}\)")
 
@@ -33,17 +38,37 @@ _MIN_CAPITALS = 5
 _MIN_CAPITALS_GENUS = 4
 _MIN_VOWELS = 0.26
 
-_noted: ContextVar[dict[str, None] | None] = ContextVar("noted", default=None)
+
+@dataclass(slots=True)
+class NameNotes:
+    """What was not read of the lineages of references: names, with the number of times they occur.
+
+    ``placeholders`` are no names of taxa. ``uncertain`` are names in a list without ranks, whose
+    rank is not certain. ``prefixes`` are rank prefixes that stand for none of RANKS (``sgr__``).
+    """
+
+    placeholders: Counter[str] = field(default_factory=Counter)
+    uncertain: Counter[str] = field(default_factory=Counter)
+    prefixes: Counter[str] = field(default_factory=Counter)
+
+
+_notes: ContextVar[NameNotes | None] = ContextVar("notes", default=None)
 
 
 @contextmanager
-def note_placeholders(into: dict[str, None]) -> Iterator[None]:
-    """Note the names that `tidy_name` takes for placeholders, in order, while a block runs."""
-    token = _noted.set(into)
+def note_names(into: NameNotes) -> Iterator[None]:
+    """Note the names that are not read while a block runs."""
+    token = _notes.set(into)
     try:
         yield
     finally:
-        _noted.reset(token)
+        _notes.reset(token)
+
+
+def note(kind: str, name: str) -> None:
+    """Note a name that is not read; ``kind`` is a field of NameNotes."""
+    if (notes := _notes.get()) is not None:
+        getattr(notes, kind)[name] += 1
 
 
 def strip_placeholder(text: str) -> str | None:
@@ -54,7 +79,8 @@ def strip_placeholder(text: str) -> str | None:
     >>> strip_placeholder("unidentified") is None
     True
     """
-    text = " ".join(PREFIX.sub("", text.strip()).replace("_", " ").split())
+    text = PREFIX.sub("", _QUOTED.sub(r"\1", text.strip()))
+    text = " ".join(text.replace("_", " ").split())
     return None if _PLACEHOLDER.match(text) else text
 
 
@@ -74,17 +100,16 @@ def tidy_name(name: str, rank: str) -> str | None:
     'Sparus'
     """
     tidy = _tidy(name, rank)
-    noted = _noted.get()
-    if tidy is None and noted is not None:
+    if tidy is None and _notes.get() is not None:
         given = PREFIX.sub("", name.strip())
         if not _MISSING.fullmatch(given):
-            noted[given] = None
+            note("placeholders", given)
     return tidy
 
 
 def _tidy(name: str, rank: str) -> str | None:
     tidy = strip_placeholder(name)
-    if tidy is None or _NO_NAME.fullmatch(tidy):
+    if tidy is None or _NO_NAME.fullmatch(tidy) or _FILLED.search(name):
         return None
     if rank == "species":
         return reduce_species(tidy)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from os import PathLike
@@ -11,13 +12,32 @@ from os import PathLike
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.sequences.records import SequenceRecord
-from barcodeembed.taxonomy.formats import SAMPLE_SIZE, Format, recognise, title_of
-from barcodeembed.taxonomy.headers import split_sintax
-from barcodeembed.taxonomy.names import note_placeholders
+from barcodeembed.sequences.tables import ID_COLUMNS, USUAL, Columns
+from barcodeembed.taxonomy.formats import SAMPLE_SIZE, Reading, recognise, title_of
+from barcodeembed.taxonomy.headers import Header, split_sintax
+from barcodeembed.taxonomy.name_headers import ACCESSION
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage
 from barcodeembed.taxonomy.tables import read_taxonomy
 
 LabelledRecord = tuple[SequenceRecord, Lineage]
+
+_NO_LINEAGE = (
+    "give --taxonomy, a table with rank columns, or headers that contain it (SINTAX ;tax=..., "
+    "UNITE, DADA2, RDP)"
+)
+#: What helps with headers that give only an id which stands for a lineage elsewhere.
+_HINTS = (
+    (
+        r'"taxid"|\btaxid=|taxid\|',
+        "this header has only a taxid (OBITools, Kraken); give a table of ids and taxids with "
+        "--taxonomy, and NCBI's taxdump.tar.gz with --taxdump",
+    ),
+    (
+        rf"^{ACCESSION}(?:\s|$)",
+        "this looks like an accession of GenBank; give nucl_gb.accession2taxid.gz with --taxonomy "
+        f"and NCBI's taxdump.tar.gz with --taxdump, or {_NO_LINEAGE}",
+    ),
+)
 
 #: Maximum letters of a header, and of an id, in an error message.
 _MAX_SHOWN, _MAX_ID_SHOWN = 160, 40
@@ -33,6 +53,9 @@ def read_labelled(
     taxdump: str | PathLike[str] | None = None,
     encoding: str = "utf-8",
     allow_missing: bool = False,
+    ranks: Sequence[str] | None = None,
+    columns: Columns = USUAL,
+    gene: str | None = None,
     recognised: Recognised = lambda path, name: None,
 ) -> Iterator[LabelledRecord]:
     """Yield pairs of a record and its lineage, in the order of the file.
@@ -46,15 +69,18 @@ def read_labelled(
 
     With ``taxonomy``, a file that read_taxonomy reads, the lineages come from that file. If it has
     taxids, ``taxdump`` is NCBI's taxonomy dump, a folder or an archive. Without ``taxonomy`` the
-    lineages come from ``source`` itself, in the format that is recognised. ``recognised`` is
-    called with the path and the name of the format.
+    lineages come from ``source`` itself, in the format that is recognised. ``ranks`` are the ranks
+    of lineages that do not give them, from the first name on; other words than those of RANKS are
+    positions that are not read. ``columns`` names unusual columns of a table, and ``gene`` the
+    gene to be taken from a flat file. ``recognised`` is called with the path and the name of the
+    format.
 
     Raises ReferenceDataError, unless ``allow_missing``, if a record has no lineage or another
     format than the file, or if ``taxonomy`` lists ids without a sequence.
     """
-    records = read_records(source, encoding=encoding)
+    records = read_records(source, encoding=encoding, columns=columns, gene=gene)
     if taxonomy is None:
-        yield from _label_by_format(records, source, allow_missing, recognised)
+        yield from _label_by_format(records, source, allow_missing, ranks, recognised)
         return
     labelled: Iterable[SequenceRecord] = map(_without_sintax, records)
     wanted = None
@@ -68,6 +94,7 @@ def read_labelled(
         taxdump=taxdump,
         wanted=wanted,
         allow_missing=allow_missing,
+        ranks=ranks,
         recognised=recognised,
     )
     yield from _label_by_id(labelled, lineages, source, taxonomy, allow_missing)
@@ -112,20 +139,20 @@ def _label_by_format(
     records: Iterator[SequenceRecord],
     source: str | PathLike[str],
     allow_missing: bool,
+    ranks: Sequence[str] | None,
     recognised: Recognised,
 ) -> Iterator[LabelledRecord]:
     """Yield records with the lineages that they contain, all in the format of the file."""
     first = list(islice(records, SAMPLE_SIZE))
-    with note_placeholders({}):  # those of formats that are only tried
-        fmt = recognise(first)
-        example = next(filter(fmt.fits, first)) if fmt else None
-    if fmt:
-        recognised(source, fmt.name)
+    reading = recognise(first, ranks)
+    if reading:
+        recognised(source, str(reading))
+        _check_ids(first, source)
     for number, record in enumerate(chain(first, records), 1):
         try:
-            labels = fmt.read(record) if fmt else None
+            labels = reading.label(record) if reading else None
             if labels is None and not allow_missing:
-                raise ReferenceDataError(_misfit(record, fmt, example))
+                raise ReferenceDataError(_misfit(record, reading, first))
         except ReferenceDataError as error:
             if not allow_missing:
                 raise ReferenceDataError(
@@ -138,32 +165,52 @@ def _label_by_format(
             yield _named(record, labels[0], number), labels[1]
 
 
-def _misfit(record: SequenceRecord, fmt: Format | None, example: SequenceRecord | None) -> str:
-    """Return the message for a record that is not in the format of its file."""
-    if fmt is None or example is None:
-        return (
-            "no lineage for this record: give --taxonomy, a table with rank columns, or "
-            "headers that contain it (SINTAX ;tax=..., UNITE, DADA2, RDP)"
+def _check_ids(first: list[SequenceRecord], source: str | PathLike[str]) -> None:
+    """Raise ReferenceDataError if a table has no column of ids."""
+    header = list(first[0].fields)
+    if (
+        header
+        and all("no_id" in record.flags for record in first)
+        and USUAL.find_id(header) is None
+    ):
+        raise ReferenceDataError(
+            f"the table has no column of ids, such as {', '.join(ID_COLUMNS[:6])}; its columns are "
+            f"{', '.join(header)} and the sequence; name the column with --id-column",
+            source,
         )
+
+
+def _misfit(
+    record: SequenceRecord, reading: Reading | None, first: Iterable[SequenceRecord]
+) -> str:
+    """Return the message for a record that is not in the format of its file."""
+    if reading is None:
+        title = title_of(record)
+        hint = next((hint for sign, hint in _HINTS if re.search(sign, title)), _NO_LINEAGE)
+        return f"no lineage for this record: {hint}"
+    example = next(filter(reading.format.fits, first))
     return (
         f"no lineage for this record: {title_of(record)[:_MAX_SHOWN]!r} does not match "
-        f"{fmt.name}, the format of line {example.line}: {title_of(example)[:_MAX_SHOWN]!r}; "
+        f"{reading.format.name}, the format of line {example.line}: "
+        f"{title_of(example)[:_MAX_SHOWN]!r}; "
         "give the lineages with --taxonomy, or leave out such records with --allow-missing"
     )
 
 
-def _named(record: SequenceRecord, identifier: str | None, number: int) -> SequenceRecord:
-    """Return a record with the id that its header has without the lineage."""
-    if identifier is None:  # the format has no ids
+def _named(record: SequenceRecord, header: Header, number: int) -> SequenceRecord:
+    """Return a record with the id that its header has without the lineage, and other facts."""
+    if header.fields:
+        record = replace(record, fields={**record.fields, **header.fields})
+    if header.id is None:  # the format has no ids
         return replace(record, id=f"ref_{number:06d}", description="")
-    if not identifier:
+    if not header.id:
         return replace(record, flags=(*record.flags, "no_id"))
-    return replace(record, id=identifier.split()[0])
+    return replace(record, id=header.id.split()[0])
 
 
 def _without_sintax(record: SequenceRecord) -> SequenceRecord:
-    sintax = split_sintax(title_of(record))
-    return record if sintax is None else _named(record, sintax[0], 0)
+    header = split_sintax(title_of(record))
+    return record if header is None else _named(record, header, 0)
 
 
 def resolve_conflicts(lineages: Iterable[Lineage]) -> tuple[dict[Lineage, Lineage], list[str]]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain, islice
 from os import PathLike
 
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.sequences.lines import Lines, open_lines
 from barcodeembed.sequences.tables import ID_COLUMNS, find_column, read_rows, unquote
+from barcodeembed.taxonomy.conventions import Convention
 from barcodeembed.taxonomy.formats import SAMPLE_SIZE, has_rank_columns
-from barcodeembed.taxonomy.headers import parse_levels, parse_ranked
-from barcodeembed.taxonomy.names import strip_placeholder
+from barcodeembed.taxonomy.headers import Header, parse_levels, parse_ranked
+from barcodeembed.taxonomy.layouts import DEFAULT
+from barcodeembed.taxonomy.names import NameNotes, note_names, strip_placeholder
 from barcodeembed.taxonomy.ranks import UNKNOWN, Lineage, lineage
 from barcodeembed.taxonomy.taxdump import read_lineages
 
@@ -23,9 +25,30 @@ _ACCESSION_COLUMNS = ("accession.version", "accession")
 _Row = tuple[int, str, str]  # line, id, lineage or taxid
 _Resolved = tuple[int, str, Lineage]  # line, id, lineage
 _Recognised = Callable[[str | PathLike[str], str], None]
-_LISTS = (
-    ("QIIME 2 or UNITE taxonomy (k__..;p__..)", parse_ranked),
-    ("RDP or mothur taxonomy (Kingdom;Phylum;..)", parse_levels),
+_Parse = Callable[[str], Header | None]
+
+
+def _parse_prefixed(listed: str) -> Header | None:
+    names = parse_ranked(listed)
+    return None if names is None else Header(None, names)
+
+
+def _parse_plain(listed: str) -> Header | None:
+    names = parse_levels(listed)
+    return None if names is None else Header(None, listed=names)
+
+
+_LISTS: dict[str, _Parse] = {
+    "QIIME 2 or UNITE taxonomy (k__..;p__..)": _parse_prefixed,
+    "RDP or mothur taxonomy (Kingdom;Phylum;..)": _parse_plain,
+}
+_EXPECTED: dict[_Parse, str] = {
+    _parse_prefixed: "'k__..;p__..;..' or rank columns",
+    _parse_plain: "'Kingdom;Phylum;..'",
+}
+_NO_HEADER = (
+    "a table needs a header line that names its columns, for example: "
+    "id,taxid,kingdom,phylum,class,order,family,genus,species"
 )
 
 
@@ -36,6 +59,7 @@ def read_taxonomy(
     taxdump: str | PathLike[str] | None = None,
     wanted: Collection[str] | None = None,
     allow_missing: bool = False,
+    ranks: Sequence[str] | None = None,
     recognised: _Recognised = lambda path, name: None,
 ) -> dict[str, Lineage]:
     """Return the lineage of every id in a taxonomy file.
@@ -43,7 +67,8 @@ def read_taxonomy(
     The file has one of three formats: a TSV or CSV table with rank columns; ids with lists such as
     ``k__..;p__..`` or ``Kingdom;Phylum;..``; or ids with taxids, whose lineages are looked up in
     ``taxdump``, NCBI's taxonomy dump. An accession2taxid file lists all of GenBank; of it, only the
-    ids in ``wanted`` are read. ``recognised`` is called with the path and the name of the format.
+    ids in ``wanted`` are read. ``ranks`` are the ranks of lists that do not give them.
+    ``recognised`` is called with the path and the name of the format.
 
     Raises ReferenceDataError, which names the line, if no format fits, if a line has another
     format, if an id occurs twice with different lineages, or, unless ``allow_missing``, if a taxid
@@ -51,7 +76,7 @@ def read_taxonomy(
     """
     taxonomy: dict[str, Lineage] = {}
     with open_lines(path, encoding) as (lines, _):
-        rows = _read_any(lines, path, taxdump, wanted, allow_missing, recognised)
+        rows = _read_any(lines, path, taxdump, wanted, allow_missing, ranks, recognised)
         for line, identifier, taxa in rows:
             if taxonomy.setdefault(identifier, taxa) != taxa:
                 raise ReferenceDataError(
@@ -66,6 +91,7 @@ def _read_any(
     taxdump: str | PathLike[str] | None,
     wanted: Collection[str] | None,
     allow_missing: bool,
+    ranks: Sequence[str] | None,
     recognised: _Recognised,
 ) -> Iterator[_Resolved]:
     """Return the rows of a taxonomy file, read in the format that its first line shows."""
@@ -87,7 +113,7 @@ def _read_any(
     if _names_columns(head, has_rank_columns):
         recognised(path, "a table with rank columns")
         return _read_columns(lines)
-    return _read_lists(lines, recognised)
+    return _read_lists(lines, ranks, recognised)
 
 
 def _names_columns(head: str, test: Callable[[list[str]], bool]) -> bool:
@@ -112,20 +138,33 @@ def _read_columns(lines: Lines) -> Iterator[_Resolved]:
         yield line, row[id_column].strip(), lineage(row)
 
 
-def _read_lists(lines: Lines, recognised: _Recognised) -> Iterator[_Resolved]:
+def _read_lists(
+    lines: Lines, ranks: Sequence[str] | None, recognised: _Recognised
+) -> Iterator[_Resolved]:
     """Yield ids with ranked lists, all in the format of most of the first lines."""
     pairs = _pairs(lines)
     first = list(islice(pairs, SAMPLE_SIZE))
-    counts = [sum(_is_list(listed, parse) for _, _, listed in first) for _, parse in _LISTS]
-    name, parse = _LISTS[counts.index(max(counts))]
-    if max(counts):
-        recognised(lines.path, name)
-    example = next((row for row in first if _is_list(row[2], parse)), None)
+    with note_names(NameNotes()):
+        read = {name: [parse(listed) for *_, listed in first] for name, parse in _LISTS.items()}
+    name = max(read, key=lambda name: sum(map(bool, read[name])))
+    found = [header for header in read[name] if header]
+    convention = Convention.of(found, ranks)
+    if found:
+        layout = "" if convention.layout == DEFAULT else f", {convention.layout}"
+        recognised(lines.path, f"{name}{layout}")
+    elif first and re.search("[,;].*[,;]", "".join(first[0][1:])):
+        raise ReferenceDataError(_NO_HEADER, lines.path, first[0][0])
+    example = next((row for row, header in zip(first, read[name], strict=True) if header), None)
     for row in chain(first, pairs):
-        line, identifier, listed = row
-        if line == 1 and not _is_list(listed, parse) and not re.search(";|__", listed):
+        if row[0] == 1 and not re.search(";|__", row[2]) and strip_placeholder(row[2]):
             continue  # a header: Feature ID, Taxon
-        yield line, identifier, _parse_list(row, parse, example, lines.path)
+        line, identifier, listed = row
+        try:
+            yield line, identifier, _parse_list(listed, _LISTS[name], convention, example)
+        except ReferenceDataError as error:
+            raise ReferenceDataError(
+                f"{listed[:40]!r} {error}", lines.path, line, identifier
+            ) from None
 
 
 def _pairs(lines: Lines) -> Iterator[_Row]:
@@ -136,37 +175,16 @@ def _pairs(lines: Lines) -> Iterator[_Row]:
             yield lines.number, unquote(identifier.strip()), unquote(rest.split("\t")[0].strip())
 
 
-def _is_list(listed: str, parse: Callable[[str], Lineage | None]) -> bool:
-    try:
-        return parse(listed) is not None
-    except ReferenceDataError:
-        return True
-
-
 def _parse_list(
-    row: _Row,
-    parse: Callable[[str], Lineage | None],
-    example: _Row | None,
-    path: str | PathLike[str],
+    listed: str, parse: _Parse, convention: Convention, example: _Row | None
 ) -> Lineage:
-    line, identifier, listed = row
-    try:
-        taxa = parse(listed)
-    except ReferenceDataError as error:
-        raise ReferenceDataError(f"{listed[:40]!r}: {error}", path, line, identifier) from None
-    if taxa is None and listed.strip() and strip_placeholder(listed) is None:
+    header = parse(listed)
+    if header is not None:
+        return convention.lineage(header)
+    if listed.strip() and strip_placeholder(listed) is None:
         return UNKNOWN  # Unassigned
-    if taxa is None:
-        like = f", as in line {example[0]}: {example[2][:40]!r}" if example else ""
-        raise ReferenceDataError(
-            f"{listed[:40]!r} is not a lineage; expected 'k__..;p__..;..' or rank columns{like}"
-            if parse is parse_ranked or example is None
-            else f"{listed[:40]!r} is not a lineage of 6 or 7 names{like}",
-            path,
-            line,
-            identifier,
-        )
-    return taxa
+    like = f", as in line {example[0]}: {example[2][:40]!r}" if example else ""
+    raise ReferenceDataError(f"is not a lineage; expected {_EXPECTED[parse]}{like}")
 
 
 def _read_taxids(lines: Lines, wanted: Collection[str] | None) -> Iterator[_Row]:

@@ -12,11 +12,15 @@ from torch import distributed
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The rank of this process among ``count`` that train together."""
+    """The rank of this process among ``count`` that train together.
+
+    ``control`` is a group for flags, which the processors exchange without waiting for a GPU.
+    """
 
     rank: int = 0
     count: int = 1
     local_rank: int = 0
+    control: distributed.ProcessGroup | None = None
 
     @property
     def first(self) -> bool:
@@ -31,20 +35,16 @@ class Processes:
         """Return whether the flag is set in any process: all must stop at the same step."""
         if self.count == 1:
             return flag
-        raised = torch.tensor(float(flag), device=self._device())
-        distributed.all_reduce(raised, op=distributed.ReduceOp.MAX)
+        raised = torch.tensor(float(flag))
+        distributed.all_reduce(raised, op=distributed.ReduceOp.MAX, group=self.control)
         return bool(raised)
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
         """Average a tensor over the processes."""
         if self.count > 1:
-            values = values.to(self._device())
             distributed.all_reduce(values)
             values = values / self.count
         return values
-
-    def _device(self) -> str:
-        return "cuda" if distributed.get_backend() == "nccl" else "cpu"
 
 
 @contextmanager
@@ -57,6 +57,6 @@ def joined(rank: int, count: int, local_rank: int, device: str) -> Iterator[Proc
         torch.cuda.set_device(local_rank)
     distributed.init_process_group("nccl" if device == "cuda" else "gloo")
     try:
-        yield Processes(rank, count, local_rank)
+        yield Processes(rank, count, local_rank, distributed.new_group(backend="gloo"))
     finally:
         distributed.destroy_process_group()

@@ -5,10 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import time
-from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, Dataset
 
 from barcodeembed.corpus.batches import Batches
 from barcodeembed.corpus.corpus import Corpus
@@ -26,17 +23,16 @@ from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.devices import autocast
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import Stack
-from barcodeembed.objectives.base import Inputs
 from barcodeembed.objectives.plan import Plan, Settings, phase_at
 from barcodeembed.objectives.pretraining import Pretraining
 from barcodeembed.training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
 from barcodeembed.training.distributed import Processes
+from barcodeembed.training.feed import Parts, loaders_of, prefetched, to_device
+from barcodeembed.training.metrics import StepMetrics
 from barcodeembed.training.rates import rate_at
+from barcodeembed.training.work import flops_of, peak_of
 
 METRICS = "metrics.jsonl"
-
-#: Maximum number of processes that prepare batches for a GPU.
-_MAX_LOADERS = 8
 
 #: Variants of the blocks that torch compiles.
 _MAX_COMPILED = 64
@@ -136,6 +132,7 @@ class Trainer:
         if recipe.compile:
             _compile(self.pretraining)
         self.step = 0
+        self._flops: dict[int, int] = {}  # of a step, by phase
         tokenizer = recipe.model.tokenizer
         self.batches = Batches(
             corpus,
@@ -186,39 +183,67 @@ class Trainer:
         """Train up to ``until`` or the last step; True if the run is complete.
 
         Stops after a step if ``should_stop`` returns True in any process. A checkpoint of the last
-        step is always written. Raises TrainingError at a loss or gradient that is not finite; the
-        last good checkpoint is kept.
+        step is always written. Raises TrainingError at a loss or gradient that is not finite, at
+        the next report or before the next checkpoint; the last good checkpoint is kept.
         """
         last = min(until or self.recipe.steps, self.recipe.steps)
         self._trim_metrics()
         model = self._distribute()
-        totals: dict[str, float] = {}
+        recent = StepMetrics(self.processes)
         began, counted, saved = time.perf_counter(), 0, self.step
         # Closing the generator ends its thread, whatever ended the loop.
-        with closing(self._prefetched(last)) as batches:
+        steps = range(self.step, last)
+        with closing(prefetched(self.prepare, steps, self._loaders())) as batches:
             for inputs in batches:
-                metrics = self.learn(model, inputs)
+                recent.add(self.step + 1, self.learn(model, inputs))
                 self.step += 1
                 counted += 1
-                for name, value in metrics.items():
-                    totals[name] = totals.get(name, 0.0) + value
                 stop = self.processes.any(should_stop())
                 end = self.step == last or stop
                 evaluate = self.step % evaluate_every == 0 or self.step == self.recipe.steps
-                if self.step % report_every == 0 or evaluate or end:
-                    seconds = time.perf_counter() - began
-                    means = {name: value / counted for name, value in totals.items()}
-                    means["learning_rate"] = self.recipe.rate(self.step - 1)
-                    means["sequences_per_second"] = counted * self.batches.size / seconds
+                reports = self.step % report_every == 0 or evaluate or end
+                saves = end or self.step - saved >= checkpoint_every
+                if reports or saves:
+                    self._check(recent)
+                if reports:
+                    speed = self._speed(counted, time.perf_counter() - began, inputs)
+                    means = recent.means() | speed
                     held_out = self.evaluate() if evaluate else None
                     self._record(Progress(self.step, self.recipe.steps, means, held_out), report)
-                    totals, began, counted = {}, time.perf_counter(), 0
-                if end or self.step - saved >= checkpoint_every:
+                    began, counted = time.perf_counter(), 0
+                if saves:
                     self.save()
                     saved = self.step
                 if stop:
                     break
         return self.step == self.recipe.steps
+
+    def _check(self, recent: StepMetrics) -> None:
+        """Raise TrainingError if a metric of the steps since the last check is not finite."""
+        for step, metrics in recent.read():
+            if not all(map(math.isfinite, metrics.values())):
+                kept = latest_checkpoint(self.directory) if self.processes.first else None
+                where = (
+                    f"the last good checkpoint is {kept[0]}" if kept else "no checkpoint was made"
+                )
+                raise TrainingError(
+                    f"step {step}: the loss is {metrics['loss']}, the gradient's norm "
+                    f"{metrics['gradient_norm']}; {where}; try a lower --learning-rate"
+                )
+
+    def _speed(self, steps: int, seconds: float, parts: Parts) -> dict[str, float]:
+        """Return the learning rate and the speed since the last report."""
+        speed = {
+            "learning_rate": self.recipe.rate(self.step - 1),
+            "sequences_per_second": steps * self.batches.size / seconds,
+        }
+        if peak := peak_of(self.device, self.recipe.precision):
+            phase = self.recipe.phase(self.step - 1)
+            if phase not in self._flops:
+                self._flops[phase] = flops_of(self.pretraining, phase, parts)
+            rate = self._flops[phase] * steps / seconds
+            speed |= {"tflop_per_second": rate / 1e12, "utilisation": rate / peak}
+        return speed
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
@@ -263,42 +288,10 @@ class Trainer:
             self.pretraining, device_ids=devices, find_unused_parameters=True
         )
 
-    def _prefetched(self, last: int) -> Generator[list[tuple[int, dict[str, Inputs]]], None, None]:
-        """Yield the micro-batches of each step, prepared ahead.
-
-        A thread prepares the next step, or processes do: a GPU computes faster than one core
-        prepares views. A batch depends on its step alone, so both give the same batches.
-        """
-        steps = range(self.step, last)
-        workers = self._loaders()
-        if workers and steps:
-            yield from DataLoader(
-                _Steps(self.prepare),
-                batch_size=None,
-                sampler=steps,
-                num_workers=workers,
-                collate_fn=_unchanged,
-                prefetch_factor=4,
-            )
-            return
-        if not steps:
-            return
-        with ThreadPoolExecutor(max_workers=1) as loader:
-            ahead = loader.submit(self.prepare, self.step)
-            for step in steps:
-                ready = ahead.result()
-                if step + 1 < last:
-                    ahead = loader.submit(self.prepare, step + 1)
-                yield ready
-
     def _loaders(self) -> int:
-        """Return the number of processes that prepare batches; 0 for a thread."""
-        if self.device.type != "cuda":
-            return 0
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-        return min(_MAX_LOADERS, cores // self.processes.count - 1)
+        return loaders_of(self.device, self.processes.count)
 
-    def prepare(self, step: int) -> list[tuple[int, dict[str, Inputs]]]:
+    def prepare(self, step: int) -> Parts:
         """Return the micro-batches of a step that this process computes, with their numbers."""
         parts = range(self.processes.rank, self.batches.parts, self.processes.count)
         return [
@@ -313,10 +306,11 @@ class Trainer:
             for part in parts
         ]
 
-    def learn(
-        self, model: torch.nn.Module, parts: list[tuple[int, dict[str, Inputs]]]
-    ) -> dict[str, float]:
-        """Take one optimizer step on micro-batches of `prepare`; return its metrics."""
+    def learn(self, model: torch.nn.Module, parts: Parts) -> dict[str, torch.Tensor]:
+        """Take one optimizer step on micro-batches of `prepare`; return this process's metrics.
+
+        Nothing in a step waits for the device. The caller checks that the metrics are finite.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.step)
         self.optimizer.zero_grad(set_to_none=True)
@@ -333,19 +327,10 @@ class Trainer:
             for name, value in metrics.items():
                 sums[name] = sums.get(name, 0) + value.detach().float() / len(parts)
         norm = torch.nn.utils.clip_grad_norm_(self.pretraining.parameters(), self.recipe.clip)
-        values = self.processes.mean(torch.stack([*sums.values(), norm]))
-        means = dict(zip([*sums, "gradient_norm"], values.tolist(), strict=True))
-        if not all(map(math.isfinite, means.values())):
-            kept = latest_checkpoint(self.directory) if self.processes.first else None
-            where = f"the last good checkpoint is {kept[0]}" if kept else "no checkpoint was made"
-            raise TrainingError(
-                f"step {self.step + 1}: the loss is {means['loss']}, the gradient's norm "
-                f"{means['gradient_norm']}; {where}; try a lower --learning-rate"
-            )
         self.optimizer.step()
         if self.averaged:
             self._average(self.averaged)
-        return means
+        return sums | {"gradient_norm": norm}
 
     @torch.no_grad()
     def _average(self, averaged: Encoder) -> None:
@@ -375,20 +360,6 @@ class Trainer:
         path.write_text("".join(kept), encoding="utf-8")
 
 
-class _Steps(Dataset[list[tuple[int, dict[str, Inputs]]]]):
-    """The steps of a run as a dataset of torch."""
-
-    def __init__(self, prepare: Callable[[int], list[tuple[int, dict[str, Inputs]]]]) -> None:
-        self.prepare = prepare
-
-    def __getitem__(self, step: int) -> list[tuple[int, dict[str, Inputs]]]:
-        return self.prepare(step)
-
-
-def _unchanged(prepared: Any) -> Any:
-    return prepared
-
-
 def _compile(pretraining: Pretraining) -> None:
     """Compile the blocks in place, for any length. The names of weights do not change.
 
@@ -410,19 +381,6 @@ def _optimizer(pretraining: Pretraining, recipe: Recipe) -> torch.optim.AdamW:
         {"params": vectors, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
-
-
-def to_device(inputs: dict[str, Inputs], device: torch.device) -> dict[str, Inputs]:
-    """Copy the arrays among the inputs of each objective to the device, as tensors."""
-    return {
-        objective: {
-            name: torch.from_numpy(value).to(device, non_blocking=True)
-            if isinstance(value, np.ndarray)
-            else value
-            for name, value in found.items()
-        }
-        for objective, found in inputs.items()
-    }
 
 
 def _dropout_seed(*numbers: int) -> int:

@@ -31,11 +31,12 @@ FLAGS = {
     "embed": f"""reads {SHARED} --batch-size --min-length --model --no-verify --normalize
         --offsets --output --precision -m -o""",
     "index": "",
-    "index build": f"""references {SHARED} --allow-missing --amplicon --coverage --min-length
-        --model --offsets --on-conflict --output --precision --primers --prototypes --read-errors
-        --seed --taxdump --taxonomy --whiten --without-model -m -o""",
-    "index add": f"""index references {SHARED} --allow-missing --coverage --model --no-verify
-        --on-conflict --output --taxonomy -m -o""",
+    "index build": f"""references {SHARED} --allow-missing --amplicon --coverage --duplicate-ids
+        --gene --id-column --json --min-length --model --offsets --on-conflict --output --precision
+        --primers --prototypes --ranks --read-errors --seed --sequence-column --taxdump --taxonomy
+        --whiten --without-model -m -o""",
+    "index add": f"""index references {SHARED} --allow-missing --coverage --gene --id-column
+        --model --no-verify --on-conflict --output --ranks --sequence-column --taxonomy -m -o""",
     "index merge": """indexes --coverage --debug --device --model --no-verify --on-conflict
         --output --quiet --threads --verbose -m -o -q -t -v""",
     "index subset": """index --country --coverage --debug --device --model --no-verify --output

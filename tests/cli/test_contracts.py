@@ -52,6 +52,7 @@ def test_statuses_and_choices():
     assert vocabulary.PRECISIONS == ("auto", "fp32", "bf16")
     assert vocabulary.PROTOTYPES == ("species", "bin")
     assert vocabulary.CONFLICT_POLICIES == ("majority", "fail")
+    assert vocabulary.DUPLICATE_POLICIES == ("fail", "first", "keep")
     assert vocabulary.PROTOCOLS == ("open-world", "knn", "probe", "finetune", "bins")
     assert vocabulary.PEERS == ("kmer", "vsearch", "blastn", "mmseqs")
     assert vocabulary.DEDUPLICATE == ("none", "exact", "contained")

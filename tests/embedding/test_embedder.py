@@ -10,6 +10,7 @@ import pytest
 from support import SIMULATED
 
 from barcodeembed.embedding.embedder import Embedder
+from barcodeembed.embedding.tokens import buckets
 from barcodeembed.errors import BundleError, InputError
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.sequences.cleaning import reverse_complement
@@ -108,6 +109,18 @@ def test_a_sequence_without_a_vector_is_an_error_or_a_row_of_nan(embedder, seque
 
 def test_shorter_sequences_can_be_allowed(embedder):
     assert np.isfinite(embedder.embed(BARCODE[:60], min_bases=50)).all()
+
+
+@pytest.mark.parametrize(
+    ("length", "device", "shape"),
+    [(110, "cpu", (18, 112)), (110, "cuda", (2048, 112)), (1000, "cuda", (260, 1008))],
+)
+def test_micro_batches_have_one_shape_and_are_large_on_a_gpu(length, device, shape):
+    lengths = [length] * 3_000 + [0]
+    found = list(buckets(lengths, 2_000, device))
+    assert {size for _, size in found} == {shape}
+    assert [row for rows, _ in found for row in rows] == list(range(3_000))
+    assert max(len(rows) for rows, _ in found) == shape[0]
 
 
 def test_no_sequences_are_no_rows(embedder):

@@ -17,8 +17,10 @@ import pytest
 from support import SIMULATED, files_in
 
 from barcodeembed.errors import InputError, ReferenceDataError
+from barcodeembed.index.collect import BuildReport
 from barcodeembed.sequences import artifacts
 from barcodeembed.sequences.reading import read_records
+from barcodeembed.taxonomy.names import note_names
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage
 from barcodeembed.taxonomy.references import read_labelled
 from barcodeembed.taxonomy.tables import read_taxonomy
@@ -187,6 +189,62 @@ PLAIN = table(
     "NA Shamia Shamidae Hemiptera Insecta Arthropoda Animalia R3 {}",
 )
 
+PR2 = fasta(
+    "R1|18S_rRNA|nucleus||Eukaryota|Fictaria|Fictialveolata|Fictiophora|Insecta|Lepidoptera|"
+    "Fictiidae|Fictia|Fictia_prima",
+    "R2|18S_rRNA|nucleus|strain_1|Eukaryota|Fictaria|Fictialveolata|Fictiophora|Insecta|Insecta_X|"
+    "Mockidae|Mockia|Mockia_altera",
+    "R3|18S_rRNA|plastid||Eukaryota:plas|Fictaria|Fictialveolata|Fictiophora|Insecta|Hemiptera|"
+    "Shamidae|Shamia|Shamia_sp.",
+)
+OBITOOLS = fasta(
+    'R1 {"count":1,"species_name":"Fictia prima","genus_name":"Fictia","family_name":"Fictiidae",'
+    '"order_name":"Lepidoptera","taxid":1} Fictia prima isolate 7; some gene',
+    'R2 {"species_name":"Mockia altera","genus_name":"Mockia","family_name":"Mockidae","taxid":2}',
+    'R3 {"genus_name":"Shamia","family_name":"Shamidae","order_name":"Hemiptera"} what=ever; it is',
+)
+OBITOOLS_PAIRS = fasta(
+    "R1 species_name=Fictia prima; genus_name=Fictia; family_name=Fictiidae; species=900003; "
+    "order_name=Lepidoptera; taxid=1; Fictia prima isolate 7",
+    "R2 taxid=2; family_name=Mockidae; genus_name=Mockia; species_name=Mockia altera; rank=a;",
+    "R3 genus_name=Shamia; family_name=Shamidae; order_name=Hemiptera; taxid=3;",
+)
+OBITOOLS_PATHS = fasta(
+    *(
+        f'R{i} {{"taxid":"taxon:{i} [x]@species","taxonomic_path":"1@root@no rank|'
+        f'2@Animalia@kingdom|3@Arthropoda@phylum|4@Insecta@class|{path}"}}'
+        for i, path in enumerate(
+            (
+                "5@Lepidoptera@order|6@Fictiidae@family|7@Fictia@genus|8@Fictia prima@species",
+                "6@Mockidae@family|7@Mockia@genus|8@Mockia altera@species",
+                "5@Hemiptera@order|6@Shamidae@family|7@Shamia@genus",
+            ),
+            1,
+        )
+    )
+)
+BOLD_FASTA = fasta(
+    "FIC001-20|Fictia prima|COI-5P",
+    "FIC002-20|Mockia altera|COI-5P|XX000001",
+    "FIC003-20|Shamidae|",
+)
+MITOFISH = fasta(
+    "gb|R1|Fictia_prima", "dbj|R2|Mockia altera mitochondrial DNA", "gb|R3|Shamia_sp._7"
+)
+BARQUE = fasta("Fictiidae_Fictia_prima", "Mockidae_Mockia_altera", "Shamidae_Shamia_sp.")
+DEFINITIONS = fasta(
+    "XX000001.1 Fictia prima voucher 12 cytochrome oxidase subunit 1 gene, partial cds; nuclear",
+    "XX000002.1 UNVERIFIED: Mockia altera isolate X",
+    "XX000003.1 Shamia sp. ABC-1 (T); 12; XX000003",
+    "NC_000004.1 Uncultured eukaryote clone 5",
+)
+SUBSPECIES = fasta(
+    "R1 Fictia prima subsp. minor",
+    "R2 Mockia altera (Smith, 1900)",
+    "R3 Shamia x tertia",
+    "R4 (Shamia una x Shamia duo) x Shamia tres",
+)
+
 NAMED = ["R1", "R2", "R3"]
 NUMBERED = ["ref_000001", "ref_000002", "ref_000003"]
 NO_KINGDOM = without("kingdom")
@@ -195,6 +253,9 @@ SPECIES_ALONE = [
     (*[None] * 6, "Mockia", "Mockia altera"),
     (*[None] * 6, "Shamia", "Shamia tertia"),
 ]
+
+FROM_ORDER = [(None, None, None, *taxa[3:]) for taxa in ALL]
+SHAMIA = (*[None] * 6, "Shamia", None)
 
 #: Cases: the recognised format, the file, its ids and its lineages.
 REFERENCES = {
@@ -225,6 +286,50 @@ REFERENCES = {
     "plain TSV": ("a table with rank columns", PLAIN, NAMED, ALL),
     "plain CSV": ("a table with rank columns", PLAIN.replace("\t", ","), NAMED, ALL),
     "semicolons": ("a table with rank columns", PLAIN.replace("\t", ";"), NAMED, ALL),
+    "PR2": (
+        "PR2 headers",
+        PR2,
+        NAMED,
+        [("Eukaryota", None, *taxa[2:]) for taxa in ALL],
+    ),
+    "PR2, 8 names": (
+        "PR2 headers",
+        PR2.replace("|Fictiophora", "").replace("|Fictialveolata", "|Arthropoda"),
+        NAMED,
+        EUKARYOTA,
+    ),
+    "OBITools": ("OBITools headers", OBITOOLS, NAMED, FROM_ORDER),
+    "OBITools, key=value": ("OBITools headers", OBITOOLS_PAIRS, NAMED, FROM_ORDER),
+    "OBITools, paths": ("OBITools headers", OBITOOLS_PATHS, NAMED, ALL),
+    "BOLD FASTA": (
+        "BOLD headers",
+        BOLD_FASTA,
+        ["FIC001-20", "FIC002-20", "FIC003-20"],
+        [*SPECIES_ALONE[:2], (*[None] * 4, "Shamidae", None, None, None)],
+    ),
+    "MitoFish": ("MitoFish headers", MITOFISH, NAMED, [*SPECIES_ALONE[:2], SHAMIA]),
+    "barque": (
+        "barque headers",
+        BARQUE,
+        NUMBERED,
+        [(*[None] * 4, *taxa[4:]) for taxa in ALL],
+    ),
+    "NCBI definitions": (
+        "NCBI definition lines",
+        DEFINITIONS,
+        ["XX000001.1", "XX000002.1", "XX000003.1", "NC_000004.1"],
+        [*SPECIES_ALONE[:2], SHAMIA, UNKNOWN],
+    ),
+    "subspecies and hybrids": (
+        "DADA2 species headers",
+        SUBSPECIES,
+        [*NAMED, "R4"],
+        [
+            *SPECIES_ALONE[:2],
+            (*[None] * 6, "Shamia", "Shamia x tertia"),
+            (*[None] * 6, "Shamia", "(Shamia una x Shamia duo) x Shamia tres"),
+        ],
+    ),
     "quoted TSV": (
         "a table with rank columns",
         '"' + PLAIN.replace("\t", '"\t"').replace("\n", '"\n"')[:-1],
@@ -255,7 +360,7 @@ def test_references_in_every_format(case, pack, tmp_path):
 def test_the_format_does_not_change_sequences(case, tmp_path):
     (tmp_path / "x").write_text(REFERENCES[case][1])
     found = [record.sequence.replace("-", "") for record, _ in read_labelled(tmp_path / "x")]
-    assert found == BASES[:3]
+    assert found == BASES[: len(REFERENCES[case][2])]
 
 
 @pytest.mark.parametrize("case", REFERENCES)
@@ -267,19 +372,31 @@ def test_a_record_in_another_format_is_an_error(case, other, tmp_path):
     name, content, ids, lineages = REFERENCES[case]
     if not content.startswith(">") or other in REFERENCES and REFERENCES[other][0] == name:
         return  # all rows of a table have one format; the other cases have the same format
+    if name in ("MitoFish headers", "NCBI definition lines"):
+        return  # titles are free text, see below
     strangers = REFERENCES[other][1] if other in REFERENCES else fasta("R9 of unknown origin")
     stranger = "".join(strangers.splitlines(keepends=True)[:2])
     (tmp_path / "x").write_text(content * 10 + stranger)
     title, first = stranger[1:].split("\n")[0], content[1:].split("\n")[0]
     with pytest.raises(ReferenceDataError) as refused:
         labelled(tmp_path / "x")
-    assert refused.value.line == 61
-    assert str(refused.value).startswith(f"{tmp_path / 'x'}:61 (")
+    line = 20 * len(ids) + 1
+    assert refused.value.line == line
+    assert str(refused.value).startswith(f"{tmp_path / 'x'}:{line} (")
     for part in (title[:40].replace("\t", " "), first[:40].replace("\t", " "), "line 1", name):
         assert part in str(refused.value)
     # With allow_missing the record is left out, and not read in another format.
     found = labelled(tmp_path / "x", allow_missing=True)
     assert found[1] == [*lineages * 10, UNKNOWN]
+
+
+def test_a_title_without_an_organism_is_left_out_and_noted(tmp_path):
+    (tmp_path / "x").write_text(DEFINITIONS + fasta("XX000005.1 Human DNA", "R9 k__Animalia;p__A"))
+    report = BuildReport()
+    with note_names(report.names):
+        found = labelled(tmp_path / "x")
+    assert found[1] == [*SPECIES_ALONE[:2], SHAMIA, *[UNKNOWN] * 3]
+    assert list(report.names.placeholders)[-2:] == ["Human DNA", "k__Animalia;p__A"]
 
 
 MALFORMED = {
@@ -288,23 +405,16 @@ MALFORMED = {
         5,
         "does not match UNITE headers .*, the format of line 1",
     ),
-    "DADA2": (DADA2.replace("Hemiptera;", ""), None, None),
-    "DADA2, 5 names": (
-        DADA2.replace("Insecta;Hemiptera;", ""),
+    "DADA2, another order": (
+        DADA2.replace("Hemiptera;Shamidae", "Shamidae;Hemipterales"),
         5,
-        r"a lineage of 5 names without ranks; it must have 6 names \(kingdom to genus\)",
+        "'Shamidae' has the form of a family, but comes before 'Hemipterales'; .* with --ranks",
     ),
-    "DADA2, 8 names": (
-        DADA2.replace("Animalia;", "Eukaryota;Animalia;"),
+    "PR2": (
+        PR2.replace("Fictialveolata|Fictiophora|Insecta", "Insecta"),
         1,
-        "a lineage of 8 names",
+        r"\(R1\|18S_rRNA.*\): a PR2 header with 7 names; it must have 8",
     ),
-    "DADA2, no kingdom": (
-        DADA2.replace("Animalia;", ""),
-        1,
-        "6 names that ends in a species, 'Fictia prima', and has no kingdom",
-    ),
-    "RDP": (RDP.replace("Hemiptera;Shamidae;", ""), 5, "a lineage of 5 names"),
     "RDP trainset, a rank left out": (
         RDP_PAIRS.replace("Hemiptera;order", "Hemiptera"),
         5,
@@ -325,7 +435,6 @@ MALFORMED = {
         5,
         "does not match RDP trainset headers .*, the format of line 1",
     ),
-    "MIDORI2": (MIDORI_RDP.replace("Shamidae_900007;Shamia_900008;", ""), 5, "lineage of 5 names"),
     "SINTAX": (SINTAX.replace("R3;tax", "R3;taxon"), 5, "does not match SINTAX headers"),
     "species": (DADA2_SPECIES.replace(" tertia", ""), 5, "does not match DADA2 species headers"),
     "BOLD v5": (
@@ -351,13 +460,27 @@ MALFORMED = {
 def test_a_malformed_record_is_an_error_with_file_and_line(case, tmp_path):
     content, line, problem = MALFORMED[case]
     (tmp_path / "x.txt").write_text(content)
-    if line is None:  # six names are a lineage to genus, so a missing name is not detected
-        assert labelled(tmp_path / "x.txt")[1][:2] == [MOTH, FLY]
-        return
     with pytest.raises(InputError, match=problem) as refused:
         labelled(tmp_path / "x.txt")
     assert refused.value.line == line
     assert f"x.txt:{line}" in str(refused.value)
+
+
+def test_rank_prefixes_that_are_not_read_are_noted(tmp_path):
+    report = BuildReport()
+    (tmp_path / "x").write_text(PREFIXED.replace("p__", "sgr__Aus; p__"))
+    with note_names(report.names):
+        assert labelled(tmp_path / "x")[1] == ALL
+    assert report.names.prefixes == {"sgr__": 3}
+
+
+def test_taxids_in_names_are_recognised_by_file(tmp_path):
+    """A record with a name without a taxid loses those of its other names, too."""
+    odd = MIDORI_RDP.replace("Shamia_900008;Shamia sp. XY-2021_900009", "Shamia_900008;NA")
+    (tmp_path / "x").write_text(odd)
+    assert labelled(tmp_path / "x")[1] == EUKARYOTA
+    (tmp_path / "x").write_text(fasta("R1 k__Eukaryota;g__Mockia_2", "R2 k__Eukaryota_2759;g__A_1"))
+    assert labelled(tmp_path / "x")[1][0][6] == "Mockia 2"
 
 
 def test_ids_with_sizes_are_not_lineages(tmp_path):
@@ -426,6 +549,11 @@ TAXONOMIES = {
         [MOTH, FLY, UNKNOWN],
     ),
     "SILVA": ("QIIME 2", QIIME.replace("k__", "d__").replace("; ", ";"), ALL),
+    "unknown prefixes": (
+        "QIIME 2",
+        QIIME.replace("p__", "sgr__Aus; dv__Bus; p__").replace("g__", "tr__Fictini; g__"),
+        ALL,
+    ),
     "one quoted list": (
         "QIIME 2",
         QIIME.replace("R2\t", 'R2\t"').replace("altera", 'altera"'),
@@ -485,14 +613,9 @@ def test_taxonomy_files_in_every_format(case, tmp_path):
         (
             RDP_LIST * 9 + QIIME,
             28,
-            r"\(R1\): 'k__.* is not a lineage of 6 or 7 names, as in line 1",
+            r"\(R1\): 'k__.* is not a lineage; expected 'Kingdom;Phylum;..', as in line 1",
         ),
-        (
-            MOTHUR + "R4\tAnimalia(100);Arthropoda(100);Insecta(99);Diptera(90);\n",
-            4,
-            r"\(R4\): 'Animalia.*a lineage of 4 names without ranks; it must have 6",
-        ),
-        (RDP_LIST.replace("Animalia;", ""), 1, "ends in a species, 'Fictia prima'"),
+        ('"R1","7","Animalia"\n"R2","8","Plantae"\n', 1, "a header line .*: id,taxid,kingdom"),
         (QIIME + "R4\tsomething else\n", 4, r"\(R4\): 'something else' is not a lineage"),
         ("R0\tAnimalia;Arthropoda\n" + QIIME, 1, r"\(R0\): 'Animalia;Arthropoda' is not a lineage"),
         ("R1\tA B\nR2\tC D\n", 2, r"\(R2\): 'C D' is not a lineage; expected 'k__..;p__"),
@@ -911,7 +1034,7 @@ def test_a_malformed_line_is_an_error_and_leaves_no_files(simulated, build, tmp_
     head = ";".join(simulated[0][1])
     for content, place in [
         (
-            "".join(f">{head};\n{b}\n" for *_, b in simulated) + f">Animalia;B;C;D;\n{BASES[0]}\n",
+            "".join(f">{head};\n{b}\n" for *_, b in simulated) + f">Animalia\n{BASES[0]}\n",
             f"dada2.fa:{2 * len(simulated) + 1} (",
         ),
         (UNITE.replace("c__Insecta;o__Hem", "Insecta;o__Hem"), "dada2.fa:5 ("),

@@ -14,7 +14,7 @@ from barcodeembed.index.build import build_index
 from barcodeembed.index.collect import BuildReport
 from barcodeembed.taxonomy.binomials import reduce_species, strip_author
 from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of
-from barcodeembed.taxonomy.names import note_placeholders, tidy_name
+from barcodeembed.taxonomy.names import NameNotes, note_names, tidy_name
 from barcodeembed.taxonomy.ranks import RANKS, lineage
 
 AUTHORS = [
@@ -270,15 +270,16 @@ def test_the_parts_of_a_name():
 
 
 def test_placeholders_are_noted_once_in_order_and_missing_names_are_not():
-    noted: dict[str, None] = {}
+    noted = NameNotes()
     tidy_name("Apis sp. 1", "species")
-    with note_placeholders(noted):
+    with note_names(noted):
         for name in ("Apis sp. 3", "", "NA", "-", "s__", "Apis mellifera", "Apis sp. 3"):
             tidy_name(name, "species")
         tidy_name("undet.", "genus")
         tidy_name("g__unidentified", "genus")
     tidy_name("Apis sp. 4", "species")
-    assert list(noted) == ["Apis sp. 3", "undet.", "unidentified"]
+    assert list(noted.placeholders) == ["Apis sp. 3", "undet.", "unidentified"]
+    assert noted.placeholders["Apis sp. 3"] == 2
 
 
 def test_a_build_prints_names_that_are_no_names_of_taxa(tmp_path, capsys):
@@ -292,9 +293,9 @@ def test_a_build_prints_names_that_are_no_names_of_taxa(tmp_path, capsys):
     path.write_text("\n".join(["id\tgenus\tspecies\tsequence", *rows]) + "\n")
     report = BuildReport()
     build_index(path, KmerCounter(5), report=report)
-    assert list(report.placeholders) == species[1:]
+    assert list(report.names.placeholders) == species[1:]
     warn_of_build(report)
     shown = capsys.readouterr().err
-    assert "7 names are no names of taxa" in shown
+    assert "7 names are no names of taxa (7 times)" in shown
     assert "'Aus sp. 1', 'undet'" in shown
     assert "--verbose" in shown

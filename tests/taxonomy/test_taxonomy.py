@@ -75,7 +75,13 @@ def taxa(**names: str) -> Lineage:
     ],
 )
 def test_sintax_headers(title, identifier):
-    assert split_sintax(title) == (identifier, HONEY_BEE)
+    header = split_sintax(title)
+    assert (header.id, lineage(header.names)) == (identifier, HONEY_BEE)
+
+
+def test_sintax_headers_of_pr2_have_a_supergroup_as_d():
+    header = split_sintax("a1;tax=k:Eukaryota,d:Alveolata,p:Ciliophora,g:Aus,s:Aus_bus")
+    assert lineage(header.names)[:2] == ("Eukaryota", "Ciliophora")
 
 
 @pytest.mark.parametrize("title", ["a1", "", "a1 syntax=x:y", "a1;taxon=k:A", "a1;subtax=k:A;"])
@@ -112,7 +118,8 @@ def test_a_header_without_tax_is_not_a_sintax_header(title):
     ],
 )
 def test_prefixed_lists(text, expected):
-    assert parse_ranked(text) == expected
+    names = parse_ranked(text)
+    assert (None if names is None else lineage(names)) == expected
 
 
 @pytest.mark.parametrize("rank", RANKS)

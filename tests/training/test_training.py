@@ -27,7 +27,9 @@ from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import UNKNOWN, Lineage
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.training.checkpoint import latest_checkpoint, load_checkpoint
+from barcodeembed.training.distributed import Processes
 from barcodeembed.training.loop import METRICS, Recipe, Trainer
+from barcodeembed.training.metrics import StepMetrics
 
 CPU = torch.device("cpu")
 MODEL = replace(PRESETS["tiny"].model, width=32, layers=1, dropout=0.1)
@@ -259,6 +261,51 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path, corp
     assert latest_checkpoint(tmp_path / "run")[1]["step"] == 4
 
 
+def test_a_loss_that_is_not_finite_is_never_saved(tmp_path, corpus, monkeypatch):
+    """It is found before a checkpoint, also between two reports; the step is the exact one."""
+    trainer = Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU)
+    learn = trainer.learn
+
+    def fail_at_step_6(model, parts):
+        if trainer.step == 5:
+            trainer.encoder.tokens.weight.data.fill_(torch.nan)
+        return learn(model, parts)
+
+    monkeypatch.setattr(trainer, "learn", fail_at_step_6)
+    with pytest.raises(TrainingError, match="step 6: the loss is nan.*checkpoint-00000004"):
+        trainer.run(report_every=10, checkpoint_every=4)
+    kept = [path.name for path in (tmp_path / "run").glob("checkpoint-*")]
+    assert kept == ["checkpoint-00000004"]
+
+
+def test_metrics_are_read_from_the_device_only_for_reports(tmp_path, corpus, monkeypatch):
+    """Reading a value at every step would make a GPU wait."""
+    reads = []
+    for name in ("item", "tolist", "__float__", "__bool__", "__int__", "cpu", "numpy"):
+        method = getattr(torch.Tensor, name)
+        monkeypatch.setattr(torch.Tensor, name, _counted(method, reads))
+    trainer = Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU)
+    model = trainer._distribute()
+    reads.clear()
+    for step in range(3):
+        trainer.learn(model, trainer.prepare(step))
+    assert not reads
+    monkeypatch.setattr(trainer, "save", lambda: None)
+    monkeypatch.setattr(trainer, "evaluate", dict)
+    trainer.run(report_every=6)
+    assert reads == ["tolist"] * 2
+    assert [row["step"] for row in _metrics(tmp_path / "run")] == [6, 12]
+
+
+def test_metrics_of_a_phase_are_averages_over_its_steps():
+    recent = StepMetrics(Processes())
+    for step, metrics in enumerate(({"loss": 1.0}, {"loss": 3.0, "new": 5.0}), 1):
+        recent.add(step, {name: torch.tensor(value) for name, value in metrics.items()})
+    assert recent.read() == [(1, {"loss": 1.0}), (2, {"loss": 3.0, "new": 5.0})]
+    assert recent.read() == []
+    assert recent.means() == {"loss": 2.0, "new": 5.0}
+
+
 def test_the_rate_warms_up_and_decays():
     schedule = recipe(steps=100, warmup=0.1, learning_rate=1.0, decay_to=0.01)
     rates = [schedule.rate(step) for step in range(100)]
@@ -336,6 +383,8 @@ def test_blocks_stay_compiled_in_all_phases_and_evaluations(tmp_path, corpus, mo
         "compile": True,
         "steps": 6,
     }
+    if not hasattr(torch._dynamo.config, "fail_on_recompile_limit_hit"):
+        pytest.skip("this torch cannot report that it stopped compiling")
     torch._dynamo.reset()
     with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
         for size in (16, 1):
@@ -412,6 +461,14 @@ def test_two_processes_equal_one_with_accumulation(options, accumulate, tmp_path
     torch.manual_seed(0)
     start = Encoder(PRESETS["tiny"].model).tokens.weight.detach().numpy()
     assert np.abs(one["tokens.weight"] - start).max() > 1e-3
+
+
+def _counted(method, calls: list[str]):
+    def call(*arguments, **named):
+        calls.append(method.__name__)
+        return method(*arguments, **named)
+
+    return call
 
 
 def _half_labelled(path: Path) -> Path:

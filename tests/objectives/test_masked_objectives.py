@@ -1,0 +1,179 @@
+"""maelm with masks in the encoder, and the objectives on k-mers in models that merge k-mers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from objective_cases import (
+    TINY,
+    make,
+    make_corpus,
+    make_encoder,
+    other_kmers,
+    ragged,
+    rectangle,
+    seen_by_encoder,
+    to_torch,
+    with_tokens,
+)
+
+from barcodeembed.corpus.batches import Batch, Batches
+from barcodeembed.errors import TrainingError
+from barcodeembed.model.tokenizer import MASK, PAD
+from barcodeembed.objectives.plan import Phase, resolve_settings
+from barcodeembed.objectives.pretraining import Pretraining
+
+#: Two k-mers per token.
+MERGED = replace(TINY, merge=2)
+
+NAMES = ("maelm", "mlm", "clm")
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def merged_batch(whole: bool = False) -> Batch:
+    corpus = make_corpus()
+    batches = Batches(
+        corpus, MERGED.tokenizer, size=8, parts=1, max_tokens=50, seed=0, merge=MERGED.merge
+    )
+    return batches.whole(np.arange(6)) if whole else batches.batch(0, 0)
+
+
+def gradients(objective, encoder, batch) -> dict[str, float]:
+    """Return the size of each gradient of the objective's own weights."""
+    objective(encoder, to_torch(objective.prepare(batch, rng())))["loss"].backward()
+    return {
+        name: 0.0 if p.grad is None else float(p.grad.abs().sum())
+        for name, p in objective.named_parameters()
+    }
+
+
+@pytest.mark.parametrize("batch", [ragged(), rectangle()], ids=["ragged", "rectangle"])
+def test_encoder_masks_shows_the_encoder_what_mlm_shows(batch):
+    control, mlm = make("maelm", encoder_masks=True), make("mlm")
+    read = [
+        seen_by_encoder(each, make_encoder(), each.prepare(batch, rng()))[0]
+        for each in (control, mlm)
+    ]
+    assert torch.equal(*read)
+    assert (read[0] == MASK).sum() == sum(
+        np.rint((row != PAD).sum() * 0.5) for row in batch.tokens_BT
+    )
+
+
+def test_encoder_masks_predicts_the_same_targets_as_maelm():
+    batch = ragged()
+    control, plain = (
+        make("maelm", encoder_masks=masks).prepare(batch, rng()) for masks in (True, False)
+    )
+    np.testing.assert_array_equal(control["predicted"], plain["predicted"])
+    np.testing.assert_array_equal(control["classes"], plain["classes"])
+
+
+def test_encoder_masks_hides_its_targets():
+    """Changing a hidden k-mer changes no logit."""
+    objective, encoder, batch = make("maelm", encoder_masks=True).eval(), make_encoder(), ragged()
+    inputs = objective.prepare(batch, rng())
+    changed = batch.tokens_BT.copy().reshape(-1)
+    changed[inputs["predicted"]] = other_kmers(changed[inputs["predicted"]])
+    other = objective.prepare(with_tokens(batch, changed.reshape(batch.tokens_BT.shape)), rng())
+    logits = []
+    objective.head.register_forward_hook(lambda module, args, out: logits.append(out))
+    for arrays in (inputs, other):
+        objective(encoder, to_torch(arrays))
+    assert (inputs["classes"] != other["classes"]).all()
+    assert torch.equal(*logits)
+
+
+@pytest.mark.parametrize("masks", [True, False], ids=["in the encoder", "in the decoder"])
+def test_one_mask_embedding_learns(masks):
+    """Either the encoder's [MASK] gets a gradient, or the decoder's mask vector, never both."""
+    objective, encoder = make("maelm", encoder_masks=masks), make_encoder()
+    sizes = gradients(objective, encoder, rectangle())
+    assert (sizes["decoder.mask"] > 0) is not masks
+    assert bool(encoder.tokens.weight.grad[MASK].any()) is masks
+    assert sizes["decoder.project.weight"] > 0
+    assert sizes["decoder.stack.blocks.0.attention.query_key_value.weight"] > 0
+
+
+def test_encoder_masks_is_off_by_default_and_set_by_yes():
+    plan = (Phase(1.0, {"maelm": 1.0}),)
+    assert resolve_settings(plan, {})["maelm"]["encoder_masks"] is False
+    assert resolve_settings(plan, {}, ["encoder_masks=yes"])["maelm"]["encoder_masks"] is True
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["ragged", "rectangle"])
+@pytest.mark.parametrize("name", ["mlm", "maelm"])
+def test_all_kmers_of_a_merged_token_are_hidden_together(name, whole):
+    batch, objective = merged_batch(whole), make(name, config=MERGED)
+    inputs = objective.prepare(batch, rng())
+    hidden = np.zeros(batch.tokens_BT.size, bool)
+    hidden[inputs["predicted"]] = True
+    known = batch.tokens_BT > 3
+    hidden = hidden.reshape(known.shape)
+    both = known[:, ::2] & known[:, 1::2]
+    assert (hidden[:, ::2] == hidden[:, 1::2])[both].all()
+    tokens = (batch.tokens_BT[:, ::2] != PAD).sum(1)
+    seen = seen_by_encoder(objective, make_encoder(MERGED), inputs)[0]
+    shown = ((seen != PAD) & (seen != MASK)).sum(1).numpy()
+    np.testing.assert_array_equal(shown, 2 * (tokens - np.rint(tokens * 0.5)))
+
+
+@pytest.mark.parametrize("settings", [{}, {"encoder_masks": True}, {"random": 0.2, "kept": 0.2}])
+def test_maelm_gives_a_merged_encoder_whole_tokens_at_their_positions(settings):
+    batch, objective = merged_batch(whole=True), make("maelm", config=MERGED, **settings)
+    inputs = objective.prepare(batch, rng())
+    tokens = batch.tokens_BT.reshape(len(batch.rows), -1, 2)
+    seen = inputs["visible"].reshape(len(batch.rows), -1, 2)
+    assert seen.shape[:2] == inputs["visible_columns"].shape
+    shown = 0
+    for row, columns, whole in zip(seen, inputs["visible_columns"], tokens, strict=True):
+        real = row[:, 0] != PAD
+        same = (row[real] == whole[columns[real]]).all(1)
+        masked = (row[real] == MASK).all(1)
+        if not settings.get("random"):
+            assert (same | masked).all()
+        shown += same.sum()
+    assert shown > 0
+
+
+def test_clm_predicts_all_kmers_of_the_next_merged_token():
+    batch = with_tokens(merged_batch(whole=True), np.array([[10, 11, 12, 13, 14, 15, PAD, PAD]]))
+    inputs = make("clm", config=MERGED).prepare(batch, rng())
+    assert inputs["predicted"].tolist() == [0, 1, 2, 3]
+    assert (inputs["classes"] + 4).tolist() == [12, 13, 14, 15]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_objectives_on_kmers_learn_in_a_merged_model(name):
+    objective, encoder = make(name, config=MERGED).train(), make_encoder(MERGED).train()
+    weights = [*encoder.parameters(), *objective.parameters()]
+    optimizer = torch.optim.AdamW(weights, lr=3e-3)
+    batch, losses = merged_batch(), []
+    for _ in range(60):
+        loss = objective(encoder, to_torch(objective.prepare(batch, rng())))["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert abs(losses[0] - np.log(256)) < 0.5
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_objectives_that_cannot_merge_say_so():
+    plan = (Phase(1.0, {"meap": 1.0}),)
+    with pytest.raises(TrainingError, match="meap predicts single k-mers"):
+        Pretraining(make_encoder(MERGED), plan, resolve_settings(plan, {}), make_corpus())
+
+
+def test_the_decoder_of_a_model_pooled_by_position_has_no_vectors():
+    config = replace(MERGED, pooling="place", vector_width=24)
+    objective, encoder = make("maelm", config=config), make_encoder(config)
+    sizes = gradients(objective, encoder, merged_batch())
+    assert sizes["head.weight"] > 0
+    assert encoder.readout.weight.grad is None

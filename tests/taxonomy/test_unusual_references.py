@@ -1,0 +1,218 @@
+"""Options of ``index build`` for unusual files, and what it reports of what it leaves out.
+
+All names and sequences here are invented, except in the cases of ``shared``, which are only read.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from support import SHARED
+
+from barcodeembed.errors import InputError, ReferenceDataError
+from barcodeembed.taxonomy.names import NameNotes, note_names
+from barcodeembed.taxonomy.ranks import RANKS
+from barcodeembed.taxonomy.references import read_labelled
+
+_random = random.Random(9)
+BASES = ["".join(_random.choices("ACGT", k=300)) for _ in range(9)]
+CASES = SHARED / "cases" / "references"
+
+
+@pytest.fixture
+def build(call, model_bundle, tmp_path):
+    """Build an index of a text; return the result, and the rows of the records in the index."""
+
+    def build(text: str, *options: object):
+        (tmp_path / "refs").write_text(text)
+        bundle = tmp_path / "x.bix"
+        words = ("index", "build", tmp_path / "refs", "-m", model_bundle, "-o", bundle, *options)
+        result = call(*words)
+        rows = (bundle / "records.tsv").read_text() if bundle.exists() else ""
+        return result, rows
+
+    return build
+
+
+def fasta(*titles: str) -> str:
+    return "".join(f">{title}\n{bases}\n" for title, bases in zip(titles, BASES, strict=False))
+
+
+def test_ranks_are_given(build):
+    titles = fasta("A one;B;Fictia;Fictia prima;", "A two;B;Mockia;Mockia altera;")
+    text = titles.replace("A one", "R1 Aone").replace("A two", "R2 Atwo")
+    result, _ = build(text, "--ranks", "phylum,tribe,genus,species", "--json", "-")
+    assert result.code == 0, result.err
+    assert "read as RDP headers (id Kingdom;Phylum;..), phylum, -, genus, species" in result.err
+    assert "2 taxa at rank species" in result.err
+    refused, _ = build(text, "--ranks", "tribe,section")
+    assert (refused.code, "has no rank" in refused.err) == (2, True)
+
+
+def test_names_left_out_are_listed(build, tmp_path):
+    lacking = "Bacteria;Fictota;Fictia;Mockaceae;Mockus;uncultured bacterium"
+    text = fasta(
+        "R1 Bacteria;Fictota;Fictia;Fictales;Fictaceae;Fictus;Fictus primus",
+        f"R2 {lacking}",
+        f"R3 {lacking}",
+    )
+    result, _ = build(text, "--json", tmp_path / "run.json")
+    assert result.code == 0, result.err
+    assert "1 names are no names of taxa (2 times)" in result.err
+    assert "2 names have no certain rank in a list without ranks (4 times)" in result.err
+    assert "'Fictota', 'Fictia'" in result.err
+    found = json.loads((tmp_path / "run.json").read_text())
+    assert (found["records"], found["used"], found["left_out"]) == (3, 3, {})
+    assert found["names_left_out"] == {
+        "no_name": {"uncultured bacterium": 2},
+        "uncertain_rank": {"Fictota": 2, "Fictia": 2},
+        "unknown_prefix": {},
+    }
+
+
+TWICE = fasta("R1;tax=g:Aus,s:Aus_bus;", "R1;tax=g:Aus,s:Aus_bus;", "R2;tax=g:Aus,s:Aus_cus;")
+
+
+def test_duplicate_ids(build):
+    refused, _ = build(TWICE)
+    assert (refused.code, "1 ids stand for different references: R1; ids" in refused.err) == (
+        1,
+        True,
+    )
+    assert "--duplicate-ids keep or first" in refused.err
+    result, rows = build(TWICE, "--duplicate-ids", "first")
+    assert "1 of 3 records left out: 1 duplicate_id" in result.err
+    assert rows.count("R1") == 1
+    result, rows = build(TWICE, "--duplicate-ids", "keep")
+    assert "3 references, 3 distinct barcodes" in result.err
+    # The numbers do not depend on the order of the file.
+    records = TWICE.splitlines(keepends=True)
+    assert (
+        build("".join(records[4:] + records[2:4] + records[:2]), "--duplicate-ids", "keep")[1]
+        == rows
+    )
+    assert "R1.2" in rows
+
+
+def test_columns_of_ids_and_sequences(build):
+    text = "voucher\tgenus\tmatK\nR1\tAus\t{}\nR2\tBus\t{}\n".format(*BASES)
+    refused, _ = build(text)
+    assert (refused.code, "--sequence-column" in refused.err) == (1, True)
+    refused, _ = build(text, "--sequence-column", "matK")
+    assert (refused.code, refused.err.count("\n")) == (1, 2)
+    assert "no column of ids, such as record_id, " in refused.err
+    assert "its columns are voucher, genus and the sequence; name the column" in refused.err
+    result, rows = build(text, "--sequence-column", "matK", "--id-column", "voucher")
+    assert result.code == 0, result.err
+    assert "R1" in rows and "R2" in rows
+
+
+@pytest.mark.parametrize(
+    "column, text",
+    [
+        ("taxonomy", "k__Animalia; p__Arthropoda; g__Aus; s__Aus_bus"),
+        ("Lineage", "Animalia;Arthropoda;;;;Aus;Aus bus"),
+    ],
+)
+def test_a_column_with_whole_lineages(column, text, tmp_path):
+    rows = f"R1\t{text}\t{BASES[0]}\nR2\tunassigned\t{BASES[1]}\n"
+    (tmp_path / "x").write_text(f"id\t{column}\tsequence\n{rows}")
+    first, second = [names for _, names in read_labelled(tmp_path / "x")]
+    assert (first[0], first[1], first[-2:]) == ("Animalia", "Arthropoda", ("Aus", "Aus bus"))
+    assert not any(second)
+
+
+@pytest.mark.parametrize(
+    "titles, hint",
+    [
+        (['AB1 {"count":1,"taxid":9} words'], "only a taxid .* --taxdump"),
+        (["kraken:taxid|9|AB1 words"], "only a taxid .* --taxdump"),
+        (["XX000001.1", "XX000002.1"], "an accession of GenBank; give nucl_gb.accession2taxid.gz"),
+        (["R1", "R2"], "give --taxonomy, a table with rank columns"),
+    ],
+)
+def test_headers_without_names_are_an_error_that_says_what_helps(titles, hint, tmp_path):
+    (tmp_path / "x").write_text(fasta(*titles))
+    with pytest.raises(ReferenceDataError, match=f"x:1 .*no lineage for this record: .*{hint}"):
+        list(read_labelled(tmp_path / "x"))
+
+
+def test_a_table_without_a_header_line_is_an_error_with_an_example(tmp_path):
+    (tmp_path / "x").write_text(f"R1\tAus\tAus bus\t{BASES[0]}\n")
+    with pytest.raises(
+        InputError, match="x:1: a table without a header line; .* id, family, genus"
+    ):
+        list(read_labelled(tmp_path / "x"))
+
+
+# The cases that were found outside: names, number of records, and those with a species.
+
+FOUND = {
+    "01_unite_full_sh_suffix.fasta": (2, 2),
+    "02_dada2_phylum_to_species_with_subfamily.fasta": (2, 2),
+    "04_silva_header_without_order.fasta": (2, 1),
+    "05_dada2_ragged.fasta": (3, 0),
+    "06_dada2_eight_levels.fasta": (2, 2),
+    "07_bold_fasta.fas": (2, 2),
+    "08_ncbi_deflines.fasta": (3, 3),
+    "09_mitofish.fasta": (2, 2),
+    "10_barque.fasta": (2, 2),
+    "11_obitools4.fasta": (2, 2),
+    "13_pr2_utax.fasta": (1, 0),
+    "14_dada2_species_with_subspecies.fasta": (4, 4),
+    "15_quoted.tsv": (2, 2),
+    "16_table_id_column_sequenceID.csv": (2, 2),
+    "20_same_id_two_copies.fasta": (2, 2),
+    "22_seqs.fasta": (1, 0),
+    "24_crabs.txt": (1, 1),
+    "25_genbank_flat.gb": (1, 1),
+    "26_genus_in_species_column.tsv": (1, 0),
+}
+TAXONOMIES = {"22_seqs.fasta": "22_pr2_prefixes.tsv"}
+
+
+def read_case(name: str):
+    if not (CASES / name).exists():
+        pytest.skip("needs the cases found outside")
+    taxonomy = CASES / TAXONOMIES[name] if name in TAXONOMIES else None
+    return list(read_labelled(CASES / name, taxonomy=taxonomy))
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_the_cases_found_outside_are_read(name):
+    found = read_case(name)
+    assert (len(found), sum(names[-1] is not None for _, names in found)) == FOUND[name]
+    for record, names in found:
+        by_rank = dict(zip(RANKS, names, strict=True))
+        assert not record.id.startswith("record_")
+        # No name is at a wrong rank.
+        assert (by_rank["family"] or "idae").endswith(("idae", "aceae"))
+        assert not (by_rank["genus"] or "").endswith(("idae", "aceae"))
+        assert (by_rank["subfamily"] or "inae").endswith("inae")
+        assert by_rank["species"] is None or by_rank["genus"] in by_rank["species"]
+        assert "|" not in "".join(filter(None, names))
+
+
+def test_the_case_without_a_header_line_is_an_error_with_an_example():
+    if not CASES.exists():
+        pytest.skip("needs the cases found outside")
+    with pytest.raises(
+        ReferenceDataError, match=r"tax:1: .*header line .* id,taxid,kingdom,phylum"
+    ):
+        list(read_labelled(CASES / "18_seqs.fasta", taxonomy=CASES / "18_csv_without_header.tax"))
+
+
+def test_prefixes_of_the_case_of_pr2_are_noted():
+    notes = NameNotes()
+    with note_names(notes):
+        read_case("22_seqs.fasta")
+    assert notes.prefixes == {"sgr__": 1, "dv__": 1, "dvs__": 1}
+
+
+def test_a_table_without_sequences_names_the_option(tmp_path):
+    (tmp_path / "x").write_text("id\tgenus\tspecies\nR1\tAus\tAus bus\n")
+    with pytest.raises(InputError, match="--sequence-column"):
+        list(read_labelled(Path(tmp_path / "x")))
