@@ -7,11 +7,11 @@
 - ``objectives``: every objective takes one step on the device and on the CPU, from the same weights
   and on the same batch. Losses and norms of the gradients must agree.
 - ``resume``: a run that is stopped, saved and resumed must have the losses of an uninterrupted one.
-- ``compile``: compiled blocks must have the losses of uncompiled ones, and stay compiled.
 - ``embed``: vectors must be those of the CPU.
 - ``speed``: a table of barcodes per second, in steps alone and in the whole loop with the
   preparation of batches, TFLOP/s of the matrix products, their fraction of the highest speed by the
   data sheet, and the peak memory.
+- ``compile``: compiled blocks must have the losses of uncompiled ones, and stay compiled.
 
 It needs torch, numpy and safetensors, but neither faiss nor Biopython, pyfastx or edlib, and the
 package need not be installed. The exit code is 1 if a check fails.
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--checks", default=",".join(CHECKS))
     parser.add_argument("--barcodes", type=int, default=4_096, help="simulated barcodes")
     parser.add_argument("--speed", default=SPEED, help="MODEL:OBJECTIVE:PRECISION:BATCH:COMPILED,…")
-    parser.add_argument("--seconds", type=float, default=4, help="for each row of the speed table")
+    parser.add_argument("--seconds", type=float, default=2, help="for each row of the speed table")
     parser.add_argument("--out", type=Path, help="a JSON file of all results")
     asked = parser.parse_args()
     device = torch.device(asked.device)
@@ -375,9 +375,9 @@ def loop_speed(trainer: Trainer, steps: int) -> float:
 CHECKS = {
     "objectives": check_objectives,
     "resume": check_resume,
-    "compile": check_compile,
     "embed": check_embed,
     "speed": check_speed,
+    "compile": check_compile,
 }
 
 if __name__ == "__main__":
