@@ -395,6 +395,8 @@ def test_blocks_stay_compiled_in_all_phases_and_evaluations(tmp_path, corpus, mo
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.filterwarnings("ignore:The .grad attribute", "ignore:.*torch.jit.script_method")
 def test_compiled_blocks_give_the_same_loss(tmp_path, corpus):
     losses = []
     for name, compiled in (("eager", False), ("compiled", True)):
