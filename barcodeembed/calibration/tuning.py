@@ -30,8 +30,8 @@ _WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0)
 _FRAGMENT_TEMPERATURES = (0.05, 0.02, 0.1, 0.2, 0.01, 0.005)
 _FRAGMENT_WEIGHTS = (16.0, 8.0, 32.0)
 
-#: Shared k-mers differ more between species than identities do. A weight of 2 would name more species,
-#: and fewer genera and families of species that are not in the reference.
+#: Shared k-mers differ more between species than identities do. A weight of 2 would give more
+#: correct species, but fewer correct genera and families of new species.
 _SHARED_WEIGHTS = (1.0, 0.5)
 
 
