@@ -149,6 +149,29 @@ def test_a_table_without_a_header_line_is_an_error_with_an_example(tmp_path):
         list(read_labelled(tmp_path / "x"))
 
 
+@pytest.mark.parametrize(
+    "title, identifier, species",
+    [
+        ("NC_000001.1:590-744 Fictia prima mitochondrion", "NC_000001.1:590-744", "Fictia prima"),
+        ("gi|12|gb|XX000001.1| Fictia prima isolate 2", "XX000001.1", "Fictia prima"),
+        ("ENA|XX000001|XX000001.1 Fictia prima gene", "XX000001", "Fictia prima"),
+        ("gb|XX000001.1|:1-50 Fictia prima gene", "XX000001.1", "Fictia prima"),
+        ("XX000001.1 TPA_asm: [Fictia] prima gene", "XX000001.1", "Fictia prima"),
+        ("FIC001-20|Fictia prima", "FIC001-20", "Fictia prima"),
+        ('R1 {"scientific_name":"Fictia prima","taxid":7}', "R1", "Fictia prima"),
+        ("R1 scientific_name=Fictia prima; taxid=7; words", "R1", "Fictia prima"),
+        ("R1|k__Fungi;g__Fictia;s__Fictia_prima;sh__SH1.10FU", "R1", "Fictia prima"),
+    ],
+)
+def test_other_headers_with_a_name(title, identifier, species, tmp_path):
+    notes = NameNotes()
+    (tmp_path / "x").write_text(fasta(title))
+    with note_names(notes):
+        ((record, names),) = read_labelled(tmp_path / "x")
+    assert (record.id, names[-2:]) == (identifier, ("Fictia", species))
+    assert not notes.prefixes
+
+
 # The cases that were found outside: names, number of records, and those with a species.
 
 FOUND = {
