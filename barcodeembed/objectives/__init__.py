@@ -17,6 +17,7 @@ OBJECTIVES = {
     "clm": "CausalLanguageModel",
     "meap": "MaskedCausalModel",
     "rtd": "ReplacedTokenDetection",
+    "courses": "Courses",
     "rts": "RandomSubstitution",
     "crts": "ClusteredSubstitution",
     "slm": "SwappedLanguageModel",
