@@ -58,6 +58,7 @@ LABEL_FREE = {
     "maelm-shown": ["--objective", "maelm", "--set", "random=0.1", "--set", "kept=0.1"],
     "mlm": ["--objective", "mlm"],
     "mlm-bert": ["--objective", "mlm", "--set", "random=0.1", "--set", "kept=0.1"],
+    "mlm-singularity": ["--objective", "mlm", "--set", "singularity=1"],
     "clm": ["--objective", "clm"],
     "meap": ["--objective", "meap"],
     "clm-maelm": ["--schedule", "clm:0.3,maelm:0.7"],
@@ -71,6 +72,7 @@ LABEL_FREE = {
     "ngram-generator": ["--objective", "ngram", "--set", "generator=yes"],
     "wced": ["--objective", "wced"],
     "contrastive": ["--objective", "contrastive"],
+    "contrastive-soft": ["--objective", "contrastive", "--set", "soften=0.3"],
     "maelm+contrastive": ["--objective", "maelm+contrastive:0.1"],
     "maelm+wced": ["--objective", "maelm+wced"],
 }

@@ -30,6 +30,7 @@ PLANTED = "ACGTTTGCAAGC"
 PREDICTING_TOKENS = (
     "maelm",
     "mlm",
+    "codes",
     "clm",
     "meap",
     "rtd",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 OBJECTIVES = {
     "maelm": "MaskedAutoencoder",
     "mlm": "MaskedLanguageModel",
+    "codes": "CodePrediction",
     "clm": "CausalLanguageModel",
     "meap": "MaskedCausalModel",
     "rtd": "ReplacedTokenDetection",
@@ -24,7 +25,9 @@ OBJECTIVES = {
     "ngram": "NgramLanguageModel",
     "wced": "WholeBarcodeDecoder",
     "contrastive": "Contrast",
+    "fragments": "Fragments",
     "taxonomy": "Taxonomy",
+    "naming": "Naming",
     "supcon": "SupervisedContrast",
     "distill": "Distillation",
 }

@@ -3,9 +3,10 @@
 From ERNIE-Gram, Xiao et al., arXiv 2010.12148. As there, the identity of the n-gram and its tokens
 are both predicted from one context. The encoder reads a shorter sequence at true positions. A mask
 has the position of the first token of its n-gram, so the gap after the mask shows the length of the
-n-gram, but never its bases. With ``generator=yes``, a generator reads this sequence instead, and the
+n-gram, but never its bases. With ``generator=yes`` a generator reads this sequence instead, and the
 encoder reads the n-grams that the generator proposes (see proposals.py).
-Shapes: B sequences, T tokens, S tokens and masks that are read, N hidden tokens, G hidden n-grams.
+Shapes: B sequences, T tokens, S tokens and masks that are read, N hidden tokens, G hidden
+n-grams.
 """
 
 from __future__ import annotations

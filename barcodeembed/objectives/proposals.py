@@ -69,7 +69,9 @@ class GramGenerator(nn.Module):
         """Exclude n-grams of another length than the hidden one, which the gap shows anyway."""
         if not len(self.lengths):
             return logits_GL
-        return logits_GL.float().masked_fill(self.lengths != self.lengths[ids_G][:, None], -math.inf)
+        return logits_GL.float().masked_fill(
+            self.lengths != self.lengths[ids_G][:, None], -math.inf
+        )
 
 
 def proposal_inputs(

@@ -313,6 +313,7 @@ class Trainer:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.step)
+        self.pretraining.advance(self.step / self.recipe.steps)
         self.optimizer.zero_grad(set_to_none=True)
         sums: dict[str, torch.Tensor] = {}
         phase = self.recipe.phase(self.step)
