@@ -56,9 +56,11 @@ LABEL_FREE = {
     "maelm-narrow": ["--objective", "maelm", "--set", "decoder_width=32"],
     "maelm-span": ["--objective", "maelm", "--set", "span=3", "--set", "codons=yes"],
     "maelm-shown": ["--objective", "maelm", "--set", "random=0.1", "--set", "kept=0.1"],
+    "maelm-variable": ["--objective", "maelm", "--set", "sites=variable"],
     "mlm": ["--objective", "mlm"],
     "mlm-bert": ["--objective", "mlm", "--set", "random=0.1", "--set", "kept=0.1"],
     "mlm-singularity": ["--objective", "mlm", "--set", "singularity=1"],
+    "codes": ["--objective", "codes"],
     "clm": ["--objective", "clm"],
     "meap": ["--objective", "meap"],
     "clm-maelm": ["--schedule", "clm:0.3,maelm:0.7"],
@@ -72,6 +74,7 @@ LABEL_FREE = {
     "ngram-generator": ["--objective", "ngram", "--set", "generator=yes"],
     "wced": ["--objective", "wced"],
     "contrastive": ["--objective", "contrastive"],
+    "fragments": ["--objective", "fragments", "--set", "bin_weight=0"],
     "contrastive-soft": ["--objective", "contrastive", "--set", "soften=0.3"],
     "maelm+contrastive": ["--objective", "maelm+contrastive:0.1"],
     "maelm+wced": ["--objective", "maelm+wced"],
@@ -79,6 +82,8 @@ LABEL_FREE = {
 LABELLED = {
     "taxonomy": ["--objective", "taxonomy"],
     "maelm+taxonomy": ["--objective", "maelm+taxonomy"],
+    "naming": ["--objective", "naming"],
+    "fragments-bin": ["--objective", "fragments", "--group-by", "bin:2"],
     "supcon": ["--objective", "supcon", "--group-by", "genus:4"],
     "distill": ["--objective", "distill", "--set", "teacher={teacher}"],
 }

@@ -19,8 +19,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.corpus.masking import Masking, targets
 from barcodeembed.errors import TrainingError
+from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.tokenizer import MASK, SPECIAL_TOKENS
 from barcodeembed.objectives.base import Inputs, KmerPrediction, padded
@@ -46,9 +48,13 @@ class MaskedLanguageModel(KmerPrediction):
             if self.singularity < 0:
                 raise TrainingError(f"singularity is {self.singularity}, not positive or 0")
 
+    def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
+        super().__init__(config, options, corpus)
+        self.site_weights = options.weights(corpus, config)
+
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         k, merge, tokens_BT = self.config.k, self.config.merge, batch.tokens_BT
-        hidden_BT = self.options.hide(batch, k, rng, merge)
+        hidden_BT = self.options.hide(batch, k, rng, merge, self.site_weights)
         shown_BT, masked_BT = self.options.show(tokens_BT, hidden_BT, k, rng, merge)
         predicted, classes = targets(tokens_BT, hidden_BT)
         return {
