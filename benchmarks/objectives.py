@@ -65,6 +65,7 @@ LABEL_FREE = {
     "meap": ["--objective", "meap"],
     "clm-maelm": ["--schedule", "clm:0.3,maelm:0.7"],
     "clm-mlm": ["--schedule", "clm:0.3,mlm:0.7"],
+    "clm-mlm-causal": ["--schedule", "clm:0.3,mlm:0.7", "--causal-blocks", "1"],
     "rtd": ["--objective", "rtd"],
     "courses": ["--objective", "courses"],
     "rts": ["--objective", "rts"],

@@ -37,6 +37,17 @@ Pooling = Annotated[
     ),
 ]
 
+CausalBlocks = Annotated[
+    int | None,
+    typer.Option(
+        "--causal-blocks",
+        min=0,
+        metavar="N",
+        show_default="the preset's",
+        help="Number of blocks, from the first, that read only the tokens before each token.",
+    ),
+]
+
 Anchor = Annotated[
     bool, typer.Option("--anchor", help="Read each barcode at its position in the marker.")
 ]

@@ -24,6 +24,7 @@ _LATER_SETTINGS = {
     "anchored": False,
     "merge": 1,
     "vector_width": None,
+    "causal_blocks": 0,
 }
 
 #: An anchored model accepts longer sequences than it reads, such as a gene or a contig.
@@ -57,6 +58,9 @@ class ModelConfig:
             (sequences/anchor.py). It reads only the part within ``max_tokens``.
         merge: Consecutive k-mers per token.
         vector_width: Width of the pooled vector, if it differs from ``width``.
+        causal_blocks: Number of blocks, from the first, in which a token attends only to the
+            tokens before it. Causal language modelling trains all blocks so; the other blocks lose
+            this mask afterwards (Dukic and Snajder, arXiv 2401.14556).
     """
 
     k: int = 6
@@ -74,6 +78,7 @@ class ModelConfig:
     anchored: bool = False
     merge: int = 1
     vector_width: int | None = None
+    causal_blocks: int = 0
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -96,6 +101,12 @@ class ModelConfig:
                 f"vector_width is {self.vector_width!r}; only pooling 'place' can have a "
                 "vector_width, and it must be positive"
             )
+        if not isinstance(self.causal_blocks, int) or not 0 <= self.causal_blocks <= self.layers:
+            raise ValueError(
+                f"causal_blocks is {self.causal_blocks!r}, not a number of the {self.layers} blocks"
+            )
+        if self.causal_blocks and self.class_token:
+            raise ValueError("causal_blocks must be 0 with pooling 'class': the token sees nothing")
         if self.positions == "rotary" and self.width // self.heads % 2:
             raise ValueError("rotary positions need an even width per head")
 

@@ -55,10 +55,9 @@ class Encoder(nn.Module):
 
         ``positions_BT`` has the positions of the tokens in the whole barcode, needed if some
         tokens were left out. With class pooling, both results begin with a class token, at
-        position 0. ``causal`` lets each token attend only to the tokens before it. Real tokens
-        then never attend to padding, because padding comes last. ``padded=False`` asserts that no
-        token is padding, so that attention needs no mask. The output of each block is appended to
-        ``outputs``.
+        position 0. ``causal`` lets each token attend only to the tokens before it, in all blocks.
+        ``padded=False`` asserts that no token is padding, so that attention needs no mask. The
+        output of each block is appended to ``outputs``.
         """
         merge = self.config.merge
         if positions_BT is None:
@@ -69,7 +68,7 @@ class Encoder(nn.Module):
             first = torch.zeros_like(positions_BT[:, :1])
             positions_BT = torch.cat((first, positions_BT + 1), dim=1)
         real_BT = tokens_BT[:, ::merge] != PAD
-        mask = real_BT[:, None, None, :] if padded and not causal else None
+        mask = real_BT[:, None, None, :] if padded else None
         embedded_BTD = self.tokens(tokens_BT).view(*real_BT.shape, self.config.width)
         return self.stack(embedded_BTD, positions_BT, mask, causal, outputs), real_BT
 

@@ -90,6 +90,7 @@ class PretrainConfig:
     k: int | None = None
     merge: int | None = None
     pooling: str | None = None
+    causal_blocks: int | None = None
     anchor: bool = False
     batch_size: int | None = None
     accumulate: int = 1
@@ -140,14 +141,20 @@ class PretrainConfig:
             raise OutputError(f"{self.out} is not a name for a new bundle")
         if self.init and (self.shape() or self.anchor):
             raise TrainingError(
-                "--init brings its own shape; --k, --merge, --pooling and --anchor cannot change it"
+                "--init brings its own shape; --k, --merge, --pooling, --causal-blocks and --anchor "
+                "cannot change it"
             )
         if self.compile:
             _require_compiler()
 
     def shape(self) -> dict[str, Any]:
         """Return the parts of the model's shape that were chosen against the preset."""
-        chosen = {"k": self.k, "merge": self.merge, "pooling": self.pooling}
+        chosen = {
+            "k": self.k,
+            "merge": self.merge,
+            "pooling": self.pooling,
+            "causal_blocks": self.causal_blocks,
+        }
         return {name: value for name, value in chosen.items() if value is not None}
 
 
@@ -306,7 +313,10 @@ def _prepare_model(
     """
     encoder = start.encoder if start else None
     preset = PRESETS[config.preset].model
-    model = start.config if start else replace(preset, **config.shape())
+    try:
+        model = start.config if start else replace(preset, **config.shape())
+    except ValueError as error:
+        raise TrainingError(f"this shape is not possible: {error}") from None
     if config.anchor or (preset.anchored and not start):
         encoder = _anchored_encoder(model, data, config.seed, observer)
     if encoder and encoder.anchor:
