@@ -101,14 +101,19 @@ class ModelConfig:
                 f"vector_width is {self.vector_width!r}; only pooling 'place' can have a "
                 "vector_width, and it must be positive"
             )
+        self._check_causal_blocks()
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise ValueError("rotary positions need an even width per head")
+
+    def _check_causal_blocks(self) -> None:
         if not isinstance(self.causal_blocks, int) or not 0 <= self.causal_blocks <= self.layers:
             raise ValueError(
                 f"causal_blocks is {self.causal_blocks!r}, not a number of the {self.layers} blocks"
             )
         if self.causal_blocks and self.class_token:
-            raise ValueError("causal_blocks must be 0 with pooling 'class': the token sees nothing")
-        if self.positions == "rotary" and self.width // self.heads % 2:
-            raise ValueError("rotary positions need an even width per head")
+            raise ValueError(
+                "causal_blocks must be 0 with pooling 'class', whose token has nothing before it"
+            )
 
     @property
     def tokenizer(self) -> KmerTokenizer:

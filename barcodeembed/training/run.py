@@ -141,8 +141,8 @@ class PretrainConfig:
             raise OutputError(f"{self.out} is not a name for a new bundle")
         if self.init and (self.shape() or self.anchor):
             raise TrainingError(
-                "--init brings its own shape; --k, --merge, --pooling, --causal-blocks and --anchor "
-                "cannot change it"
+                "--init brings its own shape; --k, --merge, --pooling, --causal-blocks and "
+                "--anchor cannot change it"
             )
         if self.compile:
             _require_compiler()

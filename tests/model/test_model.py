@@ -207,7 +207,7 @@ def test_a_model_with_all_causal_blocks_is_the_one_that_clm_trains():
 def test_there_cannot_be_more_causal_blocks_than_blocks(settings):
     with pytest.raises(ValueError, match="causal_blocks is"):
         replace(TINY, **settings)
-    with pytest.raises(ValueError, match="the token sees nothing"):
+    with pytest.raises(ValueError, match="has nothing before it"):
         replace(TINY, pooling="class", causal_blocks=1)
 
 
