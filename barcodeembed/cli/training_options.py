@@ -6,9 +6,6 @@ from typing import Annotated
 
 import typer
 
-from barcodeembed import vocabulary
-from barcodeembed.cli import options
-
 KmerLength = Annotated[
     int | None,
     typer.Option(
@@ -82,11 +79,11 @@ LearningRate = Annotated[
 ]
 
 Rates = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--rates",
         metavar="NAME",
-        callback=options.one_of(*vocabulary.RATE_SCHEDULES),
+        show_default="the preset's",
         help="Learning rate schedule: cosine, wsd (warm-up, stable, decay) or onecycle.",
     ),
 ]

@@ -168,13 +168,20 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A model, and the pretraining settings for it."""
+    """A model, and the pretraining settings for it.
+
+    ``settings`` are of objectives. ``recipe`` has further values of the training recipe, where they
+    differ from its defaults.
+    """
 
     model: ModelConfig
     settings: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     batch_size: int = 64
+    rates: str = "cosine"
+    epochs: float = 20.0
+    recipe: dict[str, Any] = field(default_factory=dict)
 
 
 _BASE = ModelConfig(
@@ -206,11 +213,23 @@ PRESETS = {
         ),
         batch_size=256,
     ),
-    # From arXiv 2502.18405 and its code: BERT's post-norm, learned positions, 6 + 6 layers.
+    # From arXiv 2502.18405 and its code: BERT's post-norm, learned positions, 6 + 6 layers, and
+    # AdamW and OneCycleLR with the defaults of torch, without clipping. There weight decay also
+    # applies to norms and biases, and a barcode begins at one of its first k bases.
     "barcodemae": Preset(
-        replace(_BASE, positions="learned", norm="post", max_tokens=512, dropout=0.1),
+        replace(
+            _BASE,
+            positions="learned",
+            norm="post",
+            norm_epsilon=1e-12,
+            max_tokens=512,
+            dropout=0.1,
+        ),
         {"decoder_layers": 6, "mask_ratio": 0.5},
         learning_rate=1e-4,
         weight_decay=1e-5,
+        rates="onecycle",
+        epochs=45.0,
+        recipe={"beta2": 0.999, "cycle_momentum": True, "clip": 0.0, "decay_to": 4e-6},
     ),
 }

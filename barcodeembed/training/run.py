@@ -45,8 +45,6 @@ from barcodeembed.training.observer import Observer
 from barcodeembed.vocabulary import POOLINGS
 from barcodeembed.vocabulary import PRESETS as PRESET_NAMES
 
-_DEFAULT_EPOCHS = 20.0
-
 #: Fraction of barcodes whose two halves must agree on their position before a run is anchored
 #: without a warning.
 _MIN_AGREEMENT = 0.5
@@ -60,7 +58,7 @@ class PretrainConfig:
     write; checkpoints and metrics go to ``OUT.training``. ``preset`` names the size of the model
     and ``objective`` (``maelm+contrastive:0.1``) or ``schedule`` (``clm:0.3,maelm:0.7``) what it
     learns from; ``settings`` are texts such as ``mask_ratio=0.4``. The run has ``steps`` optimizer
-    steps or ``epochs`` passes over the corpus (20 if neither is given). ``init`` is a bundle to
+    steps or ``epochs`` passes over the corpus (the preset's if neither is given). ``init`` is a bundle to
     start from. None stands for the preset's own value. ``group_by`` is (label, n): n barcodes of
     one taxon are put together in a batch. ``max_bases`` is the longest stretch of a barcode that
     is read. ``resume`` continues from the newest checkpoint; ``restart`` deletes an unfinished run.
@@ -95,7 +93,7 @@ class PretrainConfig:
     batch_size: int | None = None
     accumulate: int = 1
     learning_rate: float | None = None
-    rates: str = "cosine"
+    rates: str | None = None
     weight_decay: float | None = None
     warmup: float = 0.05
     decay: float = 0.2
@@ -362,7 +360,7 @@ def _recipe(
 ) -> Recipe:
     preset = PRESETS[config.preset]
     size = min(config.batch_size or preset.batch_size, len(data.train))
-    epochs = _DEFAULT_EPOCHS if config.epochs is None else config.epochs
+    epochs = preset.epochs if config.epochs is None else config.epochs
     rate, decay = config.learning_rate, config.weight_decay
     return Recipe(
         model=model,
@@ -373,7 +371,7 @@ def _recipe(
         accumulate=config.accumulate,
         learning_rate=preset.learning_rate if rate is None else rate,
         weight_decay=preset.weight_decay if decay is None else decay,
-        rates=config.rates,
+        rates=config.rates or preset.rates,
         warmup=config.warmup,
         decay=config.decay,
         average=config.average,
@@ -383,6 +381,7 @@ def _recipe(
         max_bases=config.max_bases,
         seed=config.seed,
         init=start.fingerprint if start else None,
+        **preset.recipe,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -282,6 +283,20 @@ def test_barcodemae_has_the_size_of_the_paper():
     pooler, token_types, their_special = 768 * 769, 2 * 768, 2 * 768
     assert abs(weights + pooler + token_types - their_special - 46.66e6) < 0.01e6
     assert PRESETS["barcodemae"].settings == {"decoder_layers": 6, "mask_ratio": 0.5}
+
+
+def test_barcodemae_has_the_recipe_of_the_code():
+    """AdamW and OneCycleLR with torch's defaults: betas 0.9 (cycled) and 0.999, end at 4e-6."""
+    preset = PRESETS["barcodemae"]
+    assert (preset.rates, preset.epochs, preset.batch_size) == ("onecycle", 45, 64)
+    assert (preset.learning_rate, preset.weight_decay) == (1e-4, 1e-5)
+    assert preset.model.norm_epsilon == 1e-12
+    recipe = Recipe(preset.model, (), {}, steps=1, **preset.recipe)
+    assert recipe.beta2 == 0.999 and recipe.cycle_momentum and not recipe.clip
+    assert recipe.decay_to == pytest.approx(1 / 25 / 1e4)
+    defaults = inspect.signature(torch.optim.AdamW).parameters["betas"].default
+    assert recipe.beta2 == defaults[1]
+    assert not any(other.recipe for name, other in PRESETS.items() if name != "barcodemae")
 
 
 def test_a_bundle_gives_the_same_vectors_back(tmp_path):
