@@ -29,6 +29,8 @@ TRAILING_COLUMNS = (
     "end",
 )
 
+#: The column that `classify` adds if the references have ids of taxa.
+TAXON_ID = "taxon_id"
 #: The column that `classify --cluster-novel` adds.
 NOVEL_UNIT = "novel_unit"
 

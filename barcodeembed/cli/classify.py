@@ -62,6 +62,7 @@ def classify(
       overlap (columns of the alignment that identity refers to),
       n_tied_taxa (species of the best hits, if they are equally good),
       start and end (of the part of the read that is of the marker; only this part is named),
+      taxon_id (of the closest reference), only if the references have ids of taxa,
       and with --cluster-novel novel_unit (novel_0001, ...).
     Status: assigned (named at the lowest rank), ambiguous (no name at the lowest rank has enough
       confidence, or several species have the same barcode), novel (new to the reference at

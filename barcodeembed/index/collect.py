@@ -18,7 +18,7 @@ from barcodeembed.index.settings import Amplicon
 from barcodeembed.sequences.cleaning import clean, reverse_complement
 from barcodeembed.sequences.decoys import find_decoy, known_decoys
 from barcodeembed.sequences.orientation import learn_orientation, strand
-from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of
+from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of, taxon_id_of
 from barcodeembed.taxonomy.names import NameNotes
 from barcodeembed.taxonomy.ranks import Lineage
 from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
@@ -82,6 +82,7 @@ class Reference:
     source_lineage: Lineage | None = field(default=None, compare=False)
     reverse_complemented: bool = field(default=False, compare=False)
     marker: str | None = field(default=None, compare=False)
+    taxon_id: str | None = field(default=None, compare=False)
 
 
 def clean_references(
@@ -114,6 +115,7 @@ def clean_references(
             bin_of(record.fields),
             country_of(record.fields),
             marker=marker_of(record.fields),
+            taxon_id=taxon_id_of(record.fields),
         )
 
 

@@ -209,15 +209,18 @@ def _references(index: ReferenceIndex) -> Iterator[Reference]:
     """Yield the records of an index: lineages as in the index, strands as in the source."""
     sequences = list(index.sequences or ())
     sources = index.sources.rows(len(index.record_ids))
-    for name, vector, lineage, (bin, country, reverse_complemented, source_lineage) in zip(
+    for name, vector, lineage, (bin, country, is_reverse, source_lineage, taxon_id) in zip(
         index.record_ids,
         index.record_vectors.tolist(),
         index.record_lineages.tolist(),
         sources,
         strict=True,
     ):
-        bases = reverse_complement(sequences[vector]) if reverse_complemented else sequences[vector]
-        yield Reference(name, bases, index.taxa.lineages[lineage], bin, country, source_lineage)
+        bases = reverse_complement(sequences[vector]) if is_reverse else sequences[vector]
+        taxa = index.taxa.lineages[lineage]
+        yield Reference(
+            name, bases, taxa, bin, country, source_lineage=source_lineage, taxon_id=taxon_id
+        )
 
 
 def _as_in_source(reference: Reference) -> Reference:

@@ -1,7 +1,8 @@
 """What the source files say of an index's records, other than the lineage used in the index.
 
-BINs and countries are used to select and check records. Strands and lineages as given in the source
-make it possible to edit an index later, with the same result as one build of all records.
+BINs and countries are used to select and check records, and ids of taxa are shown by ``classify``.
+Strands and lineages as given in the source make it possible to edit an index later, with the same
+result as one build of all records.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class Sources:
     countries: Sequence[str | None] = ()
     reverse_complemented: Sequence[bool] = ()
     source_lineage: Sequence[Lineage | None] = ()
+    taxon_ids: Sequence[str | None] = ()
 
     @classmethod
     def of(cls, references: Sequence[Reference]) -> Sources:
@@ -33,11 +35,15 @@ class Sources:
             _if_any([r.country for r in references]),
             _if_any([r.reverse_complemented for r in references]),
             _if_any([r.source_lineage for r in references]),
+            _if_any([r.taxon_id for r in references]),
         )
 
     def rows(self, count: int) -> Iterator[tuple]:
-        """Yield BIN, country, reverse_complemented and source lineage of ``count`` records."""
-        columns = (self.bins, self.countries, self.reverse_complemented, self.source_lineage)
+        """Yield the five values of ``count`` records, in the order of the fields."""
+        columns = (
+            *(self.bins, self.countries, self.reverse_complemented, self.source_lineage),
+            self.taxon_ids,
+        )
         return zip(*(column or [None] * count for column in columns), strict=True)
 
     def lineages(self) -> list[Lineage]:
@@ -53,6 +59,7 @@ class Sources:
             "country": [name or NA for name in self.countries],
             "strand": ["-" if is_reverse else "+" for is_reverse in self.reverse_complemented],
             "source_lineage": [row[lineage] if lineage else NA for lineage in self.source_lineage],
+            "taxon_id": [taxon_id or NA for taxon_id in self.taxon_ids],
         }
         return {name: column for name, column in cells.items() if column}
 
@@ -67,6 +74,7 @@ class Sources:
                 None if cell == NA else lineages[int(cell)]
                 for cell in columns.get("source_lineage", ())
             ],
+            [None if cell == NA else cell for cell in columns.get("taxon_id", ())],
         )
 
 

@@ -1,4 +1,4 @@
-"""Find the BIN, marker and country of a record in the columns of a table."""
+"""Find the BIN, marker, country and taxon id of a record in the columns of a table."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ MARKER_COLUMNS = ("marker_code", "markercode")
 
 #: Columns with the country or ocean in which a specimen was collected.
 COUNTRY_COLUMNS = ("country", "country/ocean", "country_ocean")
+
+
+#: Columns with the id of the taxon: of NCBI, UNITE (species hypothesis), GBIF or BOLD. Headers that
+#: contain such an id are read as if they had the first of these columns.
+TAXON_ID_COLUMNS = (
+    *("taxon_id", "taxid", "tax_id", "ncbi_taxid", "staxid", "sh_code", "taxonkey", "specieskey"),
+    "species_taxid",
+)
 
 
 def bin_of(columns: dict[str, str]) -> str | None:
@@ -39,6 +47,15 @@ def country_of(columns: dict[str, str]) -> str | None:
     'Costa Rica'
     """
     return _first_named(columns, COUNTRY_COLUMNS)
+
+
+def taxon_id_of(columns: dict[str, str]) -> str | None:
+    """Return the id of the taxon in a row of a table, or None if there is none.
+
+    >>> taxon_id_of({"taxid": "7460"})
+    '7460'
+    """
+    return _first_named(columns, TAXON_ID_COLUMNS)
 
 
 def _first_named(columns: dict[str, str], candidates: tuple[str, ...]) -> str | None:

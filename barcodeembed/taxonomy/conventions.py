@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from barcodeembed.taxonomy.headers import Header
 from barcodeembed.taxonomy.layouts import DEFAULT, Layout, find_layout
@@ -56,11 +56,13 @@ class Convention:
         plain = self._plain(tuple(header.names.values()))
         return lineage(dict(zip(header.names, plain, strict=True)))
 
-    def taxon_id(self, header: Header) -> str | None:
-        """Return the id of the lowest taxon of a header, or None."""
+    def with_taxon_id(self, header: Header) -> Header:
+        """Return the header with the taxid of its lowest taxon, if its names end in taxids."""
         names = [name for name in (*header.names.values(), *header.listed) if name]
         match = _TAXID.search(names[-1]) if self.numbered and names else None
-        return match.group(1) if match else header.fields.get("taxon_id")
+        if match is None:
+            return header
+        return replace(header, fields={**header.fields, "taxon_id": match.group(1)})
 
     def _plain(self, names: tuple[str, ...]) -> tuple[str, ...]:
         if not self.numbered:

@@ -75,7 +75,7 @@ class Reading:
         header = self.format.read(record)
         if header is None:
             return self._without_name(record) if self.format.loose else None
-        return header, self.convention.lineage(header)
+        return self.convention.with_taxon_id(header), self.convention.lineage(header)
 
     def _without_name(self, record: SequenceRecord) -> tuple[Header, Lineage]:
         note("placeholders", record.description[:_MAX_NOTED] or record.id)

@@ -10,9 +10,10 @@ import random
 from pathlib import Path
 
 import pytest
-from support import SHARED
+from support import SHARED, rows_of
 
 from barcodeembed.errors import InputError, ReferenceDataError
+from barcodeembed.taxonomy.columns import taxon_id_of
 from barcodeembed.taxonomy.names import NameNotes, note_names
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.references import read_labelled
@@ -148,6 +149,29 @@ def test_a_table_without_a_header_line_is_an_error_with_an_example(tmp_path):
         list(read_labelled(tmp_path / "x"))
 
 
+@pytest.mark.parametrize(
+    "title, identifier, species",
+    [
+        ("NC_000001.1:590-744 Fictia prima mitochondrion", "NC_000001.1:590-744", "Fictia prima"),
+        ("gi|12|gb|XX000001.1| Fictia prima isolate 2", "XX000001.1", "Fictia prima"),
+        ("ENA|XX000001|XX000001.1 Fictia prima gene", "XX000001", "Fictia prima"),
+        ("gb|XX000001.1|:1-50 Fictia prima gene", "XX000001.1", "Fictia prima"),
+        ("XX000001.1 TPA_asm: [Fictia] prima gene", "XX000001.1", "Fictia prima"),
+        ("FIC001-20|Fictia prima", "FIC001-20", "Fictia prima"),
+        ('R1 {"scientific_name":"Fictia prima","taxid":7}', "R1", "Fictia prima"),
+        ("R1 scientific_name=Fictia prima; taxid=7; words", "R1", "Fictia prima"),
+        ("R1|k__Fungi;g__Fictia;s__Fictia_prima;sh__SH1.10FU", "R1", "Fictia prima"),
+    ],
+)
+def test_other_headers_with_a_name(title, identifier, species, tmp_path):
+    notes = NameNotes()
+    (tmp_path / "x").write_text(fasta(title))
+    with note_names(notes):
+        ((record, names),) = read_labelled(tmp_path / "x")
+    assert (record.id, names[-2:]) == (identifier, ("Fictia", species))
+    assert not notes.prefixes
+
+
 # The cases that were found outside: names, number of records, and those with a species.
 
 FOUND = {
@@ -216,3 +240,55 @@ def test_a_table_without_sequences_names_the_option(tmp_path):
     (tmp_path / "x").write_text("id\tgenus\tspecies\nR1\tAus\tAus bus\n")
     with pytest.raises(InputError, match="--sequence-column"):
         list(read_labelled(Path(tmp_path / "x")))
+
+
+# Ids of taxa.
+
+
+@pytest.mark.parametrize(
+    "text, ids",
+    [
+        (
+            fasta(
+                "R1|k__Fungi;g__Aus;s__Aus_bus|SH0000001.10FU", "R2|k__Fungi;g__Aus|SH0000002.10FU"
+            ),
+            ["SH0000001.10FU", "SH0000002.10FU"],
+        ),
+        (fasta('R1 {"genus_name":"Aus","taxid":7}', 'R2 {"genus_name":"Bus"}'), ["7", None]),
+        (
+            fasta(
+                "R1 root_1;Eukaryota_2759;B_2;C_3;D_4;E_5;F_6;F g_7", "R2 Eukaryota_2759;B_2;C_9"
+            ),
+            ["7", "9"],
+        ),
+        (
+            "id\tgenus\ttaxid\tnuc\nR1\tAus\t7\t{}\nR2\tBus\tNA\t{}\n".format(*BASES),
+            ["7", None],
+        ),
+    ],
+)
+def test_ids_of_taxa_are_kept(text, ids, tmp_path):
+    (tmp_path / "x").write_text(text)
+    assert [taxon_id_of(record.fields) for record, _ in read_labelled(tmp_path / "x")] == ids
+
+
+def test_classify_prints_the_id_of_the_taxon_of_the_closest_reference(build, call, tmp_path):
+    rows = "".join(
+        f"R{i}\tAus\tAus {c}us\t{taxid}\t{bases}\n"
+        for i, (c, taxid, bases) in enumerate(zip("bcdf", ["7", "8", "9", ""], BASES, strict=False))
+    )
+    build(f"id\tgenus\tspecies\ttaxid\tnuc\n{rows}")
+    (tmp_path / "reads.fa").write_text(fasta("q1", "q2", "q3", "q4") + ">q5\nACGT\n")
+    words = ("classify", tmp_path / "reads.fa", "-i", tmp_path / "x.bix")
+    table = rows_of(call(*words).out)
+    assert [row["taxon_id"] for row in table] == ["7", "8", "9", "NA", "NA"]
+    assert list(table[0])[-1] == "taxon_id"
+    table = rows_of(call(*words, "--cluster-novel").out)
+    assert list(table[0])[-2:] == ["taxon_id", "novel_unit"]
+    # Adding records keeps the ids.
+    (tmp_path / "more").write_text(f"id\tgenus\ttaxid\tnuc\nR9\tBus\t33\t{BASES[5]}\n")
+    grown = tmp_path / "y.bix"
+    assert call("index", "add", tmp_path / "x.bix", tmp_path / "more", "-o", grown).code == 0
+    table = rows_of(call("classify", tmp_path / "reads.fa", "-i", grown).out)
+    assert [row["taxon_id"] for row in table[:3]] == ["7", "8", "9"]
+    assert "\t33\n" in (grown / "records.tsv").read_text()
