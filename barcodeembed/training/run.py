@@ -57,11 +57,12 @@ class PretrainConfig:
     ``corpus`` lists sequence files, or ``-`` for standard input. ``out`` is the model bundle to
     write; checkpoints and metrics go to ``OUT.training``. ``preset`` names the size of the model
     and ``objective`` (``maelm+contrastive:0.1``) or ``schedule`` (``clm:0.3,maelm:0.7``) what it
-    learns from; ``settings`` are texts such as ``mask_ratio=0.4``. The run has ``steps`` optimizer
-    steps or ``epochs`` passes over the corpus (the preset's if neither is given). ``init`` is a
-    bundle to start from. None stands for the preset's own value. ``group_by`` is (label, n): n barcodes of
-    one taxon are put together in a batch. ``max_bases`` is the longest stretch of a barcode that
-    is read. ``resume`` continues from the newest checkpoint; ``restart`` deletes an unfinished run.
+    learns from; ``settings`` are texts such as ``mask_ratio=0.4``. The run has ``steps``
+    optimizer steps or ``epochs`` passes over the corpus (the preset's if neither is given).
+    ``init`` is a bundle to start from. None stands for the preset's own value. ``group_by`` is
+    (label, n): n barcodes of one taxon are put together in a batch. ``max_bases`` is the
+    longest stretch of a barcode that is read. ``resume`` continues from the newest checkpoint;
+    ``restart`` deletes an unfinished run.
 
     `pretrain` makes a configuration from its arguments and raises what `check` raises.
 
