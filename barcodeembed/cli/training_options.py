@@ -20,7 +20,7 @@ Merge = Annotated[
         min=1,
         metavar="M",
         show_default="the preset's",
-        help="k-mers per token; for contrastive, supcon and taxonomy only.",
+        help="k-mers per token; not for all objectives.",
     ),
 ]
 

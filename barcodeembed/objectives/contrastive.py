@@ -1,9 +1,8 @@
 """Contrastive learning: two views of the same barcode get similar vectors.
 
 The loss is InfoNCE (van den Oord et al., arXiv 1807.03748, eq. 4) in both directions. It uses the
-vectors of inference, without a projection head. It can be combined with a masked objective, as in
-w2v-BERT (arXiv 2108.06209). Views replace the edits of ContraBERT (arXiv 2301.09072). The
-negatives are the other barcodes of the same micro-batch and process.
+vectors of inference, without a projection head. Views replace the edits of ContraBERT (arXiv
+2301.09072). The negatives are the other barcodes of the same micro-batch and process.
 
 ``soften`` is for barcodes that are not really different, such as two of one species. From LightCLIP
 (Nie et al., arXiv 2312.00674): a part of each target is moved to the negatives, more to those that
