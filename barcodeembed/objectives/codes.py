@@ -141,7 +141,7 @@ class Quantiser(nn.Module):
         """
         scores_NC = self.scores(vectors_ND).float().softmax(-1)
         codes_N = scores_NC.argmax(-1)
-        hard_NC = F.one_hot(codes_N, scores_NC.shape[1]).to(scores_NC.dtype)
+        hard_NC = torch.zeros_like(scores_NC).scatter(1, codes_N[:, None], 1.0)
         # The values of the one code, with the gradient of the softmax.
         chosen_NC = hard_NC + scores_NC - scores_NC.detach()
         usage_C = scores_NC.sum(0) / max(len(scores_NC), 1)
