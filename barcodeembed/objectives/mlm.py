@@ -48,7 +48,7 @@ class MaskedLanguageModel(KmerPrediction):
             if self.singularity < 0:
                 raise TrainingError(f"singularity is {self.singularity}, not positive or 0")
 
-    def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
+    def __init__(self, config: ModelConfig, options: Masking, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
         self.site_weights = options.weights(corpus, config)
 
