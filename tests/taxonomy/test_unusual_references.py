@@ -74,6 +74,20 @@ def test_names_left_out_are_listed(build, tmp_path):
     }
 
 
+def test_reduced_names_are_listed(build, tmp_path):
+    names = ["Aus bus", "Aus bus (Smith, 1900)", "AUS BUS", "aus_bus", "Aus bus minor", "Aus_bus"]
+    rows = "".join(
+        f"R{i}\tAus\t{n}\t{b}\n" for i, (n, b) in enumerate(zip(names, BASES, strict=False))
+    )
+    text = f"id\tgenus\tspecies\tnuc\n{rows}"
+    result, _ = build(text, "--json", tmp_path / "run.json")
+    assert "1 taxa at rank species" in result.err
+    assert "4 names of species were reduced to genus and epithet (4 times): " in result.err
+    assert "'Aus bus (Smith, 1900) -> Aus bus'" in result.err
+    found = json.loads((tmp_path / "run.json").read_text())["names_reduced"]
+    assert found["Aus bus minor -> Aus bus"] == 1
+
+
 TWICE = fasta("R1;tax=g:Aus,s:Aus_bus;", "R1;tax=g:Aus,s:Aus_bus;", "R2;tax=g:Aus,s:Aus_cus;")
 
 
