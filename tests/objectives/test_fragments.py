@@ -68,8 +68,8 @@ def test_each_barcode_is_paired_with_itself_and_with_another():
 
 def test_the_answers_are_right_and_only_named_pairs_are_asked_for_their_bin():
     corpus = make_corpus()
-    corpus.labels[::3, LABELS.index("bin")] = -1
-    batch = rectangle(corpus, same_taxon=("genus", 4))
+    corpus.labels[::5, LABELS.index("bin")] = -1
+    batch = rectangle(corpus, size=20, same_taxon=("genus", 4))
     inputs = make("fragments", corpus).prepare(batch, rng())
     bins = batch.labels_BR[:, LABELS.index("bin")]
     one, other = bins[inputs["first"]], bins[inputs["second"]]
