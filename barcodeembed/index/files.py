@@ -8,12 +8,13 @@
   record has one, its BIN, country, strand and original lineage (`Sources`);
 - ``lineages.tsv``, and ``source_lineage.tsv`` for original lineages;
 - ``calibration.json``, ``orientation.npy``, ``config.json`` (`IndexSettings`), ``manifest.json``;
+- ``kmers/``: which barcodes have which k-mers (`SharedKmers`), three arrays;
 - ``whitening.npz``, if the vectors are whitened;
 - ``model/``, a copy of the model bundle, unless it was left out.
 
 An index of prototypes contains neither sequences nor records. Instead of the first four it has
 ``prototypes.npy`` (int8), ``prototypes.tsv.gz`` (the id and the lineage of each prototype) and
-``lineages.tsv.gz``.
+``lineages.tsv.gz``. Its k-mers are compressed: ``kmers.npz``.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ import numpy as np
 from barcodeembed.bundles.manifest import read_json, write_json
 from barcodeembed.bundles.tables import read_table, write_table
 from barcodeembed.calibration.fit import Calibration
+from barcodeembed.index.packing import pack_kmers, unpack_kmers
 from barcodeembed.index.settings import IndexSettings
 from barcodeembed.index.sources import Sources
+from barcodeembed.sequences.shared_kmers import SharedKmers
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.prototypes import dequantise, quantise
@@ -40,6 +43,10 @@ if TYPE_CHECKING:
 
 #: The folder of a bundle that contains a copy of the model.
 MODEL = "model"
+
+#: The k-mers of a bundle: a folder, or a file.
+KMERS = "kmers"
+_KMER_ARRAYS = ("hashes", "starts", "rows")
 
 
 class FastaSequences(Sequence[str]):
@@ -116,6 +123,10 @@ def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[s
         for name, bases in zip(names, sequences, strict=True):
             stream.write(f">{name}\n{bases}\n")
     FastaSequences(bundle / "references.fasta")  # writes the index of pyfastx
+    folder = bundle / KMERS
+    folder.mkdir()
+    for name, values in zip(_KMER_ARRAYS, index.kmers.arrays, strict=True):
+        np.save(folder / f"{name}.npy", values)
     sources = index.sources.columns()
     write_table(
         bundle / "records.tsv",
@@ -141,6 +152,8 @@ def _write_prototypes(bundle: Path, index: ReferenceIndex) -> None:
         zip(index.record_ids, map(str, index.record_lineages), strict=True),
     )
     _write_lineages(bundle / "lineages.tsv.gz", index.taxa.lineages)
+    hashes, pairs = pack_kmers(index.kmers)
+    np.savez_compressed(bundle / f"{KMERS}.npz", hashes=hashes, pairs=pairs)
 
 
 def _write_lineages(path: Path, lineages: Iterable[Lineage]) -> None:
@@ -153,9 +166,14 @@ def _read_references(bundle: Path) -> dict[str, Any]:
     source_lineages = (
         _read_lineages(bundle / "source_lineage.tsv") if "source_lineage" in columns else []
     )
+    vectors = np.load(bundle / "vectors.npy", mmap_mode="r")
+    hashes, starts, kmer_rows = (
+        np.load(bundle / KMERS / f"{name}.npy", mmap_mode="r") for name in _KMER_ARRAYS
+    )
     return {
-        "vectors": np.load(bundle / "vectors.npy", mmap_mode="r"),
+        "vectors": vectors,
         "sequences": FastaSequences(bundle / "references.fasta"),
+        "kmers": SharedKmers(hashes, starts, kmer_rows, len(vectors)),
         "record_ids": columns["record_id"],
         "record_vectors": np.array(columns["vector"], np.int64),
         "record_lineages": np.array(columns["lineage"], np.int64),
@@ -166,10 +184,13 @@ def _read_references(bundle: Path) -> dict[str, Any]:
 
 def _read_prototypes(bundle: Path) -> dict[str, Any]:
     vectors = dequantise(np.load(bundle / "prototypes.npy"))
+    with np.load(bundle / f"{KMERS}.npz") as arrays:
+        kmers = unpack_kmers(arrays["hashes"], arrays["pairs"], len(vectors))
     ids, lineages = zip(*read_table(bundle / "prototypes.tsv.gz")[1], strict=True)
     return {
         "vectors": vectors,
         "sequences": None,
+        "kmers": kmers,
         "record_ids": ids,
         "record_vectors": np.arange(len(vectors)),
         "record_lineages": np.array(lineages, np.int64),
