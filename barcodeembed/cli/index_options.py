@@ -48,18 +48,6 @@ Prototypes = Annotated[
         help="Keep mean vectors of each species or bin, instead of sequences and record ids.",
     ),
 ]
-Offsets = Annotated[
-    int | None,
-    typer.Option(
-        "--offsets",
-        min=1,
-        max=8,
-        metavar="N",
-        show_default="k; 1 for a model that knows positions in the marker",
-        help="Cut each barcode into k-mers from N start positions and average the vectors. With "
-        "N = k the vector hardly depends on the first base. Takes N times as long.",
-    ),
-]
 WithoutModel = Annotated[
     bool,
     typer.Option(

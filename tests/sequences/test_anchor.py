@@ -577,5 +577,7 @@ def test_an_anchored_recipe_without_positions_is_an_error(anchored, tmp_path):
 
 def test_every_objective_is_tested_for_positions():
     """A new objective must be added in this file, unless it draws views."""
-    assert set(OBJECTIVES) == set(PREDICTING_TOKENS) | {"contrastive", "supcon", "taxonomy"}
+    assert set(OBJECTIVES) == set(PREDICTING_TOKENS) | {
+        *("contrastive", "fragments", "naming", "supcon", "taxonomy")
+    }
     assert AMBIGUOUS == 4 and rectangle().positions_BT.min() == 0
