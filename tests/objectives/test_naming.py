@@ -19,6 +19,7 @@ from objective_cases import (
 )
 from torch.nn import functional as F
 
+from barcodeembed.errors import TrainingError
 from barcodeembed.model.tokenizer import MASK, PAD
 
 
@@ -82,6 +83,12 @@ def test_naming_compares_unit_vectors_as_taxonomy_does():
     genus = {name[6:]: values for name, values in inputs.items() if name.startswith("genus_")}
     loss, _ = objective.heads["genus"](vectors, genus)
     torch.testing.assert_close(objective(encoder, inputs)["genus_loss"], loss)
+
+
+def test_causal_blocks_are_refused():
+    """In them attention has no mask, so that [MASK] would read the padding before it."""
+    with pytest.raises(TrainingError, match="naming cannot train a model with causal blocks"):
+        make("naming", config=replace(TINY, causal_blocks=1))
 
 
 def test_naming_learns():
