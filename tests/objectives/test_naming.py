@@ -14,6 +14,7 @@ from objective_cases import (
     make_encoder,
     ragged,
     rectangle,
+    rng,
     seen_by_encoder,
     to_torch,
 )
@@ -21,10 +22,6 @@ from torch.nn import functional as F
 
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.tokenizer import MASK, PAD
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
 
 
 def test_the_encoder_reads_the_view_of_taxonomy_and_one_mask_after_it():
