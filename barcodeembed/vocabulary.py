@@ -31,6 +31,8 @@ TRAILING_COLUMNS = (
 
 #: The column that `classify` adds if the references have ids of taxa.
 TAXON_ID = "taxon_id"
+#: Columns that `classify` adds for several samples, and with a table of counts.
+SAMPLE, SEQUENCE_MD5, COUNTS = "sample", "sequence_md5", "counts"
 #: The column that `classify --cluster-novel` adds.
 NOVEL_UNIT = "novel_unit"
 

@@ -20,6 +20,39 @@ def _genetic_code(text: str) -> str:
     return text
 
 
+Reads = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="READS...",
+        show_default=False,
+        help="Sequence files, one for each sample, or - for stdin.",
+    ),
+]
+Samples = Annotated[
+    Path | None,
+    typer.Option(
+        "--samples",
+        metavar="SHEET",
+        help="Instead of READS: a CSV or TSV with the columns sample and reads (paths of files).",
+    ),
+]
+Counts = Annotated[
+    Path | None,
+    typer.Option(
+        "--counts",
+        metavar="TABLE",
+        help="Reads of each sequence in each sample, from DADA2, VSEARCH or QIIME 2.",
+    ),
+]
+NegativeControl = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--negative-control",
+        metavar="NAME",
+        help="A sample that is a blank: sequences that occur in it get the flag in_control. Can be "
+        "given several times.",
+    ),
+]
 Index = Annotated[
     Path | None,
     typer.Option(

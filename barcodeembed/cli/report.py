@@ -12,6 +12,7 @@ from barcodeembed.cli.console import console
 from barcodeembed.cli.threads import use_threads
 
 _TABLES = ("biom", "table")
+_KINDS = ("taxon", "query", "sequence")
 
 
 def report(
@@ -22,6 +23,7 @@ def report(
     by: report_options.By = None,
     vectors: report_options.Vectors = None,
     index: report_options.Index = None,
+    exclude_flags: report_options.ExcludeFlags = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -49,7 +51,7 @@ def report(
     for its placement, or for its unit under it where the table has the column novel_unit.
     """
     if by is not None:
-        check_choice("--by", by, ("taxon", "query"))
+        check_choice("--by", by, _KINDS)
         _only("--by", to, _TABLES)
     if vectors:
         _only("--vectors", to, ("html",))
@@ -72,12 +74,14 @@ def report(
         by=by or "taxon",
         vectors=vectors or (),
         index=index,
+        exclude=exclude_flags.split(",") if exclude_flags else (),
         warn=console.warn,
     )
     with open_output(output) as stream:
         for fragment in made.text():
             stream.write(fragment)
-    console.say(f"{made.queries:,} records")
+    left_out = f", {made.excluded:,} left out by --exclude-flags" if exclude_flags else ""
+    console.say(f"{made.queries:,} records{left_out}")
 
 
 def _only(option: str, to: str, formats: Iterable[str]) -> None:

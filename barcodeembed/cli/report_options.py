@@ -56,7 +56,7 @@ By = Annotated[
         "--by",
         metavar="ROW",
         show_default="taxon",
-        help="What a row of biom and table is: taxon or query.",
+        help="What a row of biom and table is: taxon, query, or sequence (of several samples).",
     ),
 ]
 Vectors = Annotated[
@@ -76,5 +76,14 @@ Index = Annotated[
         metavar="NAME.bix",
         help="The index that classify had: with --vectors, its references that are nearest to the "
         "queries are drawn beneath them.",
+    ),
+]
+ExcludeFlags = Annotated[
+    str | None,
+    typer.Option(
+        "--exclude-flags",
+        metavar="FLAGS",
+        help="Leave out queries with one of these flags, for example "
+        "chimera,pseudogene,in_control.",
     ),
 ]

@@ -44,12 +44,13 @@ FLAGS = {
     "index audit": """index --debug --no-verify --output --quiet --threads --top-k --verbose
         -k -o -q -t -v""",
     "classify": f"""reads {SHARED} --amplicon --batch-size --check-chimeras --cluster-novel
+        --counts --negative-control --samples
         --genetic-code --hits --index --json --max-error --min-confidence --model --no-verify
         --output --primers --read-errors --temperature --top-k -i -k -m -o""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
         --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o""",
-    "report": """tables --by --debug --index --output --quiet --sample-pattern --to --vectors
+    "report": """tables --by --debug --exclude-flags --index --output --quiet --sample-pattern --to --vectors
         --verbose -i -o -q -v""",
     "info": "bundle --debug --json --no-verify",
     "convert": """source --debug --heads --k --max-length --output --pooling --quiet
