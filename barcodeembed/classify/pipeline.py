@@ -17,6 +17,7 @@ from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_
 from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.read_errors import GIVEN, ReadErrors
 from barcodeembed.classify.read_errors import SAMPLE as READS
+from barcodeembed.classify.repeats import Found, Repeats
 from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.classify.unread import similarity_kept
 from barcodeembed.embedding.inputs import Sequences, called, records_of
@@ -122,6 +123,7 @@ class Classifier:
             index.settings.max_bases,
         )
         self.check_chimeras = check_chimeras
+        self._repeats = Repeats(lambda bases: self._search(bases).split())
         self.trimmer = choose_trimmer(index.settings, self.quality.anchor, amplicon, primers)
         self._find_amplicon = amplicon == AUTO
         #: What ``amplicon="auto"`` found in the reads that were classified last.
@@ -236,12 +238,23 @@ class Classifier:
         """
         return self.index.as_searched(self.embedder.encode(sequences))
 
-    def _chimeras(self, queries: list[Query], similarities: np.ndarray) -> np.ndarray:
+    def _search(self, bases: list[str]) -> Found:
+        """Return what depends on the bases of queries alone."""
+        vectors = self.vectors(bases)
+        finite = np.isfinite(vectors).all(1)
+        vectors[~finite] = 0.0
+        kept = similarity_kept(bases, vectors, self.quality.anchor, self.vectors)
+        neighbours = self.finder.find(self.index.vectors, bases, vectors / kept[:, None])
+        chimeras = self._chimeras(bases, neighbours.similarities.max(1))
+        decoys = [find_decoy(each, known_decoys()) for each in bases]
+        return Found(vectors, finite, neighbours, chimeras, decoys)
+
+    def _chimeras(self, bases: list[str], similarities: np.ndarray) -> np.ndarray:
         """Return which queries are likely chimeras, bool (Q,); all False if not asked for."""
         if not self.check_chimeras:
-            return np.zeros(len(queries), bool)
+            return np.zeros(len(bases), bool)
         return find_chimeras(
-            [query.bases for query in queries],
+            bases,
             similarities,
             self.index.vectors,
             self.members,
@@ -254,12 +267,8 @@ class Classifier:
         if not queries:
             return
         bases = [query.bases for query in queries]
-        vectors = self.vectors(bases)
-        finite = np.isfinite(vectors).all(1)
-        vectors[~finite] = 0.0
-        kept = similarity_kept(bases, vectors, self.quality.anchor, self.vectors)
-        neighbours = self.finder.find(self.index.vectors, bases, vectors / kept[:, None])
-        chimeras = self._chimeras(queries, neighbours.similarities.max(1))
+        found = Found.join(self._repeats.of(bases))
+        neighbours = found.neighbours
         calibration = self.index.calibration
         read_Q = np.array([count_read(query.bases) for query in queries])
         winners, features = vote_features(
@@ -283,8 +292,8 @@ class Classifier:
         )
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
-            decoy = find_decoy(query.bases, known_decoys())
-            refusal = self._refusal(query, hits[0], decoy, winners[i]) if finite[i] else NO_VECTOR
+            decoy, finite = found.decoys[i], found.finite[i]
+            refusal = self._refusal(query, hits[0], decoy, winners[i]) if finite else NO_VECTOR
             if refusal is None:
                 yield self._assignment(
                     query,
@@ -294,9 +303,9 @@ class Classifier:
                     decisions,
                     ties,
                     i,
-                    chimera=bool(chimeras[i]),
+                    chimera=bool(found.chimeras[i]),
                     contaminant=decoy is not None,
-                    vector=vectors[i],
+                    vector=found.vectors[i],
                 )
             else:
                 yield query.refuse(refusal)
