@@ -52,6 +52,11 @@ class Neighbours:
     scores: np.ndarray
     shared: np.ndarray | None = None
 
+    @property
+    def closeness(self) -> np.ndarray | None:
+        """The identities as fractions, or else the fractions of shared k-mers, or None."""
+        return self.shared if self.identities is None else self.identities.percents / 100
+
     @classmethod
     def ranked(
         cls,
@@ -62,9 +67,10 @@ class Neighbours:
         shared: np.ndarray | None = None,
     ) -> Neighbours:
         """Sort neighbours by similarity plus ``weight`` times identity, or ``shared`` k-mers."""
-        closeness = shared if identities is None else identities.percents / 100
+        given = cls(similarities, rows, identities, similarities, shared)
+        closeness = given.closeness
         if not weight or closeness is None:
-            return cls(similarities, rows, identities, similarities, shared)
+            return given
         scores, order = rescore(similarities, rows, closeness, weight)
 
         def ordered(values_QK: np.ndarray) -> np.ndarray:
@@ -129,9 +135,7 @@ def vote_features(
     features = np.zeros((Q, R, len(FEATURES)))
     nearest_Q = neighbours.similarities.max(1)
     features[:, :, 0] = -np.log(1 + _SIMILARITY_FLOOR - np.minimum(nearest_Q, 1))[:, None]
-    closeness_QK = neighbours.shared
-    if neighbours.identities is not None:
-        closeness_QK = neighbours.identities.percents / 100
+    closeness_QK = neighbours.closeness
     if closeness_QK is not None:
         for f, closeness_Q in ((1, closeness_QK[:, 0]), (2, np.nanmax(closeness_QK, 1))):
             features[:, :, f] = -np.log(1 + _IDENTITY_FLOOR - closeness_Q)[:, None]
