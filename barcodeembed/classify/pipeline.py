@@ -284,7 +284,7 @@ class Classifier:
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
             decoy = find_decoy(query.bases, known_decoys())
-            refusal = self._refusal(query, hits[0], decoy, winners[i]) if finite[i] else NO_VECTOR
+            refusal = self._refusal(query, hits, decoy, winners[i]) if finite[i] else NO_VECTOR
             if refusal is None:
                 yield self._assignment(
                     query,
@@ -314,7 +314,7 @@ class Classifier:
         return np.where(ambiguous_Q, 0.0, below_Q)
 
     def _refusal(
-        self, query: Query, best: Hit, decoy: Decoy | None, winners: np.ndarray
+        self, query: Query, hits: tuple[Hit, ...], decoy: Decoy | None, winners: np.ndarray
     ) -> str | None:
         """Return the flag of a query that must not be named, or None.
 
@@ -325,7 +325,9 @@ class Classifier:
         """
         if decoy is not None and decoy.taxa.isdisjoint(self._names_of(winners)):
             return CONTAMINANT
-        other = self.quality.is_non_target(query.bases, best.similarity, best.identity)
+        # The hits of fragments are not in the order of their similarity.
+        similarity = max(hit.similarity for hit in hits)
+        other = self.quality.is_non_target(query.bases, similarity, hits[0].identity)
         return NON_TARGET if other else None
 
     def _names_of(self, winners: np.ndarray) -> list[str]:
