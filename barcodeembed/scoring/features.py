@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,18 @@ _IDENTITY_FLOOR = 0.006
 _SHARE_FLOOR = 0.02
 
 
+class Closest(NamedTuple):
+    """How close a query is to the references.
+
+    ``similarity`` and ``shared`` (fraction of k-mers, 0 if not known) are the highest of all
+    neighbours, and ``identity`` is the percent identity of the first one, or None.
+    """
+
+    similarity: float
+    identity: float | None
+    shared: float
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbours:
     """The closest references of queries, by score.
@@ -56,6 +69,15 @@ class Neighbours:
     def closeness(self) -> np.ndarray | None:
         """The identities as fractions, or else the fractions of shared k-mers, or None."""
         return self.shared if self.identities is None else self.identities.percents / 100
+
+    def closest(self, i: int) -> Closest:
+        """Return how close query ``i`` is. Neighbours are not in the order of their similarity."""
+        identity = None if self.identities is None else float(self.identities.percents[i, 0])
+        return Closest(
+            float(self.similarities[i].max()),
+            None if identity is None or np.isnan(identity) else identity,
+            0.0 if self.shared is None else float(self.shared[i].max()),
+        )
 
     @classmethod
     def ranked(

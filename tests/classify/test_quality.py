@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from itertools import product
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from support import REPOSITORY, SIMULATED, rows_of
 
 from barcodeembed.calibration.examples import add_sequencing_errors
-from barcodeembed.classify.assignment import Hit
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.genetic_codes import code_of, parse_code
 from barcodeembed.classify.pipeline import Classifier
@@ -231,6 +229,9 @@ def test_sequences_without_a_position_in_the_marker_are_non_target(anchor, lengt
         assert not quality.is_non_target(other, 0.75)
         assert quality.is_non_target(other, 0.99, 74.9)
         assert not quality.is_non_target(other, 0.0, 75.0)
+        assert quality.is_non_target(other, 0.0, shared=0.19)
+        assert not quality.is_non_target(other, 0.0, shared=0.2)
+        assert quality.is_non_target(other, 0.0, 74.9, shared=0.2)
         assert not quality.is_non_target(fragment, 0.0)
         assert not quality.is_non_target(fragment, 0.0, 60.0)
 
@@ -419,16 +420,3 @@ def test_prototypes_of_a_marker_without_a_reading_frame_raise_no_flags_about_cod
     query = put_stop(barcodes[0], 300) if coding else barcodes[0]
     (found,) = classifier.classify([SequenceRecord("q", query)])
     assert ("stop_codon" in found.flags) is coding
-
-
-def test_the_most_similar_hit_shows_that_a_fragment_is_of_the_marker():
-    """The hits of a fragment are in the order of their scores, not of their similarities."""
-    asked = []
-    classifier = SimpleNamespace(
-        quality=SimpleNamespace(is_non_target=lambda *seen: asked.append(seen)),
-        _names_of=lambda winners: [],
-    )
-    hits = (Hit(3, 0.4), Hit(5, 0.9), Hit(1, 0.2))
-    query = SimpleNamespace(bases="ACGT")
-    assert Classifier._refusal(classifier, query, hits, None, np.zeros(1)) is None
-    assert asked == [("ACGT", 0.9, None)]
