@@ -28,7 +28,7 @@ from barcodeembed.index.finder import make_finder
 from barcodeembed.index.model import load_embedder, open_with_model
 from barcodeembed.scoring.candidates import Weights, count_read
 from barcodeembed.scoring.decision import Decisions, decide, novel_below
-from barcodeembed.scoring.features import Neighbours, vote_features
+from barcodeembed.scoring.features import Closest, Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
 from barcodeembed.sequences.decoys import Decoy, find_decoy, known_decoys
@@ -292,8 +292,10 @@ class Classifier:
         )
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
-            decoy, finite = found.decoys[i], found.finite[i]
-            refusal = self._refusal(query, hits[0], decoy, winners[i]) if finite else NO_VECTOR
+            decoy, near = found.decoys[i], neighbours.closest(i)
+            refusal = (
+                self._refusal(query, near, decoy, winners[i]) if found.finite[i] else NO_VECTOR
+            )
             if refusal is None:
                 yield self._assignment(
                     query,
@@ -323,7 +325,7 @@ class Classifier:
         return np.where(ambiguous_Q, 0.0, below_Q)
 
     def _refusal(
-        self, query: Query, best: Hit, decoy: Decoy | None, winners: np.ndarray
+        self, query: Query, near: Closest, decoy: Decoy | None, winners: np.ndarray
     ) -> str | None:
         """Return the flag of a query that must not be named, or None.
 
@@ -334,8 +336,7 @@ class Classifier:
         """
         if decoy is not None and decoy.taxa.isdisjoint(self._names_of(winners)):
             return CONTAMINANT
-        other = self.quality.is_non_target(query.bases, best.similarity, best.identity)
-        return NON_TARGET if other else None
+        return NON_TARGET if self.quality.is_non_target(query.bases, *near) else None
 
     def _names_of(self, winners: np.ndarray) -> list[str]:
         """Return the best names of a query."""
