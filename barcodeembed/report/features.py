@@ -87,7 +87,7 @@ def check_same(feature: str, known: object, new: object) -> None:
 
 
 def table(rows: Iterable[Row], samples: Sequence[str] = (), by: str = "taxon") -> Iterator[str]:
-    """Yield a TSV: ``feature_id``, a column for each sample, ``taxonomy``, DETAILS (not of taxa)."""
+    """Yield a TSV: ``feature_id``, samples, ``taxonomy``, and DETAILS of queries and sequences."""
     counted = features(rows, samples, by)
     details = () if by == "taxon" else DETAILS
     yield "\t".join(["feature_id", *counted.samples, "taxonomy", *details]) + "\n"
