@@ -14,7 +14,8 @@ _KINGDOM, _PHYLUM = RANKS.index("kingdom"), RANKS.index("phylum")
 #: Well-known phyla of each kingdom, also under earlier names that BOLD and NCBI use.
 _PHYLA = {
     "Animalia": "Acanthocephala Annelida Arthropoda Brachiopoda Bryozoa Cephalorhyncha "
-    "Chaetognatha Chordata Cnidaria Ctenophora Cycliophora Dicyemida Echinodermata Entoprocta Gastrotricha "
+    "Chaetognatha Chordata Cnidaria Ctenophora Cycliophora Dicyemida Echinodermata Entoprocta "
+    "Gastrotricha "
     "Gnathostomulida Hemichordata Kinorhyncha Loricifera Micrognathozoa Mollusca Nematoda "
     "Nematomorpha Nemertea Onychophora Orthonectida Phoronida Placozoa Platyhelminthes Porifera "
     "Priapulida Rhombozoa Rotifera Sipuncula Tardigrada Xenacoelomorpha",
@@ -25,7 +26,8 @@ _PHYLA = {
     "Entorrhizomycota Glomeromycota Microsporidia Mortierellomycota Mucoromycota "
     "Neocallimastigomycota Olpidiomycota Rozellomycota Zoopagomycota Zygomycota",
     "Chromista": "Apicomplexa Bacillariophyta Bigyra Cercozoa Ciliophora Cryptophyta "
-    "Dinoflagellata Foraminifera Haptophyta Heterokontophyta Myzozoa Ochrophyta Oomycota Pyrrophycophyta "
+    "Dinoflagellata Foraminifera Haptophyta Heterokontophyta Myzozoa Ochrophyta Oomycota "
+    "Pyrrophycophyta "
     "Radiozoa",
     "Protozoa": "Amoebozoa Choanozoa Euglenozoa Loukozoa Metamonada Percolozoa Sulcozoa",
     "Bacteria": "Acidobacteria Acidobacteriota Actinobacteria Actinobacteriota Actinomycetota "
