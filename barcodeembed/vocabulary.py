@@ -27,6 +27,8 @@ TRAILING_COLUMNS = (
     "n_tied_taxa",
     "start",
     "end",
+    "nearest_taxon",
+    "nearest_bin",
 )
 
 #: The column that `classify` adds if the references have ids of taxa.
@@ -45,6 +47,9 @@ HIT_COLUMNS = (
     "lineage",
     "identity",
     "overlap",
+    "taxon",
+    "bin",
+    "country",
 )
 
 #: Choices of options.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from barcodeembed.cli import classify_options, options
+from barcodeembed.cli.classify_explain import check_explain, explain_query
 from barcodeembed.cli.classify_messages import (
     describe_coverage,
     tell_sample,
@@ -43,6 +44,7 @@ def classify(
     cluster_novel: classify_options.ClusterNovel = False,
     counts: classify_options.Counts = None,
     negative_control: classify_options.NegativeControl = None,
+    explain: classify_options.Explain = None,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 2_048,
@@ -63,6 +65,7 @@ def classify(
       barcodeembed classify reads.fasta --max-error 0.05 --json run.json > names.tsv
       barcodeembed classify S1.fasta S2.fasta blank.fasta --negative-control blank > names.tsv
       barcodeembed classify asvs.fasta --counts counts.tsv > names.tsv
+      barcodeembed classify reads.fasta -i references.bix --explain read_17
 
     \b
     Columns: query_id, status, novel_rank, rank, taxon, confidence,
@@ -71,6 +74,7 @@ def classify(
       overlap (columns of the alignment that identity refers to),
       n_tied_taxa (species of the best hits, if they are equally good),
       start and end (of the part of the read that is of the marker; only this part is named),
+      nearest_taxon and nearest_bin (of the closest reference; not the name of the read),
       taxon_id (of the closest reference), only if the references have ids of taxa,
       sample and sequence_md5, with several samples; counts (S1=12;S2=3), with --counts;
       and with --cluster-novel novel_unit (novel_0001, ...).
@@ -85,6 +89,7 @@ def classify(
     Missing values are NA.
     """
     check_reads(reads, samples, counts)
+    check_explain(explain, {"--hits": hits, "--json": json, "--cluster-novel": cluster_novel})
     options.check_primers(amplicon, primers)
     from json import dumps
     from time import perf_counter
@@ -124,6 +129,10 @@ def classify(
     if index is None:
         console.say(describe_coverage(classifier.index.taxa))
     warn_of_ranks_without_names(classifier, max_error)
+    if explain is not None:
+        return explain_query(
+            classifier, sources, explain, output, encoding=encoding, batch_size=batch_size
+        )
     inputs, named = Inputs(encoding), samples is not None or len(sources) > 1
     tally, ready = Tally(), perf_counter()
     with ExitStack() as stack:

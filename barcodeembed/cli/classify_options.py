@@ -155,3 +155,12 @@ ClusterNovel = Annotated[
         "all queries have been read.",
     ),
 ]
+Explain = Annotated[
+    str | None,
+    typer.Option(
+        "--explain",
+        metavar="ID",
+        help="Instead of the table, print the answer for one query in words, with its closest "
+        "references and a tree.",
+    ),
+]
