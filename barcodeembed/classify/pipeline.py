@@ -63,7 +63,7 @@ class Classifier:
             when the index was built. Confidence is calibrated only for the default, with 10
             neighbours.
         min_confidence: Confidence threshold of all ranks, from 0 to 1. By default 0.75.
-        max_error: Instead, the expected fraction of incorrect names at each rank.
+        max_error: Instead, the expected fraction of incorrect names at each rank, at least 0.001.
         genetic_code: NCBI's number of the genetic code that stop codons are read with, ``auto`` to
             choose it by the taxon, or None to skip. It only affects flags that change no name.
         read_errors: Fraction of the bases of the reads that are wrong. By default that of the
@@ -76,7 +76,8 @@ class Classifier:
             index, or else the usual primers, where they are found.
         primers: Instead, the two primers: ``FORWARD,REVERSE``, both from 5' to 3'.
 
-    Raises IndexMismatch if another embedder made the index, and InputError for an unknown amplicon.
+    Raises IndexMismatch if another embedder made the index, InputError for an unknown amplicon, and
+    ValueError for a ``max_error`` below 0.001.
     """
 
     def __init__(
