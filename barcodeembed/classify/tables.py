@@ -11,6 +11,7 @@ from barcodeembed.classify.novel_units import NovelUnits
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.rows import hit_rows, row
 from barcodeembed.classify.samples import Answer
+from barcodeembed.classify.unit_registry import UnitRegistry
 from barcodeembed.vocabulary import HIT_COLUMNS, NA, NOVEL_UNIT, SAMPLE, columns
 
 
@@ -23,16 +24,18 @@ def write_tables(
     more: Sequence[Column] = (),
     cluster_novel: bool = False,
     controls: Controls | None = None,
+    registry: UnitRegistry | None = None,
 ) -> Iterator[Assignment]:
     """Write the row of each answer, and the rows of its hits, then yield the assignment.
 
     ``more`` are columns after those of every run. With ``cluster_novel`` or ``controls`` the rows
-    are written after the last query, because only then are the units and controls known.
+    are written after the last query, because only then are the units and controls known. Units get
+    their names from the ``registry``, if there is one; it is not saved.
     """
     ranks = classifier.ranks
     header = [*columns(ranks), *(column.name for column in more)]
     sampled = SAMPLE in header
-    late = _LateCells(classifier, header.index("flags"), cluster_novel, controls)
+    late = _LateCells(classifier, header.index("flags"), cluster_novel, controls, registry)
     _write([*header, *[NOVEL_UNIT] * cluster_novel], table)
     if hit_table:
         _write([*HIT_COLUMNS, *[SAMPLE] * sampled], hit_table)
@@ -55,15 +58,24 @@ class _LateCells:
     """Keeps rows until the units of novel queries, and what occurs in controls, are known."""
 
     def __init__(
-        self, classifier: Classifier, flags: int, cluster_novel: bool, controls: Controls | None
+        self,
+        classifier: Classifier,
+        flags: int,
+        cluster_novel: bool,
+        controls: Controls | None,
+        registry: UnitRegistry | None,
     ) -> None:
-        self._index, self._flags, self._controls = classifier.index, flags, controls
+        self._classifier, self._flags, self._controls = classifier, flags, controls
+        self._registry = registry
+        self._novel: dict[int, Assignment] = {}
         self._units = NovelUnits() if cluster_novel else None
         self._rows: list[list[str]] = []
         self._keys: list[str] = []
         self.needed = cluster_novel or controls is not None
 
     def add(self, answer: Answer, cells: list[str]) -> None:
+        if self._registry and answer.assignment.status == "novel":
+            self._novel[len(self._rows)] = answer.assignment
         self._rows.append(cells)
         if self._units:
             self._units.add(answer.assignment)
@@ -78,9 +90,14 @@ class _LateCells:
                     flags = cells[self._flags]
                     cells[self._flags] = IN_CONTROL if flags == NA else f"{flags};{IN_CONTROL}"
         if self._units:
-            for cells, unit in zip(self._rows, self._units.names(self._index), strict=True):
+            for cells, unit in zip(self._rows, self._unit_names(self._units), strict=True):
                 cells.append(unit or NA)
         yield from self._rows
+
+    def _unit_names(self, units: NovelUnits) -> list[str | None]:
+        if self._registry:
+            return self._registry.name(units, self._novel, self._classifier)
+        return units.names(self._classifier.index)
 
 
 def _write(cells: Iterable[str], table: IO[str]) -> None:

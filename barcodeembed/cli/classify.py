@@ -16,6 +16,7 @@ from barcodeembed.cli.classify_samples import (
     check_reads,
     find_controls,
     find_samples,
+    tell_units,
     warn_of_counts,
 )
 from barcodeembed.cli.console import console
@@ -42,6 +43,7 @@ def classify(
     amplicon: ReadAmplicon = None,
     primers: options.Primers = None,
     cluster_novel: classify_options.ClusterNovel = False,
+    units: classify_options.Units = None,
     counts: classify_options.Counts = None,
     negative_control: classify_options.NegativeControl = None,
     explain: classify_options.Explain = None,
@@ -89,7 +91,10 @@ def classify(
     Missing values are NA.
     """
     check_reads(reads, samples, counts)
-    check_explain(explain, {"--hits": hits, "--json": json, "--cluster-novel": cluster_novel})
+    check_explain(
+        explain,
+        {"--hits": hits, "--json": json, "--cluster-novel": cluster_novel, "--units": units},
+    )
     options.check_primers(amplicon, primers)
     from json import dumps
     from time import perf_counter
@@ -102,12 +107,15 @@ def classify(
     from barcodeembed.classify.run import Tally, describe_run
     from barcodeembed.classify.samples import classify_samples
     from barcodeembed.classify.tables import write_tables
+    from barcodeembed.classify.unit_registry import UnitRegistry
     from barcodeembed.shipped import shipped_index
 
-    options.refuse_overwriting([output, hits, json], [index, counts])
-    sources = find_samples(reads, samples, [output, hits, json])
+    outputs = [output, hits, json, units]
+    options.refuse_overwriting(outputs, [index, counts])
+    sources = find_samples(reads, samples, outputs)
     counted = read_counts(counts) if counts else None
     controls = find_controls(negative_control, sources, counted)
+    registry = UnitRegistry(units) if units else None
     use_threads(threads)
     began = perf_counter()
     path = index or shipped_index()
@@ -153,14 +161,19 @@ def classify(
             table,
             hit_table,
             more=more_columns(classifier.index, samples=named, counts=counted),
-            cluster_novel=cluster_novel,
+            cluster_novel=cluster_novel or units is not None,
             controls=controls,
+            registry=registry,
         ):
             tally.add(assignment)
             progress(tally.statuses.total())
+        if registry:
+            registry.save()
     inputs.warn()
     if counted and counts:
         warn_of_counts(counted, counts)
+    if registry:
+        tell_units(registry)
     if inputs.records:
         console.say(f"{inputs.records:,} records: {listed(tally.statuses)}")
     if json:

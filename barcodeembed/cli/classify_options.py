@@ -44,6 +44,15 @@ Counts = Annotated[
         help="Reads of each sequence in each sample, from DADA2, VSEARCH or QIIME 2.",
     ),
 ]
+Units = Annotated[
+    Path | None,
+    typer.Option(
+        "--units",
+        metavar="FILE",
+        help="Like --cluster-novel, but units that are in FILE, of an earlier run, keep their "
+        "names, and new ones are added to it.",
+    ),
+]
 NegativeControl = Annotated[
     list[str] | None,
     typer.Option(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from barcodeembed.classify.columns import Controls
     from barcodeembed.classify.counts import Counts
     from barcodeembed.classify.samples import Sample
+    from barcodeembed.classify.unit_registry import UnitRegistry
     from barcodeembed.sequences.records import SequenceRecord
 
 
@@ -97,3 +98,9 @@ def warn_of_counts(counts: Counts, path: Path) -> None:
     if counts.unused:
         first = min(counts.unused)[:40]
         console.warn(f"{path}: {len(counts.unused):,} sequences are not in the reads, as {first!r}")
+
+
+def tell_units(registry: UnitRegistry) -> None:
+    """Print how many units a run has added to the registry."""
+    new = len(registry.units) - registry.known
+    console.say(f"{registry.path}: {registry.known:,} units were known, {new:,} are new")

@@ -44,7 +44,7 @@ FLAGS = {
     "index audit": """index --debug --no-verify --output --quiet --threads --top-k --verbose
         -k -o -q -t -v""",
     "classify": f"""reads {SHARED} --amplicon --batch-size --check-chimeras --cluster-novel
-        --counts --explain --negative-control --samples
+        --counts --explain --negative-control --samples --units
         --genetic-code --hits --index --json --max-error --min-confidence --model --no-verify
         --output --primers --read-errors --temperature --top-k -i -k -m -o""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
