@@ -66,7 +66,9 @@ OPEN_WORLD = "open-world"
 PROTOCOLS = (OPEN_WORLD, "knn", "probe", "finetune", "bins")
 PEERS = ("kmer", "vsearch", "blastn", "mmseqs")
 DEDUPLICATE = ("none", "exact", "contained")
-REPORT_FORMATS = ("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html")
+REPORT_FORMATS = (
+    *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html", "dwc"),
+)
 
 #: Choices of ``classify --amplicon`` that are no amplicon: find it in the reads, or cut nothing.
 AUTO, NONE = "auto", "none"

@@ -87,3 +87,23 @@ ExcludeFlags = Annotated[
         "chimera,pseudogene,in_control.",
     ),
 ]
+Ids = Annotated[
+    Path | None,
+    typer.Option(
+        "--ids",
+        metavar="TABLE",
+        help="For dwc: identifiers of taxa (of WoRMS, GBIF or NCBI), a CSV or TSV with the columns "
+        "taxon and id.",
+    ),
+]
+ReadFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reads",
+        metavar="FILE",
+        help="For dwc: the sequences, to be published too; once for each sample, or once for all.",
+    ),
+]
+Title = Annotated[
+    str | None, typer.Option("--title", metavar="TEXT", help="For html and dwc: the title.")
+]

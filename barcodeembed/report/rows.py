@@ -59,6 +59,8 @@ class Row:
     flags: str | None
     unit: str | None
     md5: str | None = None
+    nearest_taxon: str | None = None
+    nearest_bin: str | None = None
 
     @property
     def taxon(self) -> Lineage:
@@ -161,6 +163,8 @@ def _row(cells: dict[str, str], place: _Place, sample_of: Callable[[str], str | 
         flags=known["flags"],
         unit=known.get(NOVEL_UNIT),
         md5=known.get(SEQUENCE_MD5),
+        nearest_taxon=known.get("nearest_taxon"),
+        nearest_bin=known.get("nearest_bin"),
     )
 
 

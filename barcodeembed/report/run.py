@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from barcodeembed.report.references import References
 
 #: Formats that have a column or a chart for each sample.
-_BY_SAMPLE = ("biom", "table", "multiqc", "html")
+_BY_SAMPLE = ("biom", "table", "multiqc", "html", "dwc")
 
 #: Units that are numbered in one run, so that the same name in another run is another unit.
 _UNIT_OF_RUN = re.compile(r"novel_\d+")
@@ -36,6 +37,9 @@ class Report:
         sample_pattern: Regular expression with one group, which finds the sample in a query id. By
             default each table is one sample.
         by: What a row of biom and table is, ``taxon``, ``query`` or ``sequence``.
+        ids: For dwc: a table of identifiers of taxa.
+        reads: For dwc: sequence files, one for each sample, whose sequences are published.
+        title: For dwc and html: a title.
         exclude: Flags; rows that have one of them are left out.
         vectors: For html: one .npy file of vectors for each table, for the map.
         index: For html with vectors: the index that ``classify`` used. Its closest references are
@@ -51,10 +55,14 @@ class Report:
     by: str = "taxon"
     vectors: Sequence[str] = ()
     index: str | PathLike[str] | None = None
+    ids: str | PathLike[str] | None = None
+    reads: Sequence[str] = ()
+    title: str | None = None
     exclude: Sequence[str] = ()
     warn: Callable[[str], None]
     queries: int = 0
     excluded: int = 0
+    _totals: Counter[str] = field(default_factory=Counter)
     _sampled: set[str] = field(default_factory=set)
     _units_of: str | None = None
 
@@ -76,6 +84,38 @@ class Report:
             return self._with_map(write, list(rows), options)
         return write(rows, **options)
 
+    def archive(self) -> dict[str, str]:
+        """Return the files of a Darwin Core archive. Raises InputError as `text` does."""
+        from barcodeembed.report.dwc import dwc, read_ids
+
+        rows = list(self._rows())
+        return dwc(
+            rows,
+            self._totals,
+            ids=read_ids(self.ids) if self.ids else None,
+            sequences=self._sequences(rows) if self.reads else None,
+            title=self.title or "DNA barcodes",
+            date=datetime.now(UTC),
+        )
+
+    def _sequences(self, rows: Sequence[Row]) -> dict[tuple[str, str], str]:
+        """Return the sequences of the rows, in the orientation of the references."""
+        from barcodeembed.sequences.cleaning import normalise, reverse_complement
+        from barcodeembed.sequences.reading import read_records
+
+        strands = {(row.sample, row.query_id): row.strand for row in rows}
+        found: dict[tuple[str, str], str] = {}
+        for path in self.reads:
+            of_file = {sample_name(path)} if len(self.reads) > 1 else {s for s, _ in strands}
+            for record in read_records(path):
+                for key in ((sample, record.id) for sample in of_file):
+                    if key in strands:
+                        bases = normalise(record.sequence)
+                        found[key] = reverse_complement(bases) if strands[key] == "-" else bases
+        if missing := len(strands) - len(found):
+            self.warn(f"--reads: {missing:,} of {len(strands):,} queries have no sequence there")
+        return found
+
     def _samples(self) -> list[str]:
         """Return the samples that the report must contain, even if they have no rows.
 
@@ -94,6 +134,7 @@ class Report:
             before = self.queries
             for row in self._read(path):
                 self.queries += 1
+                self._totals[row.sample] += row.reads
                 if row.has_flag(left_out):
                     self.excluded += 1
                     absent -= set((row.flags or "").split(";"))

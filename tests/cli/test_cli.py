@@ -50,7 +50,8 @@ FLAGS = {
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
         --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o""",
-    "report": """tables --by --debug --exclude-flags --index --output --quiet --sample-pattern
+    "report": """tables --by --debug --exclude-flags --ids --index --output --quiet --reads
+        --sample-pattern --title
         --to --vectors --verbose -i -o -q -v""",
     "info": "bundle --debug --json --no-verify",
     "convert": """source --debug --heads --k --max-length --output --pooling --quiet

@@ -57,7 +57,7 @@ def test_statuses_and_choices():
     assert vocabulary.PEERS == ("kmer", "vsearch", "blastn", "mmseqs")
     assert vocabulary.DEDUPLICATE == ("none", "exact", "contained")
     assert vocabulary.REPORT_FORMATS == (
-        *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html"),
+        *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html", "dwc"),
     )
 
 
