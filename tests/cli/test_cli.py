@@ -28,8 +28,8 @@ FLAGS = {
         --group-by --learning-rate --list-objectives --max-length --max-minutes --merge --objective
         --output --pooling --precision --preset --rates --report-every --restart --resume --schedule
         --seed --set --steps --warmup --weight-decay -o""",
-    "embed": f"""reads {SHARED} --batch-size --min-length --model --no-verify --normalize
-        --offsets --output --precision -m -o""",
+    "embed": f"""reads {SHARED} --batch-size --index --min-length --model --no-verify --normalize
+        --offsets --orient --output --precision -i -m -o""",
     "index": "",
     "index build": f"""references {SHARED} --allow-missing --amplicon --coverage --duplicate-ids
         --gene --id-column --json --min-length --model --offsets --on-conflict --output --precision
@@ -50,7 +50,7 @@ FLAGS = {
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
         --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o""",
-    "report": """tables --by --debug --exclude-flags --ids --index --output --quiet --reads
+    "report": """tables --by --debug --exclude-flags --ids --index --output --quiet --reads --run
         --sample-pattern --title
         --to --vectors --verbose -i -o -q -v""",
     "info": "bundle --debug --json --no-verify",
