@@ -56,5 +56,13 @@ def refuse_overwriting(
         written.add(_real(path))
 
 
+def refuse_commas(outputs: Iterable[Path | str | None]) -> None:
+    """Raise a usage error if the name of a tab-separated table promises commas or a spreadsheet."""
+    for path in outputs:
+        suffixes = [s.lower() for s in Path(path or "").suffixes if s not in (".gz", ".bz2", ".xz")]
+        if suffixes and suffixes[-1] in (".csv", ".xls", ".xlsx"):
+            raise typer.BadParameter(f"{path}: the table is tab-separated; give a name with .tsv")
+
+
 def _real(path: Path | str) -> str:
     return "-" if str(path) == "-" else os.path.realpath(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from barcodeembed.cli import classify_options, options
+from barcodeembed.cli.checks import refuse_commas
 from barcodeembed.cli.classify_explain import check_explain, explain_query
 from barcodeembed.cli.classify_messages import (
     describe_coverage,
@@ -111,6 +112,7 @@ def classify(
     from barcodeembed.shipped import shipped_index
 
     outputs = [output, hits, json, units]
+    refuse_commas([output, hits, units])
     options.refuse_overwriting(outputs, [index, counts])
     sources = find_samples(reads, samples, outputs)
     counted = read_counts(counts) if counts else None

@@ -266,6 +266,8 @@ def test_the_api_is_imported_on_first_use():
         (["classify", "{reads}", "-i", "{index}", "-o", "{link}"], "is also an input"),
         (["classify", "{reads}", "-i", "{index}", "-o", "{new}", "--hits", "{new}"], "two outputs"),
         (["classify", "{reads}", "-i", "{index}", "--hits", "-"], "two outputs"),
+        (["classify", "{reads}", "-i", "{index}", "-o", "{new}.csv"], "the table is tab-separated"),
+        (["index", "audit", "{index}", "-o", "{new}.CSV.gz"], "the table is tab-separated"),
         (["embed", "{reads}", "-m", "{model}", "--precision", "fp8"], "is not one of auto, fp32"),
         (["embed", "{reads}", "-m", "{model}", "--offsets", "0"], "'--offsets'"),
         (["embed", "{reads}", "-m", "{model}", "-o", "{reads}"], "is also an input"),
