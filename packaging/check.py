@@ -26,7 +26,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 DATA = REPOSITORY / "data" / "simulated"
 COMMANDS = (
     *("pretrain", "embed", "index build", "index add", "index merge", "index subset"),
-    *("index audit", "classify", "report", "evaluate", "info", "convert"),
+    *("index audit", "classify", "report", "evaluate", "info", "convert", "cite", "completion"),
+    "man",
 )
 LEADING = ["query_id", "status", "novel_rank", "rank", "taxon", "confidence"]
 STATUSES = {"assigned", "ambiguous", "novel", "unclassifiable"}
@@ -185,9 +186,18 @@ def models(check: Check) -> None:
     require(described["weights"] == "bf16", "the weights are not bf16")
 
 
+def shells(check: Check) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        out, _ = check.run(f"completion {shell}")
+        require("min-confidence" in out, f"completion {shell} lacks an option")
+    out, _ = check.run("man classify")
+    require(out.startswith('.TH "BARCODEEMBED-CLASSIFY"'), "man prints no manual page")
+    require("2502.18405" in check.run("cite")[0], "cite names no article")
+
+
 CHECKS: tuple[Callable[[Check], None], ...] = (
     *(version, helps, usage_errors, index_build, classify, streams, shipped, embed),
-    *(reports, curation, evaluation, models),
+    *(reports, curation, evaluation, models, shells),
 )
 
 

@@ -15,6 +15,7 @@ from barcodeembed.cli.classify_messages import (
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, warn_of_input, watch
 from barcodeembed.cli.primer_options import ReadAmplicon
+from barcodeembed.cli.terminal import open_rows
 from barcodeembed.cli.threads import use_threads
 
 
@@ -40,6 +41,7 @@ def classify(
     batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -110,7 +112,7 @@ def classify(
     counts: Counter[str] = Counter()
     tally, ready = Tally(), perf_counter()
     with ExitStack() as stack:
-        table = stack.enter_context(open_output(output))
+        table = stack.enter_context(open_rows(output))
         hit_table = stack.enter_context(open_output(hits)) if hits else None
         progress = stack.enter_context(console.progress("classifying", output=output))
         records = watch(read_records(reads, encoding=encoding), counts)

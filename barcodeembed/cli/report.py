@@ -22,6 +22,7 @@ def report(
     by: report_options.By = None,
     vectors: report_options.Vectors = None,
     index: report_options.Index = None,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
