@@ -23,6 +23,7 @@ from barcodeembed.cli.reference_options import Coverage as Coverage
 from barcodeembed.cli.reference_options import OnConflict as OnConflict
 from barcodeembed.cli.reference_options import References as References
 from barcodeembed.cli.reference_options import Taxdump as Taxdump
+from barcodeembed.cli.threads import prepare_threads
 from barcodeembed.cli.threads import use_threads as use_threads
 
 SHIPPED_MODEL = "the COI model that ships with barcodeembed"
@@ -73,8 +74,9 @@ Threads = Annotated[
         min=1,
         metavar="N",
         envvar="BARCODEEMBED_THREADS",
-        show_default="all cores",
+        show_default="all cores that the container or the batch system allows",
         help="Number of threads.",
+        callback=prepare_threads,
     ),
 ]
 BatchSize = Annotated[

@@ -16,9 +16,10 @@ from barcodeembed.bundles.files import STDOUT, open_output
 from barcodeembed.cli.console import console
 from barcodeembed.vocabulary import NA
 
-#: The columns that are shown, with the minimum and the maximum of their widths. The width of the
+#: The columns that are shown if the table has them, with the minimum and the maximum of their widths. The width of the
 #: taxon takes what remains of the line.
 _SHOWN = {
+    "sample": (6, 16),
     "query_id": (8, 24),
     "status": (8, 15),
     "rank": (4, 9),
@@ -49,9 +50,7 @@ def open_rows(path: str) -> Iterator[IO[str]]:
         rows = ReadableRows(stream, shutil.get_terminal_size().columns, colour=_colour())
         yield cast(IO[str], rows)
         rows.end()
-    console.say(
-        f"shown: {len(_SHOWN)} of {len(rows.header)} columns; -o FILE or a pipe gets all as TSV"
-    )
+    console.say("to get all columns as TSV: give -o FILE, or write to a pipe")
 
 
 def _colour() -> bool:
@@ -93,8 +92,9 @@ class ReadableRows:
             self._begin()
 
     def _begin(self) -> None:
-        self._widths = _widths(self._first, self._width)
-        self._print({name: name for name in _SHOWN})
+        names = [name for name in _SHOWN if name in self.header]
+        self._widths = _widths(names, self._first, self._width)
+        self._print({name: name for name in names})
         for row in self._first:
             self._print(row)
 
@@ -115,10 +115,11 @@ def _shown(row: dict[str, str], name: str) -> str:
     return "" if value == NA else value
 
 
-def _widths(rows: list[dict[str, str]], line: int) -> dict[str, int]:
+def _widths(names: list[str], rows: list[dict[str, str]], line: int) -> dict[str, int]:
     """Return the width of each column. Columns that do not fit on the line are left out."""
     widths = {}
-    for name, (least, most) in _SHOWN.items():
+    for name in names:
+        least, most = _SHOWN[name]
         longest = max((len(_shown(row, name)) for row in rows), default=0)
         widths[name] = min(max(longest, least, len(name)), most)
     spare = line - sum(widths.values()) - 2 * (len(widths) - 1)
