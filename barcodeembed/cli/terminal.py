@@ -16,8 +16,8 @@ from barcodeembed.bundles.files import STDOUT, open_output
 from barcodeembed.cli.console import console
 from barcodeembed.vocabulary import NA
 
-#: The columns that are shown if the table has them, with the minimum and the maximum of their widths. The width of the
-#: taxon takes what remains of the line.
+#: The columns that are shown if the table has them, with the minimum and the maximum of their
+#: widths. The width of the taxon takes what remains of the line.
 _SHOWN = {
     "sample": (6, 16),
     "query_id": (8, 24),
