@@ -31,6 +31,8 @@ TRAILING_COLUMNS = (
 
 #: The column that `classify` adds if the references have ids of taxa.
 TAXON_ID = "taxon_id"
+#: The column that `classify` adds if no index is given.
+MARKER = "marker"
 #: The column that `classify --cluster-novel` adds.
 NOVEL_UNIT = "novel_unit"
 
@@ -60,6 +62,10 @@ PROTOCOLS = (OPEN_WORLD, "knn", "probe", "finetune", "bins")
 PEERS = ("kmer", "vsearch", "blastn", "mmseqs")
 DEDUPLICATE = ("none", "exact", "contained")
 REPORT_FORMATS = ("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html")
+
+#: The markers whose model and prototypes ship with the package. The first is the main one.
+COI = "COI"
+MARKERS = (COI, "ITS2", "trnL")
 
 #: Choices of ``classify --amplicon`` that are no amplicon: find it in the reads, or cut nothing.
 AUTO, NONE = "auto", "none"

@@ -15,7 +15,7 @@ Shapes: N distinct queries, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,28 +164,32 @@ def _similarities(vectors_ND: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 class NovelUnits:
-    """Collect assignments, then return the unit of each one."""
+    """Collect assignments, then return the unit of each one. A unit is of one marker."""
 
     def __init__(self) -> None:
         self._count = 0
-        self._rows: list[int] = []
-        self._bases: list[str] = []
-        self._vectors: list[np.ndarray] = []
+        self._novel: dict[str | None, list[tuple[int, str, np.ndarray]]] = {}
 
     def add(self, assignment: Assignment) -> None:
         """Add the next query. Bases and vector are kept if it is novel."""
         if assignment.status == "novel":
             assert assignment.bases is not None and assignment.vector is not None
-            self._rows.append(self._count)
-            self._bases.append(assignment.bases)
-            self._vectors.append(assignment.vector.copy())
+            kept = self._count, assignment.bases, assignment.vector.copy()
+            self._novel.setdefault(assignment.marker, []).append(kept)
         self._count += 1
 
-    def names(self, index: ReferenceIndex) -> list[str | None]:
-        """Return the unit of each query, in order; None if it is not novel."""
+    def names(self, index_of: Callable[[str | None], ReferenceIndex]) -> list[str | None]:
+        """Return the unit of each query, in order; None if it is not novel.
+
+        ``index_of`` returns the index that named the queries of a marker.
+        """
         names: list[str | None] = [None] * self._count
-        if self._rows:
-            units = find_units(self._bases, np.stack(self._vectors), fit_combined_similarity(index))
-            for row, unit in zip(self._rows, units.tolist(), strict=True):
-                names[row] = f"novel_{unit + 1:04d}"
+        first = 1
+        for marker, novel in self._novel.items():
+            rows, bases, vectors = zip(*novel, strict=True)
+            measure = fit_combined_similarity(index_of(marker))
+            units = find_units(bases, np.stack(vectors), measure)
+            for row, unit in zip(rows, units.tolist(), strict=True):
+                names[row] = f"novel_{first + unit:04d}"
+            first += int(units.max()) + 1
         return names

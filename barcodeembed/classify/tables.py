@@ -10,7 +10,7 @@ from barcodeembed.classify.novel_units import NovelUnits
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.rows import hit_rows, row
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.vocabulary import HIT_COLUMNS, NA, NOVEL_UNIT, TAXON_ID, columns
+from barcodeembed.vocabulary import HIT_COLUMNS, MARKER, NA, NOVEL_UNIT, TAXON_ID, columns
 
 
 def write_tables(
@@ -20,6 +20,7 @@ def write_tables(
     hit_table: IO[str] | None = None,
     *,
     cluster_novel: bool = False,
+    markers: bool = False,
 ) -> Iterator[Assignment]:
     """Write the row of each assignment, and the rows of its hits, then yield the assignment.
 
@@ -28,7 +29,7 @@ def write_tables(
     """
     ranks, taxon_ids = classifier.ranks, _taxon_ids(classifier.index)
     units, kept = NovelUnits(), []
-    more = [*[TAXON_ID] * bool(taxon_ids), *[NOVEL_UNIT] * cluster_novel]
+    more = [*[TAXON_ID] * bool(taxon_ids), *[MARKER] * markers, *[NOVEL_UNIT] * cluster_novel]
     _write([*columns(ranks), *more], table)
     if hit_table:
         _write(HIT_COLUMNS, hit_table)
@@ -37,6 +38,8 @@ def write_tables(
         if taxon_ids:
             hits = assignment.hits
             cells.append((taxon_ids[hits[0].row] if hits else None) or NA)
+        if markers:
+            cells.append(assignment.marker or NA)
         if cluster_novel:
             units.add(assignment)
             kept.append(cells)
@@ -47,7 +50,8 @@ def write_tables(
                 _write(hit, hit_table)
         yield assignment
     if cluster_novel:
-        for cells, unit in zip(kept, units.names(classifier.index), strict=True):
+        named = units.names(lambda marker: classifier.of(marker).index)
+        for cells, unit in zip(kept, named, strict=True):
             _write([*cells, unit or NA], table)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
+from typing import Any
 
 from barcodeembed.cli import classify_options, options
 from barcodeembed.cli.checks import refuse_overwriting
 from barcodeembed.cli.classify_messages import (
+    choose_marker,
     describe_coverage,
     describe_errors,
     warn_of_ranks_without_names,
@@ -16,11 +18,13 @@ from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, warn_of_input, watch
 from barcodeembed.cli.primer_options import ReadAmplicon
 from barcodeembed.cli.threads import use_threads
+from barcodeembed.vocabulary import AUTO, COI
 
 
 def classify(
     reads: options.Reads,
     index: classify_options.Index = None,
+    marker: classify_options.Marker = None,
     model: options.IndexModel = None,
     output: classify_options.Output = "-",
     hits: classify_options.Hits = None,
@@ -54,6 +58,7 @@ def classify(
       barcodeembed classify reads.fasta -i references.bix -o names.tsv.gz --hits hits.tsv
       barcodeembed classify reads.fasta --max-error 0.05 --json run.json > names.tsv
       barcodeembed classify reads.fasta --amplicon leray > names.tsv
+      barcodeembed classify reads.fasta --marker ITS2 > names.tsv
 
     \b
     Columns: query_id, status, novel_rank, rank, taxon, confidence,
@@ -63,6 +68,7 @@ def classify(
       n_tied_taxa (species of the best hits, if they are equally good),
       start and end (of the part of the read that is of the marker; only this part is named),
       taxon_id (of the closest reference), only if the references have ids of taxa,
+      marker, only if no index is given (NA if the read is of none),
       and with --cluster-novel novel_unit (novel_0001, ...).
     Status: assigned (named at the lowest rank), ambiguous (no name at the lowest rank has enough
       confidence, or several species have the same barcode), novel (new to the reference at
@@ -80,6 +86,7 @@ def classify(
 
     from barcodeembed.bundles.files import open_output
     from barcodeembed.classify.genetic_codes import parse_code
+    from barcodeembed.classify.markers import MarkerClassifier
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.run import Tally, describe_run
     from barcodeembed.classify.tables import write_tables
@@ -88,24 +95,28 @@ def classify(
 
     use_threads(threads)
     began = perf_counter()
-    path = index or shipped_index()
-    classifier = Classifier.load(
-        path,
-        model,
-        device=device,
-        verify=not no_verify,
-        neighbours=top_k,
-        temperature=temperature,
-        min_confidence=min_confidence,
-        max_error=max_error,
-        read_errors=read_errors,
-        genetic_code=parse_code(genetic_code),
-        check_chimeras=check_chimeras,
-        amplicon=amplicon,
-        primers=primers,
+    marker = choose_marker(marker, index, model)
+    path = index or shipped_index(COI if marker in (None, AUTO) else marker)
+    how: dict[str, Any] = {
+        "device": device,
+        "verify": not no_verify,
+        "neighbours": top_k,
+        "temperature": temperature,
+        "min_confidence": min_confidence,
+        "max_error": max_error,
+        "read_errors": read_errors,
+        "genetic_code": parse_code(genetic_code),
+        "check_chimeras": check_chimeras,
+        "amplicon": amplicon,
+        "primers": primers,
+    }
+    classifier: Classifier = (
+        MarkerClassifier.of_marker(marker, model, **how)
+        if marker
+        else Classifier.load(path, model, **how)
     )
-    if index is None:
-        console.say(describe_coverage(classifier.index.taxa))
+    if isinstance(classifier, MarkerClassifier):
+        console.say(describe_coverage(classifier))
     warn_of_ranks_without_names(classifier, max_error)
     counts: Counter[str] = Counter()
     tally, ready = Tally(), perf_counter()
@@ -116,10 +127,17 @@ def classify(
         records = watch(read_records(reads, encoding=encoding), counts)
         assignments = classifier.classify(records, batch_size=batch_size)
         for assignment in write_tables(
-            assignments, classifier, table, hit_table, cluster_novel=cluster_novel
+            assignments,
+            classifier,
+            table,
+            hit_table,
+            cluster_novel=cluster_novel,
+            markers=marker is not None,
         ):
             tally.add(assignment)
             progress(tally.statuses.total())
+    if isinstance(classifier, MarkerClassifier) and classifier.auto and tally.statuses:
+        console.say(f"--marker auto: {listed(classifier.counts)}")
     if classifier.found_amplicon:
         console.say(f"--amplicon auto: {classifier.found_amplicon}")
     errors = classifier.read_errors

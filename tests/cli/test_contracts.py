@@ -116,6 +116,7 @@ CLASSIFY_KEYS = [
         "confidence_threshold",
         "flags",
         "index",
+        "markers",
         "max_error",
         "model",
     ),
