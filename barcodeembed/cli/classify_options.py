@@ -72,7 +72,7 @@ MaxError = Annotated[
     float | None,
     typer.Option(
         "--max-error",
-        min=0,
+        min=0.001,
         max=1,
         metavar="P",
         help="Instead of a threshold: accept as many names as possible, with an expected fraction "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -16,7 +15,7 @@ from barcodeembed.bundles.directories import replace_directory
 from barcodeembed.bundles.manifest import open_bundle, write_manifest
 from barcodeembed.calibration.fit import Calibration
 from barcodeembed.errors import BundleError, InputError
-from barcodeembed.index.files import MODEL, read_index, write_index
+from barcodeembed.index.files import MODEL, UNREADABLE, read_index, write_index
 from barcodeembed.index.settings import INDEX_FORMAT, IndexSettings, outdated
 from barcodeembed.index.sources import Sources
 from barcodeembed.scoring.vote import Members
@@ -181,7 +180,7 @@ class ReferenceIndex:
             raise BundleError(outdated(bundle))
         try:
             return cls(**read_index(bundle))
-        except (ValueError, KeyError, OSError, IndexError, EOFError, zlib.error) as error:
+        except UNREADABLE as error:
             raise BundleError(f"{bundle}: not a readable index: {error}") from None
 
     def save(self, path: str | PathLike[str], model: str | PathLike[str] | None = "auto") -> None:

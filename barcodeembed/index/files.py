@@ -19,19 +19,22 @@ An index of prototypes contains neither sequences nor records. Instead of the fi
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
+from zipfile import BadZipFile
 
 import numpy as np
 
 from barcodeembed.bundles.manifest import read_json, write_json
 from barcodeembed.bundles.tables import read_table, write_table
 from barcodeembed.calibration.fit import Calibration
+from barcodeembed.errors import BundleError
 from barcodeembed.index.packing import pack_kmers, unpack_kmers
 from barcodeembed.index.settings import IndexSettings
 from barcodeembed.index.sources import Sources
-from barcodeembed.sequences.shared_kmers import SharedKmers
+from barcodeembed.sequences.shared_kmers import Postings, SharedKmers
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.prototypes import dequantise, quantise
@@ -41,12 +44,14 @@ from barcodeembed.vocabulary import NA
 if TYPE_CHECKING:
     from barcodeembed.index.bundle import ReferenceIndex
 
+#: What reading a file raises that is not as `write_index` wrote it.
+UNREADABLE = (ValueError, KeyError, OSError, IndexError, EOFError, BadZipFile, zlib.error)
+
 #: The folder of a bundle that contains a copy of the model.
 MODEL = "model"
 
 #: The k-mers of a bundle: a folder, or a file.
 KMERS = "kmers"
-_KMER_ARRAYS = ("hashes", "starts", "rows")
 
 
 class FastaSequences(Sequence[str]):
@@ -95,8 +100,8 @@ def write_index(bundle: Path, index: ReferenceIndex) -> None:
 def read_index(bundle: Path) -> dict[str, Any]:
     """Return the fields of `ReferenceIndex`, by name, from the files of a bundle.
 
-    The vectors of barcodes stay on disk, memory-mapped. Raises ValueError, KeyError, OSError,
-    IndexError, EOFError or zlib.error if a file is not as `write_index` wrote it.
+    The vectors of barcodes stay on disk, memory-mapped, and the k-mers of prototypes are read when
+    they are needed. Raises one of UNREADABLE if a file is not as `write_index` wrote it.
     """
     settings = IndexSettings.from_json(read_json(bundle / "config.json"))
     held = (_read_prototypes if settings.prototypes else _read_references)(bundle)
@@ -125,7 +130,7 @@ def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[s
     FastaSequences(bundle / "references.fasta")  # writes the index of pyfastx
     folder = bundle / KMERS
     folder.mkdir()
-    for name, values in zip(_KMER_ARRAYS, index.kmers.arrays, strict=True):
+    for name, values in index.kmers.postings._asdict().items():
         np.save(folder / f"{name}.npy", values)
     sources = index.sources.columns()
     write_table(
@@ -167,13 +172,13 @@ def _read_references(bundle: Path) -> dict[str, Any]:
         _read_lineages(bundle / "source_lineage.tsv") if "source_lineage" in columns else []
     )
     vectors = np.load(bundle / "vectors.npy", mmap_mode="r")
-    hashes, starts, kmer_rows = (
-        np.load(bundle / KMERS / f"{name}.npy", mmap_mode="r") for name in _KMER_ARRAYS
+    kmers = Postings(
+        *(np.load(bundle / KMERS / f"{name}.npy", mmap_mode="r") for name in Postings._fields)
     )
     return {
         "vectors": vectors,
         "sequences": FastaSequences(bundle / "references.fasta"),
-        "kmers": SharedKmers(hashes, starts, kmer_rows, len(vectors)),
+        "kmers": SharedKmers(lambda: kmers, len(vectors)),
         "record_ids": columns["record_id"],
         "record_vectors": np.array(columns["vector"], np.int64),
         "record_lineages": np.array(columns["lineage"], np.int64),
@@ -184,13 +189,19 @@ def _read_references(bundle: Path) -> dict[str, Any]:
 
 def _read_prototypes(bundle: Path) -> dict[str, Any]:
     vectors = dequantise(np.load(bundle / "prototypes.npy"))
-    with np.load(bundle / f"{KMERS}.npz") as arrays:
-        kmers = unpack_kmers(arrays["hashes"], arrays["pairs"], len(vectors))
+
+    def read_kmers() -> Postings:  # when the first fragment needs them
+        try:
+            with np.load(bundle / f"{KMERS}.npz") as arrays:
+                return unpack_kmers(arrays["hashes"], arrays["pairs"], len(vectors))
+        except UNREADABLE as error:
+            raise BundleError(f"{bundle}: not a readable index: {error}") from None
+
     ids, lineages = zip(*read_table(bundle / "prototypes.tsv.gz")[1], strict=True)
     return {
         "vectors": vectors,
         "sequences": None,
-        "kmers": kmers,
+        "kmers": SharedKmers(read_kmers, len(vectors)),
         "record_ids": ids,
         "record_vectors": np.arange(len(vectors)),
         "record_lineages": np.array(lineages, np.int64),
