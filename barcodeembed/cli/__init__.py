@@ -9,7 +9,17 @@ import typer
 from typer.core import TyperGroup
 
 from barcodeembed import __version__
-from barcodeembed.cli import classify, convert, embed, evaluate, index, info, pretrain, report
+from barcodeembed.cli import (
+    classify,
+    convert,
+    embed,
+    evaluate,
+    index,
+    info,
+    models,
+    pretrain,
+    report,
+)
 from barcodeembed.cli.boundary import boundary
 
 
@@ -53,7 +63,7 @@ def _program(
     """Name DNA barcodes: pretrain an encoder, embed, index references, assign taxa.
 
     \b
-    Name COI barcodes with the model and the references that ship:
+    Name barcodes of COI, ITS2 and other markers with the models and the references that ship:
       barcodeembed classify reads.fasta > names.tsv
 
     \b
@@ -73,6 +83,7 @@ app.command("classify")(classify.classify)
 app.command("report")(report.report)
 app.command("evaluate")(evaluate.evaluate)
 app.command("info")(info.info)
+app.command("models")(models.models)
 app.command("convert")(convert.convert)
 
 _DASHES = "\u2013\u2014\u2212"

@@ -256,6 +256,15 @@ def test_what_ships_for_a_marker_belongs_together(marker):
     assert marker in ("COI", *load_marker_odds(shipped.shipped_odds()).names)
 
 
+def test_models_lists_what_ships(call):
+    rows = rows_of(call("models").out)
+    assert [row["marker"] for row in rows] == list(vocabulary.MARKERS)
+    assert [row["index"] for row in rows] == [
+        str(shipped.shipped_index(marker)) for marker in vocabulary.MARKERS
+    ]
+    assert json.loads(call("models", "--json").out)[0]["species"] == int(rows[0]["species"])
+
+
 @pytest.mark.slow
 def test_real_reads_of_a_mixed_file_are_named_by_marker(call, coi, tmp_path):
     """Held-out barcodes, every second one reverse-complemented."""
