@@ -142,9 +142,14 @@ class MarkerClassifier(Classifier):
         names = tuple(None if i is None else a.names[i] for i in rows)
         confidences = tuple(None if i is None else a.confidences[i] for i in rows)
         in_reference = tuple(nan if i is None else a.in_reference[i] for i in rows)
-        return replace(
+        fitted = replace(
             a, marker=marker, names=names, confidences=confidences, in_reference=in_reference
         )
+        if a.rank not in self.ranks:  # named at kingdom only, which the main marker lacks
+            fitted = replace(fitted, rank=None, taxon=None, confidence=None)
+        if a.novel_rank and a.novel_rank not in self.ranks:
+            fitted = replace(fitted, novel_rank=self.ranks[0])
+        return fitted
 
 
 class _Sorter:

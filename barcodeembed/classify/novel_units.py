@@ -107,16 +107,29 @@ def find_units(
 
     ``vectors`` are of unit length, float32 (len(bases), D). Identical queries are in the same unit.
     """
+    founders = find_founders(bases, vectors, measure)
+    appeared = {founder: unit for unit, founder in enumerate(dict.fromkeys(founders))}
+    return np.array([appeared[founder] for founder in founders], np.int64)
+
+
+def find_founders(
+    bases: Sequence[str], vectors: np.ndarray, measure: CombinedSimilarity, *, known: int = 0
+) -> list[str]:
+    """Return the bases of the founder of each query's unit.
+
+    The first ``known`` queries are founders, however similar they are; their bases must differ.
+    """
     if not len(bases):
-        return np.zeros(0, np.int64)
+        return []
     distinct = list(dict.fromkeys(bases))
     number = {one: i for i, one in enumerate(distinct)}
     rows = np.array([number[one] for one in bases])
     vectors_ND = vectors[np.unique(rows, return_index=True)[1]]
-    order = _busiest_first(distinct, vectors_ND, np.bincount(rows), measure.reach)
-    founders = _found(distinct, vectors_ND, order, measure)[rows]
-    appeared = {founder: unit for unit, founder in enumerate(dict.fromkeys(founders.tolist()))}
-    return np.array([appeared[founder] for founder in founders.tolist()])
+    counts_N = np.bincount(rows[known:], minlength=len(distinct))
+    order = _busiest_first(distinct, vectors_ND, counts_N, measure.reach)
+    order = np.concatenate([np.arange(known), order[order >= known]])
+    founder_N = _found(distinct, vectors_ND, order, measure, known)
+    return [distinct[founder] for founder in founder_N[rows].tolist()]
 
 
 def _busiest_first(
@@ -138,11 +151,16 @@ def _busiest_first(
 
 
 def _found(
-    distinct: Sequence[str], vectors_ND: np.ndarray, order: np.ndarray, measure: CombinedSimilarity
+    distinct: Sequence[str],
+    vectors_ND: np.ndarray,
+    order: np.ndarray,
+    measure: CombinedSimilarity,
+    known: int,
 ) -> np.ndarray:
-    """Return the row of each row's founder, int (N,)."""
+    """Return the row of each row's founder, int (N,); the first ``known`` are founders."""
     founder_N = np.full(len(distinct), -1)
     best_N = np.full(len(distinct), -1.0)
+    best_N[:known] = 2.0  # so that they never join another founder
     for row in order.tolist():
         if founder_N[row] >= 0:
             continue
@@ -164,32 +182,58 @@ def _similarities(vectors_ND: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 class NovelUnits:
-    """Collect assignments, then return the unit of each one. A unit is of one marker."""
+    """Collect assignments, then return the unit of each one."""
 
     def __init__(self) -> None:
         self._count = 0
-        self._novel: dict[str | None, list[tuple[int, str, np.ndarray]]] = {}
+        self._rows: list[int] = []
+        self._bases: list[str] = []
+        self._vectors: list[np.ndarray] = []
 
-    def add(self, assignment: Assignment) -> None:
-        """Add the next query. Bases and vector are kept if it is novel."""
-        if assignment.status == "novel":
+    def add(self, assignment: Assignment | None) -> None:
+        """Add the next query, or None to leave one out. What is novel is kept: bases and vector."""
+        if assignment is not None and assignment.status == "novel":
             assert assignment.bases is not None and assignment.vector is not None
-            kept = self._count, assignment.bases, assignment.vector.copy()
-            self._novel.setdefault(assignment.marker, []).append(kept)
+            self._rows.append(self._count)
+            self._bases.append(assignment.bases)
+            self._vectors.append(assignment.vector.copy())
         self._count += 1
 
-    def names(self, index_of: Callable[[str | None], ReferenceIndex]) -> list[str | None]:
-        """Return the unit of each query, in order; None if it is not novel.
+    def names(self, index: ReferenceIndex) -> list[str | None]:
+        """Return the unit of each query, in order; None if it is not novel."""
+        if not self._rows:
+            return [None] * self._count
+        units = find_units(self._bases, np.stack(self._vectors), fit_combined_similarity(index))
+        return self._of_all([f"novel_{unit + 1:04d}" for unit in units.tolist()])
 
-        ``index_of`` returns the index that named the queries of a marker.
+    def names_by_founder(
+        self,
+        index: ReferenceIndex,
+        known: Sequence[str],
+        vectors: np.ndarray,
+        name_of: Callable[[str, int], str],
+    ) -> list[str | None]:
+        """Return the unit of each query, in order; units with ``known`` founders come first.
+
+        ``vectors`` are those of the known founders. ``name_of`` returns the name of the unit of a
+        founder; it is also given the number of the first query in this unit.
         """
+        if not self._rows:
+            return [None] * self._count
+        founders = find_founders(
+            [*known, *self._bases],
+            np.concatenate([vectors, np.stack(self._vectors)]),
+            fit_combined_similarity(index),
+            known=len(known),
+        )[len(known) :]
+        named: dict[str, str] = {}
+        for row, founder in zip(self._rows, founders, strict=True):
+            if founder not in named:
+                named[founder] = name_of(founder, row)
+        return self._of_all([named[founder] for founder in founders])
+
+    def _of_all(self, units: Sequence[str]) -> list[str | None]:
         names: list[str | None] = [None] * self._count
-        first = 1
-        for marker, novel in self._novel.items():
-            rows, bases, vectors = zip(*novel, strict=True)
-            measure = fit_combined_similarity(index_of(marker))
-            units = find_units(bases, np.stack(vectors), measure)
-            for row, unit in zip(rows, units.tolist(), strict=True):
-                names[row] = f"novel_{first + unit:04d}"
-            first += int(units.max()) + 1
+        for row, unit in zip(self._rows, units, strict=True):
+            names[row] = unit
         return names

@@ -13,6 +13,7 @@ from barcodeembed.classify.amplicons import SAMPLE, FoundAmplicon, choose_trimme
 from barcodeembed.classify.assignment import Assignment, Hit
 from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
+from barcodeembed.classify.nearest import facts_of
 from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.read_errors import GIVEN, ReadErrors
@@ -374,6 +375,7 @@ class Classifier:
             )
         )
         best = hits[0]
+        nearest = facts_of(self.index, int(self._first_records[best.row]))
         placed, novel = int(decisions.placed[i]), int(decisions.novel[i])
         sequences = self.index.sequences
         flags = self.quality.judge(
@@ -405,6 +407,8 @@ class Classifier:
             tied_taxa=tuple(taxa.names[-1][code] for code in ties.taxa[i]),
             start=query.start + 1,
             end=query.end,
+            nearest_taxon=nearest.taxon,
+            nearest_bin=nearest.bin,
             bases=query.bases,
             vector=vector,
         )
