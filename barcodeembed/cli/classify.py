@@ -24,6 +24,7 @@ from barcodeembed.cli.classify_samples import (
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed
 from barcodeembed.cli.primer_options import ReadAmplicon
+from barcodeembed.cli.terminal import open_rows
 from barcodeembed.cli.threads import use_threads
 from barcodeembed.vocabulary import AUTO, COI
 
@@ -56,6 +57,7 @@ def classify(
     batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -155,7 +157,7 @@ def classify(
     inputs, named = Inputs(encoding), samples is not None or len(sources) > 1
     tally, ready = Tally(), perf_counter()
     with ExitStack() as stack:
-        table = stack.enter_context(open_output(output))
+        table = stack.enter_context(open_rows(output))
         hit_table = stack.enter_context(open_output(hits)) if hits else None
         progress = stack.enter_context(console.progress("classifying", output=output))
         answers = classify_samples(

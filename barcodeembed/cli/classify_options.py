@@ -76,6 +76,7 @@ Index = Annotated[
         "-i",
         "--index",
         metavar="NAME.bix",
+        envvar="BARCODEEMBED_INDEX",
         show_default="the prototypes that ship with barcodeembed",
         help="Index, made by `barcodeembed index build`.",
     ),
