@@ -19,6 +19,7 @@ from barcodeembed.cli import (
     index,
     info,
     manual,
+    models,
     pretrain,
     report,
 )
@@ -66,7 +67,7 @@ def _program(
     """Name DNA barcodes: pretrain an encoder, embed, index references, assign taxa.
 
     \b
-    Name COI barcodes with the model and the references that ship:
+    Name barcodes of COI, ITS2 and other markers with the models and the references that ship:
       barcodeembed classify reads.fasta > names.tsv
 
     \b
@@ -86,6 +87,7 @@ app.command("classify")(classify.classify)
 app.command("report")(report.report)
 app.command("evaluate")(evaluate.evaluate)
 app.command("info")(info.info)
+app.command("models")(models.models)
 app.command("convert")(convert.convert)
 app.command("cite")(cite.cite)
 app.command("completion")(completion.completion)
