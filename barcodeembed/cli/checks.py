@@ -16,6 +16,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
         check_choice(None, value, choices)  # Typer adds the name of the option
         return value
 
+    callback.choices = choices  # type: ignore[attr-defined]  # for completion
     return callback
 
 
@@ -62,6 +63,16 @@ def refuse_commas(outputs: Iterable[Path | str | None]) -> None:
         suffixes = [s.lower() for s in Path(path or "").suffixes if s not in (".gz", ".bz2", ".xz")]
         if suffixes and suffixes[-1] in (".csv", ".xls", ".xlsx"):
             raise typer.BadParameter(f"{path}: the table is tab-separated; give a name with .tsv")
+
+
+def refuse_log(log: Path, arguments: Iterable[str]) -> None:
+    """Raise a usage error if another argument is the same file. A log is appended to its file."""
+    before = ""
+    for argument in arguments:
+        if before != "--log" and not argument.startswith("--log="):
+            if _real(argument.partition("=")[2] or argument) == _real(log):
+                raise typer.BadParameter(f"{log} is also another file of this command")
+        before = argument
 
 
 def _real(path: Path | str) -> str:

@@ -39,6 +39,7 @@ def report(
     run: report_options.Run = None,
     ids: report_options.Ids = None,
     reads: report_options.ReadFiles = None,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

@@ -120,6 +120,7 @@ CLASSIFY_KEYS = [
         "date",
         "flags",
         "index",
+        "markers",
         "max_error",
         "model",
     ),
