@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import IO
 
 from barcodeembed.classify.assignment import Assignment
@@ -29,10 +30,13 @@ def write_tables(
     ranks, taxon_ids = classifier.ranks, _taxon_ids(classifier.index)
     units, kept = NovelUnits(), []
     more = [*[TAXON_ID] * bool(taxon_ids), *[NOVEL_UNIT] * cluster_novel]
+    # Before the first answer, the input can turn out to be unreadable: then there is no header.
+    assignments = iter(assignments)
+    first = list(islice(assignments, 1))
     _write([*columns(ranks), *more], table)
     if hit_table:
         _write(HIT_COLUMNS, hit_table)
-    for assignment in assignments:
+    for assignment in chain(first, assignments):
         cells = row(assignment, ranks)
         if taxon_ids:
             hits = assignment.hits

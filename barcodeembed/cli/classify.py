@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
 
 from barcodeembed.cli import classify_options, options
 from barcodeembed.cli.checks import refuse_overwriting
@@ -13,7 +12,7 @@ from barcodeembed.cli.classify_messages import (
     warn_of_ranks_without_names,
 )
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed, warn_of_input, watch
+from barcodeembed.cli.messages import listed, refuse_flagged, warn_of_input, watch
 from barcodeembed.cli.primer_options import ReadAmplicon
 from barcodeembed.cli.threads import use_threads
 
@@ -40,6 +39,8 @@ def classify(
     batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    strict: options.Strict = False,
+    no_clobber: options.NoClobber = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -73,12 +74,12 @@ def classify(
     Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely).
     Missing values are NA.
     """
-    refuse_overwriting([output, hits, json], [reads, index])
+    refuse_overwriting([output, hits, json], [reads, index], no_clobber)
     options.check_primers(amplicon, primers)
     from json import dumps
     from time import perf_counter
 
-    from barcodeembed.bundles.files import open_output
+    from barcodeembed.bundles.files import replace_together
     from barcodeembed.classify.genetic_codes import parse_code
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.run import Tally, describe_run
@@ -109,34 +110,35 @@ def classify(
     warn_of_ranks_without_names(classifier, max_error)
     counts: Counter[str] = Counter()
     tally, ready = Tally(), perf_counter()
-    with ExitStack() as stack:
-        table = stack.enter_context(open_output(output))
-        hit_table = stack.enter_context(open_output(hits)) if hits else None
-        progress = stack.enter_context(console.progress("classifying", output=output))
-        records = watch(read_records(reads, encoding=encoding), counts)
-        assignments = classifier.classify(records, batch_size=batch_size)
-        for assignment in write_tables(
-            assignments, classifier, table, hit_table, cluster_novel=cluster_novel
-        ):
-            tally.add(assignment)
-            progress(tally.statuses.total())
+    with replace_together() as group:
+        table = group.text(output)
+        hit_table = group.text(hits) if hits else None
+        run = group.text(json) if json else None
+        with console.progress("classifying", output=output) as progress:
+            records = watch(read_records(reads, encoding=encoding), counts)
+            assignments = classifier.classify(records, batch_size=batch_size)
+            for assignment in write_tables(
+                assignments, classifier, table, hit_table, cluster_novel=cluster_novel
+            ):
+                refuse_flagged(reads, assignment.query_id, assignment.flags)
+                tally.add(assignment)
+                progress(tally.statuses.total())
+        warn_of_input(counts, reads)
+        if run:
+            described = describe_run(
+                classifier,
+                path,
+                tally,
+                source=reads,
+                max_error=max_error,
+                warnings=console.warnings,
+                seconds={"opening": ready - began, "classifying": perf_counter() - ready},
+            )
+            run.write(dumps(described, indent=2) + "\n")
     if classifier.found_amplicon:
         console.say(f"--amplicon auto: {classifier.found_amplicon}")
     errors = classifier.read_errors
     if errors and errors.rate >= 0.001:
         console.say(describe_errors(errors))
-    warn_of_input(counts, reads)
     if counts["records"]:
         console.say(f"{counts['records']:,} records: {listed(tally.statuses)}")
-    if json:
-        described = describe_run(
-            classifier,
-            path,
-            tally,
-            source=reads,
-            max_error=max_error,
-            warnings=console.warnings,
-            seconds={"opening": ready - began, "classifying": perf_counter() - ready},
-        )
-        with open_output(json) as stream:
-            stream.write(dumps(described, indent=2) + "\n")

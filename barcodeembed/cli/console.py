@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from barcodeembed.errors import InputError
+
 PROGRAM = "barcodeembed"
 
 
@@ -15,17 +17,18 @@ PROGRAM = "barcodeembed"
 class Console:
     """Everything that a command prints on standard error.
 
-    ``--quiet``, ``--verbose`` and ``--debug`` set the attributes.
+    ``--quiet``, ``--verbose``, ``--debug`` and ``--strict`` set the attributes.
     """
 
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+    strict: bool = False
     _said: dict[str, None] = field(default_factory=dict)
 
     def reset(self) -> None:
         """Forget the options and warnings of an earlier command in the same process."""
-        self.quiet = self.verbose = self.debug = False
+        self.quiet = self.verbose = self.debug = self.strict = False
         self._said.clear()
 
     @property
@@ -44,7 +47,12 @@ class Console:
             self._write(message)
 
     def warn(self, message: str) -> None:
-        """Print a warning. A text is printed only once. Quiet does not suppress warnings."""
+        """Print a warning. A text is printed only once. Quiet does not suppress warnings.
+
+        With ``--strict``, raise InputError instead.
+        """
+        if self.strict:
+            raise InputError(f"{message} (an error because of --strict)")
         if message not in self._said:
             self._said[message] = None
             self._write(f"{PROGRAM}: warning: {message}")

@@ -10,7 +10,7 @@ import typer
 from barcodeembed.cli import options
 from barcodeembed.cli.checks import refuse_overwriting
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed, warn_of_input, watch
+from barcodeembed.cli.messages import listed, refuse_flagged, warn_of_input, watch
 from barcodeembed.cli.threads import use_threads
 
 
@@ -38,6 +38,8 @@ def embed(
     batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    strict: options.Strict = False,
+    no_clobber: options.NoClobber = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -54,7 +56,8 @@ def embed(
     A record that cannot be embedded has a row of NA (NaN in arrays), and the reason in flags.
     With .npy, ids, lengths and flags are written to FILE.ids.tsv.
     """
-    refuse_overwriting([output], [reads, model])
+    ids = f"{output}.ids.tsv" if output.endswith(".npy") else None
+    refuse_overwriting([output, ids], [reads, model], no_clobber)
     from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.embedding.streaming import embed_records
     from barcodeembed.embedding.vector_files import open_vectors
@@ -66,18 +69,18 @@ def embed(
     )
     counts: Counter[str] = Counter()
     refused: Counter[str] = Counter()
-    with (
-        open_vectors(output, embedder.dimension) as write,
-        console.progress("embedding", output=output) as progress,
-    ):
-        records = watch(read_records(reads, encoding=encoding), counts)
-        for batch in embed_records(
-            records, embedder, batch_size=batch_size, min_bases=min_length, normalize=normalize
-        ):
-            write(batch)
-            refused.update(filter(None, batch.refused))
-            progress(counts["records"])
-    warn_of_input(counts, reads)
+    with open_vectors(output, embedder.dimension) as write:
+        with console.progress("embedding", output=output) as progress:
+            records = watch(read_records(reads, encoding=encoding), counts)
+            for batch in embed_records(
+                records, embedder, batch_size=batch_size, min_bases=min_length, normalize=normalize
+            ):
+                for record, flags in zip(batch.ids, batch.flags, strict=True):
+                    refuse_flagged(reads, record, flags)
+                write(batch)
+                refused.update(filter(None, batch.refused))
+                progress(counts["records"])
+        warn_of_input(counts, reads)
     if refused:
         console.warn(f"{reads}: {refused.total():,} records have no vector: {listed(refused)}")
     if counts["records"]:

@@ -22,6 +22,7 @@ def report(
     by: report_options.By = None,
     vectors: report_options.Vectors = None,
     index: report_options.Index = None,
+    no_clobber: options.NoClobber = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -59,7 +60,7 @@ def report(
             raise typer.BadParameter("needs --vectors, those of the queries", param_hint="--index")
     if tables.count("-") > 1:
         raise typer.BadParameter("- (standard input) can be read once", param_hint="TSV...")
-    refuse_overwriting([output], [*tables, *(vectors or []), index])
+    refuse_overwriting([output], [*tables, *(vectors or []), index], no_clobber)
     from barcodeembed.bundles.files import open_output
     from barcodeembed.report.run import Report
 

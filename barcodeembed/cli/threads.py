@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from barcodeembed.cli.boundary import signals_held
+from barcodeembed.bundles.signals import signals_held
 
 
 def use_threads(count: int | None) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from barcodeembed.bundles.checks import reading
 from barcodeembed.bundles.directories import replace_directory
 from barcodeembed.bundles.manifest import open_bundle, write_manifest
 from barcodeembed.calibration.fit import Calibration
@@ -176,10 +176,8 @@ class ReferenceIndex:
         manifest = open_bundle(bundle, KIND, INDEX_FORMAT, verify=verify)
         if manifest["format_version"] < INDEX_FORMAT:
             raise BundleError(outdated(bundle))
-        try:
+        with reading(bundle):
             return cls(**read_index(bundle))
-        except (ValueError, KeyError, OSError, IndexError, EOFError, zlib.error) as error:
-            raise BundleError(f"{bundle}: not a readable index: {error}") from None
 
     def save(self, path: str | PathLike[str], model: str | PathLike[str] | None = "auto") -> None:
         """Write an index bundle. A failure leaves nothing, or the bundle that was there before.
