@@ -109,7 +109,7 @@ class Classifier:
         self._voters = self.members.supported(index.taxa.codes)
         self._first_records = index.first_records
         anchor = anchor_for(getattr(embedder, "anchor", None), index.sequences)
-        self.quality = Quality(code_for(genetic_code, index.sequences), anchor)
+        self.quality = Quality(code_for(genetic_code, index.sequences, chosen.non_coding), anchor)
         self._locator = Locator(
             anchor,
             index.orientation,

@@ -22,7 +22,7 @@ from barcodeembed.classify.genetic_codes import AUTO, code_of
 from barcodeembed.scoring.identity import overlap
 from barcodeembed.sequences.anchor import MIN_SUPPORT, Anchor
 from barcodeembed.sequences.bases import encode_bases
-from barcodeembed.sequences.frames import GENETIC_CODE, stops_by_frame
+from barcodeembed.sequences.frames import GENETIC_CODE, is_coding, sample_rows, stops_by_frame
 from barcodeembed.vocabulary import CONTAMINANT
 
 STOP_CODON, FRAMESHIFT, PSEUDOGENE = "stop_codon", "frameshift", "pseudogene"
@@ -50,10 +50,6 @@ _MIN_SIMILARITY = 0.75
 
 #: Without an anchor, a sequence is not of the marker below this percent identity.
 _MIN_IDENTITY_ALONE = 65.0
-
-#: A marker is protein-coding if this fraction of a sample of references has no stop codon.
-_SAMPLE = 500
-_MIN_CODING = 0.9
 
 #: The positions of a model are used if this fraction of a sample of references has one.
 _MIN_LOCATED = 0.9
@@ -143,23 +139,23 @@ def anchor_for(anchor: Anchor | None, references: Sequence[str] | None) -> Ancho
     """Return the anchor, or None if the references are of another marker than the anchor."""
     if anchor is None or references is None:
         return anchor
-    rows = _sample_of(references)
+    rows = sample_rows(len(references))
     located = sum(support(anchor, references[row]) >= MIN_SUPPORT for row in rows)
     return anchor if located >= _MIN_LOCATED * len(rows) else None
 
 
-def _sample_of(references: Sequence[str]) -> list[int]:
-    return np.unique(np.linspace(0, len(references) - 1, _SAMPLE).astype(int)).tolist()
+def code_for(
+    code: int | str | None, references: Sequence[str] | None, non_coding: bool | None = None
+) -> int | str | None:
+    """Return the given genetic code, or None if the references are not protein-coding.
 
-
-def code_for(code: int | str | None, references: Sequence[str] | None) -> int | str | None:
-    """Return the given genetic code, or None if the references are not protein-coding."""
-    if code is None or references is None:
+    ``references`` is None for prototypes, for which ``non_coding`` says what their barcodes are.
+    """
+    if code is None or non_coding:
+        return None
+    if references is None:
         return code
-    rows = _sample_of(references)
-    number = GENETIC_CODE if code == AUTO else int(code)
-    coding = sum(not min(stops_by_frame(references[row], number)) for row in rows)
-    return code if coding >= _MIN_CODING * len(rows) else None
+    return code if is_coding(references, GENETIC_CODE if code == AUTO else int(code)) else None
 
 
 def count_shifts(row: str, reference_row: str) -> int:

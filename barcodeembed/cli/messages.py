@@ -75,8 +75,9 @@ def warn_of_build(report: BuildReport, source: str | None = None) -> None:
             console.detail(f"  {conflict}")
 
 
-#: What is said of each kind of names that were not read.
+#: What is said of each kind of names that were changed or not read.
 _UNREAD = {
+    "reduced": "names of species were reduced to genus and epithet ({times})",
     "placeholders": "names are no names of taxa ({times}), and their ranks were left empty",
     "uncertain": "names have no certain rank in a list without ranks ({times}), and were left out "
     "(--ranks gives the ranks)",

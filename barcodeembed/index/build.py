@@ -34,6 +34,7 @@ from barcodeembed.index.options import BuildOptions, ProgressCallback, no_progre
 from barcodeembed.index.represent import Barcodes, represent
 from barcodeembed.index.settings import Amplicon, IndexSettings
 from barcodeembed.index.sources import Sources
+from barcodeembed.sequences.frames import is_coding
 from barcodeembed.taxonomy.columns import BIN_COLUMNS
 from barcodeembed.taxonomy.names import note_names
 from barcodeembed.taxonomy.references import LabelledRecord, read_labelled
@@ -166,6 +167,7 @@ def make_index(
             prototypes=options.prototypes,
             barcodes=len(bases) if options.prototypes else None,
             amplicon=report.amplicon,
+            non_coding=(bool(options.prototypes) and not is_coding(bases)) or None,
         ),
         Sources() if options.prototypes else Sources.of(references),
         embedder.path if isinstance(embedder, Embedder) else None,

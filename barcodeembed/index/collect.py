@@ -56,6 +56,7 @@ class BuildReport:
             "left_out": dict(sorted(self.left_out.items())),
             "distinct_barcodes": self.distinct,
             "reverse_complemented": self.reverse_complemented,
+            "names_reduced": dict(self.names.reduced),
             "names_left_out": {
                 "no_name": dict(self.names.placeholders),
                 "uncertain_rank": dict(self.names.uncertain),

@@ -66,6 +66,8 @@ class IndexSettings:
             index contains the barcodes themselves.
         barcodes: Number of distinct barcodes that the prototypes were made from.
         amplicon: The part of the marker to which the references were cut, or None.
+        non_coding: True if the barcodes that the prototypes were made from are not protein-coding.
+            None if they are, and for an index that contains its barcodes.
         coverage: What the references include and what they lack, in the words of their author.
     """
 
@@ -86,11 +88,12 @@ class IndexSettings:
     barcodes: int | None = None
     coverage: str | None = None
     amplicon: Amplicon | None = None
+    non_coding: bool | None = None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> IndexSettings:
         """Read what `to_json` returned. Raises KeyError if a required setting is missing."""
-        optional = ("records", "prototypes", "barcodes", "coverage", "amplicon")
+        optional = ("records", "prototypes", "barcodes", "coverage", "amplicon", "non_coding")
         settings: dict[str, Any] = {
             f.name: values.get(f.name) if f.name in optional else values[f.name]
             for f in fields(cls)

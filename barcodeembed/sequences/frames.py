@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +11,23 @@ from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 
 #: NCBI's translation table 5, the invertebrate mitochondrial code. It fits COI of most animals.
 GENETIC_CODE = 5
+
+
+#: A marker is protein-coding if this fraction of a sample of barcodes has no stop codon.
+_MIN_CODING = 0.9
+_SAMPLE = 500
+
+
+def is_coding(barcodes: Sequence[str], genetic_code: int = GENETIC_CODE) -> bool:
+    """Return whether most of a sample of barcodes have a reading frame without stop codons."""
+    rows = sample_rows(len(barcodes))
+    coding = sum(not min(stops_by_frame(barcodes[row], genetic_code)) for row in rows)
+    return coding >= _MIN_CODING * len(rows)
+
+
+def sample_rows(count: int) -> list[int]:
+    """Return the indices of an evenly spaced sample of ``count`` sequences."""
+    return np.unique(np.linspace(0, count - 1, _SAMPLE).astype(int)).tolist()
 
 
 def reading_frames(codes_BL: np.ndarray, genetic_code: int = GENETIC_CODE) -> np.ndarray:

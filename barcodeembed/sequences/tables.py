@@ -21,12 +21,13 @@ from barcodeembed.sequences.records import SequenceRecord
 SEQUENCE_COLUMNS = (
     *("nucleotides", "nuc", "dna_barcode", "sequence", "nucraw", "sequences", "seq", "seqs"),
     *("dna", "dna_sequence", "nucleotide", "nucleotide_sequence", "nuc_sequence"),
-    *("barcode_sequence", "consensus_sequence"),
+    *("barcode_sequence", "consensus_sequence", "sequence_data", "fasta_sequence", "bases"),
 )
 ID_COLUMNS = (
     *("record_id", "processid", "sampleid", "id", "feature_id", "sequence_id", "seq_id"),
     *("accession_version", "accession", "accession_number", "genbank_accession", "acc", "gb_acs"),
     *("insdc_acs", "identifier", "ident", "otu_id", "otu", "asv_id", "asv", "specimen_id"),
+    *("ncbi_accession", "accession_no", "accession_id", "acc_no", "genbank_id", "ncbi_id", "uid"),
     *("catalog_number", "occurrence_id", "gbif_id", "sequence_name", "seq_name"),
 )
 

@@ -85,7 +85,8 @@ def split_prefixed(title: str) -> Header | None:
     names = parse_ranked(listed)
     if match is None or names is None:
         return None
-    code = code or next((c for c in title.split("|") if re.fullmatch(r"SH\d+\.\d+FU", c)), "")
+    found = re.search(r"SH\d+\.\d+FU", title)
+    code = code or (found.group() if found else "")
     fields = {"taxon_id": code} if code else {}
     words = title[: match.start()].split()
     if not words:
@@ -188,6 +189,8 @@ def parse_ranked(text: str) -> dict[str, str] | None:
         rank = (
             _PREFIXES.get(letters.lower()) if letters else dict(enumerate(_LEVELS)).get(int(level))
         )
+        if letters and letters.lower() == "sh":  # UNITE's species hypothesis
+            continue
         if rank:
             names[rank] = _BRACKETS.sub("", item[prefix.end() :])
         else:

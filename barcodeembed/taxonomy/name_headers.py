@@ -17,14 +17,18 @@ from barcodeembed.taxonomy.signs import usual_rank
 
 #: An accession number of GenBank, EMBL or DDBJ.
 ACCESSION = r"(?:[A-Z]{1,2}_?\d{5,9}|[A-Z]{4,6}\d{8,10}|[A-Z]{2}_[A-Z]*\d{6,9})(?:\.\d+)?"
-_NCBI = re.compile(rf"({ACCESSION})\s+(?:[A-Z]+(?:_[A-Z]+)?:\s*)?(.+)")
-_PIPED = re.compile(r"(?:gi\|\d+\|)?(?:gb|emb|dbj|ref|tpg|lcl)\|([^|\s]+)\|\s*(.*)")
+#: The part of a sequence that was downloaded from NCBI: ``NC_012345.1:5904-7445``.
+_RANGE = r"(?::c?\d+-\d+)?"
+_NCBI = re.compile(rf"({ACCESSION}{_RANGE})\s+(?:[A-Z]+(?:_\w+)?:\s*)?(.+)")
+_PIPED = re.compile(
+    rf"(?:gi\|\d+\|)?(?:gb|emb|dbj|ref|tpg|lcl|ENA)\|([^|\s]+)\|(?:{ACCESSION})?{_RANGE}\s*(.*)"
+)
 _ORGANISM = re.compile(
     r"\[?([A-Z][a-z-]+)\]?[ _]((?:[xX×][ _])?[a-z]{2,}[a-z-]*)(?=[ _,;]|$)"
     r"|\[?([A-Z][a-z-]+)\]?[ _](?:sp|cf|aff|nr)\b\.?"
 )
 _THREE_WORDS = re.compile(r"([A-Z][a-z]+)_([A-Z][a-z-]+)_([a-z][\w.-]+)")
-_BOLD = re.compile(r"([A-Z][A-Z0-9]+-\d\d)\|([^|]*)\|([^|]*)(?:\|.*)?")
+_BOLD = re.compile(r"([A-Z][A-Z0-9]+-\d\d)\|([^|]*)(?:\|([^|]*))?(?:\|.*)?")
 _NAME = re.compile(r"(\S+)\s+\(?([A-Z][a-z-]+)((?:\s+\S+)+)")
 _NO_SPECIES = re.compile(r"\s(?:sp|spp|cf|aff|nr)\.?(?:\s|$)")
 #: Words after the genus in a definition that are no epithet.
@@ -32,7 +36,7 @@ _NO_EPITHET = frozenset(
     "mitochondrial mitochondrion chloroplast gene genomic isolate clone".split()
 )
 _PAIR = re.compile(r"(\w+)=([^;]*);")
-_PATH = re.compile(r"taxon:(\d+) \[(.+)\]@(.+)")
+_TAXON = re.compile(r"taxon:(\d+) \[(.+)\]@(.+)")
 
 
 def split_species(title: str) -> Header | None:
@@ -73,7 +77,7 @@ def split_definition(title: str) -> Header | None:
 
 
 def split_piped(title: str) -> Header | None:
-    """Split ``gb|accession|Genus_species`` (MitoFish), or NCBI's ``gi|number|gb|accession| ...``.
+    """Split ``gb|accession|Genus_species`` (MitoFish, also NCBI's ``gi|..`` and ENA).
 
     >>> split_piped("gb|XX000001|Fictus_primus").names["species"]
     'Fictus primus'
@@ -110,8 +114,9 @@ def split_bold(title: str) -> Header | None:
     match = _BOLD.fullmatch(title)
     if match is None:
         return None
-    identifier, name, marker = (part.strip() for part in match.groups())
-    return Header(identifier, _of_unknown_rank(name), fields={"marker_code": marker})
+    identifier, name, marker = (part.strip() for part in match.groups(""))
+    fields = {"marker_code": marker} if marker else {}
+    return Header(identifier, _of_unknown_rank(name), fields=fields)
 
 
 def split_obitools(title: str) -> Header | None:
@@ -121,26 +126,30 @@ def split_obitools(title: str) -> Header | None:
     {'genus_name': 'Fictus'}
     """
     identifier, _, rest = title.partition(" ")
-    if rest.startswith("{"):
-        try:
-            found, _ = json.JSONDecoder().raw_decode(rest)
-        except ValueError:
-            return None
-    else:
-        found = dict(_PAIR.findall(rest))
-    facts = {key: value.strip() for key, value in found.items() if isinstance(value, str)}
+    facts = _facts(rest)
+    taxid = facts.get("taxid", "")
     names = _of_path(facts.get("taxonomic_path", "")) or {
         key: name for key, name in facts.items() if key.lower() in RANK_WORDS and not name.isdigit()
     }
-    taxid = str(found.get("taxid", ""))
-    if (
-        taxon := _PATH.fullmatch(taxid)
-    ) is not None:  # OBITools 4: taxon:9606 [Homo sapiens]@species
+    # OBITools 4 writes taxon:9606 [Homo sapiens]@species
+    if (taxon := _TAXON.fullmatch(taxid)) is not None:
         taxid, name, rank = taxon.groups()
-        names = names or {rank: name} | ({"genus": name.split()[0]} if rank == "species" else {})
-    known = {key: name for key, name in names.items() if key.lower() in RANK_WORDS}
+        names = names or (_of_unknown_rank(name) if rank == "species" else {rank: name})
+    if not names and (organism := facts.get("scientific_name")):
+        names = _of_unknown_rank(organism)
     fields = {"taxon_id": taxid} if taxid.isdigit() else {}
-    return Header(identifier, known, fields=fields) if known else None
+    return Header(identifier, names, fields=fields) if names else None
+
+
+def _facts(text: str) -> dict[str, str]:
+    """Return the annotations of OBITools at the beginning of a text; none if it has no such."""
+    if not text.startswith("{"):
+        return {key: value.strip() for key, value in _PAIR.findall(text)}
+    try:
+        found, _ = json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        return {}
+    return {key: str(value) for key, value in found.items() if isinstance(value, str | int)}
 
 
 def _of_path(path: str) -> dict[str, str]:

@@ -41,12 +41,14 @@ _MIN_VOWELS = 0.26
 
 @dataclass(slots=True)
 class NameNotes:
-    """What was not read of the lineages of references: names, with the number of times they occur.
+    """What was changed or left out of the lineages of references, with the number of times.
 
+    ``reduced`` are species with their authors, subspecies or unusual case, and what they became.
     ``placeholders`` are no names of taxa. ``uncertain`` are names in a list without ranks, whose
     rank is not certain. ``prefixes`` are rank prefixes that stand for none of RANKS (``sgr__``).
     """
 
+    reduced: Counter[str] = field(default_factory=Counter)
     placeholders: Counter[str] = field(default_factory=Counter)
     uncertain: Counter[str] = field(default_factory=Counter)
     prefixes: Counter[str] = field(default_factory=Counter)
@@ -100,10 +102,12 @@ def tidy_name(name: str, rank: str) -> str | None:
     'Sparus'
     """
     tidy = _tidy(name, rank)
-    if tidy is None and _notes.get() is not None:
+    if _notes.get() is not None:
         given = PREFIX.sub("", name.strip())
-        if not _MISSING.fullmatch(given):
+        if tidy is None and not _MISSING.fullmatch(given):
             note("placeholders", given)
+        elif tidy is not None and rank == "species" and tidy != strip_placeholder(name):
+            note("reduced", f"{given} -> {tidy}")
     return tidy
 
 

@@ -24,12 +24,16 @@ from barcodeembed.classify.quality import (
     count_shifts,
     restore_frame,
 )
+from barcodeembed.evaluation.open_world.kmers import KmerCounter
+from barcodeembed.index.build import build_index
+from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.scoring.identity import overlap, percent_identity
 from barcodeembed.scoring.vote import Members
 from barcodeembed.sequences.anchor import learn_anchor
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import stops_by_frame
 from barcodeembed.sequences.reading import read_records
+from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.taxa import Taxa
 
 CODING = Quality(5, None)
@@ -199,6 +203,7 @@ def test_a_marker_that_is_not_coding_has_no_genetic_code():
     assert code_for(5, spacers) is None
     assert code_for("auto", BARCODES) == "auto"
     assert code_for(5, None) == 5  # prototypes have no sequences
+    assert code_for(5, None, non_coding=True) is None
     assert Quality(None, None).judge(put_stop(BARCODES[0], 300), NAMES) == ()
 
 
@@ -394,3 +399,21 @@ def test_flags_are_raised_in_their_rows_and_change_no_name(call, index_bundle, t
 def test_every_flag_is_documented():
     text = (REPOSITORY / "docs" / "formats.md").read_text()
     assert all(f"| `{flag}` |" in text for flag in FLAGS)
+
+
+@pytest.mark.parametrize("coding", [True, False])
+def test_prototypes_of_a_marker_without_a_reading_frame_raise_no_flags_about_codons(
+    coding, tmp_path
+):
+    rng = random.Random(4)
+    barcodes = BARCODES[:20] if coding else ["".join(rng.choices("ACGT", k=500)) for _ in range(20)]
+    rows = "".join(f"r{i}\tAus\tAus {chr(97 + i) * 3}\t{b}\n" for i, b in enumerate(barcodes))
+    (tmp_path / "refs").write_text(f"id\tgenus\tspecies\tnuc\n{rows}")
+    index = build_index(tmp_path / "refs", KmerCounter(5), prototypes="species")
+    index.save(tmp_path / "x.bix")
+    opened = ReferenceIndex.open(tmp_path / "x.bix")
+    assert opened.settings.non_coding is (None if coding else True)
+    classifier = Classifier(opened, KmerCounter(5))
+    query = put_stop(barcodes[0], 300) if coding else barcodes[0]
+    (found,) = classifier.classify([SequenceRecord("q", query)])
+    assert ("stop_codon" in found.flags) is coding

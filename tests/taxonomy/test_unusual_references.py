@@ -74,6 +74,20 @@ def test_names_left_out_are_listed(build, tmp_path):
     }
 
 
+def test_reduced_names_are_listed(build, tmp_path):
+    names = ["Aus bus", "Aus bus (Smith, 1900)", "AUS BUS", "aus_bus", "Aus bus minor", "Aus_bus"]
+    rows = "".join(
+        f"R{i}\tAus\t{n}\t{b}\n" for i, (n, b) in enumerate(zip(names, BASES, strict=False))
+    )
+    text = f"id\tgenus\tspecies\tnuc\n{rows}"
+    result, _ = build(text, "--json", tmp_path / "run.json")
+    assert "1 taxa at rank species" in result.err
+    assert "4 names of species were reduced to genus and epithet (4 times): " in result.err
+    assert "'Aus bus (Smith, 1900) -> Aus bus'" in result.err
+    found = json.loads((tmp_path / "run.json").read_text())["names_reduced"]
+    assert found["Aus bus minor -> Aus bus"] == 1
+
+
 TWICE = fasta("R1;tax=g:Aus,s:Aus_bus;", "R1;tax=g:Aus,s:Aus_bus;", "R2;tax=g:Aus,s:Aus_cus;")
 
 
@@ -147,6 +161,29 @@ def test_a_table_without_a_header_line_is_an_error_with_an_example(tmp_path):
         InputError, match="x:1: a table without a header line; .* id, family, genus"
     ):
         list(read_labelled(tmp_path / "x"))
+
+
+@pytest.mark.parametrize(
+    "title, identifier, species",
+    [
+        ("NC_000001.1:590-744 Fictia prima mitochondrion", "NC_000001.1:590-744", "Fictia prima"),
+        ("gi|12|gb|XX000001.1| Fictia prima isolate 2", "XX000001.1", "Fictia prima"),
+        ("ENA|XX000001|XX000001.1 Fictia prima gene", "XX000001", "Fictia prima"),
+        ("gb|XX000001.1|:1-50 Fictia prima gene", "XX000001.1", "Fictia prima"),
+        ("XX000001.1 TPA_asm: [Fictia] prima gene", "XX000001.1", "Fictia prima"),
+        ("FIC001-20|Fictia prima", "FIC001-20", "Fictia prima"),
+        ('R1 {"scientific_name":"Fictia prima","taxid":7}', "R1", "Fictia prima"),
+        ("R1 scientific_name=Fictia prima; taxid=7; words", "R1", "Fictia prima"),
+        ("R1|k__Fungi;g__Fictia;s__Fictia_prima;sh__SH1.10FU", "R1", "Fictia prima"),
+    ],
+)
+def test_other_headers_with_a_name(title, identifier, species, tmp_path):
+    notes = NameNotes()
+    (tmp_path / "x").write_text(fasta(title))
+    with note_names(notes):
+        ((record, names),) = read_labelled(tmp_path / "x")
+    assert (record.id, names[-2:]) == (identifier, ("Fictia", species))
+    assert not notes.prefixes
 
 
 # The cases that were found outside: names, number of records, and those with a species.
