@@ -11,7 +11,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -159,8 +159,13 @@ def _standard_output() -> Iterator[IO[str]]:
 def _text(raw: IO[bytes], suffix: str) -> Iterator[IO[str]]:
     with compressor(raw, suffix) as binary:
         text = io.TextIOWrapper(binary, encoding="utf-8", newline="\n")
-        yield text
-        text.flush()
+        try:
+            yield text
+            text.flush()
+        except BaseException:
+            with suppress(OSError):
+                text.close()
+            raise
         text.detach()
 
 

@@ -461,7 +461,17 @@ def test_an_error_in_the_block_leaves_the_old_pair(tmp_path):
     assert pair_in(tmp_path) == ["old", "old"]
 
 
-def test_a_signal_during_the_renames_waits_until_the_pair_is_complete(tmp_path, monkeypatch):
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C raise an exception; tests in the background of a shell ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_during_the_renames_waits_until_the_pair_is_complete(
+    ctrl_c, tmp_path, monkeypatch
+):
     write_pair(tmp_path, "old")
     replace = os.replace
 
@@ -477,7 +487,7 @@ def test_a_signal_during_the_renames_waits_until_the_pair_is_complete(tmp_path, 
 
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_a_signal_during_the_renames_waits_until_the_bundle_is_complete(
-    can_exchange, tmp_path, monkeypatch
+    can_exchange, ctrl_c, tmp_path, monkeypatch
 ):
     target = tmp_path / "bundle"
     make_bundle(target, "old")
