@@ -85,10 +85,10 @@ NEIGHBOURS = 10
 #: Records that a command processes at a time.
 BATCH_SIZE = 2_048
 
-#: Confidence thresholds, chosen on barcodes that neither the model nor the reference had seen so
-#: that 95 % of the names at every rank are correct. The second is for an index of prototypes, which
-#: keeps no sequences to align.
-MIN_CONFIDENCE, MIN_CONFIDENCE_UNALIGNED = 0.65, 0.75
+#: The confidence threshold, chosen on barcodes that neither the model nor the reference had seen so
+#: that at least 95 % of the names of species in the reference are correct, and few new species get
+#: the name of a species.
+MIN_CONFIDENCE = 0.75
 
 
 def columns(ranks: tuple[str, ...] | list[str]) -> list[str]:

@@ -166,12 +166,12 @@ def _check_header(
     """Raise ValueError unless the header of an array fits the size of its file."""
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
     elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
+        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
     else:
         raise ValueError(f"version {version} of the format of arrays")
-    if dtype != np.dtype(expected) or fortran:
+    if dtype != np.dtype(expected):
         raise ValueError(f"an array of type {dtype}; expected {expected}")
     fits = len(shape) == len(wanted) and all(
         w is None or w == s for w, s in zip(wanted, shape, strict=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from barcodeembed.calibration.sample import HIDDEN, Sample
-from barcodeembed.scoring.candidates import WHOLE, Finder, count_read
+from barcodeembed.scoring.candidates import WHOLE, Candidates, Finder, count_read
 from barcodeembed.scoring.features import FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.vote import Members, members_of
 from barcodeembed.taxonomy.taxa import Taxa
@@ -113,13 +113,13 @@ def make_examples(
             none,
             *(np.zeros(0, np.int64) for _ in range(2)),
         )
-    numbers, hidden_ranks, similarities, rows = zip(*found, strict=True)
+    numbers, hidden_ranks, candidates = zip(*found, strict=True)
     number, hidden = np.array(numbers), np.array(hidden_ranks)
     own = voter.taxa.codes[sample.lineages[number]]
     named = own >= 0
     below = (hidden >= 0)[:, None] & (np.arange(R) >= hidden[:, None])
     asked = [bases[i] for i in numbers]
-    neighbours = voter.finder.rank(asked, similarities, rows)
+    neighbours = voter.finder.rank(asked, candidates)
     winners, features = voter.features(asked, errors[number], neighbours)
     return Examples(features, named & ~below, named & (winners == own), named, hidden, number)
 
@@ -152,8 +152,8 @@ def add_sequencing_errors(bases: str, rate: float, rng: np.random.Generator) -> 
 
 def _hide_and_search(
     sample: Sample, bases: Sequence[str], voter: Voter
-) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """Yield (barcode, hidden rank, similarities (C,), rows (C,)) of the candidates.
+) -> Iterator[tuple[int, int, Candidates]]:
+    """Yield (barcode, hidden rank, candidates).
 
     A barcode that a hidden taxon shares with another taxon is hidden, too.
     """
@@ -172,9 +172,11 @@ def _hide_and_search(
             closest = _first(found, _CLOSEST)
             closest_members = members_of(closest, members)
             finder, asked = voter.finder, sample.vectors[i]
-            scores = finder.kmer_scores(bases[i])
+            scores = sample.kmer_scores(i, bases[i], finder)
             gone = left[i] == HIDDEN
             for rank, hidden_L in _levels(taxa, sizes, sample.lineages[i], gone):
+                if rank >= 0 and sample.mixed[i, rank]:
+                    continue
                 place_M, lineage_M = closest_members
                 rows = np.delete(closest, place_M[hidden_L[lineage_M]])
                 if len(rows) < needed + _SPARE:  # search the whole reference
@@ -190,11 +192,10 @@ def _hide_and_search(
                     continue
                 if scores is not None:
                     scores[owners_M[hidden_L[members.lineages]]] = 0.0
-                    scores[sample.own[i]] = 0.0
                 yield (
                     i,
                     rank,
-                    *finder.with_kmers(vectors, asked, near[order], rows[order], scores),
+                    finder.with_kmers(vectors, asked, near[order], rows[order], scores),
                 )
 
 

@@ -5,8 +5,8 @@ of the query is in the reference, the other the probability that the winning nam
 references have an incorrect name, so that even a perfect match can look like an error. The fraction
 of these is a parameter of the second model (label-noise likelihood, Natarajan et al., NIPS 2013,
 with one kind of error), which returns the probability for a reference with a correct name. A
-feature that can only support a name gets no negative weight. The features of a short query are
-scaled by a fitted factor.
+feature that can only support a name gets no negative weight. Whole barcodes and fragments have
+models of their own, in which length and errors scale the features by a fitted factor.
 
 Probabilities refer to a mixture of queries. In the mixture used here, half of the queries are of
 species in the reference. Of the others, most are of a new species of a known genus, and each higher
@@ -25,7 +25,7 @@ import numpy as np
 
 from barcodeembed.calibration.examples import Examples
 from barcodeembed.scoring.features import FEATURES
-from barcodeembed.scoring.logistic import Logistic, fit_logistic
+from barcodeembed.scoring.logistic import ByLength, Logistic, fit_by_length
 
 #: Minimum number of examples of one kind. If there are fewer, mutated copies are used instead.
 MIN_EXAMPLES = 20
@@ -49,8 +49,8 @@ _BINS = 10
 class RankModel:
     """The models of one rank, where their examples come from, and their `reliability`."""
 
-    in_reference: Logistic
-    correct: Logistic
+    in_reference: ByLength
+    correct: ByLength
     in_reference_from: str
     new_from: str
     report: dict
@@ -121,8 +121,11 @@ class Calibration:
             }
             return Logistic(**fields)
 
+        def by_length(kept: dict[str, Any]) -> ByLength:
+            return ByLength(logistic(kept["whole"]), logistic(kept["fragments"]))
+
         models = {
-            rank: RankModel(**kept | {m: logistic(kept[m]) for m in ("in_reference", "correct")})
+            rank: RankModel(**kept | {m: by_length(kept[m]) for m in ("in_reference", "correct")})
             for rank, kept in ((rank, values["ranks"][rank]) for rank in ranks)
         }
         return cls(models, values["median_length"])
@@ -199,13 +202,13 @@ def _fit_rank(examples: _RankExamples, in_reference_from: str, new_from: str) ->
     predicted = np.zeros(len(fold))
     for n in range(_FOLDS):
         others = fold != n
-        model = fit_logistic(
+        model = fit_by_length(
             examples.features[others], examples.correct[others], weights[others], noisy=True
         )
         predicted[~others] = model.probability(examples.features[~others])
     return RankModel(
-        fit_logistic(examples.features, examples.in_reference, weights),
-        fit_logistic(examples.features, examples.correct, weights, noisy=True),
+        fit_by_length(examples.features, examples.in_reference, weights),
+        fit_by_length(examples.features, examples.correct, weights, noisy=True),
         in_reference_from,
         new_from,
         {

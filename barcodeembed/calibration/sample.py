@@ -3,15 +3,17 @@
 A query must not find itself. Its own barcode is hidden; a prototype, which is a mean of several
 barcodes, is replaced by the mean without the query.
 
-Shapes: S sampled barcodes, D dimensions.
+Shapes: S sampled barcodes, D dimensions, R ranks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.scoring.candidates import Finder
 from barcodeembed.scoring.vote import Members
 
 #: Maximum number of barcodes in a sample.
@@ -34,12 +36,16 @@ class Sample:
         lineages: The lineage of each barcode, int (S,).
         own: The number of the reference vector that a barcode is part of, int (S,).
         rest: That vector without the barcode, float32 (S, D); NaN if nothing is left.
+        rest_hashes: The sampled k-mers of the other barcodes of that vector, one array each.
+        mixed: Whether other records of its BIN have another name at the rank, bool (S, R).
     """
 
     vectors: np.ndarray
     lineages: np.ndarray
     own: np.ndarray
     rest: np.ndarray
+    rest_hashes: Sequence[np.ndarray]
+    mixed: np.ndarray
 
     def __len__(self) -> int:
         return len(self.own)
@@ -50,11 +56,21 @@ class Sample:
         left = np.einsum("sd,sd->s", self.vectors, self.rest, dtype=np.float64)
         return np.nan_to_num(left, nan=HIDDEN)
 
+    def kmer_scores(self, i: int, query: str, finder: Finder) -> np.ndarray | None:
+        """Return the k-mer scores of a query made from barcode i, as if it were not a reference."""
+        scores = finder.kmer_scores(query)
+        if scores is not None and finder.kmers is not None:
+            scores[self.own[i]] = finder.kmers.score_of(query, self.rest_hashes[i])
+        return scores
+
     @classmethod
-    def of_barcodes(cls, vectors: np.ndarray, members: Members, rows: np.ndarray) -> Sample:
+    def of_barcodes(
+        cls, vectors: np.ndarray, members: Members, rows: np.ndarray, mixed: np.ndarray
+    ) -> Sample:
         """Return the ``rows`` of a reference with one vector per barcode as a sample."""
         lineages = members.lineages[members.starts[rows]]
-        return cls(vectors[rows], lineages, rows, np.full_like(vectors[rows], np.nan))
+        none = [np.zeros(0, np.int64)] * len(rows)
+        return cls(vectors[rows], lineages, rows, np.full_like(vectors[rows], np.nan), none, mixed)
 
 
 def draw_sample(members: Members, *, size: int = SAMPLE, seed: int = 0) -> np.ndarray:

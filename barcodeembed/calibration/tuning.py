@@ -18,8 +18,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from barcodeembed.calibration.sample import Sample
-from barcodeembed.scoring.candidates import Finder, Weights
-from barcodeembed.scoring.features import Neighbours
+from barcodeembed.scoring.candidates import Candidates, Finder, Weights
 from barcodeembed.scoring.vote import TEMPERATURE, Members, rescore, vote
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.search import DECIMALS, nearest_others
@@ -28,8 +27,12 @@ _TEMPERATURES = (0.02, 0.05, 0.1, 0.2, 0.01, 0.005, 0.002, 0.001, 0.0005)
 _WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0)
 
 #: A fragment has more candidates, and their similarities mean less.
-_FRAGMENT_TEMPERATURES = (0.05, 0.02, 0.1, 0.01, 0.005)
+_FRAGMENT_TEMPERATURES = (0.05, 0.02, 0.1, 0.2, 0.01, 0.005)
 _FRAGMENT_WEIGHTS = (16.0, 8.0, 32.0)
+
+#: Shared k-mers differ more between species than identities do. A weight of 2 would give more
+#: correct species, but fewer correct genera and families of new species.
+_SHARED_WEIGHTS = (1.0, 0.5)
 
 
 def tune_vote(
@@ -62,7 +65,7 @@ def tune_vote(
     truth = taxa.codes[sample.lineages]
     correct = {}
     for weight in _WEIGHTS if identities else (0.0,):
-        scores, order = rescore(similarities, found, percents, weight)
+        scores, order = rescore(similarities, found, percents / 100, weight)
         rows = np.take_along_axis(found, order, 1)
         for temperature in _TEMPERATURES:
             winners, _ = vote(scores, rows, members, taxa.codes, temperature)
@@ -88,19 +91,18 @@ def tune_fragments(
     near, found = _without_itself(vectors, sample, finder.count)
     groups = defaultdict(list)  # fragments with the same number of candidates
     for i, query in enumerate(bases):
-        scores = finder.kmer_scores(query)
-        if scores is not None:
-            scores[sample.own[i]] = 0.0
+        scores = sample.kmer_scores(i, query, finder)
         candidates = finder.with_kmers(vectors, sample.vectors[i], near[i], found[i], scores)
-        groups[len(candidates[1])].append((i, *candidates))
+        groups[len(candidates.rows)].append((i, *candidates))
     correct: Counter[Weights] = Counter()
-    weights = _FRAGMENT_WEIGHTS if finder.align else (0.0,)
+    weights = _FRAGMENT_WEIGHTS if finder.align else _SHARED_WEIGHTS
     for group in groups.values():
-        numbers, similarities, rows = map(np.array, zip(*group, strict=True))
-        aligned = finder.align([bases[i] for i in numbers], rows) if finder.align else None
+        numbers, *arrays = map(np.array, zip(*group, strict=True))
+        of = Candidates(*arrays)
+        aligned = finder.align([bases[i] for i in numbers], of.rows) if finder.align else None
         truth = taxa.codes[sample.lineages[numbers]]
         for weight in weights:
-            neighbours = Neighbours.ranked(similarities, rows, aligned, weight).first(finder.count)
+            neighbours = finder.ranked(of, aligned, weight)
             for temperature in _FRAGMENT_TEMPERATURES:
                 winners, _ = vote(
                     neighbours.scores, neighbours.rows, members, taxa.codes, temperature

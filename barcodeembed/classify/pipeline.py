@@ -60,8 +60,7 @@ class Classifier:
         temperature: Temperature of the vote's softmax weights. By default the one that was chosen
             when the index was built. Confidence is calibrated only for the default, with 10
             neighbours.
-        min_confidence: Confidence threshold of all ranks, from 0 to 1. By default 0.65, or 0.75 for
-            an index of prototypes.
+        min_confidence: Confidence threshold of all ranks, from 0 to 1. By default 0.75.
         max_error: Instead, the expected fraction of incorrect names at each rank.
         genetic_code: NCBI's number of the genetic code that stop codons are read with, ``auto`` to
             choose it by the taxon, or None to skip. It only affects flags that change no name.
@@ -102,7 +101,12 @@ class Classifier:
             temperature or chosen.fragment_temperature, chosen.fragment_identity_weight
         )
         self.finder = make_finder(
-            index.sequences, neighbours, whole, fragments, index.calibration.median_length
+            index.sequences,
+            index.kmers,
+            neighbours,
+            whole,
+            fragments,
+            index.calibration.median_length,
         )
         self.confidence_threshold = confidence_thresholds(index, min_confidence, max_error)
         self.members = index.members

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.vocabulary import MIN_CONFIDENCE, MIN_CONFIDENCE_UNALIGNED
+from barcodeembed.vocabulary import MIN_CONFIDENCE
 
 
 def confidence_thresholds(
@@ -15,12 +15,10 @@ def confidence_thresholds(
 
     ``min_confidence`` is one threshold for all ranks. ``max_error`` is the expected fraction of
     incorrect names among the accepted names of a rank; the index's calibration gives the threshold,
-    infinity where no threshold achieves it. By default the threshold is 0.65, or 0.75 for an index
-    without sequences.
+    infinity where no threshold achieves it. By default the threshold is 0.75.
     """
     if max_error is not None:
         return index.calibration.confidence_threshold(max_error)
-    if min_confidence is None:
-        unaligned = index.sequences is None
-        min_confidence = MIN_CONFIDENCE_UNALIGNED if unaligned else MIN_CONFIDENCE
-    return np.full(len(index.taxa.ranks), min_confidence)
+    return np.full(
+        len(index.taxa.ranks), MIN_CONFIDENCE if min_confidence is None else min_confidence
+    )

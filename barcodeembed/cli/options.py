@@ -30,7 +30,7 @@ from barcodeembed.cli.reference_options import Taxdump as Taxdump
 from barcodeembed.cli.threads import use_threads as use_threads
 
 SHIPPED_MODEL = "the COI model that ships with barcodeembed"
-MIN_CONFIDENCE = "0.65, or 0.75 for an index of prototypes"
+MIN_CONFIDENCE = "0.75"
 
 
 Reads = Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")]

@@ -143,6 +143,7 @@ def make_index(
     return ReferenceIndex(
         held.vectors,
         held.sequences,
+        held.kmers,
         held.ids,
         held.vectors_of,
         held.lineages_of,

@@ -20,6 +20,7 @@ from barcodeembed.index.files import MODEL, read_index, write_index
 from barcodeembed.index.settings import INDEX_FORMAT, IndexSettings, outdated
 from barcodeembed.index.sources import Sources
 from barcodeembed.scoring.vote import Members
+from barcodeembed.sequences.shared_kmers import SharedKmers
 from barcodeembed.shipped import FOLDER
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.search import nearest
@@ -56,6 +57,7 @@ class ReferenceIndex:
     Attributes:
         vectors: float32 (N, D), of unit length, one for each distinct barcode or prototype.
         sequences: The N barcodes, in bases. None for an index of prototypes.
+        kmers: The k-mers of the N barcodes or prototypes.
         record_ids: The ids of the records; for prototypes, the ids of the prototypes.
         record_vectors: int64 (records,), the vector of each record.
         record_lineages: int64 (records,), the lineage of each record, a row of ``taxa``.
@@ -70,6 +72,7 @@ class ReferenceIndex:
 
     vectors: np.ndarray
     sequences: Sequence[str] | None
+    kmers: SharedKmers
     record_ids: Sequence[str]
     record_vectors: np.ndarray
     record_lineages: np.ndarray

@@ -18,6 +18,7 @@ from barcodeembed.index.settings import Amplicon
 from barcodeembed.sequences.cleaning import clean, reverse_complement
 from barcodeembed.sequences.decoys import find_decoy, known_decoys
 from barcodeembed.sequences.orientation import learn_orientation, strand
+from barcodeembed.sequences.tables import ID_COLUMNS, USUAL
 from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of, taxon_id_of
 from barcodeembed.taxonomy.names import NameNotes
 from barcodeembed.taxonomy.ranks import Lineage
@@ -30,8 +31,9 @@ class BuildReport:
     """Counts of the records of a build. Every record is either used or counted under a reason.
 
     ``amplicon`` is the part of the marker to which the references were cut, if they were.
-    ``contaminants`` are the ids of the records that were left out as contaminants, and ``names``
-    the names that were not read.
+    ``contaminants`` are the ids of the records that were left out as contaminants, ``names``
+    the names that were changed or not read, and ``unnamed`` the columns of the first record without
+    an id.
     """
 
     records: int = 0
@@ -43,6 +45,7 @@ class BuildReport:
     amplicon: Amplicon | None = None
     contaminants: list[str] = field(default_factory=list)
     names: NameNotes = field(default_factory=NameNotes)
+    unnamed: list[str] = field(default_factory=list)
 
     @property
     def used(self) -> int:
@@ -108,6 +111,8 @@ def clean_references(
             reason = CONTAMINANT
         if reason:
             report.left_out[reason] += 1
+            if reason == "no_id" and not report.unnamed:
+                report.unnamed = list(record.fields)
             continue
         yield Reference(
             record.id,
@@ -165,6 +170,7 @@ def deduplicate(
         raise ReferenceDataError(
             f"no usable reference among {report.records:,} records"
             + (f" ({reasons})" if reasons else "")
+            + _describe_columns(report.unnamed)
         )
     for name in duplicates:
         first, *others = sorted(found[name], key=lambda r: (r.bases, str(r.lineage)))
@@ -174,6 +180,16 @@ def deduplicate(
             found[f"{name}.{number}"] = [replace(other, id=f"{name}.{number}")]
     # The order does not depend on that of the file.
     return [found[name][0] for name in sorted(found)]
+
+
+def _describe_columns(columns: list[str]) -> str:
+    """Return a hint about a table without a usual column of ids, or an empty text."""
+    if not columns or USUAL.find_id(columns) is not None:
+        return ""
+    return (
+        f"; the table has no column of ids, such as {', '.join(ID_COLUMNS[:6])}; its columns are "
+        f"{', '.join(columns)} and the sequence; name the column with --id-column"
+    )
 
 
 def resolve_lineages(

@@ -124,6 +124,7 @@ def take_prototypes(index: ReferenceIndex, chosen: np.ndarray) -> ReferenceIndex
     return replace(
         index,
         vectors=vectors,
+        kmers=index.kmers.take(chosen),
         record_ids=[name for name, wanted in zip(index.record_ids, chosen, strict=True) if wanted],
         record_vectors=np.arange(len(vectors)),
         record_lineages=lineages_of,

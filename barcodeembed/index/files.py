@@ -8,12 +8,13 @@
   record has one, its BIN, country, strand and original lineage (`Sources`);
 - ``lineages.tsv``, and ``source_lineage.tsv`` for original lineages;
 - ``calibration.json``, ``orientation.npy``, ``config.json`` (`IndexSettings`), ``manifest.json``;
+- ``kmers/``: which barcodes have which k-mers (`SharedKmers`), three arrays;
 - ``whitening.npz``, if the vectors are whitened;
 - ``model/``, a copy of the model bundle, unless it was left out.
 
 An index of prototypes contains neither sequences nor records. Instead of the first four it has
 ``prototypes.npy`` (int8), ``prototypes.tsv.gz`` (the id and the lineage of each prototype) and
-``lineages.tsv.gz``.
+``lineages.tsv.gz``. Its k-mers are compressed: ``kmers.npz``.
 """
 
 from __future__ import annotations
@@ -36,14 +37,17 @@ from barcodeembed.bundles.manifest import read_object, write_json
 from barcodeembed.bundles.tables import read_table, write_table
 from barcodeembed.calibration.fit import Calibration
 from barcodeembed.errors import BundleError
+from barcodeembed.index.packing import pack_kmers, unpack_kmers
 from barcodeembed.index.settings import IndexSettings
 from barcodeembed.index.sources import Sources
 from barcodeembed.index.validation import (
     check_calibration,
+    check_kmers,
     check_lineages,
     check_records,
     check_settings,
 )
+from barcodeembed.sequences.shared_kmers import SharedKmers
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.prototypes import dequantise, quantise
@@ -57,6 +61,10 @@ CONFIG = "config.json"
 
 #: The folder of a bundle that contains a copy of the model.
 MODEL = "model"
+
+#: The k-mers of a bundle: a folder, or a file.
+KMERS = "kmers"
+_KMER_ARRAYS = ("hashes", "starts", "rows")
 
 
 class FastaSequences(Sequence[str]):
@@ -167,6 +175,10 @@ def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[s
             stream.write(f">{name}\n{bases}\n")
     FastaSequences(bundle / "references.fasta")  # writes the index of pyfastx
     _check_sequences(bundle / "references.fasta", sequences)
+    folder = bundle / KMERS
+    folder.mkdir()
+    for name, values in zip(_KMER_ARRAYS, index.kmers.arrays, strict=True):
+        np.save(folder / f"{name}.npy", values)
     sources = index.sources.columns()
     write_table(
         bundle / "records.tsv",
@@ -229,6 +241,8 @@ def _write_prototypes(bundle: Path, index: ReferenceIndex) -> None:
         zip(index.record_ids, map(str, index.record_lineages), strict=True),
     )
     _write_lineages(bundle / "lineages.tsv.gz", index.taxa.lineages)
+    hashes, pairs = pack_kmers(index.kmers)
+    np.savez_compressed(bundle / f"{KMERS}.npz", hashes=hashes, pairs=pairs)
 
 
 def _write_lineages(path: Path, lineages: Iterable[Lineage]) -> None:
@@ -242,6 +256,7 @@ def _read_references(bundle: Path) -> dict[str, Any]:
     with reading(fasta):
         check_fasta_index(fasta, len(vectors))
         sequences = FastaSequences(fasta)
+    kmers = _read_kmers(bundle / KMERS, len(vectors))
     taxa = _read_taxa(bundle / "lineages.tsv")
     with reading(path):
         header, rows = read_table(path)
@@ -255,6 +270,7 @@ def _read_references(bundle: Path) -> dict[str, Any]:
         return {
             "vectors": vectors,
             "sequences": sequences,
+            "kmers": kmers,
             "record_ids": columns["record_id"],
             "record_vectors": record_vectors,
             "record_lineages": record_lineages,
@@ -266,6 +282,7 @@ def _read_references(bundle: Path) -> dict[str, Any]:
 def _read_prototypes(bundle: Path) -> dict[str, Any]:
     vectors = dequantise(load_array(bundle / "prototypes.npy", "int8", (None, None)))
     check_unit(bundle / "prototypes.npy", vectors)
+    kmers = _read_packed_kmers(bundle / f"{KMERS}.npz", len(vectors))
     taxa = _read_taxa(bundle / "lineages.tsv.gz")
     path = bundle / "prototypes.tsv.gz"
     with reading(path):
@@ -278,11 +295,29 @@ def _read_prototypes(bundle: Path) -> dict[str, Any]:
         return {
             "vectors": vectors,
             "sequences": None,
+            "kmers": kmers,
             "record_ids": ids,
             "record_vectors": rows,
             "record_lineages": record_lineages,
             "taxa": taxa,
         }
+
+
+def _read_kmers(folder: Path, references: int) -> SharedKmers:
+    dtypes = zip(_KMER_ARRAYS, ("uint32", "int64", "uint32"), strict=True)
+    arrays = [load_array(folder / f"{n}.npy", d, (None,), mapped=True) for n, d in dtypes]
+    kmers = SharedKmers(*arrays, references)
+    check_kmers(folder, kmers)
+    return kmers
+
+
+def _read_packed_kmers(path: Path, prototypes: int) -> SharedKmers:
+    packed = ("uint8", (4, None))
+    hashes, pairs = load_arrays(path, {"hashes": packed, "pairs": packed})
+    with reading(path):
+        kmers = unpack_kmers(hashes, pairs, prototypes)
+        check_kmers(path, kmers)
+    return kmers
 
 
 def _read_taxa(path: Path) -> Taxa:

@@ -11,23 +11,23 @@ from barcodeembed.sequences.shared_kmers import SharedKmers
 
 def make_finder(
     sequences: Sequence[str] | None,
+    kmers: SharedKmers,
     count: int,
     whole: Weights,
     fragments: Weights,
     median_length: float,
 ) -> Finder:
-    """Return a finder of ``count`` neighbours among references with these sequences.
+    """Return a finder of ``count`` neighbours among references with these sequences and k-mers.
 
-    ``sequences`` is None for prototypes, which are found by their vectors alone. The sequences are
-    read when the first fragment is searched.
+    ``sequences`` is None for prototypes, which cannot be aligned.
     """
     if sequences is None:
-        return Finder(count, whole, fragments, median_length)
+        return Finder(count, whole, fragments, median_length, kmers=kmers)
     return Finder(
         count,
         whole,
         fragments,
         median_length,
         lambda queries, rows: identities(queries, sequences, rows),
-        SharedKmers(sequences),
+        kmers,
     )

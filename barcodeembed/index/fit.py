@@ -57,7 +57,9 @@ def fit_index(
         None if sequences is None else lambda found: identities(whole, sequences, found).percents,
     )
     median_length = float(np.median([len(bases) for bases in barcodes.bases]))
-    finder = make_finder(sequences, NEIGHBOURS, of_whole, of_whole, median_length)
+    # No query finds itself.
+    count = min(NEIGHBOURS, max(1, len(held.vectors) - 1))
+    finder = make_finder(sequences, held.kmers, count, of_whole, of_whole, median_length)
     rng = np.random.default_rng(options.seed)
     fragments = _simulate(
         [random_fragment(bases, median_length, options.min_bases, rng) for bases in whole],

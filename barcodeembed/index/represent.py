@@ -14,9 +14,15 @@ import numpy as np
 from barcodeembed.calibration.sample import Sample
 from barcodeembed.index.collect import Reference
 from barcodeembed.scoring.vote import Members
+from barcodeembed.sequences.shared_kmers import SharedKmers, sampled_hashes
 from barcodeembed.taxonomy.ranks import Lineage, lowest
 from barcodeembed.taxonomy.taxa import Taxa
-from barcodeembed.vectors.prototypes import make_prototypes, name_prototypes, prototypes_without
+from barcodeembed.vectors.prototypes import (
+    make_prototypes,
+    mates,
+    name_prototypes,
+    prototypes_without,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class Representation:
 
     vectors: np.ndarray
     sequences: list[str] | None
+    kmers: SharedKmers
     ids: list[str]
     vectors_of: np.ndarray
     lineages_of: np.ndarray
@@ -73,33 +80,35 @@ def represent(
     references: Sequence[Reference], barcodes: Barcodes, rows: np.ndarray, prototypes: str | None
 ) -> Representation:
     """Return the barcodes themselves, or their prototypes (``species`` or ``bin``)."""
+    mixed = _mixed_bins(references, barcodes)[rows]
     if prototypes is None:
         return Representation(
             barcodes.vectors,
             barcodes.bases,
+            SharedKmers.of(barcodes.bases),
             [r.id for r in references],
             barcodes.vectors_of,
             barcodes.lineages_of,
             barcodes.members,
-            Sample.of_barcodes(barcodes.vectors, barcodes.members, rows),
+            Sample.of_barcodes(barcodes.vectors, barcodes.members, rows, mixed),
             rows,
         )
     bins = _bins_of(references, barcodes) if prototypes == "bin" else {}
-    return as_prototypes(barcodes.vectors, barcodes.members, barcodes.taxa, rows, bins)
+    return as_prototypes(barcodes, rows, bins, mixed)
 
 
 def as_prototypes(
-    vectors: np.ndarray,
-    members: Members,
-    taxa: Taxa,
+    barcodes: Barcodes,
     rows: np.ndarray,
     bins: Mapping[tuple[int, int], str],
+    mixed: np.ndarray,
 ) -> Representation:
     """Make prototypes of the barcodes of each lineage, or of each lineage and BIN.
 
-    ``vectors`` and ``members`` are those of the barcodes, ``bins`` the BINs of (barcode, lineage),
-    and ``rows`` the barcodes of the sample.
+    ``bins`` are the BINs of (barcode, lineage), ``rows`` the barcodes of the sample, and ``mixed``
+    (S, R) is an attribute of the sample.
     """
+    vectors, members, taxa = barcodes.vectors, barcodes.members, barcodes.taxa
     barcodes_M = np.repeat(np.arange(len(vectors)), np.diff(members.starts))
     pairs = list(zip(barcodes_M.tolist(), members.lineages.tolist(), strict=True))
     keys = [(lineage, bins.get((barcode, lineage), "")) for barcode, lineage in pairs]
@@ -115,10 +124,44 @@ def as_prototypes(
         members.lineages[sampled],
         made.of_members[sampled],
         prototypes_without(vectors, barcodes_M, made.of_members, sampled),
+        [
+            sampled_hashes([barcodes.bases[barcodes_M[m]] for m in others])
+            for others in mates(made.of_members, sampled)
+        ],
+        mixed,
     )
     each = np.arange(len(ids))
-    of_prototypes = Members.of(each, lineages_of, len(ids))
-    return Representation(made.vectors, None, ids, each, lineages_of, of_prototypes, sample, rows)
+    return Representation(
+        made.vectors,
+        None,
+        SharedKmers.of_groups(barcodes.bases, barcodes_M, made.of_members, len(ids)),
+        ids,
+        each,
+        lineages_of,
+        Members.of(each, lineages_of, len(ids)),
+        sample,
+        rows,
+    )
+
+
+def _mixed_bins(references: Sequence[Reference], barcodes: Barcodes) -> np.ndarray:
+    """Return whether the BIN of a barcode has several taxa at a rank, bool (N, R).
+
+    The marker cannot tell these taxa apart. One that was new could not be recognised as new, by any
+    method, and must not count as an error of the calibration.
+    """
+    taxa = barcodes.taxa
+    mixed_NR = np.zeros((len(barcodes.bases), len(taxa.ranks)), bool)
+    known = np.array([i for i, r in enumerate(references) if r.bin], np.int64)
+    if not len(known):
+        return mixed_NR
+    bins = np.unique([references[i].bin for i in known], return_inverse=True)[1]
+    for r in range(len(taxa.ranks)):
+        codes = taxa.codes[barcodes.lineages_of[known], r]
+        pairs = np.unique(np.stack([bins, codes], 1)[codes >= 0], axis=0)
+        several = np.bincount(pairs[:, 0], minlength=bins.max() + 1) > 1
+        mixed_NR[barcodes.vectors_of[known[several[bins]]], r] = True
+    return mixed_NR
 
 
 def _bins_of(references: Sequence[Reference], barcodes: Barcodes) -> dict[tuple[int, int], str]:

@@ -10,7 +10,7 @@ from typing import Any
 from barcodeembed.sequences.primers import PrimerPair
 
 #: The format in which indexes are written. Older formats are not read.
-INDEX_FORMAT = 5
+INDEX_FORMAT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ class IndexSettings:
         temperature: Temperature of the vote.
         identity_weight: Weight of the percent identity in the vote, relative to the similarity.
         fragment_temperature: Temperature of the vote on fragments.
-        fragment_identity_weight: Weight of the percent identity in the vote on fragments.
+        fragment_identity_weight: Weight of the percent identity in the vote on fragments; of
+            prototypes, the weight of shared k-mers.
         whitening: Number of principal directions kept by whitening; 0 if vectors are as the model
             made them.
         seed: Seed of all random choices.

@@ -14,6 +14,7 @@ from barcodeembed.errors import BundleError
 from barcodeembed.scoring.features import CONTEXT, FEATURES
 from barcodeembed.scoring.logistic import Logistic
 from barcodeembed.sequences.primers import IUPAC
+from barcodeembed.sequences.shared_kmers import SharedKmers
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.vocabulary import PRECISIONS, PROTOTYPES
 
@@ -126,3 +127,13 @@ def check_records(
     check_range(path, "a vector", vectors, count)
     if len(np.unique(vectors)) != count:
         raise BundleError(f"{path}: a vector has no record")
+
+
+def check_kmers(path: Path, kmers: SharedKmers) -> None:
+    """Raise BundleError unless the k-mers of an index are sorted, and of its references."""
+    hashes, starts, rows = kmers.arrays
+    if len(starts) != len(hashes) + 1 or starts[0] != 0 or starts[-1] != len(rows):
+        raise BundleError(f"{path}: hashes, starts and rows have lengths that do not match")
+    if (np.diff(starts) < 0).any() or (hashes[1:] <= hashes[:-1]).any():
+        raise BundleError(f"{path}: hashes or starts are not in ascending order")
+    check_range(path, "a row", rows, kmers.references)

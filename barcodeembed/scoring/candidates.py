@@ -3,7 +3,8 @@
 The vector of a whole barcode ranks the right references first. That of a fragment ranks them among
 the first thousand, but often not among the first ten, and a fragment from beyond the part of the
 marker that the model knows is not ranked at all. So a fragment has more candidates: the closest by
-vectors, and those that share the most rare k-mers. All are aligned, and the best vote.
+vectors, and those that share the most rare k-mers. All are aligned, and the best vote. Prototypes
+have no sequences to align; the k-mers that they share take the place of the identity.
 
 Shapes: Q queries, N references, C candidates, K neighbours.
 """
@@ -14,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def count_read(bases: str) -> int:
 class Weights:
     """How neighbours count: the ``temperature`` of the vote, and the weight of ``identity``.
 
-    Identity counts relative to similarity.
+    Identity counts relative to similarity. Without sequences it is the weight of shared k-mers.
     """
 
     temperature: float
@@ -47,9 +48,22 @@ class Weights:
 
 
 class Kmers(Protocol):
-    """Scores all references by the k-mers that they share with a query, (N,)."""
+    """The k-mers of references, as `SharedKmers` has them."""
 
     def scores(self, query: str) -> np.ndarray: ...
+
+    def score_of(self, query: str, hashes: np.ndarray) -> float: ...
+
+
+class Candidates(NamedTuple):
+    """The candidates of one query: similarities, rows of the reference and k-mer scores, (C,).
+
+    The k-mer scores are zero where k-mers do not count.
+    """
+
+    similarities: np.ndarray
+    rows: np.ndarray
+    shared: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,48 +111,43 @@ class Finder:
         similarities: np.ndarray,
         rows: np.ndarray,
         scores_N: np.ndarray | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Add the best references by k-mers to those by vectors: similarities and rows, (C,).
+    ) -> Candidates:
+        """Add the best references by k-mers to those by vectors.
 
         As many are added as there are by vectors. ``scores_N`` are `kmer_scores`, 0 for references
         that must not be found.
         """
         if scores_N is None:
-            return similarities, rows
+            return Candidates(similarities, rows, np.zeros(len(rows)))
         found = best(scores_N, 2 * len(rows))
         added = found[~np.isin(found, rows)][: len(rows)]
-        return (
-            np.concatenate([similarities, exact(asked_D, vectors_ND[added])]),
-            np.concatenate([rows, added]),
-        )
+        rows = np.concatenate([rows, added])
+        similarities = np.concatenate([similarities, exact(asked_D, vectors_ND[added])])
+        return Candidates(similarities, rows, scores_N[rows])
 
-    def rank(
-        self, queries: Sequence[str], similarities: Sequence[np.ndarray], rows: Sequence[np.ndarray]
-    ) -> Neighbours:
+    def rank(self, queries: Sequence[str], candidates: Sequence[Candidates]) -> Neighbours:
         """Align the candidates of each query, and return the best ``count`` by score."""
         groups = defaultdict(list)  # queries whose candidates fit into one array
-        for i, (query, row) in enumerate(zip(queries, rows, strict=True)):
-            groups[len(row), self.weights(query).identity].append(i)
-        parts = [
-            self._rank(
-                [queries[i] for i in numbers],
-                np.array([similarities[i] for i in numbers]),
-                np.array([rows[i] for i in numbers]),
-                weight,
-            )
-            for (_, weight), numbers in groups.items()
-        ]
+        for i, (query, found) in enumerate(zip(queries, candidates, strict=True)):
+            groups[len(found.rows), self.weights(query).identity].append(i)
+        parts = []
+        for (_, weight), numbers in groups.items():
+            asked = [queries[i] for i in numbers]
+            of = Candidates(*map(np.array, zip(*(candidates[i] for i in numbers), strict=True)))
+            rows_QC = of.rows if weight else of.rows[:, :1]
+            aligned = self.align(asked, rows_QC) if self.align else None
+            parts.append(self.ranked(of, aligned, weight))
         return Neighbours.join(parts, np.argsort(list(chain(*groups.values()))))
 
-    def _rank(
-        self,
-        queries: Sequence[str],
-        similarities_QC: np.ndarray,
-        rows_QC: np.ndarray,
-        weight: float,
+    def ranked(
+        self, candidates: Candidates, aligned: Identities | None, weight: float
     ) -> Neighbours:
-        aligned = self.align(queries, rows_QC if weight else rows_QC[:, :1]) if self.align else None
-        return Neighbours.ranked(similarities_QC, rows_QC, aligned, weight).first(self.count)
+        """Return the best ``count`` of candidates, (Q, C) each, by score."""
+        similarities_QC, rows_QC, shared_QC = candidates
+        found = Neighbours.ranked(
+            similarities_QC, rows_QC, aligned, weight, None if self.align else shared_QC
+        )
+        return found.first(self.count)
 
     def find(
         self, vectors_ND: np.ndarray, queries: Sequence[str], asked_QD: np.ndarray
@@ -149,13 +158,14 @@ class Finder:
         query are lowered again together if the highest is above 1.
         """
         similarities_QK, rows_QK = nearest(vectors_ND, asked_QD, self.count)
-        similarities, rows = list(similarities_QK), list(rows_QK)
+        candidates = []
         for i, query in enumerate(queries):
-            near, rows[i] = self.with_kmers(
-                vectors_ND, asked_QD[i], similarities[i], rows[i], self.kmer_scores(query)
+            found = self.with_kmers(
+                vectors_ND, asked_QD[i], similarities_QK[i], rows_QK[i], self.kmer_scores(query)
             )
-            similarities[i] = near / max(near[0], 1.0)
-        return self.rank(queries, similarities, rows)
+            near = found.similarities
+            candidates.append(found._replace(similarities=near / max(near[0], 1.0)))
+        return self.rank(queries, candidates)
 
 
 def best(scores: np.ndarray, count: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from barcodeembed.scoring.vote import Members, members_of, rescore, vote
 #: support no name; they scale the effect of the others.
 FEATURES = {
     "similarity": True,  # of the most similar neighbour
-    "identity": True,  # of the first neighbour, by alignment
+    "identity": True,  # of the first neighbour, by alignment; of prototypes, by shared k-mers
     "highest_identity": True,  # the highest identity of all neighbours
     "share": True,  # fraction of the vote for the winning taxon
     "margin": True,  # its best score minus the best score of another taxon
@@ -42,13 +42,15 @@ class Neighbours:
 
     ``similarities``, ``rows`` of the reference and ``scores`` are (Q, K). ``identities`` are
     (Q, K), or (Q, 1) for the first neighbour only, or None if nothing was aligned. The percent
-    identity of a neighbour that was not aligned is NaN.
+    identity of a neighbour that was not aligned is NaN. If the reference has no sequences,
+    ``shared`` (Q, K) are the fractions of k-mers that the neighbours share.
     """
 
     similarities: np.ndarray
     rows: np.ndarray
     identities: Identities | None
     scores: np.ndarray
+    shared: np.ndarray | None = None
 
     @classmethod
     def ranked(
@@ -57,17 +59,24 @@ class Neighbours:
         rows: np.ndarray,
         identities: Identities | None,
         weight: float,
+        shared: np.ndarray | None = None,
     ) -> Neighbours:
-        """Sort neighbours by similarity plus ``weight`` times identity."""
-        if not weight or identities is None:
-            return cls(similarities, rows, identities, similarities)
-        scores, order = rescore(similarities, rows, identities.percents, weight)
+        """Sort neighbours by similarity plus ``weight`` times identity, or ``shared`` k-mers."""
+        closeness = shared if identities is None else identities.percents / 100
+        if not weight or closeness is None:
+            return cls(similarities, rows, identities, similarities, shared)
+        scores, order = rescore(similarities, rows, closeness, weight)
 
         def ordered(values_QK: np.ndarray) -> np.ndarray:
             return np.take_along_axis(values_QK, order, 1)
 
-        aligned = Identities(*map(ordered, identities))
-        return cls(ordered(similarities), ordered(rows), aligned, scores)
+        return cls(
+            ordered(similarities),
+            ordered(rows),
+            None if identities is None else Identities(*map(ordered, identities)),
+            scores,
+            None if shared is None else ordered(shared),
+        )
 
     @classmethod
     def join(cls, parts: Sequence[Neighbours], order: np.ndarray) -> Neighbours:
@@ -77,6 +86,7 @@ class Neighbours:
             return np.concatenate(list(arrays))[order]
 
         aligned = [part.identities for part in parts if part.identities is not None]
+        shared = [part.shared for part in parts if part.shared is not None]
         width = max((part.percents.shape[1] for part in aligned), default=0)
         widened = [part.widened(width) for part in aligned]
         return cls(
@@ -84,6 +94,7 @@ class Neighbours:
             joined(part.rows for part in parts),
             Identities(*map(joined, zip(*widened, strict=True))) if widened else None,
             joined(part.scores for part in parts),
+            joined(shared) if shared else None,
         )
 
     def first(self, count: int) -> Neighbours:
@@ -93,7 +104,8 @@ class Neighbours:
             return values_QK[:, :count]
 
         aligned = None if self.identities is None else Identities(*map(cut, self.identities))
-        return Neighbours(cut(self.similarities), cut(self.rows), aligned, cut(self.scores))
+        shared = None if self.shared is None else cut(self.shared)
+        return Neighbours(cut(self.similarities), cut(self.rows), aligned, cut(self.scores), shared)
 
 
 def vote_features(
@@ -117,10 +129,12 @@ def vote_features(
     features = np.zeros((Q, R, len(FEATURES)))
     nearest_Q = neighbours.similarities.max(1)
     features[:, :, 0] = -np.log(1 + _SIMILARITY_FLOOR - np.minimum(nearest_Q, 1))[:, None]
+    closeness_QK = neighbours.shared
     if neighbours.identities is not None:
-        percents_QK = neighbours.identities.percents
-        for f, percents_Q in ((1, percents_QK[:, 0]), (2, np.nanmax(percents_QK, 1))):
-            features[:, :, f] = -np.log(1 + _IDENTITY_FLOOR - percents_Q / 100)[:, None]
+        closeness_QK = neighbours.identities.percents / 100
+    if closeness_QK is not None:
+        for f, closeness_Q in ((1, closeness_QK[:, 0]), (2, np.nanmax(closeness_QK, 1))):
+            features[:, :, f] = -np.log(1 + _IDENTITY_FLOOR - closeness_Q)[:, None]
     features[:, :, 3] = np.log((shares_QR + _SHARE_FLOOR) / (1 + _SHARE_FLOOR - shares_QR))
     place_M, lineage_M = members_of(neighbours.rows, members)
     query_M = place_M // scores_QK.shape[1]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.scoring.candidates import WHOLE
 from barcodeembed.scoring.features import CONTEXT, FEATURES
 
 #: Fractions of the median length at which the effect of a short query is fitted.
@@ -21,6 +22,9 @@ _STEPS = len(_ERRORS) + len(_SHORT)
 
 #: Maximum fraction of wrong names in a reference that a fit may assume.
 _MAX_NOISE = 0.02
+
+#: Minimum number of examples of each kind, to fit fragments apart.
+_MIN = 50
 
 _RIDGE = 1e-3
 _DECIMALS = 5
@@ -93,6 +97,38 @@ def fit_logistic(
         rounded(shift),
         round(_MAX_NOISE * float(_sigmoid(doubt)), _DECIMALS) if noisy else 0.0,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ByLength:
+    """Two logistic models: of whole barcodes, and of fragments, whose neighbours vote otherwise."""
+
+    whole: Logistic
+    fragments: Logistic
+
+    def probability(self, features: np.ndarray) -> np.ndarray:
+        """Return probabilities (E,) for features (E, F)."""
+        return np.where(
+            is_fragment(features),
+            self.fragments.probability(features),
+            self.whole.probability(features),
+        )
+
+
+def fit_by_length(
+    features: np.ndarray, true: np.ndarray, weights: np.ndarray, *, noisy: bool = False
+) -> ByLength:
+    """Fit `fit_logistic` to whole barcodes and to fragments; together if one has few examples."""
+    parts = (~is_fragment(features), is_fragment(features))
+    if min(int((part & (true == kind)).sum()) for part in parts for kind in (True, False)) < _MIN:
+        fitted = fit_logistic(features, true, weights, noisy=noisy)
+        return ByLength(fitted, fitted)
+    return ByLength(*(fit_logistic(features[p], true[p], weights[p], noisy=noisy) for p in parts))
+
+
+def is_fragment(features: np.ndarray) -> np.ndarray:
+    """Return which queries are fragments, bool (E,), from their features (E, F)."""
+    return features[:, -1] < np.log(WHOLE)
 
 
 @dataclass(frozen=True, slots=True)

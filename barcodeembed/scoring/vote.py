@@ -74,14 +74,14 @@ def supported(records: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def rescore(
-    similarities_QK: np.ndarray, rows_QK: np.ndarray, identities_QK: np.ndarray, weight: float
+    similarities_QK: np.ndarray, rows_QK: np.ndarray, closeness_QK: np.ndarray, weight: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return scores, highest first, and the order of the neighbours by score, (Q, K) each.
 
-    The score is the similarity plus ``weight`` times the identity, which is given in percent and
-    used as a fraction. Neighbours with equal scores are in the order of their rows.
+    The score is the similarity plus ``weight`` times the closeness, which is a fraction such as the
+    identity. Neighbours with equal scores are in the order of their rows.
     """
-    scores_QK = np.round(similarities_QK + weight * identities_QK / 100, 6)
+    scores_QK = np.round(similarities_QK + weight * closeness_QK, 6)
     order_QK = np.lexsort((rows_QK, -scores_QK))
     return np.take_along_axis(scores_QK, order_QK, 1), order_QK
 

@@ -7,13 +7,13 @@ ones in all of a reference without an alignment.
 Of all 12-mers one in four is indexed: those that a hash maps below a limit, so that a query and a
 reference sample the same ones (as the scaled sketches of sourmash do, Brown and Irber, JOSS 2016).
 
-Shapes: N references, P postings (k-mer, reference), H hashes.
+Shapes: N references, U distinct hashes, P postings (hash, reference), H hashes of a query.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,61 +38,134 @@ _MAX_POSTINGS = 200_000
 _CHUNK = 1 << 22
 
 
+@dataclass(frozen=True, slots=True)
 class SharedKmers:
-    """Scores all references by the k-mers that they share with a query.
+    """The k-mers of references, and which references have each.
 
-    The references are read when the first query is scored. An index needs about 1.3 bytes of
-    memory for each base.
+    Attributes:
+        hashes: The hashes of the k-mers, ascending, uint32 (U,).
+        starts: The references of hash i are ``rows[starts[i]:starts[i + 1]]``, int64 (U + 1,).
+        rows: Numbers of references, ascending for each hash, uint32 (P,).
+        references: The number of references, N.
     """
 
-    def __init__(self, sequences: Sequence[str]) -> None:
-        self._sequences = sequences
+    hashes: np.ndarray
+    starts: np.ndarray
+    rows: np.ndarray
+    references: int
 
-    def scores(self, query: str) -> np.ndarray:
-        """Return the summed rarity of the k-mers that each reference shares, float64 (N,).
+    @classmethod
+    def of(cls, sequences: Sequence[str]) -> SharedKmers:
+        """Index references by their sequences. This takes about 1.3 bytes for each base."""
+        return cls._of_matrix(_matrix(sequences))
 
-        >>> references = ["ACGTTGCAAGGCTTAC" * 5, "TTGACCATGGACGTGA" * 5, "GGGG"]
-        >>> scores = SharedKmers(references).scores("TACACGTTGCAAGGCTTACACGTTGCAAG")
-        >>> scores.argmax(), (scores[1:] == 0).all()
-        (np.int64(0), np.True_)
+    @classmethod
+    def of_groups(
+        cls, sequences: Sequence[str], rows_M: np.ndarray, groups_M: np.ndarray, count: int
+    ) -> SharedKmers:
+        """Index ``count`` groups of sequences by the k-mers of all their members.
+
+        Member m is sequence ``rows_M[m]`` of group ``groups_M[m]``.
         """
-        postings = self._postings
-        begins, ends = postings.indptr[:-1], postings.indptr[1:]
-        hashes_H = np.unique(_hashes(query))
-        counts_H = (ends[hashes_H] - begins[hashes_H]).astype(np.int64)
-        rarest = np.lexsort((hashes_H, counts_H))
-        rarest = rarest[(counts_H[rarest] > 0) & (counts_H[rarest].cumsum() <= _MAX_POSTINGS)]
-        rows = [postings.indices[begins[h] : ends[h]] for h in hashes_H[rarest]]
-        rarity = np.log((1 + len(self._sequences)) / counts_H[rarest])
-        return np.bincount(
-            np.concatenate(rows) if rows else np.zeros(0, np.int64),
-            np.repeat(rarity, counts_H[rarest]),
-            minlength=len(self._sequences),
-        )
-
-    @cached_property
-    def _postings(self) -> csr_array:
-        """The references that have each sampled k-mer, as the rows of a sparse matrix (H, N)."""
         from scipy.sparse import coo_array
 
-        sequences = list(self._sequences)  # they can be on disk: read them once
-        hashes, rows = [], []
-        begin = size = 0
-        for end, bases in enumerate(sequences, 1):
-            size += len(bases)
-            if size >= _CHUNK or end == len(sequences):
-                found, row = _hashes_of_each(sequences[begin:end])
-                hashes.append(found)
-                rows.append(row + np.int32(begin))
-                begin, size = end, 0
-        pairs = (np.concatenate(hashes), np.concatenate(rows))
-        has = np.ones(len(pairs[0]), np.int8)
-        return coo_array((has, pairs), shape=(_HASHES, len(sequences))).tocsr()
+        ones = np.ones(len(rows_M), np.int32)
+        members = coo_array((ones, (rows_M, groups_M)), shape=(len(sequences), count)).tocsr()
+        return cls._of_matrix(_matrix(sequences) @ members)
+
+    @classmethod
+    def _of_matrix(cls, found: csr_array) -> SharedKmers:
+        """Index the columns of a matrix (hashes, references)."""
+        found.sort_indices()
+        counts = np.diff(found.indptr)
+        hashes = np.flatnonzero(counts)
+        starts = np.concatenate([[0], np.cumsum(counts[hashes], dtype=np.int64)])
+        rows = found.indices.astype(np.uint32)
+        return cls(hashes.astype(np.uint32), starts, rows, found.shape[1])
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The hashes, starts and rows."""
+        return self.hashes, self.starts, self.rows
+
+    def scores(self, query: str) -> np.ndarray:
+        """Return which fraction of a query's k-mers each reference has, float64 (N,).
+
+        K-mers count by their rarity, and one that no reference has counts as the rarest.
+
+        >>> references = ["ACGTTGCAAGGCTTAC" * 5, "TTGACCATGGACGTGA" * 5, "GGGG"]
+        >>> kmers = SharedKmers.of(references)
+        >>> kmers.scores("ACGTTGCAAGGCTTACACGTTGCAAG").tolist()
+        [1.0, 0.0, 0.0]
+        """
+        at_H, counts_H, rarity_H = self._rarity(_hashes(query))
+        rarest = np.lexsort((at_H, counts_H))
+        rarest = rarest[(counts_H[rarest] > 0) & (counts_H[rarest].cumsum() <= _MAX_POSTINGS)]
+        begins = self.starts[at_H[rarest]]
+        rows = [self.rows[b : b + n] for b, n in zip(begins, counts_H[rarest], strict=True)]
+        shared = np.bincount(
+            np.concatenate(rows) if rows else np.zeros(0, np.int64),
+            np.repeat(rarity_H[rarest], counts_H[rarest]),
+            minlength=self.references,
+        )
+        return shared / max(rarity_H.sum(), 1e-9)
+
+    def score_of(self, query: str, hashes: np.ndarray) -> float:
+        """Return the score of a reference with these `sampled_hashes`."""
+        asked = _hashes(query)
+        rarity_H = self._rarity(asked)[2]
+        return float(rarity_H[np.isin(asked, hashes)].sum() / max(rarity_H.sum(), 1e-9))
+
+    def take(self, chosen: np.ndarray) -> SharedKmers:
+        """Return the index of the references where ``chosen``, bool (N,), is true."""
+        kept = chosen[self.rows]
+        counts = np.add.reduceat(kept, self.starts[:-1], dtype=np.int64) if len(kept) else kept
+        some = np.flatnonzero(counts)
+        number = np.cumsum(chosen) - 1
+        return SharedKmers(
+            self.hashes[some],
+            np.concatenate([[0], np.cumsum(counts[some])]),
+            number[self.rows[kept]].astype(np.uint32),
+            int(chosen.sum()),
+        )
+
+    def _rarity(self, hashes_H: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return where hashes are, how many references have them, and their rarity, (H,) each."""
+        at_H = np.searchsorted(self.hashes, hashes_H)
+        counts_H = np.zeros(len(hashes_H), np.int64)
+        known = np.flatnonzero(at_H < len(self.hashes))
+        known = known[self.hashes[at_H[known]] == hashes_H[known]]
+        counts_H[known] = self.starts[at_H[known] + 1] - self.starts[at_H[known]]
+        return at_H, counts_H, np.log((1 + self.references) / np.maximum(counts_H, 1))
+
+
+def sampled_hashes(sequences: Sequence[str]) -> np.ndarray:
+    """Return the distinct hashes of the sampled k-mers of sequences, ascending."""
+    return np.unique(_hashes_of_each(sequences)[0])
+
+
+def _matrix(sequences: Sequence[str]) -> csr_array:
+    """Return which sequences have each sampled k-mer, a sparse matrix (hashes, sequences)."""
+    from scipy.sparse import coo_array
+
+    sequences = list(sequences)  # they can be on disk: read them once
+    hashes, rows = [], []
+    begin = size = 0
+    for end, bases in enumerate(sequences, 1):
+        size += len(bases)
+        if size >= _CHUNK or end == len(sequences):
+            found, row = _hashes_of_each(sequences[begin:end])
+            hashes.append(found)
+            rows.append(row + np.int32(begin))
+            begin, size = end, 0
+    pairs = (np.concatenate(hashes), np.concatenate(rows))
+    has = np.ones(len(pairs[0]), np.int32)
+    return coo_array((has, pairs), shape=(_HASHES, len(sequences))).tocsr()
 
 
 def _hashes(bases: str) -> np.ndarray:
-    """Return the hashes of the sampled k-mers of a sequence, int64."""
-    return _sampled(overlapping_kmers(encode_bases(bases), _K))[0]
+    """Return the distinct hashes of the sampled k-mers of a sequence, int64 (H,), ascending."""
+    return np.unique(_sampled(overlapping_kmers(encode_bases(bases), _K))[0])
 
 
 def _hashes_of_each(sequences: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

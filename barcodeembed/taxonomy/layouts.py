@@ -60,9 +60,10 @@ class Layout:
             return self._read_unusual(names)
         if self.given and len(names) >= len(self.ranks):
             raise ReferenceDataError(
-                f"{names[wrong]!r} has the form of a {_sign(names, wrong, usual_rank) or 'name'}, "
-                f"but is number {wrong + 1} in the list, for which --ranks gives "
-                f"{self._rank(wrong) or 'no rank'}"
+                f"{names[wrong]!r} looks like the name of a "
+                f"{_sign(names, wrong, usual_rank) or 'taxon'}, but is number {wrong + 1} in the "
+                "list, for which --ranks gives "
+                f"{self._rank(wrong) or 'no rank'}; --allow-missing leaves out such records"
             )
         return place(names)
 
@@ -180,9 +181,10 @@ def _fixed(names: Sequence[str]) -> list[tuple[int, str]]:
                 fixed = sorted([*fixed, (i, rank)])
             elif by_name is certain_rank and rank != "kingdom":
                 raise ReferenceDataError(
-                    f"{names[i]!r} has the form of a {rank}, but comes before "
+                    f"{names[i]!r} looks like the name of a {rank}, but comes before "
                     f"{next(names[j] for j, other in fixed if not _is_above(rank, other))!r}; "
-                    "give the ranks of the names with --ranks"
+                    "give the ranks of the names with --ranks, or leave out such records with "
+                    "--allow-missing"
                 )
     return fixed
 

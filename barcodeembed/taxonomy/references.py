@@ -12,7 +12,7 @@ from os import PathLike
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.sequences.records import SequenceRecord
-from barcodeembed.sequences.tables import ID_COLUMNS, USUAL, Columns
+from barcodeembed.sequences.tables import USUAL, Columns
 from barcodeembed.taxonomy.formats import SAMPLE_SIZE, Reading, recognise, title_of
 from barcodeembed.taxonomy.headers import Header, split_sintax
 from barcodeembed.taxonomy.name_headers import ACCESSION
@@ -147,7 +147,6 @@ def _label_by_format(
     reading = recognise(first, ranks)
     if reading:
         recognised(source, str(reading))
-        _check_ids(first, source)
     for number, record in enumerate(chain(first, records), 1):
         try:
             labels = reading.label(record) if reading else None
@@ -163,21 +162,6 @@ def _label_by_format(
             yield record, UNKNOWN
         else:
             yield _named(record, labels[0], number), labels[1]
-
-
-def _check_ids(first: list[SequenceRecord], source: str | PathLike[str]) -> None:
-    """Raise ReferenceDataError if a table has no column of ids."""
-    header = list(first[0].fields)
-    if (
-        header
-        and all("no_id" in record.flags for record in first)
-        and USUAL.find_id(header) is None
-    ):
-        raise ReferenceDataError(
-            f"the table has no column of ids, such as {', '.join(ID_COLUMNS[:6])}; its columns are "
-            f"{', '.join(header)} and the sequence; name the column with --id-column",
-            source,
-        )
 
 
 def _misfit(

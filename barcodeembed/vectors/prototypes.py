@@ -10,7 +10,7 @@ Shapes: N barcodes, D dimensions, M members (barcode, group), P prototypes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,14 +95,19 @@ def prototypes_without(
     ``left_out`` are numbers of members. Returns unit vectors, float32 (len(left_out), D); NaN if
     nothing is left.
     """
-    prototypes = _numbers_of(of_members)
     rest = np.full((len(left_out), vectors_ND.shape[1]), np.nan, np.float32)
-    for i, member in enumerate(left_out):
-        mates = prototypes[of_members[member]]
-        mates = mates[mates != member]
-        if len(mates):
-            rest[i] = as_stored(normalise(_mean(vectors_ND[rows_M[mates]])[None]))[0]
+    for i, others in enumerate(mates(of_members, left_out)):
+        if len(others):
+            rest[i] = as_stored(normalise(_mean(vectors_ND[rows_M[others]])[None]))[0]
     return rest
+
+
+def mates(of_members: np.ndarray, chosen: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the other members of the prototype of each chosen member."""
+    prototypes = _numbers_of(of_members)
+    for member in chosen:
+        together = prototypes[of_members[member]]
+        yield together[together != member]
 
 
 def quantise(vectors: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ from barcodeembed.index.collect import BuildReport
 from barcodeembed.scoring.candidates import Finder, Weights
 from barcodeembed.scoring.features import CONTEXT, FEATURES, Neighbours, vote_features
 from barcodeembed.scoring.identity import Identities
-from barcodeembed.scoring.logistic import Logistic, fit_logistic
+from barcodeembed.scoring.logistic import ByLength, Logistic, fit_logistic
 from barcodeembed.scoring.vote import Members, vote
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import RANKS
@@ -79,7 +79,8 @@ def test_hiding_equals_a_search_without_the_hidden_references(seed):
     of, vectors, members, voter = scattered(seed)
     ranks = voter.taxa.ranks
     rows = np.arange(len(of))
-    sample = Sample.of_barcodes(vectors, members, rows)
+    mixed = np.zeros((len(rows), len(ranks)), bool)
+    sample = Sample.of_barcodes(vectors, members, rows, mixed)
     found = make_examples(sample, ["A" * 650] * len(rows), np.zeros(len(rows)), voter)
     similarity = np.round((vectors.astype(float) @ vectors.T.astype(float)), 6)
     wanted = []
@@ -116,6 +117,24 @@ def test_hiding_equals_a_search_without_the_hidden_references(seed):
         wanted_nearness = -np.log(1.003 - values[0, 0])
         np.testing.assert_allclose(found.features[i, :, 0], wanted_nearness, atol=1e-3)
     assert not (found.correct & ~found.in_reference).any()
+
+
+def test_a_taxon_that_the_marker_cannot_tell_apart_is_never_hidden():
+    _, vectors, members, voter = scattered(0)
+    rows = np.arange(len(vectors))
+    none = np.zeros((len(rows), len(voter.taxa.ranks)), bool)
+    mixed = none.copy()
+    mixed[::2, -1] = True
+
+    def hidden(mixed: np.ndarray) -> set[tuple[int, int]]:
+        sample = Sample.of_barcodes(vectors, members, rows, mixed)
+        found = make_examples(sample, ["A" * 650] * len(rows), np.zeros(len(rows)), voter)
+        return set(zip(found.barcodes.tolist(), found.hidden.tolist(), strict=True))
+
+    lowest = len(voter.taxa.ranks) - 1
+    left_out = {pair for pair in hidden(none) if pair[1] == lowest and pair[0] % 2 == 0}
+    assert left_out
+    assert hidden(mixed) == hidden(none) - left_out
 
 
 @settings(deadline=None, max_examples=40)
@@ -267,7 +286,8 @@ def calibration(**weights: float) -> Calibration:
     def model(weight: float) -> RankModel:
         logistic = Logistic((weight, *[0.0] * (len(FEATURES) - CONTEXT - 1)), -1.0)
         least = {str(s): 1 - s for s in (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)}
-        return RankModel(logistic, logistic, "", "", {"confidence_threshold": least})
+        both = ByLength(logistic, logistic)
+        return RankModel(both, both, "", "", {"confidence_threshold": least})
 
     return Calibration({rank: model(weight) for rank, weight in weights.items()}, 650.0)
 

@@ -26,7 +26,9 @@ def reference(spread: float, sizes: list[int]):
 
 def choose(spread: float, sizes: list[int]) -> float:
     vectors, members, taxa = reference(spread, sizes)
-    sample = Sample.of_barcodes(vectors, members, np.arange(len(vectors)))
+    sample = Sample.of_barcodes(
+        vectors, members, np.arange(len(vectors)), np.zeros((len(vectors), len(taxa.ranks)), bool)
+    )
     return tune_vote(vectors, members, taxa, sample, 10).temperature
 
 
@@ -49,7 +51,9 @@ def test_identity_gets_weight_only_if_it_is_informative(informative):
     vectors = normalise(rng.standard_normal((80, 4)).astype(np.float32))
     lineages = [tuple([None] * (len(RANKS) - 1) + [f"G s{i:03d}"]) for i in range(20)]
     members, taxa = Members.of(np.arange(80), of, 80), Taxa.of(lineages)
-    sample = Sample.of_barcodes(vectors, members, np.arange(80))
+    sample = Sample.of_barcodes(
+        vectors, members, np.arange(80), np.zeros((80, len(taxa.ranks)), bool)
+    )
 
     def identities(rows):
         return 80 + 20.0 * (of[rows] == of[:, None]) if informative else np.full(rows.shape, 90.0)
@@ -61,12 +65,12 @@ def test_identity_gets_weight_only_if_it_is_informative(informative):
 def test_scores_are_similarity_plus_weighted_identity():
     similarities = np.array([[0.9, 0.8, 0.7]])
     rows = np.array([[5, 3, 1]])
-    percents = np.array([[90.0, 95.0, 96.25]])
-    scores, order = rescore(similarities, rows, percents, 4.0)
+    identities = np.array([[0.9, 0.95, 0.9625]])
+    scores, order = rescore(similarities, rows, identities, 4.0)
     # 0.9 + 3.6, 0.8 + 3.8, 0.7 + 3.85: the second is best.
     np.testing.assert_allclose(scores, [[4.6, 4.55, 4.5]])
     assert order.tolist() == [[1, 2, 0]]
-    assert rescore(similarities, rows, percents, 0.0)[1].tolist() == [[0, 1, 2]]
+    assert rescore(similarities, rows, identities, 0.0)[1].tolist() == [[0, 1, 2]]
     assert rescore(np.array([[0.5, 0.5]]), np.array([[7, 2]]), np.zeros((1, 2)), 0.0)[
         1
     ].tolist() == [[1, 0]]

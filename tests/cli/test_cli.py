@@ -486,7 +486,7 @@ def test_json_describes_the_run(call, index_bundle, tmp_path):
     placed, novel = (Counter(row[column] for row in rows) for column in ("rank", "novel_rank"))
     assert all(placed[rank] == count for rank, count in described["placed_at"].items())
     assert all(novel[rank] == count for rank, count in described["novel_at"].items())
-    assert set(described["confidence_threshold"].values()) == {0.65} and described["bound"] is None
+    assert set(described["confidence_threshold"].values()) == {0.75} and described["bound"] is None
     assert described["warnings"] == [f"{reads}: 1 records repeat an earlier id"]
     assert (
         described["index"]["name"] == index_bundle.name and len(described["index"]["sha256"]) == 64

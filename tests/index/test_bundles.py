@@ -20,6 +20,7 @@ MODEL_FILES = ["config.json", "manifest.json", "model.safetensors"]
 INDEX_FILES = [
     "calibration.json",
     "config.json",
+    *(f"kmers/{name}.npy" for name in ("hashes", "rows", "starts")),
     "lineages.tsv",
     "manifest.json",
     "orientation.npy",
@@ -158,7 +159,7 @@ def edit(path: Path, **changes) -> None:
     [
         (
             {"format_version": 9, "made_by": "barcodeembed 9.1"},
-            r"format 9 is newer than this version can read \([15]\).*made by barcodeembed 9.1",
+            r"format 9 is newer than this version can read \([16]\).*made by barcodeembed 9.1",
         ),
         ({"format_version": None}, "format None"),
         ({"kind": "sonnet"}, "is a sonnet, not an? (model|index)"),

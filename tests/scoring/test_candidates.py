@@ -10,7 +10,7 @@ import pytest
 
 from barcodeembed.scoring.candidates import Finder, Weights, best
 from barcodeembed.scoring.identity import Identities, identities
-from barcodeembed.sequences.shared_kmers import SharedKmers
+from barcodeembed.sequences.shared_kmers import SharedKmers, sampled_hashes
 from barcodeembed.vectors.normalise import normalise
 
 
@@ -29,15 +29,21 @@ def test_scores_equal_a_count_of_shared_kmers():
     references.append(references[0][:80] + references[1][80:])
     queries = [references[0][10:150], references[0][10:90] + "N" + references[2][:70], "ACGT"]
     found = Counter(k for r in references for k in kmers(r))
-    shared = SharedKmers(references)
+    shared = SharedKmers.of(references)
     sampled = {k for k in found if shared.scores(k).any()}
     assert 0.2 < len(sampled) / len(found) < 0.3
+
+    def rarity(some: set[str]) -> float:
+        return sum(log((1 + len(references)) / found[k]) for k in some & sampled)
+
     for query in queries:
-        wanted = [
-            sum(log((1 + len(references)) / found[k]) for k in kmers(r) & kmers(query) & sampled)
-            for r in references
-        ]
-        np.testing.assert_allclose(shared.scores(query), wanted, rtol=1e-9, atol=1e-9)
+        wanted = np.array([rarity(kmers(r) & kmers(query)) for r in references])
+        # Every k-mer of a query is in a reference, except those over the joints.
+        missing = sum(len(sampled_hashes([k])) for k in kmers(query) - set(found))
+        total = rarity(kmers(query)) + missing * log(1 + len(references))
+        np.testing.assert_allclose(
+            shared.scores(query), wanted / max(total, 1e-9), rtol=1e-9, atol=1e-9
+        )
     assert shared.scores(queries[0]).argmax() == 0
     assert best(shared.scores("ACGT"), 5).tolist() == []
 
@@ -46,7 +52,7 @@ def test_frequent_kmers_are_left_out_of_long_queries(monkeypatch):
     common, own = barcodes(2, 200, seed=3)
     references = [common] * 50 + [common + own]
     monkeypatch.setattr("barcodeembed.sequences.shared_kmers._MAX_POSTINGS", 100)
-    scores = SharedKmers(references).scores(common + own)
+    scores = SharedKmers.of(references).scores(common + own)
     assert best(scores, 3)[0] == 50
     # The 12-mers of ``own``, and not more than two of the others.
     assert np.unique(scores).size <= 3
@@ -72,7 +78,7 @@ def finder(sequences: list[str], **changes) -> Finder:
         return identities(queries, sequences, rows)
 
     whole = Weights(0.02, changes.pop("weight", 0.0))
-    return Finder(5, whole, Weights(0.05, 8.0), 300.0, align, SharedKmers(sequences))
+    return Finder(5, whole, Weights(0.05, 8.0), 300.0, align, SharedKmers.of(sequences))
 
 
 @pytest.mark.parametrize("length", [100, 220])
@@ -116,3 +122,62 @@ def test_a_reference_smaller_than_the_number_of_neighbours(reference):
     found = finder(sequences[:3]).find(vectors[:3], [sequences[1][:90]], vectors[:1])
     assert found.rows.shape == (1, 3)
     assert found.rows[0, 0] == 1
+
+
+# The k-mers of groups, and of a part of the references.
+
+
+def grouped(seed: int = 0) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return sequences and the members (row, group) of six groups; one sequence is in two."""
+    rng = np.random.default_rng(seed)
+    sequences = barcodes(14, 150, seed)
+    sequences[3] = sequences[2][:100] + sequences[4][100:]
+    groups = np.concatenate([np.arange(6), rng.integers(0, 6, 8), [5]])
+    return sequences, np.append(np.arange(14), 0), groups
+
+
+def same(one: SharedKmers, other: SharedKmers) -> bool:
+    return one.references == other.references and all(
+        np.array_equal(a, b) for a, b in zip(one.arrays, other.arrays, strict=True)
+    )
+
+
+def test_a_group_has_the_kmers_of_all_its_members():
+    sequences, rows, groups = grouped()
+    joined = ["N".join(sequences[r] for r in rows[groups == g]) for g in range(6)]
+    assert same(SharedKmers.of_groups(sequences, rows, groups, 6), SharedKmers.of(joined))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_part_of_the_references_equals_an_index_of_this_part(seed):
+    sequences, _, _ = grouped(seed)
+    chosen = np.random.default_rng(seed).random(14) < (0.5 if seed else 0.0)
+    part = [sequences[i] for i in np.flatnonzero(chosen)]
+    taken = SharedKmers.of(sequences).take(chosen)
+    assert same(taken, SharedKmers.of(part)) if part else taken.references == len(taken.rows) == 0
+
+
+def test_the_score_of_hashes_is_that_of_a_reference_with_them():
+    sequences, _, _ = grouped()
+    shared = SharedKmers.of(sequences)
+    query = sequences[3][20:140]
+    scores = shared.scores(query)
+    assert 0 < scores[2] < scores[3] == 1.0
+    for i, sequence in enumerate(sequences):
+        assert shared.score_of(query, sampled_hashes([sequence])) == pytest.approx(scores[i])
+    assert shared.score_of(query, sampled_hashes([])) == 0.0
+
+
+def test_prototypes_of_a_fragment_are_ranked_by_their_kmers(reference):
+    """Without alignments, shared k-mers find the source of a fragment that no vector finds."""
+    sequences, vectors = reference
+    kmers = SharedKmers.of(sequences)
+    prototypes = Finder(5, Weights(0.02), Weights(0.05, 2.0), 300.0, kmers=kmers)
+    queries = [sequences[i][40:180] for i in range(20)] + sequences[20:22]
+    found = prototypes.find(vectors, queries, vectors[100:122])
+    assert found.rows[:20, 0].tolist() == list(range(20))
+    assert found.identities is None
+    np.testing.assert_allclose(found.shared[:20, 0], 1.0)
+    assert (found.shared[20:] == 0.0).all()  # whole barcodes
+    wanted = np.argsort(-(vectors[120:122] @ vectors.T), 1, kind="stable")[:, :5]
+    np.testing.assert_array_equal(found.rows[20:], wanted)

@@ -8,7 +8,14 @@ import torch
 from scipy.optimize import check_grad
 
 from barcodeembed.scoring.features import CONTEXT, FEATURES
-from barcodeembed.scoring.logistic import _MAX_NOISE, _RIDGE, _context, _Loss, fit_logistic
+from barcodeembed.scoring.logistic import (
+    _MAX_NOISE,
+    _RIDGE,
+    _context,
+    _Loss,
+    fit_by_length,
+    fit_logistic,
+)
 
 SUPPORTS = torch.tensor(list(FEATURES.values())[:-CONTEXT])
 
@@ -86,3 +93,20 @@ def fit_by_torch(features, true, weights, noisy) -> np.ndarray:
 
     optimizer.step(loss)
     return probability().detach().numpy()
+
+
+def test_whole_barcodes_and_fragments_have_models_of_their_own():
+    """Evidence counts for whole barcodes and says nothing for fragments, or there is too little."""
+    features, _, weights = examples(0, 2_000)
+    fragment = features[:, -1] < 0
+    rng = np.random.default_rng(1)
+    true = np.where(
+        fragment, rng.random(2_000) < 0.3, features[:, 0] + rng.logistic(size=2_000) > 0
+    )
+    found = fit_by_length(features, true, weights)
+    p = found.probability(features)
+    assert np.ptp(p[~fragment]) > 0.5
+    assert np.abs(p[fragment] - 0.3).max() < 0.25
+    few = np.flatnonzero(~fragment | (np.cumsum(fragment) < 60))
+    joint = fit_by_length(features[few], true[few], weights[few])
+    assert joint.whole == joint.fragments == fit_logistic(features[few], true[few], weights[few])

@@ -461,8 +461,8 @@ def test_a_merging_model_does_not_depend_on_the_batch_and_learns(anchored, marke
     losses = []
     trainer.run(report=lambda progress: losses.append(progress.metrics["loss"]), report_every=10)
     assert losses[-1] < 0.9 * losses[0]
-    with pytest.raises(TrainingError, match="maelm predicts single k-mers"):
-        plan = parse_schedule("maelm:1")
+    with pytest.raises(TrainingError, match="meap predicts single k-mers"):
+        plan = parse_schedule("meap:1")
         settings = resolve_settings(plan, {})
         Trainer(
             Recipe(encoder.config, plan, settings, steps=1),

@@ -408,7 +408,7 @@ MALFORMED = {
     "DADA2, another order": (
         DADA2.replace("Hemiptera;Shamidae", "Shamidae;Hemipterales"),
         5,
-        "'Shamidae' has the form of a family, but comes before 'Hemipterales'; .* with --ranks",
+        "'Shamidae' looks like the name of a family, but comes before 'Hemipterales'; .*--ranks",
     ),
     "PR2": (
         PR2.replace("Fictialveolata|Fictiophora|Insecta", "Insecta"),

@@ -106,7 +106,9 @@ def test_a_repeated_name_is_a_missing_one(tmp_path):
 
 def test_names_in_an_impossible_order_are_an_error(tmp_path):
     titles = ["R1 Bacteria;Fictota;Fictia;Fictaceae;Fictales;Fictus;"]
-    with pytest.raises(ReferenceDataError, match="'Fictaceae' has the form of a family, .*--ranks"):
+    with pytest.raises(
+        ReferenceDataError, match="'Fictaceae' looks like the name of a family, .*--ranks"
+    ):
         lineages(titles, tmp_path / "x")
     assert lineages(titles, tmp_path / "x", allow_missing=True) == [(None,) * len(RANKS)]
 
@@ -118,7 +120,7 @@ def test_given_ranks(tmp_path):
     assert found == taxa({"phylum": "A", "class": "C", "genus": "D", "species": "D E"})
     moth = ";".join(without("kingdom", "subfamily").values())
     with pytest.raises(
-        ReferenceDataError, match="'Fictiidae' has the form of a family, but is num"
+        ReferenceDataError, match="'Fictiidae' looks like the name of a family, but is num"
     ):
         lineages([f"R1 {moth}"], tmp_path / "x", ranks=list(RANKS[:6]))
 

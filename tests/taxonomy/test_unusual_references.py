@@ -306,3 +306,9 @@ def test_classify_prints_the_id_of_the_taxon_of_the_closest_reference(build, cal
     table = rows_of(call("classify", tmp_path / "reads.fa", "-i", grown).out)
     assert [row["taxon_id"] for row in table[:3]] == ["7", "8", "9"]
     assert "\t33\n" in (grown / "records.tsv").read_text()
+
+
+def test_a_table_without_ids_can_still_be_read_as_labelled_records(tmp_path):
+    (tmp_path / "x").write_text(f"voucher\tgenus\tnuc\nR1\tAus\t{BASES[0]}\n")
+    ((record, names),) = read_labelled(tmp_path / "x")
+    assert (record.id, record.flags, names[-2]) == ("record_000001", ("no_id",), "Aus")
