@@ -12,7 +12,7 @@ _WORDS = re.compile(
     re.IGNORECASE,
 )
 
-_ASKED = re.compile(r"allocate (\d[\d.]*) ?([KMGT]i?B|bytes)", re.IGNORECASE)
+_ASKED = re.compile(r"allocate (\d[\d.]*) ?([KMGTPE]i?B|bytes)", re.IGNORECASE)
 
 
 def describe_memory_error(error: Exception) -> str | None:
