@@ -6,7 +6,11 @@ file that was edited by hand and given a new checksum, or damaged before the sum
 
 from __future__ import annotations
 
+import errno
 import math
+import struct
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,13 +30,14 @@ _ERRORS = (
     AttributeError,
     ArithmeticError,
     AssertionError,
-    RecursionError,
+    RuntimeError,  # also RecursionError, and NotImplementedError for a method of zip
     OSError,
     EOFError,
-    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+    struct.error,
     zlib.error,
     zipfile.BadZipFile,
-    NotImplementedError,  # a zip method
 )
 
 #: The best that deflate can do. A zip member that claims more would only waste memory.
@@ -51,6 +56,8 @@ def reading(path: Path) -> Iterator[None]:
             raise
         raise BundleError(f"{path}: {error}") from None
     except _ERRORS as error:
+        if getattr(error, "errno", None) == errno.ENOMEM:
+            raise
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise BundleError(
             f"{path}: damaged, or not as barcodeembed writes it: {reason or type(error).__name__}"
@@ -117,7 +124,8 @@ def load_array(
     ``shape`` is the accepted shape; None is any length. The size of the file is compared with its
     header before memory is allocated. Raises BundleError.
     """
-    with reading(path):
+    # NumPy warns of headers that it can only just read.
+    with reading(path), warnings.catch_warnings(action="ignore"):
         with open(path, "rb") as stream:
             _check_header(stream, path.stat().st_size, dtype, shape)
         return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
@@ -125,7 +133,7 @@ def load_array(
 
 def load_arrays(path: Path, wanted: Mapping[str, tuple[str, Sequence[int | None]]]) -> list[Any]:
     """Return the arrays of a ``.npz`` file, by name, checked as those of `load_array`."""
-    with reading(path):
+    with reading(path), warnings.catch_warnings(action="ignore"):
         with zipfile.ZipFile(path) as archive:
             for name, (dtype, shape) in wanted.items():
                 member = archive.getinfo(f"{name}.npy")

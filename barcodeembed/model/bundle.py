@@ -127,7 +127,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
 
     try:
         tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, LookupError, ValueError) as error:
         raise BundleError(f"{path}: not a readable safetensors file: {error}") from None
     expected = module.state_dict()
     for problem, names in (
