@@ -21,7 +21,7 @@ from barcodeembed.vocabulary import PRECISIONS, PROTOTYPES
 #: Larger values would only waste memory or overflow.
 _MAX_BASES = 2**31 - 1
 _MAX_SLOPE = 1e9
-_MAX_GROWTH = 50
+_MAX_GROWTH = 100
 
 
 def check_settings(values: Mapping[str, Any]) -> None:
@@ -89,7 +89,7 @@ def _check_logistic(values: Mapping[str, Any]) -> None:
         ("growth", steps),
         ("shift", steps),
     ):
-        limit = _MAX_SLOPE if name == "weights" else _MAX_GROWTH
+        limit = _MAX_GROWTH if name == "growth" else _MAX_SLOPE
         if any(abs(number) > limit for number in numbers(values, name, count)):
             raise ValueError(f"{name} has a number over {limit}")
     for name in ("bias", "middle"):
