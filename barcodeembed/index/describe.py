@@ -28,7 +28,7 @@ def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any
         "model": (_describe_model, MODEL_FORMAT),
         "index": (_describe_index, INDEX_FORMAT),
     }
-    if kind not in describers:
+    if not isinstance(kind, str) or kind not in describers:
         raise BundleError(f"{bundle}: is a bundle of kind {kind!r}; expected a model or an index")
     describer, newest = describers[kind]
     manifest = open_bundle(bundle, kind, newest, verify=verify)
