@@ -24,14 +24,17 @@ from barcodeembed.objectives.base import Inputs, Objective
 from barcodeembed.objectives.plan import Phase, resolve_settings
 
 TINY = PRESETS["tiny"].model
+PLANTED = "ACGTTTGCAAGC"
 
 #: Objectives that read the tokens of a batch. The others draw views.
 PREDICTING_TOKENS = (
     "maelm",
     "mlm",
+    "codes",
     "clm",
     "meap",
     "rtd",
+    "courses",
     "rts",
     "crts",
     "slm",
@@ -62,6 +65,16 @@ def make_corpus(rows: int = 24, shortest: int = 90, longest: int = 170, seed: in
         fingerprint="random",
         summary={},
     )
+
+
+def planted_corpus() -> Corpus:
+    """Return random barcodes, each with three copies of one stretch of three 4-mers."""
+    corpus = make_corpus(rows=40)
+    bases = np.array(["ACGT".index(base) for base in PLANTED])
+    for start in corpus.starts:
+        for offset in (8, 30, 62):
+            corpus.codes[start + offset : start + offset + len(bases)] = bases
+    return corpus
 
 
 def make(

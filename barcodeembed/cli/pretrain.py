@@ -28,11 +28,12 @@ def pretrain(
     k: training_options.KmerLength = None,
     merge: training_options.Merge = None,
     pooling: training_options.Pooling = None,
+    causal_blocks: training_options.CausalBlocks = None,
     anchor: training_options.Anchor = False,
     batch_size: training_options.BatchSize = None,
     accumulate: training_options.Accumulate = 1,
     learning_rate: training_options.LearningRate = None,
-    rates: training_options.Rates = "cosine",
+    rates: training_options.Rates = None,
     weight_decay: training_options.WeightDecay = None,
     warmup: training_options.Warmup = 0.05,
     decay: training_options.Decay = 0.2,
@@ -75,6 +76,8 @@ def pretrain(
     options.check_choice("--preset", preset, vocabulary.PRESETS)
     if pooling is not None:
         options.check_choice("--pooling", pooling, vocabulary.POOLINGS)
+    if rates is not None:
+        options.check_choice("--rates", rates, vocabulary.RATE_SCHEDULES)
     if not output.name:
         raise typer.BadParameter(f"{output} is not a name for a bundle", param_hint="--output")
     options.refuse_overwriting([output], [*corpus, init], no_clobber)
@@ -102,6 +105,7 @@ def pretrain(
         k=k,
         merge=merge,
         pooling=pooling,
+        causal_blocks=causal_blocks,
         anchor=anchor,
         batch_size=batch_size,
         accumulate=accumulate,

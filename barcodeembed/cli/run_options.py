@@ -114,7 +114,7 @@ Epochs = Annotated[
         "--epochs",
         min=0,
         metavar="E",
-        show_default="20",
+        show_default="the preset's",
         help="Number of passes over the corpus, instead of --steps.",
     ),
 ]

@@ -6,9 +6,6 @@ from typing import Annotated
 
 import typer
 
-from barcodeembed import vocabulary
-from barcodeembed.cli import options
-
 KmerLength = Annotated[
     int | None,
     typer.Option(
@@ -23,7 +20,7 @@ Merge = Annotated[
         min=1,
         metavar="M",
         show_default="the preset's",
-        help="k-mers per token; for contrastive, supcon and taxonomy only.",
+        help="k-mers per token; not for all objectives.",
     ),
 ]
 
@@ -34,6 +31,17 @@ Pooling = Annotated[
         metavar="NAME",
         show_default="the preset's",
         help="How tokens become one vector: mean, place (a map for each position) or class.",
+    ),
+]
+
+CausalBlocks = Annotated[
+    int | None,
+    typer.Option(
+        "--causal-blocks",
+        min=0,
+        metavar="N",
+        show_default="the preset's",
+        help="Number of blocks, from the first, that read only the tokens before each token.",
     ),
 ]
 
@@ -71,11 +79,11 @@ LearningRate = Annotated[
 ]
 
 Rates = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--rates",
         metavar="NAME",
-        callback=options.one_of(*vocabulary.RATE_SCHEDULES),
+        show_default="the preset's",
         help="Learning rate schedule: cosine, wsd (warm-up, stable, decay) or onecycle.",
     ),
 ]

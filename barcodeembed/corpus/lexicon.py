@@ -34,6 +34,19 @@ class Lexicon:
     def __len__(self) -> int:
         return sum(map(len, self.grams))
 
+    def kmers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the k-mer classes (G, longest) of each n-gram, filled with 0, and its length (G,).
+
+        ``find`` has the same order.
+        """
+        longest = len(self.grams) + 1
+        kmers_GN = np.zeros((len(self), longest), np.int64)
+        lengths_G = np.repeat(np.arange(2, longest + 1), [len(keys) for keys in self.grams])
+        for n, keys in enumerate(self.grams, 2):
+            shifts = 2 * self.k * np.arange(n - 1, -1, -1)
+            kmers_GN[lengths_G == n, :n] = keys[:, None] >> shifts & 4**self.k - 1
+        return kmers_GN, lengths_G
+
     def find(self, tokens_BT: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the id (B, T) and the length of the longest n-gram that begins at each token.
 

@@ -1,5 +1,8 @@
 """Choose the tokens of a batch to hide. Needs only numpy.
 
+``sites="variable"`` follows linguistic entity masking (Fernando and Ranathunga, arXiv 2501.05700),
+which hides only informative tokens, one per entity. In barcodes of one gene, the variable positions
+of the marker are informative.
 Shapes: B sequences, T tokens.
 """
 
@@ -10,9 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.corpus.site_entropy import site_entropies
 from barcodeembed.errors import TrainingError
+from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.tokenizer import PAD, SPECIAL_TOKENS
 from barcodeembed.sequences.frames import reading_frames
+
+SITES = ("all", "variable")
+
+#: So that an invariable token is still chosen before padding.
+_LEAST_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,8 @@ class Masking:
         random: Fraction of the hidden tokens to show as a random k-mer (BERT, arXiv 1810.04805).
         kept: Fraction of the hidden tokens to show unchanged (BERT). All others are masked, or
             left out.
+        sites: "all" hides tokens with equal probability, "variable" in proportion to the entropy
+            of their position in the marker. Entropies are of the training barcodes.
     """
 
     mask_ratio: float = 0.5
@@ -33,6 +46,7 @@ class Masking:
     codons: bool = False
     random: float = 0.0
     kept: float = 0.0
+    sites: str = "all"
 
     def __post_init__(self) -> None:
         if not 0 < self.mask_ratio < 1:
@@ -43,14 +57,38 @@ class Masking:
             raise TrainingError(
                 f"random {self.random} and kept {self.kept} are not fractions with a sum up to 1"
             )
+        if self.sites not in SITES:
+            raise TrainingError(f"sites is {self.sites!r}, not one of {SITES}")
+        if self.sites == "variable" and self.span > 1:
+            raise TrainingError("sites=variable hides single tokens; use span=1")
 
-    def hide(self, batch: Batch, k: int, rng: np.random.Generator, merge: int = 1) -> np.ndarray:
-        """Choose the k-mers to predict, bool (B, T). All k-mers of a merged token are chosen."""
+    def weights(self, corpus: Corpus, config: ModelConfig) -> np.ndarray | None:
+        """Return the weight of each position in the marker for ``hide``, or None if all are equal.
+
+        Raises TrainingError if the corpus has not been located in the marker.
+        """
+        return site_entropies(corpus, config) if self.sites == "variable" else None
+
+    def hide(
+        self,
+        batch: Batch,
+        k: int,
+        rng: np.random.Generator,
+        merge: int = 1,
+        weights_P: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Choose the k-mers to predict, bool (B, T). All k-mers of a merged token are chosen.
+
+        ``weights_P`` is from ``weights``.
+        """
         phase_B = None
         if self.codons:
             phase_B = codon_phase(batch, k * merge, self.span)
         first_BT = batch.tokens_BT[:, ::merge]
-        return choose_hidden(first_BT, self.mask_ratio, rng, self.span, phase_B).repeat(merge, 1)
+        weights_BT = None if weights_P is None else weights_P[batch.positions_BT]
+        return choose_hidden(first_BT, self.mask_ratio, rng, self.span, phase_B, weights_BT).repeat(
+            merge, 1
+        )
 
     def show(
         self,
@@ -79,13 +117,17 @@ def choose_hidden(
     rng: np.random.Generator,
     span: int = 1,
     phase_B: np.ndarray | None = None,
+    weights_BT: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Choose ``round(ratio * n)`` of each sequence's n real tokens, uniformly; bool (B, T).
+    """Choose ``round(ratio * n)`` of each sequence's n real tokens; bool (B, T).
 
     The count depends only on the length. Sequences of equal length therefore leave equally many
     tokens visible, and need no padding. At least one token stays visible, and at least one is
     hidden if there are two. Spans of ``span`` tokens are hidden together; the last one may be
     shorter. Spans begin at ``phase_B`` (modulo ``span``), or at a random phase without it.
+
+    All tokens have the same probability. With ``weights_BT`` they are drawn one after another, in
+    proportion to their weights.
     """
     real_BT = tokens_BT != PAD
     lengths_B = real_BT.sum(1)
@@ -96,6 +138,9 @@ def choose_hidden(
             phase_B = rng.integers(0, span, len(tokens_BT))
         run_BT = (np.arange(tokens_BT.shape[1]) + span - phase_B[:, None] % span) // span
         draws_BT = np.take_along_axis(draws_BT, np.minimum(run_BT, tokens_BT.shape[1] - 1), 1)
+    if weights_BT is not None:
+        # The first of several exponential clocks is each with a probability that is its rate.
+        draws_BT = -np.log1p(-draws_BT) / np.maximum(weights_BT, _LEAST_WEIGHT)
     order_BT = np.where(real_BT, draws_BT, np.inf).argsort(1, kind="stable")
     return order_BT.argsort(1) < counts_B[:, None]
 

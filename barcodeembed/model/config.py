@@ -24,6 +24,7 @@ _LATER_SETTINGS = {
     "anchored": False,
     "merge": 1,
     "vector_width": None,
+    "causal_blocks": 0,
 }
 
 #: An anchored model accepts longer sequences than it reads, such as a gene or a contig.
@@ -57,6 +58,9 @@ class ModelConfig:
             (sequences/anchor.py). It reads only the part within ``max_tokens``.
         merge: Consecutive k-mers per token.
         vector_width: Width of the pooled vector, if it differs from ``width``.
+        causal_blocks: Number of blocks, from the first, in which a token attends only to the
+            tokens before it. Causal language modelling trains all blocks so; the other blocks lose
+            this mask afterwards (Dukic and Snajder, arXiv 2401.14556).
     """
 
     k: int = 6
@@ -74,6 +78,7 @@ class ModelConfig:
     anchored: bool = False
     merge: int = 1
     vector_width: int | None = None
+    causal_blocks: int = 0
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -96,8 +101,19 @@ class ModelConfig:
                 f"vector_width is {self.vector_width!r}; only pooling 'place' can have a "
                 "vector_width, and it must be positive"
             )
+        self._check_causal_blocks()
         if self.positions == "rotary" and self.width // self.heads % 2:
             raise ValueError("rotary positions need an even width per head")
+
+    def _check_causal_blocks(self) -> None:
+        if not isinstance(self.causal_blocks, int) or not 0 <= self.causal_blocks <= self.layers:
+            raise ValueError(
+                f"causal_blocks is {self.causal_blocks!r}, not a number of the {self.layers} blocks"
+            )
+        if self.causal_blocks and self.class_token:
+            raise ValueError(
+                "causal_blocks must be 0 with pooling 'class', whose token has nothing before it"
+            )
 
     @property
     def tokenizer(self) -> KmerTokenizer:
@@ -162,13 +178,20 @@ class ModelConfig:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A model, and the pretraining settings for it."""
+    """A model, and the pretraining settings for it.
+
+    ``settings`` are of objectives. ``recipe`` has further values of the training recipe, where they
+    differ from its defaults.
+    """
 
     model: ModelConfig
     settings: dict[str, Any] = field(default_factory=dict)
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     batch_size: int = 64
+    rates: str = "cosine"
+    epochs: float = 20.0
+    recipe: dict[str, Any] = field(default_factory=dict)
 
 
 _BASE = ModelConfig(
@@ -200,11 +223,23 @@ PRESETS = {
         ),
         batch_size=256,
     ),
-    # From arXiv 2502.18405 and its code: BERT's post-norm, learned positions, 6 + 6 layers.
+    # From arXiv 2502.18405 and its code: BERT's post-norm, learned positions, 6 + 6 layers, and
+    # AdamW and OneCycleLR with the defaults of torch, without clipping. There weight decay also
+    # applies to norms and biases, and a barcode begins at one of its first k bases.
     "barcodemae": Preset(
-        replace(_BASE, positions="learned", norm="post", max_tokens=512, dropout=0.1),
+        replace(
+            _BASE,
+            positions="learned",
+            norm="post",
+            norm_epsilon=1e-12,
+            max_tokens=512,
+            dropout=0.1,
+        ),
         {"decoder_layers": 6, "mask_ratio": 0.5},
         learning_rate=1e-4,
         weight_decay=1e-5,
+        rates="onecycle",
+        epochs=45.0,
+        recipe={"beta2": 0.999, "cycle_momentum": True, "clip": 0.0, "decay_to": 4e-6},
     ),
 }

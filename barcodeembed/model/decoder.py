@@ -68,6 +68,7 @@ def decoder_config(config: ModelConfig, layers: int, width: int = 0) -> ModelCon
             config,
             pooling="mean",
             vector_width=None,
+            causal_blocks=0,
             layers=layers,
             width=width,
             heads=heads,

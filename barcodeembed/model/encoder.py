@@ -46,6 +46,7 @@ class Encoder(nn.Module):
         *,
         causal: bool = False,
         padded: bool = True,
+        outputs: list[Tensor] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return features (B, T, D) and which tokens are real, bool (B, T).
 
@@ -54,9 +55,9 @@ class Encoder(nn.Module):
 
         ``positions_BT`` has the positions of the tokens in the whole barcode, needed if some
         tokens were left out. With class pooling, both results begin with a class token, at
-        position 0. ``causal`` lets each token attend only to the tokens before it. Real tokens
-        then never attend to padding, because padding comes last. ``padded=False`` asserts that no
-        token is padding, so that attention needs no mask.
+        position 0. ``causal`` lets each token attend only to the tokens before it, in all blocks.
+        ``padded=False`` asserts that no token is padding, so that attention needs no mask. The
+        output of each block is appended to ``outputs``.
         """
         merge = self.config.merge
         if positions_BT is None:
@@ -67,9 +68,9 @@ class Encoder(nn.Module):
             first = torch.zeros_like(positions_BT[:, :1])
             positions_BT = torch.cat((first, positions_BT + 1), dim=1)
         real_BT = tokens_BT[:, ::merge] != PAD
-        mask = real_BT[:, None, None, :] if padded and not causal else None
+        mask = real_BT[:, None, None, :] if padded else None
         embedded_BTD = self.tokens(tokens_BT).view(*real_BT.shape, self.config.width)
-        return self.stack(embedded_BTD, positions_BT, mask, causal), real_BT
+        return self.stack(embedded_BTD, positions_BT, mask, causal, outputs), real_BT
 
     def pool(self, features_BTD: Tensor, real_BT: Tensor, positions_BT: Tensor) -> Tensor:
         """Return one float32 vector per sequence, (B, dimension), by the configured pooling.

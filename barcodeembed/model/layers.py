@@ -120,9 +120,18 @@ class Stack(nn.Module):
         self.apply(initialise)
 
     def forward(
-        self, x_BTD: Tensor, positions_BT: Tensor, mask: Tensor | None, causal: bool = False
+        self,
+        x_BTD: Tensor,
+        positions_BT: Tensor,
+        mask: Tensor | None,
+        causal: bool = False,
+        outputs: list[Tensor] | None = None,
     ) -> Tensor:
-        """Return contextual features (B, T, D). ``mask`` (B, 1, 1, T) is true for real tokens."""
+        """Return contextual features (B, T, D). ``mask`` (B, 1, 1, T) is true for real tokens.
+
+        A causal block needs no mask, because padding comes last. ``causal`` makes all blocks
+        causal. The output of each block is appended to ``outputs``.
+        """
         angles = None
         if self.positions is not None:
             x_BTD = x_BTD + self.positions(positions_BT)
@@ -131,8 +140,11 @@ class Stack(nn.Module):
         if self.config.norm == "post":
             x_BTD = self.norm(x_BTD)
         x_BTD = self.dropout(x_BTD)
-        for block in self.blocks:
-            x_BTD = block(x_BTD, mask, angles, causal)
+        for number, block in enumerate(self.blocks):
+            before_only = causal or number < self.config.causal_blocks
+            x_BTD = block(x_BTD, None if before_only else mask, angles, before_only)
+            if outputs is not None:
+                outputs.append(x_BTD)
         return self.norm(x_BTD) if self.config.norm == "pre" else x_BTD
 
 

@@ -39,6 +39,10 @@ class Objective(nn.Module, ABC):
     #: Whether it can train a model that merges k-mers.
     merges: ClassVar[bool] = False
 
+    #: The fraction of the run that is done, set before each step. Only ``forward`` may depend on
+    #: it, because batches are prepared in advance.
+    progress: float = 0.0
+
     def __init__(self, config: ModelConfig, options: Any, corpus: Corpus) -> None:
         super().__init__()
         self.config, self.options = config, options

@@ -1,14 +1,19 @@
 """Contrastive learning: two views of the same barcode get similar vectors.
 
 The loss is InfoNCE (van den Oord et al., arXiv 1807.03748, eq. 4) in both directions. It uses the
-vectors of inference, without a projection head. It can be combined with a masked objective, as in
-w2v-BERT (arXiv 2108.06209). Views replace the edits of ContraBERT (arXiv 2301.09072). The
-negatives are the other barcodes of the same micro-batch and process.
+vectors of inference, without a projection head. Views replace the edits of ContraBERT (arXiv
+2301.09072). The negatives are the other barcodes of the same micro-batch and process.
+
+``soften`` is for barcodes that are not really different, such as two of one species. From LightCLIP
+(Nie et al., arXiv 2312.00674): a part of each target is moved to the negatives, more to those that
+the model finds more similar. The part grows with the run from 0 to ``soften``, because the
+similarities of a new model mean little.
 Shapes: B barcodes, D dimensions of a vector.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +23,7 @@ from torch.nn import functional as F
 
 from barcodeembed.corpus.batches import Batch
 from barcodeembed.corpus.views import Views
+from barcodeembed.errors import TrainingError
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.objectives.base import Inputs, Objective, similarities
 
@@ -29,7 +35,20 @@ class Contrast(Objective):
 
     @dataclass(frozen=True, slots=True)
     class Options(Views):
+        """Settings.
+
+        Attributes:
+            temperature: Divides the similarities.
+            soften: Part of each target that the negatives get at the end of the run.
+        """
+
         temperature: float = 0.05
+        soften: float = 0.0
+
+        def __post_init__(self) -> None:
+            Views.__post_init__(self)
+            if not 0 <= self.soften < 1:
+                raise TrainingError(f"soften is {self.soften}, not in [0, 1)")
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         views = [self.options.draw(batch, self.config, rng) for _ in range(2)]
@@ -40,16 +59,25 @@ class Contrast(Objective):
             F.normalize(view_vectors(encoder, inputs, f"_{n}"), dim=-1) for n in range(2)
         )
         logits_BB = similarities(one_BD, other_BD) / self.options.temperature
-        targets_BB = self.positives(inputs, len(logits_BB), logits_BB.device)
+        targets_BB = self.positives(inputs, F.normalize(one_BD + other_BD, dim=-1))
         loss = 0.5 * (
             F.cross_entropy(logits_BB, targets_BB) + F.cross_entropy(logits_BB.T, targets_BB)
         )
         own_B = torch.arange(len(logits_BB), device=logits_BB.device)
         return {"loss": loss, "accuracy": (logits_BB.argmax(-1) == own_B).float().mean()}
 
-    def positives(self, inputs: Inputs, count: int, device: torch.device) -> Tensor:
-        """Return the target similarity (B, B) of each pair of views. Rows sum to 1."""
-        return torch.eye(count, device=device)
+    def positives(self, inputs: Inputs, vectors_BD: Tensor) -> Tensor:
+        """Return the target similarity (B, B) of each pair of views. Rows sum to 1.
+
+        ``vectors_BD`` has the unit vectors of the barcodes, from both views. No gradient passes.
+        """
+        targets_BB = torch.eye(len(vectors_BD), device=vectors_BD.device)
+        part = self.options.soften * self.progress
+        if not part or len(vectors_BD) == 1:
+            return targets_BB
+        logits_BB = similarities(vectors_BD, vectors_BD).detach() / self.options.temperature
+        negatives_BB = logits_BB.fill_diagonal_(-math.inf).softmax(-1)
+        return torch.lerp(targets_BB, negatives_BB, part)
 
 
 def view_vectors(encoder: Encoder, inputs: Inputs, suffix: str = "") -> Tensor:

@@ -54,10 +54,11 @@ class MaskedAutoencoder(Objective):
         super().__init__(config, options, corpus)
         self.decoder = MaskedDecoder(config, options.decoder_layers, options.decoder_width)
         self.head = kmer_head(self.decoder.config)
+        self.site_weights = options.weights(corpus, config)
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         k, merge, tokens_BK = self.config.k, self.config.merge, batch.tokens_BT
-        hidden_BK = self.options.hide(batch, k, rng, merge)
+        hidden_BK = self.options.hide(batch, k, rng, merge, self.site_weights)
         shown_BK, masked_BK = self.options.show(tokens_BK, hidden_BK, k, rng, merge)
         visible_BK = tokens_BK != PAD
         if self.options.encoder_masks:

@@ -1,11 +1,12 @@
 """Explicit n-gram masking: one [MASK] hides a frequent n-gram, which is then predicted.
 
 From ERNIE-Gram, Xiao et al., arXiv 2010.12148. As there, the identity of the n-gram and its tokens
-are both predicted from one context. The generator of the paper, which samples other n-grams to
-hide and to detect, is left out. The encoder reads a shorter sequence at true positions. A mask has
-the position of the first token of its n-gram, so the gap after the mask shows the length of the
-n-gram, but never its bases.
-Shapes: B sequences, T tokens, S tokens and masks that are read, N hidden tokens, G hidden n-grams.
+are both predicted from one context. The encoder reads a shorter sequence at true positions. A mask
+has the position of the first token of its n-gram, so the gap after the mask shows the length of the
+n-gram, but never its bases. With ``generator=yes`` a generator reads this sequence instead, and the
+encoder reads the n-grams that the generator proposes (see proposals.py).
+Shapes: B sequences, T tokens, S tokens and masks that are read, N hidden tokens, G hidden
+n-grams.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from barcodeembed.objectives.base import (
     token_features,
     token_losses,
 )
+from barcodeembed.objectives.proposals import GramGenerator, proposal_inputs
+from barcodeembed.objectives.substitution import detection_head, detection_losses
 
 
 class NgramLanguageModel(Objective):
@@ -45,11 +48,16 @@ class NgramLanguageModel(Objective):
             mask_ratio: Fraction of the tokens to hide.
             lexicon: Number of n-grams.
             longest: Maximum number of tokens in an n-gram.
+            generator: Let a generator fill the masks. The encoder then reads whole sequences, and
+                also detects the tokens that the generator changed.
+            detection_weight: Weight of the detection, with a generator.
         """
 
         mask_ratio: float = 0.3
         lexicon: int = 4096
         longest: int = 3
+        generator: bool = False
+        detection_weight: float = 50.0
 
         def __post_init__(self) -> None:
             if not 0 < self.mask_ratio < 1:
@@ -58,6 +66,8 @@ class NgramLanguageModel(Objective):
                 raise TrainingError(f"longest is {self.longest}; an n-gram has at least two tokens")
             if self.lexicon < self.longest - 1:
                 raise TrainingError(f"lexicon is {self.lexicon}, less than one n-gram per length")
+            if self.detection_weight <= 0:
+                raise TrainingError(f"detection_weight is {self.detection_weight}, not positive")
 
     def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
@@ -72,6 +82,8 @@ class NgramLanguageModel(Objective):
         for module in (self.gram_head, self.offsets, self.transform[0]):
             initialise(module)
         self.head = kmer_head(config)
+        self.generator = GramGenerator(config, self.lexicon) if options.generator else None
+        self.detector = detection_head(config) if options.generator else None
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         tokens_BT = batch.tokens_BT
@@ -87,7 +99,7 @@ class NgramLanguageModel(Objective):
         index_BT = rows_B + read_BT.cumsum(1) - 1
         predicted, classes = targets(tokens_BT, hidden_BT)
         grams_BT = hidden_BT & begins_BT & (ids_BT >= 0)
-        return {
+        inputs = {
             "tokens": read_BS,
             "positions": gather_rows(batch.positions_BT, read_BT, 0),
             "padded": padded(read_BS),
@@ -97,20 +109,53 @@ class NgramLanguageModel(Objective):
             "offsets": (columns_BT - units_BT).reshape(-1)[predicted],
             "classes": classes,
         }
+        if self.generator is None:
+            return inputs
+        return inputs | proposal_inputs(batch, grams_BT, index_BT, hidden_BT, units_BT, rng)
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
+        if self.generator is not None:
+            return self._detect(encoder, inputs)
         features_BSD = token_features(
             encoder, inputs["tokens"], inputs["positions"], padded=inputs["padded"]
         )
-        read_ND = features_BSD.flatten(0, 1)
-        grams = token_losses(self.gram_head(read_ND[inputs["grams"]]), inputs["ids"])
-        hidden_ND = read_ND[inputs["predicted"]] + self.offsets(inputs["offsets"])
+        return self._predict(features_BSD, inputs["grams"], inputs["predicted"], inputs)
+
+    def _predict(
+        self, features_BTD: Tensor, grams_G: Tensor, predicted_N: Tensor, inputs: Inputs
+    ) -> dict[str, Tensor]:
+        """Predict n-grams and tokens from the features at the first token of each n-gram."""
+        read_ND = features_BTD.flatten(0, 1)
+        grams = token_losses(self.gram_head(read_ND[grams_G]), inputs["ids"])
+        hidden_ND = read_ND[predicted_N] + self.offsets(inputs["offsets"])
         kmers = token_losses(self.head(self.transform(hidden_ND)), inputs["classes"])
         return {
             "loss": grams["loss"] + kmers["loss"],
             "accuracy": kmers["accuracy"],
             "id_loss": grams["loss"],
             "id_accuracy": grams["accuracy"],
+        }
+
+    def _detect(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
+        """Detect and correct the n-grams and tokens that the generator proposes."""
+        assert self.generator is not None and self.detector is not None
+        shown_BT, generator_loss = self.generator(encoder.tokens.weight, inputs)
+        features_BTD = token_features(
+            encoder, shown_BT, inputs["whole_positions"], padded=inputs["whole_padded"]
+        )
+        found = self._predict(
+            features_BTD, inputs["whole_grams"], inputs["whole_predicted"], inputs
+        )
+        replaced_N = (shown_BT != inputs["whole"]).flatten()[inputs["judged"]]
+        logits_N = self.detector(features_BTD.flatten(0, 1)[inputs["judged"]]).squeeze(-1)
+        detected = detection_losses(logits_N, replaced_N)
+        weighted = self.options.detection_weight * detected["loss"]
+        return {
+            **found,
+            "loss": found["loss"] + generator_loss + weighted,
+            "generator_loss": generator_loss,
+            "detection_loss": detected["loss"],
+            "recall": detected["recall"],
         }
 
 

@@ -29,6 +29,11 @@ class Pretraining(nn.Module):
                 )
             self.objectives[name] = kind(encoder.config, kind.Options(**options), corpus)
 
+    def advance(self, progress: float) -> None:
+        """Give all objectives the fraction of the run that is done."""
+        for name in self.objectives:
+            self._objective(name).progress = progress
+
     def prepare(self, phase: int, batch: Batch, rng: np.random.Generator) -> dict[str, Inputs]:
         """Return the inputs of each objective of the phase for a batch, by name."""
         names = self.plan[phase].weights

@@ -158,14 +158,21 @@ class Generator(nn.Module):
         *,
         padded: bool,
     ) -> Tensor:
-        """Return the logits (P, V) of k-mers at the masked flat indices.
+        """Return the logits (P, V) of k-mers at the masked flat indices."""
+        features_NW = self.features(table_VD, tokens_BT, positions_BT, padded=padded)
+        return self.head(features_NW[masked_P])
+
+    def features(
+        self, table_VD: Tensor, tokens_BT: Tensor, positions_BT: Tensor, *, padded: bool
+    ) -> Tensor:
+        """Return the features (B * T, W) of tokens.
 
         ``table_VD`` has the encoder's embeddings, including special tokens. ``sharing`` none
         does not use it.
         """
         mask = (tokens_BT != PAD)[:, None, None, :] if padded else None
         features_BTW = self.stack(self._embed(table_VD, tokens_BT), positions_BT, mask)
-        return self.head(features_BTW.flatten(0, 1)[masked_P])
+        return features_BTW.flatten(0, 1)
 
     def _embed(self, table_VD: Tensor, tokens_BT: Tensor) -> Tensor:
         if self.sharing == "none":

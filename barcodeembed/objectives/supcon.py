@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from barcodeembed.corpus.batches import Batch
@@ -41,6 +40,6 @@ class SupervisedContrast(Contrast):
             weights_BB = np.maximum(weights_BB, weight * same_BB.astype(np.float32))
         return super().prepare(batch, rng) | {"pair_weights": weights_BB}
 
-    def positives(self, inputs: Inputs, count: int, device: torch.device) -> Tensor:
+    def positives(self, inputs: Inputs, vectors_BD: Tensor) -> Tensor:
         weights_BB = inputs["pair_weights"]
         return weights_BB / weights_BB.sum(1, keepdim=True)

@@ -62,7 +62,7 @@ class Taxonomy(Objective):
         columns = [LABELS.index(rank) for rank in ranks]
         self.heads = nn.ModuleDict(
             {
-                rank: RankHead(config.dimension, corpus.labels, labels, column, parent, options)
+                rank: RankHead(self.width, corpus.labels, labels, column, parent, options)
                 for rank, column, parent in zip(ranks, columns, [None, *columns], strict=False)
             }
         )
@@ -75,7 +75,7 @@ class Taxonomy(Objective):
         return inputs
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
-        vectors_BD = F.normalize(view_vectors(encoder, inputs), dim=-1)
+        vectors_BD = F.normalize(self.vectors(encoder, inputs), dim=-1)
         metrics: dict[str, Tensor] = {}
         for rank in self.heads:
             start = f"{rank}_"
@@ -84,6 +84,15 @@ class Taxonomy(Objective):
             metrics |= {f"{rank}_loss": loss, f"{rank}_accuracy": accuracy}
         losses = [metrics[f"{rank}_loss"] for rank in self.heads]
         return {"loss": torch.stack(losses).mean(), **metrics}
+
+    @property
+    def width(self) -> int:
+        """The width of ``vectors``."""
+        return self.config.dimension
+
+    def vectors(self, encoder: Encoder, inputs: Inputs) -> Tensor:
+        """Return the vectors to classify, float32 (B, D)."""
+        return view_vectors(encoder, inputs)
 
     def _head(self, rank: str) -> RankHead:
         head = self.heads[rank]

@@ -83,7 +83,7 @@ def read_table(
     missing, or if a row is damaged or has no sample.
     """
     with open_lines(source) as (lines, _):
-        header, rows = read_rows(lines)
+        header, rows = read_rows(lines, as_written=True)
         missing = next((name for name in REQUIRED if name not in header), None)
         if not missing and not any(rank in header for rank in RANKS):
             missing = " or ".join(RANKS)

@@ -87,13 +87,14 @@ def _bare(name: str) -> str:
 
 
 def read_rows(
-    lines: Lines, header: list[str] | None = None
+    lines: Lines, header: list[str] | None = None, *, as_written: bool = False
 ) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
     """Read a table's header and return it with an iterator over (line, row as a dict).
 
     Column names are converted to lower case. The delimiter is a tab if the header contains one,
     otherwise a comma, otherwise a semicolon. In a tab-separated table, quotes around a whole cell
-    are removed, and others have no meaning. R's row names, a column without a header, are skipped.
+    are removed unless ``as_written``, and others have no meaning. R's row names, a column without
+    a header, are skipped.
     A table without a header line needs ``header``. Raises InputError if a row has another number
     of columns than the header.
     """
@@ -106,7 +107,7 @@ def read_rows(
     width, quoted = len(header), head.startswith('"')
 
     def rows() -> Iterator[tuple[int, dict[str, str]]]:
-        for line, values in _split(lines, delimiter, lines):
+        for line, values in _split(lines, delimiter, lines, as_written):
             if not values:
                 continue
             if quoted and len(values) == width + 1:
@@ -132,12 +133,15 @@ def _delimiter(head: str) -> str:
     return next((d for d in "\t,;" if d in head), "\t")
 
 
-def _split(source: Iterable[str], delimiter: str, lines: Lines) -> Iterator[tuple[int, list[str]]]:
+def _split(
+    source: Iterable[str], delimiter: str, lines: Lines, as_written: bool
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of ``source`` as cells, each with the line of ``lines`` on which it begins."""
     if delimiter == "\t":
         for text in source:
             cells = text.rstrip("\n").split("\t")
-            yield lines.number, [] if cells == [""] else [unquote(cell) for cell in cells]
+            cells = cells if as_written else [unquote(cell) for cell in cells]
+            yield lines.number, [] if cells == [""] else cells
         return
     last = [""]
     reader = csv.reader(_remember(source, last), delimiter=delimiter, strict=True)

@@ -29,10 +29,13 @@ from barcodeembed.training.checkpoint import latest_checkpoint, load_checkpoint,
 from barcodeembed.training.distributed import Processes
 from barcodeembed.training.feed import Parts, loaders_of, prefetched, to_device
 from barcodeembed.training.metrics import StepMetrics
-from barcodeembed.training.rates import rate_at
+from barcodeembed.training.rates import momentum_at, rate_at
 from barcodeembed.training.work import flops_of, peak_of
 
 METRICS = "metrics.jsonl"
+
+#: The first momentum of AdamW, if it is constant.
+_MOMENTUM = 0.9
 
 #: Variants of the blocks that torch compiles.
 _MAX_COMPILED = 64
@@ -45,7 +48,9 @@ class Recipe:
     ``steps`` is the number of optimizer steps, each on ``batch_size`` barcodes, computed as
     ``accumulate`` micro-batches. ``rates`` names the schedule of the learning rate (see rates.py);
     ``warmup`` and ``decay`` are fractions of the steps, ``decay_to`` is the fraction of
-    ``learning_rate`` at the end. ``average`` is the decay per step of the running average of the
+    ``learning_rate`` at the end. ``cycle_momentum`` varies the first momentum of AdamW with
+    ``onecycle``; ``beta2`` is the second one. ``clip`` is the maximum norm of the gradient, 0 for
+    none. ``average`` is the decay per step of the running average of the
     encoder's weights that becomes the model, 0 for none. ``compile`` compiles the blocks with
     torch. ``max_bases`` is the longest fragment of a barcode that is read. ``same_taxon`` is
     (label, n): n barcodes of one taxon are put together in a batch.
@@ -63,6 +68,8 @@ class Recipe:
     warmup: float = 0.05
     decay: float = 0.2
     decay_to: float = 0.01
+    beta2: float = 0.98
+    cycle_momentum: bool = False
     clip: float = 1.0
     average: float = 0.0
     precision: str = "fp32"
@@ -86,6 +93,10 @@ class Recipe:
             decay_to=self.decay_to,
         )
         return self.learning_rate * fraction
+
+    def momentum(self, step: int) -> float:
+        """Return the first momentum of AdamW at a step, counted from 0."""
+        return momentum_at(step, self.steps) if self.cycle_momentum else _MOMENTUM
 
     def phase(self, step: int) -> int:
         """Return the number of the phase that a step is in."""
@@ -313,6 +324,8 @@ class Trainer:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.step)
+            group["betas"] = (self.recipe.momentum(self.step), self.recipe.beta2)
+        self.pretraining.advance(self.step / self.recipe.steps)
         self.optimizer.zero_grad(set_to_none=True)
         sums: dict[str, torch.Tensor] = {}
         phase = self.recipe.phase(self.step)
@@ -326,7 +339,8 @@ class Trainer:
             (metrics["loss"] / len(parts)).backward()
             for name, value in metrics.items():
                 sums[name] = sums.get(name, 0) + value.detach().float() / len(parts)
-        norm = torch.nn.utils.clip_grad_norm_(self.pretraining.parameters(), self.recipe.clip)
+        maximum = self.recipe.clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.pretraining.parameters(), maximum)
         self.optimizer.step()
         if self.averaged:
             self._average(self.averaged)
@@ -380,7 +394,8 @@ def _optimizer(pretraining: Pretraining, recipe: Recipe) -> torch.optim.AdamW:
         {"params": matrices, "weight_decay": recipe.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
+    betas = (recipe.momentum(0), recipe.beta2)
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=betas, fused=True)
 
 
 def _dropout_seed(*numbers: int) -> int:

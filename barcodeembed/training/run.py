@@ -45,8 +45,6 @@ from barcodeembed.training.observer import Observer
 from barcodeembed.vocabulary import POOLINGS
 from barcodeembed.vocabulary import PRESETS as PRESET_NAMES
 
-_DEFAULT_EPOCHS = 20.0
-
 #: Fraction of barcodes whose two halves must agree on their position before a run is anchored
 #: without a warning.
 _MIN_AGREEMENT = 0.5
@@ -59,11 +57,12 @@ class PretrainConfig:
     ``corpus`` lists sequence files, or ``-`` for standard input. ``out`` is the model bundle to
     write; checkpoints and metrics go to ``OUT.training``. ``preset`` names the size of the model
     and ``objective`` (``maelm+contrastive:0.1``) or ``schedule`` (``clm:0.3,maelm:0.7``) what it
-    learns from; ``settings`` are texts such as ``mask_ratio=0.4``. The run has ``steps`` optimizer
-    steps or ``epochs`` passes over the corpus (20 if neither is given). ``init`` is a bundle to
-    start from. None stands for the preset's own value. ``group_by`` is (label, n): n barcodes of
-    one taxon are put together in a batch. ``max_bases`` is the longest stretch of a barcode that
-    is read. ``resume`` continues from the newest checkpoint; ``restart`` deletes an unfinished run.
+    learns from; ``settings`` are texts such as ``mask_ratio=0.4``. The run has ``steps``
+    optimizer steps or ``epochs`` passes over the corpus (the preset's if neither is given).
+    ``init`` is a bundle to start from. None stands for the preset's own value. ``group_by`` is
+    (label, n): n barcodes of one taxon are put together in a batch. ``max_bases`` is the
+    longest stretch of a barcode that is read. ``resume`` continues from the newest checkpoint;
+    ``restart`` deletes an unfinished run.
 
     `pretrain` makes a configuration from its arguments and raises what `check` raises.
 
@@ -90,11 +89,12 @@ class PretrainConfig:
     k: int | None = None
     merge: int | None = None
     pooling: str | None = None
+    causal_blocks: int | None = None
     anchor: bool = False
     batch_size: int | None = None
     accumulate: int = 1
     learning_rate: float | None = None
-    rates: str = "cosine"
+    rates: str | None = None
     weight_decay: float | None = None
     warmup: float = 0.05
     decay: float = 0.2
@@ -140,14 +140,20 @@ class PretrainConfig:
             raise OutputError(f"{self.out} is not a name for a new bundle")
         if self.init and (self.shape() or self.anchor):
             raise TrainingError(
-                "--init brings its own shape; --k, --merge, --pooling and --anchor cannot change it"
+                "--init brings its own shape; --k, --merge, --pooling, --causal-blocks and "
+                "--anchor cannot change it"
             )
         if self.compile:
             _require_compiler()
 
     def shape(self) -> dict[str, Any]:
         """Return the parts of the model's shape that were chosen against the preset."""
-        chosen = {"k": self.k, "merge": self.merge, "pooling": self.pooling}
+        chosen = {
+            "k": self.k,
+            "merge": self.merge,
+            "pooling": self.pooling,
+            "causal_blocks": self.causal_blocks,
+        }
         return {name: value for name, value in chosen.items() if value is not None}
 
 
@@ -306,7 +312,10 @@ def _prepare_model(
     """
     encoder = start.encoder if start else None
     preset = PRESETS[config.preset].model
-    model = start.config if start else replace(preset, **config.shape())
+    try:
+        model = start.config if start else replace(preset, **config.shape())
+    except ValueError as error:
+        raise TrainingError(f"this shape is not possible: {error}") from None
     if config.anchor or (preset.anchored and not start):
         encoder = _anchored_encoder(model, data, config.seed, observer)
     if encoder and encoder.anchor:
@@ -352,7 +361,7 @@ def _recipe(
 ) -> Recipe:
     preset = PRESETS[config.preset]
     size = min(config.batch_size or preset.batch_size, len(data.train))
-    epochs = _DEFAULT_EPOCHS if config.epochs is None else config.epochs
+    epochs = preset.epochs if config.epochs is None else config.epochs
     rate, decay = config.learning_rate, config.weight_decay
     return Recipe(
         model=model,
@@ -363,7 +372,7 @@ def _recipe(
         accumulate=config.accumulate,
         learning_rate=preset.learning_rate if rate is None else rate,
         weight_decay=preset.weight_decay if decay is None else decay,
-        rates=config.rates,
+        rates=config.rates or preset.rates,
         warmup=config.warmup,
         decay=config.decay,
         average=config.average,
@@ -373,6 +382,7 @@ def _recipe(
         max_bases=config.max_bases,
         seed=config.seed,
         init=start.fingerprint if start else None,
+        **preset.recipe,
     )
 
 

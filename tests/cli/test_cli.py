@@ -27,9 +27,9 @@ SHARED = "--debug --device --encoding --quiet --threads --verbose -q -t -v"
 FLAGS = {
     "": "-V --version",
     "pretrain": f"""corpus {SHARED} --accumulate --anchor --average --batch-size
-        --checkpoint-every --compile --decay --epochs --evaluate-every --init --k --group-by
-        --learning-rate --list-objectives --max-length --max-minutes --merge --objective --output
-        --pooling --precision --preset --rates --report-every --restart --resume --schedule
+        --causal-blocks --checkpoint-every --compile --decay --epochs --evaluate-every --init --k
+        --group-by --learning-rate --list-objectives --max-length --max-minutes --merge --objective
+        --output --pooling --precision --preset --rates --report-every --restart --resume --schedule
         --seed --set --steps --warmup --weight-decay -o --no-clobber""",
     "embed": f"""reads {SHARED} --batch-size --min-length --model --no-verify --normalize
         --offsets --output --precision -m -o --strict --no-clobber""",

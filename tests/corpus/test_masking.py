@@ -34,6 +34,19 @@ def test_every_token_is_hidden_equally_often():
     assert np.abs(fraction - 0.3).max() < 4 * np.sqrt(0.3 * 0.7 / 20_000)
 
 
+def test_tokens_are_hidden_in_proportion_to_their_weights():
+    tokens = padded([4] * 40_000)
+    weights = np.tile([1.0, 2, 5, 0], (len(tokens), 1))
+    hidden = choose_hidden(tokens, 0.25, np.random.default_rng(2), weights_BT=weights)
+    np.testing.assert_allclose(hidden.mean(0), [1 / 8, 2 / 8, 5 / 8, 0], atol=0.01)
+
+
+def test_a_weight_of_zero_is_chosen_before_padding_only():
+    tokens = padded([3, 9])
+    hidden = choose_hidden(tokens, 0.6, np.random.default_rng(0), weights_BT=np.zeros((2, 9)))
+    assert not hidden[tokens == PAD].any() and hidden.sum(1).tolist() == [2, 5]
+
+
 def test_the_same_generator_hides_the_same_tokens():
     tokens = padded([30, 12])
     once, again = (choose_hidden(tokens, 0.5, np.random.default_rng(5)) for _ in range(2))

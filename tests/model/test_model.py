@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -30,6 +31,7 @@ VARIANTS = {
     "post-norm": replace(TINY, norm="post", positions="learned"),
     "class token": replace(TINY, pooling="class"),
     "by place": replace(TINY, pooling="place", vector_width=24),
+    "half causal": replace(TINY, causal_blocks=1),
 }
 
 
@@ -177,6 +179,39 @@ def test_visible_tokens_keep_their_own_positions():
     torch.testing.assert_close(short, whole[:, visible], rtol=1e-4, atol=1e-5)
 
 
+def test_a_causal_block_reads_only_what_is_before():
+    tokens = torch.randint(4, 260, (2, 20))
+    later = tokens.clone()
+    later[:, 12:] = 9
+    for causal_blocks, depends in ((0, True), (1, True), (2, False)):
+        encoder = make(replace(TINY, causal_blocks=causal_blocks))
+        first = []
+        encoder.stack.blocks[0].register_forward_hook(lambda m, a, out, to=first: to.append(out))
+        features, changed = (encoder(each)[0][:, :12] for each in (tokens, later))
+        assert torch.allclose(first[0][:, :12], first[1][:, :12], atol=1e-5) == (causal_blocks > 0)
+        assert torch.allclose(features, changed, atol=1e-5) != depends
+
+
+def test_a_model_with_all_causal_blocks_is_the_one_that_clm_trains():
+    tokens = torch.randint(4, 260, (2, 20))
+    tokens[1, 15:] = PAD
+    trained, _ = make(TINY)(tokens, causal=True)
+    kept, _ = make(replace(TINY, causal_blocks=2))(tokens)
+    torch.testing.assert_close(kept[0], trained[0])
+    torch.testing.assert_close(kept[1, :15], trained[1, :15])
+    for blocks in (0, 1):  # in the first phase no setting matters
+        other, _ = make(replace(TINY, causal_blocks=blocks))(tokens, causal=True)
+        assert torch.equal(other, trained)
+
+
+@pytest.mark.parametrize("settings", [{"causal_blocks": 3}, {"causal_blocks": -1}])
+def test_there_cannot_be_more_causal_blocks_than_blocks(settings):
+    with pytest.raises(ValueError, match="causal_blocks is"):
+        replace(TINY, **settings)
+    with pytest.raises(ValueError, match="has nothing before it"):
+        replace(TINY, pooling="class", causal_blocks=1)
+
+
 def test_place_pooling_maps_each_token_by_its_position():
     """Compute each token on its own. Only the pooling uses positions here."""
     encoder = make(replace(VARIANTS["by place"], positions="rotary"))
@@ -248,6 +283,20 @@ def test_barcodemae_has_the_size_of_the_paper():
     pooler, token_types, their_special = 768 * 769, 2 * 768, 2 * 768
     assert abs(weights + pooler + token_types - their_special - 46.66e6) < 0.01e6
     assert PRESETS["barcodemae"].settings == {"decoder_layers": 6, "mask_ratio": 0.5}
+
+
+def test_barcodemae_has_the_recipe_of_the_code():
+    """AdamW and OneCycleLR with torch's defaults: betas 0.9 (cycled) and 0.999, end at 4e-6."""
+    preset = PRESETS["barcodemae"]
+    assert (preset.rates, preset.epochs, preset.batch_size) == ("onecycle", 45, 64)
+    assert (preset.learning_rate, preset.weight_decay) == (1e-4, 1e-5)
+    assert preset.model.norm_epsilon == 1e-12
+    recipe = Recipe(preset.model, (), {}, steps=1, **preset.recipe)
+    assert recipe.beta2 == 0.999 and recipe.cycle_momentum and not recipe.clip
+    assert recipe.decay_to == pytest.approx(1 / 25 / 1e4)
+    defaults = inspect.signature(torch.optim.AdamW).parameters["betas"].default
+    assert recipe.beta2 == defaults[1]
+    assert not any(other.recipe for name, other in PRESETS.items() if name != "barcodemae")
 
 
 def test_a_bundle_gives_the_same_vectors_back(tmp_path):

@@ -22,7 +22,8 @@ from objective_cases import (
 
 from barcodeembed.corpus.batches import Batch, Batches
 from barcodeembed.errors import TrainingError
-from barcodeembed.model.tokenizer import MASK, PAD
+from barcodeembed.model.tokenizer import MASK, PAD, SPECIAL_TOKENS
+from barcodeembed.objectives.mlm import mask_similarity
 from barcodeembed.objectives.plan import Phase, resolve_settings
 from barcodeembed.objectives.pretraining import Pretraining
 
@@ -177,3 +178,32 @@ def test_the_decoder_of_a_model_pooled_by_position_has_no_vectors():
     sizes = gradients(objective, encoder, merged_batch())
     assert sizes["head.weight"] > 0
     assert encoder.readout.weight.grad is None
+
+
+# The mask embedding.
+
+
+def test_singularity_moves_the_mask_embedding_and_nothing_else():
+    objective, encoder = make("mlm", singularity=2.0), make_encoder()
+    inputs = to_torch(objective.prepare(ragged(), rng()))
+    found, plain = objective(encoder, inputs), make("mlm")(encoder, inputs)
+    expected = plain["loss"] + 2 * found["mask_similarity"]
+    torch.testing.assert_close(found["loss"], expected)
+    assert "mask_similarity" not in plain
+    found["mask_similarity"].backward()
+    moved = encoder.tokens.weight.grad.abs().sum(1).nonzero().flatten()
+    assert moved.tolist() == [MASK]
+    assert all(p.grad is None for p in objective.parameters())
+
+
+def test_the_mask_similarity_is_one_for_a_kmer_and_zero_across_all():
+    table = torch.zeros(SPECIAL_TOKENS + 3, 4)
+    table[SPECIAL_TOKENS:, :2] = torch.tensor([[1.0, 0], [-3, 0], [0, 2]])
+    for mask, expected in (([5.0, 0, 0, 0], 2 / 3), ([0, 1, 0, 0], 1 / 3), ([0, 0, 1, 1], 0)):
+        table[MASK] = torch.tensor(mask)
+        assert mask_similarity(table).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_negative_singularity_is_refused():
+    with pytest.raises(TrainingError, match="singularity is -1"):
+        make("mlm", singularity=-1)

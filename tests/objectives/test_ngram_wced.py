@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from objective_cases import (
+    PLANTED,
     TINY,
     all_unknown,
     losses_on_a_repeated_batch,
@@ -15,6 +16,7 @@ from objective_cases import (
     make_corpus,
     make_encoder,
     other_kmers,
+    planted_corpus,
     ragged,
     rectangle,
     seen_by_encoder,
@@ -23,7 +25,6 @@ from objective_cases import (
 )
 
 from barcodeembed.corpus import lexicon as lexicon_module
-from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.corpus.lexicon import (
     Lexicon,
     mine_lexicon,
@@ -39,22 +40,11 @@ from barcodeembed.objectives import objective_class
 from barcodeembed.objectives.ngram import hide_units, segment
 
 K = TINY.k
-PLANTED = "ACGTTTGCAAGC"
 CLASS_POOLED = ModelConfig(**{**TINY.to_json(), "pooling": "class"})
 
 
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
-
-
-def planted_corpus() -> Corpus:
-    """Return random barcodes, each with three copies of one stretch of three tokens."""
-    corpus = make_corpus(rows=40)
-    bases = np.array(["ACGT".index(base) for base in PLANTED])
-    for start in corpus.starts:
-        for offset in (8, 30, 62):
-            corpus.codes[start + offset : start + offset + len(bases)] = bases
-    return corpus
 
 
 def spelt(lexicon: Lexicon, number: int) -> list[int]:

@@ -195,6 +195,40 @@ def test_contrast_is_infonce_of_the_pooled_vectors():
     assert found == pytest.approx(expected, abs=1e-4)
 
 
+def test_soft_targets_are_the_same_barcode_and_similar_negatives():
+    objective = make("contrastive", soften=0.4, temperature=0.5)
+    vectors = F.normalize(torch.tensor([[1.0, 0, 0], [1, 0.2, 0], [0, 0, 1]]), dim=-1)
+    objective.progress = 0.5
+    found = objective.positives({}, vectors)
+    odds = torch.exp(vectors @ vectors.T / 0.5) * (1 - torch.eye(3))
+    expected = 0.8 * torch.eye(3) + 0.2 * odds / odds.sum(1, keepdim=True)
+    torch.testing.assert_close(found, expected)
+    assert found[0, 1] > 2 * found[0, 2]
+    assert torch.equal(objective.positives({}, vectors[:1]), torch.ones(1, 1))
+
+
+def test_targets_are_softened_progressively_and_carry_no_gradient():
+    objective = make("contrastive", soften=0.4)
+    vectors = F.normalize(torch.eye(4) + 0.5, dim=-1).requires_grad_()
+    parts = []
+    for progress in (0, 0.25, 1):
+        objective.progress = progress
+        targets = objective.positives({}, vectors)
+        assert not targets.requires_grad
+        torch.testing.assert_close(targets.sum(1), torch.ones(4))
+        parts.append(1 - targets.diagonal().mean().item())
+    assert parts == pytest.approx([0, 0.1, 0.4])
+    objective = make("contrastive")
+    objective.progress = 1.0
+    assert torch.equal(objective.positives({}, vectors), torch.eye(4))
+
+
+@pytest.mark.parametrize("soften", [-0.1, 1.0])
+def test_targets_cannot_be_all_negatives(soften):
+    with pytest.raises(TrainingError, match="soften is"):
+        make("contrastive", soften=soften)
+
+
 def test_supcon_weights_pairs_by_their_lowest_shared_rank():
     corpus = make_corpus()
     batch = rectangle(corpus, size=8, same_taxon=("genus", 4))
@@ -214,7 +248,7 @@ def test_supcon_weights_pairs_by_their_lowest_shared_rank():
                 if of[rank][i] == of[rank][j] >= 0:
                     weight = max(weight, w)
             assert inputs["pair_weights"][i, j] == weight
-    positives = objective.positives(to_torch(inputs), 8, torch.device("cpu"))
+    positives = objective.positives(to_torch(inputs), torch.ones(8, 3))
     torch.testing.assert_close(positives.sum(1), torch.ones(8))
 
 

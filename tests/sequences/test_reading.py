@@ -19,8 +19,9 @@ from support import SIMULATED
 
 from barcodeembed.errors import InputError, InputWarning
 from barcodeembed.sequences import fasta
+from barcodeembed.sequences.lines import open_lines
 from barcodeembed.sequences.reading import read_records
-from barcodeembed.sequences.tables import Columns
+from barcodeembed.sequences.tables import Columns, read_rows
 from barcodeembed.taxonomy.references import chain_labelled
 
 ENDS = ("\n", "\r\n", "\r")
@@ -266,6 +267,17 @@ def test_a_table_with_quoted_cells_is_read_as_r_writes_it(tmp_path):
     assert [
         (r.id, r.sequence) for r in read('"id"\t"species"\t"nuc"\n' + named, tmp_path / "y")
     ] == [("r1", "ACGT"), ("r2", "AC")]
+
+
+def test_quotes_are_kept_in_a_table_that_is_read_as_written(tmp_path):
+    (tmp_path / "x").write_text('id\tname\n"r1"\t"a"\n')
+    for as_written, cells in [
+        (True, {"id": '"r1"', "name": '"a"'}),
+        (False, {"id": "r1", "name": "a"}),
+    ]:
+        with open_lines(tmp_path / "x") as (lines, _):
+            _, rows = read_rows(lines, as_written=as_written)
+            assert list(rows) == [(2, cells)]
 
 
 def test_one_cell_that_begins_with_a_quoted_word_does_not_refuse_a_table(tmp_path):

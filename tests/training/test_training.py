@@ -324,15 +324,40 @@ def test_the_rate_is_constant_and_then_decays():
 
 
 def test_one_cycle_equals_that_of_torch():
-    schedule = recipe(steps=1_000, rates="onecycle", learning_rate=1.0, decay_to=4e-6)
+    schedule = recipe(
+        steps=1_000, rates="onecycle", learning_rate=1.0, decay_to=4e-6, cycle_momentum=True
+    )
     parameter = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    optimizer = torch.optim.AdamW([parameter], lr=1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=1_000)
     for step in range(1_000):
         # torch counts the first step as no progress, this package as one step.
-        assert schedule.rate(step) == pytest.approx(optimizer.param_groups[0]["lr"], abs=6e-3)
+        (group,) = optimizer.param_groups
+        assert schedule.rate(step) == pytest.approx(group["lr"], abs=6e-3)
+        assert schedule.momentum(step) == pytest.approx(group["betas"][0], abs=6e-4)
         optimizer.step()
         theirs.step()
+
+
+def test_the_optimizer_follows_the_recipe(tmp_path, corpus):
+    changes = {"beta2": 0.999, "cycle_momentum": True, "clip": 0.0, "rates": "onecycle"}
+    trainer = Trainer(recipe(**changes), corpus, _made(tmp_path / "a"), CPU)
+    for step in range(3):
+        trainer.run(until=step + 1)
+        expected = (trainer.recipe.momentum(step), 0.999)
+        assert all(group["betas"] == expected for group in trainer.optimizer.param_groups)
+        assert trainer.pretraining.objectives["maelm"].progress == step / trainer.recipe.steps
+    assert recipe().momentum(5) == 0.9
+
+
+def test_without_clipping_the_gradient_keeps_its_norm(tmp_path, corpus):
+    norms = {}
+    for clip in (0.0, 1e-3):
+        trainer = Trainer(recipe(clip=clip), corpus, _made(tmp_path / f"{clip}"), CPU)
+        trainer.run(until=1)
+        gradients = [p.grad.norm() for p in trainer.pretraining.parameters() if p.grad is not None]
+        norms[clip] = torch.stack(gradients).norm().item()
+    assert norms[1e-3] == pytest.approx(1e-3, rel=1e-3) and norms[0.0] > 0.01
 
 
 def test_the_averaged_encoder_is_the_mean_of_the_steps(tmp_path, corpus):

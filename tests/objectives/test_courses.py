@@ -1,0 +1,89 @@
+"""The courses: what the encoder reads in each, what it judges, and who learns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from objective_cases import (
+    losses_on_a_repeated_batch,
+    make,
+    make_encoder,
+    ragged,
+    rectangle,
+    seen_by_encoder,
+    to_torch,
+)
+
+from barcodeembed.model.tokenizer import MASK, PAD, SPECIAL_TOKENS, UNKNOWN
+from barcodeembed.objectives.courses import insert_masks, swap
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("batch", [ragged(), rectangle()], ids=["ragged", "rectangle"])
+def test_each_course_reads_the_whole_batch_and_never_a_mask(batch):
+    objective = make("courses")
+    passes = seen_by_encoder(objective, make_encoder(), objective.prepare(batch, rng()))
+    assert len(passes) == 3
+    for seen in passes:
+        assert not (seen == MASK).any()
+        np.testing.assert_array_equal(seen == PAD, batch.tokens_BT == PAD)
+
+
+def test_swapped_tokens_come_from_the_same_barcode_and_have_other_positions():
+    tokens = SPECIAL_TOKENS + np.arange(200).reshape(4, 50)  # all different
+    chosen = rng().random(tokens.shape) < 0.3
+    chosen[3] = np.arange(50) == 7  # a single token has no other to exchange with
+    swapped = swap(tokens, chosen, rng(1))
+    np.testing.assert_array_equal(np.sort(swapped, 1), tokens)
+    np.testing.assert_array_equal((swapped != tokens)[:3], chosen[:3])
+    np.testing.assert_array_equal(swapped[3], tokens[3])
+    assert (swap(tokens, chosen, rng(2)) != swapped).any()
+
+
+def test_an_insertion_pushes_the_rest_on_and_cuts_off_the_end():
+    tokens = np.array([[10, 11, 12, 13, 14], [20, 21, UNKNOWN, PAD, PAD]])
+    chosen = np.array([[0, 1, 0, 1, 0], [1, 0, 0, 0, 0]], bool)
+    expected = [[10, MASK, 11, 12, MASK], [MASK, 20, 21, PAD, PAD]]
+    assert insert_masks(tokens, chosen).tolist() == expected
+
+
+def test_the_label_is_true_exactly_for_inserted_and_swapped_tokens():
+    batch = ragged()
+    inputs = make("courses").prepare(batch, rng())
+    inserted = inputs["inserted"].reshape(-1)
+    judged = inputs["inserted_judged"]
+    np.testing.assert_array_equal(inputs["inserted_altered"], inserted[judged] == MASK)
+    assert not np.isin(inserted[judged], (PAD, UNKNOWN)).any()
+    judged = inputs["swapped_judged"]
+    differs = (inputs["swapped"] != batch.tokens_BT).reshape(-1)[judged]
+    np.testing.assert_array_equal(inputs["swapped_altered"], differs)
+    for course in ("swapped", "inserted"):
+        assert 0.05 < inputs[f"{course}_altered"].mean() < 0.2
+
+
+def test_each_course_trains_the_encoder_and_its_own_head_but_not_the_generator():
+    objective, encoder = make("courses"), make_encoder()
+    inputs = to_torch(objective.prepare(rectangle(), rng()))
+    for course in ("swapped", "inserted"):
+        objective.zero_grad(set_to_none=True)
+        encoder.zero_grad(set_to_none=True)
+        objective(encoder, inputs)[f"{course}_loss"].backward()
+        assert encoder.tokens.weight.grad.abs().sum() > 0
+        trained = {name for name, p in objective.named_parameters() if p.grad is not None}
+        assert trained == {f"heads.{course}.weight", f"heads.{course}.bias"}
+
+
+def test_the_loss_is_that_of_rtd_and_the_courses_together():
+    objective, encoder = make("courses").eval(), make_encoder().eval()
+    found = objective(encoder, to_torch(objective.prepare(rectangle(), rng())))
+    detections = sum(found[f"{c}_loss"] for c in ("detection", "swapped", "inserted"))
+    expected = found["generator_loss"] + objective.options.detection_weight * detections
+    np.testing.assert_allclose(found["loss"].item(), expected.item(), rtol=1e-5)
+
+
+def test_the_courses_learn():
+    losses = losses_on_a_repeated_batch(make("courses"), steps=20)
+    assert losses[-1] < 0.9 * losses[0]
