@@ -8,7 +8,6 @@ tables nor FAISS, Biopython, pyfastx and edlib.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import lzma
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -18,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from barcodeembed.corpus.batches import Batches
-from barcodeembed.corpus.corpus import LABELS, Corpus, open_corpus
+from barcodeembed.corpus.batches import cut_whole
+from barcodeembed.corpus.corpus import LABELS, Corpus, digest_bases, open_corpus
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.tokenizer import PAD, UNKNOWN
 from barcodeembed.sequences.anchor import Anchor, MarkerPositions, encode_rows
@@ -212,20 +211,13 @@ def _cut(
     folder: Path, work: Path, config: ModelConfig, rows: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     corpus = open_pack(folder, work).corpus_for(config)
-    batches = Batches(
-        corpus,
-        config.tokenizer,
-        size=1,
-        parts=1,
-        max_tokens=config.max_tokens,
-        seed=0,
-        merge=config.merge,
+    tokens_BT, positions_BT, _ = cut_whole(
+        corpus, rows, config.tokenizer, config.max_tokens, config.merge
     )
-    batch = batches.whole(rows)
     kmers = np.full((len(rows), config.max_tokens * config.merge), PAD, np.int16)
     positions = np.zeros((len(rows), config.max_tokens), np.int16)
-    kmers[:, : batch.tokens_BT.shape[1]] = batch.tokens_BT
-    positions[:, : batch.positions_BT.shape[1]] = batch.positions_BT
+    kmers[:, : tokens_BT.shape[1]] = tokens_BT
+    positions[:, : positions_BT.shape[1]] = positions_BT
     # A barcode that could not be located in the marker is one unknown token.
     kmers[(kmers == PAD).all(1), : config.merge] = UNKNOWN
     return kmers, positions
@@ -251,13 +243,9 @@ def _find(reference: list[dict[str, str]], corpus: Path) -> tuple[np.ndarray, li
     """Return the rows of the reference in the corpus, and the records that it has."""
     digests = np.load(corpus / "digests.npy")[np.load(corpus / "rows.npy")]
     at = {int(digest): row for row, digest in enumerate(digests)}
-    found = [at.get(_digest(bases), -1) for bases in _bases(reference)]
+    found = [at.get(digest_bases(bases), -1) for bases in _bases(reference)]
     kept = [(row, record) for row, record in zip(found, reference, strict=True) if row >= 0]
     return np.array([row for row, _ in kept]), [record for _, record in kept]
-
-
-def _digest(bases: str) -> int:
-    return int.from_bytes(hashlib.blake2b(bases.encode(), digest_size=8).digest(), "little")
 
 
 def _number(records: list[dict[str, str]]) -> np.ndarray:

@@ -15,7 +15,9 @@ import numpy as np
 from claim_arms import ARMS
 from claim_data import clustered_queries, query_labels
 from claim_scores import unpack_bits
+from objectives import spread
 
+from barcodeembed.evaluation.markdown import table
 from barcodeembed.evaluation.protocols.clusters import adjusted_mutual_information, cluster_into
 
 #: The rule of docs/objectives.md, in fractions of the genera of unseen species.
@@ -115,17 +117,17 @@ def _score_rows(
                 str(len(runs)),
                 f"{runs[0]['barcodes'] / 1e6:.2f} M" if runs[0]["curve"] else "0",
                 " / ".join(_loss(runs, part) for part in (0.5, 0.8, 1.0)),
-                *(_spread([run["accuracy"][split] for run in runs]) for split in _SHOWN),
-                _spread([run["probe"]["unseen_species"] for run in runs]),
+                *(spread([run["accuracy"][split] for run in runs]) for split in _SHOWN),
+                spread([run["probe"]["unseen_species"] for run in runs]),
                 _agreements(runs, folder, bins),
-                _spread([run["bag_r2"] for run in runs]),
+                spread([run["bag_r2"] for run in runs]),
                 " / ".join(
                     f"{mean(run['token_rank'][of] for run in runs):.0f}"
                     for of in ("whole", "visible", "masks")
                 ),
             ]
         )
-    return _markdown([condition, *_COLUMNS], rows)
+    return [*table([condition, *_COLUMNS], rows), ""]
 
 
 def _difference_rows(arms: dict[str, list[dict[str, Any]]], pack: Path) -> list[str]:
@@ -137,7 +139,7 @@ def _difference_rows(arms: dict[str, list[dict[str, Any]]], pack: Path) -> list[
         found = {split: _difference(arms["maelm"], arms[rival], split, pack) for split in _SHOWN}
         of_genus[rival] = found["unseen_species"]
         rows.append([f"maelm - {rival}", *map(str, found.values())])
-    lines = _markdown(["difference (95 % interval)", *_SHOWN.values()], rows)
+    lines = [*table(["difference (95 % interval)", *_SHOWN.values()], rows), ""]
     if len(of_genus) == len(RIVALS):
         lines += [f"By the rule: **{decide(of_genus)}**.", ""]
     return lines
@@ -159,7 +161,7 @@ def _difference(
 def _agreements(runs: list[dict[str, Any]], folder: Path, bins_N: np.ndarray) -> str:
     if not all((folder / run["vectors"]["file"]).exists() for run in runs):
         return "-"
-    return _spread([bin_agreement(vectors_of(run, folder), bins_N) for run in runs])
+    return spread([bin_agreement(vectors_of(run, folder), bins_N) for run in runs])
 
 
 def bin_agreement(vectors_ND: np.ndarray, bins_N: np.ndarray) -> float:
@@ -191,14 +193,3 @@ def _loss(runs: list[dict[str, Any]], part: float) -> str:
 
 def _seed(run: dict[str, Any]) -> int:
     return run["seed"]
-
-
-def _spread(values: list[float]) -> str:
-    if len(values) == 1:
-        return f"{values[0]:.3f}"
-    return f"{mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
-
-
-def _markdown(header: list[str], rows: list[list[str]]) -> list[str]:
-    lines = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(line) + " |" for line in lines] + [""]

@@ -229,7 +229,7 @@ def largest_gap(one: list[float], other: list[float]) -> float:
     """Return the largest relative difference of two lists; nan or inf is never accepted."""
     if len(one) != len(other):
         return float("inf")
-    return max(abs(a - b) / abs(a) for a, b in zip(one, other, strict=True))
+    return float(np.max([abs(a - b) / abs(a) for a, b in zip(one, other, strict=True)]))
 
 
 def check_resume(bench: Bench) -> Cases:

@@ -22,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import mean, median
@@ -259,12 +260,13 @@ def _row(name: str, kind: str, runs: list[dict], columns: list[tuple[str, str]])
         + [run[kind]["novelty_auroc"][r] for r in ("species", "genus")]
         for run in runs
     ]
-    cells = [_spread(values) for values in zip(*scores, strict=True)]
+    cells = [spread(values) for values in zip(*scores, strict=True)]
     minutes = mean(run["training_seconds"] * run["threads"] for run in runs) / 60
     return "| " + " | ".join([name, kind, str(len(runs)), *cells, f"{minutes:.0f}"]) + " |"
 
 
-def _spread(values: tuple[float, ...]) -> str:
+def spread(values: Sequence[float]) -> str:
+    """Return the mean of values, and their range if there are several."""
     if len(values) == 1:
         return f"{values[0]:.3f}"
     return f"{mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"

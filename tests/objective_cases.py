@@ -44,6 +44,10 @@ PREDICTING_TOKENS = (
 )
 
 
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
 def make_corpus(rows: int = 24, shortest: int = 90, longest: int = 170, seed: int = 0) -> Corpus:
     """Return random barcodes with 1 % N, four per genus, a third of them without a species."""
     rng = np.random.default_rng(seed)
@@ -107,10 +111,10 @@ def make_encoder(config: ModelConfig = TINY) -> Encoder:
     return Encoder(config)
 
 
-def ragged(corpus: Corpus | None = None, rows: int = 6, k: int = 4) -> Batch:
+def ragged(corpus: Corpus | None = None, rows: int = 6, k: int = 4, **more: Any) -> Batch:
     """Return a padded batch, as in evaluation."""
     corpus = corpus or make_corpus()
-    batches = Batches(corpus, KmerTokenizer(k), size=2, parts=1, max_tokens=100, seed=0)
+    batches = Batches(corpus, KmerTokenizer(k), size=2, parts=1, max_tokens=100, seed=0, **more)
     return batches.whole(np.arange(rows))
 
 
@@ -139,6 +143,13 @@ def all_unknown() -> Batch:
 def other_kmers(tokens: np.ndarray) -> np.ndarray:
     """Return a different k-mer (k = 4) for each."""
     return SPECIAL_TOKENS + (tokens - SPECIAL_TOKENS + 1) % 256
+
+
+def with_other_kmers(batch: Batch, indices: np.ndarray) -> Batch:
+    """Return the batch with a different k-mer (k = 4) at these flat indices."""
+    changed = batch.tokens_BT.copy().reshape(-1)
+    changed[indices] = other_kmers(changed[indices])
+    return with_tokens(batch, changed.reshape(batch.tokens_BT.shape))
 
 
 def to_torch(inputs: Inputs) -> Inputs:

@@ -13,7 +13,8 @@ Shapes: S sampled barcodes, K neighbours.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,6 +36,19 @@ _FRAGMENT_WEIGHTS = (16.0, 8.0, 32.0)
 _SHARED_WEIGHTS = (1.0, 0.5)
 
 
+class Tuned(NamedTuple):
+    """The best weights, and how many names of the sample are correct with them, at all ranks."""
+
+    weights: Weights
+    correct: int
+
+    @classmethod
+    def best(cls, correct: Mapping[Weights, int]) -> Tuned:
+        """Return the weights with the most correct names; of equal ones the first."""
+        best = max(correct, key=correct.__getitem__)
+        return cls(best, correct[best])
+
+
 def tune_vote(
     vectors: np.ndarray,
     members: Members,
@@ -42,7 +56,7 @@ def tune_vote(
     sample: Sample,
     neighbours: int,
     identities: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> Weights:
+) -> Tuned:
     """Return how neighbours count, with the most correct names of a sample.
 
     Each barcode of the sample is named by its closest references, without itself. All ranks have
@@ -59,7 +73,7 @@ def tune_vote(
             similarity counts.
     """
     if len(vectors) < 2 or not len(sample):
-        return Weights(TEMPERATURE)
+        return Tuned(Weights(TEMPERATURE), 0)
     similarities, found = _without_itself(vectors, sample, neighbours)
     percents = identities(found) if identities else np.zeros(found.shape)
     truth = taxa.codes[sample.lineages]
@@ -70,24 +84,24 @@ def tune_vote(
         for temperature in _TEMPERATURES:
             winners, _ = vote(scores, rows, members, taxa.codes, temperature)
             correct[Weights(temperature, weight)] = int((winners == truth)[truth >= 0].sum())
-    return max(correct, key=correct.__getitem__)
+    return Tuned.best(correct)
 
 
-def tune_fragments(
+def tune_with_kmers(
     vectors: np.ndarray,
     members: Members,
     taxa: Taxa,
     sample: Sample,
     bases: Sequence[str],
     finder: Finder,
-) -> Weights:
-    """Return how the neighbours of fragments count, with the most correct names of a sample.
+) -> Tuned:
+    """Return how the neighbours of queries count that ``finder`` finds by k-mers, too.
 
-    ``sample`` and ``bases`` are of fragments. They are named as in `tune_vote`, by the candidates
-    of ``finder``. The candidates are aligned once, for all weights.
+    ``bases`` are queries of the sample: its barcodes or fragments of them. They are named as in
+    `tune_vote`. The candidates are aligned once, for all weights.
     """
     if len(vectors) < 2 or not len(sample):
-        return finder.fragments
+        return Tuned(finder.fragments, 0)
     near, found = _without_itself(vectors, sample, finder.count)
     groups = defaultdict(list)  # fragments with the same number of candidates
     for i, query in enumerate(bases):
@@ -109,7 +123,7 @@ def tune_fragments(
                 )
                 named = int((winners == truth)[truth >= 0].sum())
                 correct[Weights(temperature, weight)] += named
-    return max(correct, key=correct.__getitem__)
+    return Tuned.best(correct)
 
 
 def _without_itself(

@@ -107,6 +107,7 @@ class Classifier:
             whole,
             fragments,
             index.calibration.median_length,
+            kmers_for_all=chosen.kmers_for_all,
         )
         self.confidence_threshold = confidence_thresholds(index, min_confidence, max_error)
         self.members = index.members

@@ -27,7 +27,7 @@ def evaluate(
     top_k: evaluate_options.TopK = vocabulary.NEIGHBOURS,
     temperature: evaluate_options.Temperature = None,
     whiten: evaluate_options.Whiten = None,
-    offsets: options.Offsets = 1,
+    offsets: options.IndexOffsets = None,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = vocabulary.BATCH_SIZE,

@@ -57,7 +57,7 @@ def build(
     on_conflict: options.OnConflict = "majority",
     read_errors: index_options.ReadErrors = 0.0,
     min_length: options.MinBases = 100,
-    offsets: options.Offsets = 1,
+    offsets: options.IndexOffsets = None,
     precision: options.Precision = "fp32",
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",

@@ -79,6 +79,18 @@ Offsets = Annotated[
         "N = k the vector hardly depends on the first base. Takes N times as long.",
     ),
 ]
+IndexOffsets = Annotated[
+    int | None,
+    typer.Option(
+        "--offsets",
+        min=1,
+        max=8,
+        metavar="N",
+        show_default="k; 1 for a model that knows positions in the marker",
+        help="Cut each barcode into k-mers from N start positions and average the vectors. With "
+        "N = k the vector hardly depends on the first base. Takes N times as long.",
+    ),
+]
 Encoding = Annotated[
     str,
     typer.Option(

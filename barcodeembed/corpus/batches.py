@@ -94,6 +94,24 @@ class Batch:
         return self.corpus.bases_of(self.rows)
 
 
+def cut(corpus: Corpus, rows: np.ndarray, tokenizer: KmerTokenizer, window: Window) -> Cut:
+    """Cut rows of a corpus into the tokens of a window."""
+    tokens_BT = tokenizer.encode_at(
+        corpus.codes, corpus.starts[rows], window.starts_BTM, window.counts_B
+    )
+    return Cut(tokens_BT, window.positions_BT, window.starts_BTM[:, 0].max(1))
+
+
+def cut_whole(
+    corpus: Corpus, rows: np.ndarray, tokenizer: KmerTokenizer, max_tokens: int, merge: int = 1
+) -> Cut:
+    """Cut rows of a corpus as they are embedded: from the first base, with padding."""
+    window = whole_window(
+        corpus.lengths[rows], corpus.marker_positions_of(rows), tokenizer.k, merge, max_tokens
+    )
+    return cut(corpus, rows, tokenizer, window)
+
+
 def check_split(size: int, parts: int) -> None:
     """Raise TrainingError if a batch has fewer barcodes than micro-batches."""
     if size < parts:
@@ -163,28 +181,31 @@ class Batches:
         """
         rows = self._part(self.rows(step), part)
         rng = np.random.default_rng((self.seed, _CUT, step, part))
-        return Batch(
-            self.corpus, rows, lambda: self._cut(rows, random_window(*self._extent(rows), rng))
-        )
+
+        def cut_randomly() -> Cut:
+            window = random_window(
+                self.corpus.lengths[rows],
+                self.corpus.marker_positions_of(rows),
+                self.tokenizer.k,
+                self.merge,
+                self.max_tokens,
+                rng,
+            )
+            return cut(self.corpus, rows, self.tokenizer, window)
+
+        return Batch(self.corpus, rows, cut_randomly)
 
     def whole(self, rows: np.ndarray) -> Batch:
         """Return rows as they are embedded: from the first base, with padding."""
-        return Batch(self.corpus, rows, lambda: self._cut(rows, whole_window(*self._extent(rows))))
+        return Batch(
+            self.corpus,
+            rows,
+            lambda: cut_whole(self.corpus, rows, self.tokenizer, self.max_tokens, self.merge),
+        )
 
     def mask_generator(self, step: int, part: int) -> np.random.Generator:
         """Return the random generator with which an objective masks a micro-batch."""
         return np.random.default_rng((self.seed, _MASK, step, part))
-
-    def _extent(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, int, int, int]:
-        lengths_B, positions_BL = self.corpus.lengths[rows], self.corpus.marker_positions_of(rows)
-        return lengths_B, positions_BL, self.tokenizer.k, self.merge, self.max_tokens
-
-    def _cut(self, rows: np.ndarray, window: Window) -> Cut:
-        tokens_BT = self.tokenizer.encode_at(
-            self.corpus.codes, self.corpus.starts[rows], window.starts_BTM, window.counts_B
-        )
-        first_B = window.starts_BTM[:, 0].max(1)
-        return Cut(tokens_BT, window.positions_BT, first_B)
 
     def _part(self, rows: np.ndarray, part: int) -> np.ndarray:
         """Return one part of a batch, with barcodes of the same taxon together."""

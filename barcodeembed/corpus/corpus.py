@@ -137,7 +137,7 @@ def _encode_records(
         bases = barcode.bases.strip("N")
         stream.write(encode_bases(bases).tobytes())
         lengths.append(len(bases))
-        digests.append(_digest(bases))
+        digests.append(digest_bases(bases))
         lineage_of.append(encoded.lineages.setdefault(lineage, len(encoded.lineages)))
         cluster_of.append(encoded.bins.setdefault(bin_of(record.fields), len(encoded.bins) - 1))
         if encoded.summary["records"] % 1024 == 0:
@@ -232,5 +232,6 @@ def _fingerprint(files: dict[str, dict[str, Any]]) -> str:
     return hashlib.sha256(sums.encode()).hexdigest()
 
 
-def _digest(bases: str) -> int:
+def digest_bases(bases: str) -> int:
+    """Return the 64-bit number by which identical barcodes are found."""
     return int.from_bytes(hashlib.blake2b(bases.encode(), digest_size=8).digest(), "little")

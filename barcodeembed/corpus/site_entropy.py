@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from barcodeembed.corpus.batches import cut_whole
 from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.tokenizer import SPECIAL_TOKENS
-from barcodeembed.model.window import whole_window
 
 #: Maximum number of barcodes to count.
 _SAMPLE = 20_000
@@ -27,17 +27,10 @@ def site_entropies(corpus: Corpus, config: ModelConfig) -> np.ndarray:
     if corpus.marker_positions is None:
         raise TrainingError("sites=variable needs an anchored model; use --anchor")
     rows = corpus.train[:: max(1, len(corpus.train) // _SAMPLE)]
-    window = whole_window(
-        corpus.lengths[rows],
-        corpus.marker_positions_of(rows),
-        config.k,
-        config.merge,
-        config.max_tokens,
+    tokens_BT, positions_BT, _ = cut_whole(
+        corpus, rows, config.tokenizer, config.max_tokens, config.merge
     )
-    tokens_BT = config.tokenizer.encode_at(
-        corpus.codes, corpus.starts[rows], window.starts_BTM, window.counts_B
-    )
-    kmer_sites_BTM = window.positions_BT[..., None] * config.merge + np.arange(config.merge)
+    kmer_sites_BTM = positions_BT[..., None] * config.merge + np.arange(config.merge)
     entropies = _entropies(
         tokens_BT.reshape(-1), kmer_sites_BTM.reshape(-1), config.max_tokens * config.merge
     )

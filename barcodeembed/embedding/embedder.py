@@ -44,7 +44,8 @@ class Embedder(Transformer):
         precision: ``fp32``, ``bf16``, or ``auto`` for bf16 where the device computes it natively.
         offsets: Number of start offsets (0, 1, ...) at which a barcode is cut into k-mers; its
             vector is the mean over them. With k offsets the vector hardly depends on the base at
-            which the barcode begins, at k times the cost.
+            which the barcode begins, at k times the cost. None stands for k, or for 1 if the model
+            reads barcodes at their position in the marker.
         path: Path of the model bundle, if it has one.
 
     The method is the encoder of a masked autoencoder (BarcodeMAE, arXiv 2502.18405) or of another
@@ -68,13 +69,15 @@ class Embedder(Transformer):
         *,
         device: str = "auto",
         precision: str = "fp32",
-        offsets: int = 1,
+        offsets: int | None = 1,
         path: str | PathLike[str] | None = None,
     ) -> None:
         from barcodeembed.model.devices import choose_device, choose_precision, for_inference
 
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
+        if offsets is None:
+            offsets = model.encoder.config.k if model.encoder.anchor is None else 1
         self.offsets = offsets
         self.model = model
         self.path = Path(path) if path is not None else None
@@ -95,7 +98,7 @@ class Embedder(Transformer):
         device: str = "auto",
         verify: bool = True,
         precision: str = "fp32",
-        offsets: int = 1,
+        offsets: int | None = 1,
     ) -> Embedder:
         """Open a model bundle: the one at ``path``, or the COI model that ships with barcodeembed.
 

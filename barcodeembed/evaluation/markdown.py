@@ -45,7 +45,7 @@ def _splits(figures: dict[str, Any]) -> list[str]:
         f"{kinds[figures['deduplicate']]} duplicates of train.",
         "",
     ]
-    return lines + _table(
+    return lines + table(
         ["split", "records", "left out", "distinct barcodes", "removed", "used"],
         [[name, *(f"{n:,}" for n in _counts(split))] for name, split in figures["splits"].items()],
     )
@@ -61,7 +61,7 @@ def _leakage(figures: dict[str, Any]) -> list[str]:
         "Leakage: barcodes of a split that are also in another one, before any is removed.",
         "",
     ]
-    return lines + _table(
+    return lines + table(
         ["split", "found in", "barcodes", "exact", "contained", "containing", "same BIN"],
         [
             [
@@ -77,7 +77,7 @@ def _leakage(figures: dict[str, Any]) -> list[str]:
 
 def _protocols(figures: dict[str, Any]) -> list[str]:
     lines = ["Accuracy or adjusted mutual information (AMI), with 95 % confidence intervals.", ""]
-    return lines + _table(
+    return lines + table(
         ["method", "split", "rank", "measure", "value", "95 % interval", "queries"],
         [
             [
@@ -110,7 +110,7 @@ def _methods(figures: dict[str, Any]) -> list[str]:
         cells = [method["accuracy"][category].get(rank) for category, rank in _ACCURACIES]
         cells += [method["novelty_auroc"].get(rank) for rank in ("species", "genus")]
         rows.append([method["method"], *map(_cell, cells), f"{method['queries_per_second']:,.0f}"])
-    return lines + _table(["method", *headings], rows)
+    return lines + table(["method", *headings], rows)
 
 
 def _accepted(figures: dict[str, Any]) -> list[str]:
@@ -129,7 +129,7 @@ def _accepted(figures: dict[str, Any]) -> list[str]:
         cells += [_cell(ranks.get(rank, {}).get("overclassified")) for rank in ("genus", "species")]
         rows.append([method["method"], method["accepted"]["rule"], *cells])
     header = ["method", "accepted from", *_SHOWN, "new genera named", "new species named"]
-    return lines + _table(header, rows)
+    return lines + table(header, rows)
 
 
 def _agreement(figures: dict[str, Any]) -> list[str]:
@@ -145,7 +145,7 @@ def _agreement(figures: dict[str, Any]) -> list[str]:
         ]
         for method, ranks in figures["agreement"].items()
     ]
-    return lines + _table(["method", *_SHOWN], rows)
+    return lines + table(["method", *_SHOWN], rows)
 
 
 def _decisions(figures: dict[str, Any]) -> list[str]:
@@ -168,7 +168,7 @@ def _decisions(figures: dict[str, Any]) -> list[str]:
         ]
         statuses = (f"{status} {fraction:.3f}" for status, fraction in decided["statuses"].items())
         rows.append([category, *cells, ", ".join(statuses)])
-    return lines + _table(["queries", *ranks, "statuses"], rows)
+    return lines + table(["queries", *ranks, "statuses"], rows)
 
 
 def _calibration(figures: dict[str, Any]) -> list[str]:
@@ -179,7 +179,7 @@ def _calibration(figures: dict[str, Any]) -> list[str]:
         if "calibration_error" in method
     ]
     lines = ["Expected calibration error of the confidence at each rank.", ""]
-    return lines + _table(["method", *ranks], rows)
+    return lines + table(["method", *ranks], rows)
 
 
 def _ranks_of(figures: dict[str, Any]) -> list[str]:
@@ -187,7 +187,8 @@ def _ranks_of(figures: dict[str, Any]) -> list[str]:
     return [rank for rank in RANKS if any(rank in decided["ranks"] for decided in decisions)]
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return ["| " + " | ".join(cells) + " |" for cells in lines]
 

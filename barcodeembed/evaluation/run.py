@@ -47,7 +47,7 @@ def evaluate(
     neighbours: int = NEIGHBOURS,
     temperature: float | None = None,
     whiten: int | None = None,
-    offsets: int = 1,
+    offsets: int | None = None,
     device: str = "auto",
     encoding: str = "utf-8",
     batch_size: int = BATCH_SIZE,
@@ -76,8 +76,9 @@ def evaluate(
     methods (of `vocabulary.PEERS`) for ``open-world``; None is ``kmer`` if the index contains
     sequences. ``sample`` is the largest number of queries of each category or split.
     ``min_confidence`` to ``temperature`` are as in `Classifier`, ``whiten`` as in `build_index`,
-    ``offsets`` and ``device`` as in `Embedder`. ``threads`` is for VSEARCH and BLAST; None is the
-    number that torch uses.
+    ``offsets`` and ``device`` as in `Embedder`. ``offsets`` None is the default of ``index build``
+    for references that are indexed here, and 1 for the other protocols. ``threads`` is for VSEARCH
+    and BLAST; None is the number that torch uses.
 
     ``say`` and ``warn`` are called with messages, ``progress`` with (done, total) barcodes.
 
@@ -94,7 +95,7 @@ def evaluate(
         from barcodeembed.embedding.embedder import Embedder
         from barcodeembed.evaluation.protocols.run import Settings, evaluate_protocols
 
-        embedder = Embedder.load(model, device=device, verify=verify, offsets=offsets)
+        embedder = Embedder.load(model, device=device, verify=verify, offsets=offsets or 1)
         figures |= evaluate_protocols(
             papers,
             inputs.splits(embedder.max_bases),

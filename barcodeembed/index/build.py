@@ -138,7 +138,11 @@ def make_index(
     rows = draw_sample(barcodes.members, size=options.sample, seed=options.seed)
     held = represent(references, barcodes, rows, options.prototypes)
     fitted = fit_index(
-        held, barcodes, lambda copies: as_searched(embedder.encode(copies), whitening), options
+        held,
+        barcodes,
+        lambda copies: as_searched(embedder.encode(copies), whitening),
+        options,
+        anchored=getattr(embedder, "anchor", None) is not None,
     )
     return ReferenceIndex(
         held.vectors,
@@ -163,6 +167,7 @@ def make_index(
             identity_weight=fitted.whole.identity,
             fragment_temperature=fitted.fragments.temperature,
             fragment_identity_weight=fitted.fragments.identity,
+            kmers_for_all=fitted.kmers_for_all,
             whitening=whitening.directions.shape[1] if whitening else 0,
             seed=options.seed,
             prototypes=options.prototypes,

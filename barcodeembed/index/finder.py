@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from barcodeembed.scoring.candidates import Finder, Weights
-from barcodeembed.scoring.identity import identities
+from barcodeembed.scoring.identity import Identities, identities
 from barcodeembed.sequences.shared_kmers import SharedKmers
 
 
@@ -16,18 +18,24 @@ def make_finder(
     whole: Weights,
     fragments: Weights,
     median_length: float,
+    *,
+    kmers_for_all: bool,
 ) -> Finder:
     """Return a finder of ``count`` neighbours among references with these sequences and k-mers.
 
     ``sequences`` is None for prototypes, which cannot be aligned.
     """
-    if sequences is None:
-        return Finder(count, whole, fragments, median_length, kmers=kmers)
+
+    def align(queries: Sequence[str], rows: np.ndarray) -> Identities:
+        assert sequences is not None
+        return identities(queries, sequences, rows)
+
     return Finder(
         count,
         whole,
         fragments,
         median_length,
-        lambda queries, rows: identities(queries, sequences, rows),
+        None if sequences is None else align,
         kmers,
+        kmers_for_all,
     )

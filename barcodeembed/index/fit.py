@@ -17,7 +17,7 @@ from barcodeembed.calibration.examples import (
 from barcodeembed.calibration.fit import Calibration, calibrate
 from barcodeembed.calibration.mutants import MutatedCopies
 from barcodeembed.calibration.sample import Sample
-from barcodeembed.calibration.tuning import tune_fragments, tune_vote
+from barcodeembed.calibration.tuning import tune_vote, tune_with_kmers
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.options import BuildOptions
 from barcodeembed.index.represent import Barcodes, Representation
@@ -35,20 +35,32 @@ _FREQUENCIES = (0.4, 0.15, 0.15, 0.15, 0.15)
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """How the neighbours of whole barcodes and of fragments vote, and the calibration."""
+    """How the neighbours of whole barcodes and of fragments vote, and the calibration.
+
+    ``kmers_for_all``: whether whole barcodes are searched by shared k-mers, too.
+    """
 
     whole: Weights
     fragments: Weights
+    kmers_for_all: bool
     calibration: Calibration
 
 
 def fit_index(
-    held: Representation, barcodes: Barcodes, embed: Embed, options: BuildOptions
+    held: Representation,
+    barcodes: Barcodes,
+    embed: Embed,
+    options: BuildOptions,
+    *,
+    anchored: bool,
 ) -> Fitted:
-    """Choose the parameters of the vote, and calibrate the confidence of the names that win."""
+    """Choose the parameters of the vote, and calibrate the confidence of the names that win.
+
+    With an ``anchored`` model, whole barcodes are searched by their vectors alone.
+    """
     whole = [barcodes.bases[i] for i in held.rows]
     sequences, taxa = held.sequences, barcodes.taxa
-    of_whole = tune_vote(
+    tuned = tune_vote(
         held.vectors,
         held.members,
         taxa,
@@ -59,7 +71,20 @@ def fit_index(
     median_length = float(np.median([len(bases) for bases in barcodes.bases]))
     # No query finds itself.
     count = min(NEIGHBOURS, max(1, len(held.vectors) - 1))
-    finder = make_finder(sequences, held.kmers, count, of_whole, of_whole, median_length)
+    finder = make_finder(
+        sequences,
+        held.kmers,
+        count,
+        tuned.weights,
+        tuned.weights,
+        median_length,
+        kmers_for_all=not anchored,
+    )
+    if finder.kmers_for_all:
+        with_kmers = tune_with_kmers(held.vectors, held.members, taxa, held.sample, whole, finder)
+        better = with_kmers.correct > tuned.correct
+        tuned = with_kmers if better else tuned
+        finder = replace(finder, whole=tuned.weights, kmers_for_all=better)
     rng = np.random.default_rng(options.seed)
     fragments = _simulate(
         [random_fragment(bases, median_length, options.min_bases, rng) for bases in whole],
@@ -69,10 +94,10 @@ def fit_index(
         embed,
         rng,
     )
-    of_fragments = tune_fragments(
+    of_fragments = tune_with_kmers(
         held.vectors, held.members, taxa, fragments.sample, fragments.bases, finder
     )
-    finder = replace(finder, fragments=of_fragments)
+    finder = replace(finder, fragments=of_fragments.weights)
     voter = Voter(held.vectors, held.members, taxa, finder)
     reads = [
         _Reads(held.sample, whole, np.zeros(len(whole))),
@@ -86,7 +111,7 @@ def fit_index(
     owners = barcodes.members.lineages[barcodes.members.starts[:-1]]
     copies = MutatedCopies(voter, barcodes.bases, owners, embed, rng)
     calibration = calibrate(examples, taxa.ranks, median_length, copies.examples)
-    return Fitted(of_whole, of_fragments, calibration)
+    return Fitted(finder.whole, finder.fragments, finder.kmers_for_all, calibration)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class IndexSettings:
         fragment_temperature: Temperature of the vote on fragments.
         fragment_identity_weight: Weight of the percent identity in the vote on fragments; of
             prototypes, the weight of shared k-mers.
+        kmers_for_all: Whether complete barcodes are searched by shared k-mers, too.
         whitening: Number of principal directions kept by whitening; 0 if vectors are as the model
             made them.
         seed: Seed of all random choices.
@@ -83,6 +84,7 @@ class IndexSettings:
     identity_weight: float
     fragment_temperature: float
     fragment_identity_weight: float
+    kmers_for_all: bool
     whitening: int
     seed: int
     prototypes: str | None = None

@@ -26,7 +26,7 @@ from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.tokenizer import MASK, PAD, SPECIAL_TOKENS
 from barcodeembed.objectives.base import Inputs, token_features
 from barcodeembed.objectives.rtd import ReplacedTokenDetection, sample
-from barcodeembed.objectives.substitution import detection_head, detection_losses, kmer_indices
+from barcodeembed.objectives.substitution import detect, detection_head, kmer_indices
 
 #: The courses in addition to replacement.
 COURSES = ("swapped", "inserted")
@@ -78,10 +78,8 @@ class Courses(ReplacedTokenDetection):
         features_BTD = token_features(
             encoder, tokens_BT, inputs["positions"], padded=inputs["padded"]
         )
-        judged_ND = features_BTD.flatten(0, 1)[inputs[f"{course}_judged"]]
-        return detection_losses(
-            self.heads[course](judged_ND).squeeze(-1), inputs[f"{course}_altered"]
-        )
+        judged_N, altered_N = inputs[f"{course}_judged"], inputs[f"{course}_altered"]
+        return detect(self.heads[course], features_BTD, judged_N, altered_N)
 
     @torch.no_grad()
     def _inserted(self, encoder: Encoder, inputs: Inputs) -> Tensor:

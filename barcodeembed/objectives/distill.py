@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.batches import Batch, cut_whole
 from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.corpus.marker_positions import is_located_by
 from barcodeembed.errors import TrainingError
@@ -27,7 +27,6 @@ from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import initialise
 from barcodeembed.model.tokenizer import PAD
-from barcodeembed.model.window import whole_window
 from barcodeembed.objectives.base import Inputs, padded, similarities, token_losses
 from barcodeembed.objectives.maelm import MaskedAutoencoder, visible_positions
 
@@ -143,14 +142,9 @@ class Distillation(MaskedAutoencoder):
 
     def _teacher_tokens(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
         """Return the teacher's tokens of the whole barcodes, and their positions."""
-        config, corpus = self.teacher.config, batch.corpus
-        window = whole_window(
-            batch.lengths_B, batch.marker_positions(), config.k, 1, config.max_tokens
-        )
-        tokens_BT = config.tokenizer.encode_at(
-            corpus.codes, corpus.starts[batch.rows], window.starts_BTM, window.counts_B
-        )
-        return tokens_BT, window.positions_BT
+        config = self.teacher.config
+        whole = cut_whole(batch.corpus, batch.rows, config.tokenizer, config.max_tokens)
+        return whole.tokens_BT, whole.positions_BT
 
 
 def _cosine_distance(ours: Tensor, theirs: Tensor) -> Tensor:

@@ -79,8 +79,10 @@ class Fragments(Objective):
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
+        # Unit vectors, scaled so that their values are about 1. Otherwise the heads learn slowly.
+        scale = self.config.dimension**0.5
         one_ND, other_ND = (
-            F.normalize(view_vectors(encoder, inputs, f"_{n}"), dim=-1)[inputs[name]]
+            scale * F.normalize(view_vectors(encoder, inputs, f"_{n}"), dim=-1)[inputs[name]]
             for n, name in enumerate(("first", "second"))
         )
         # Both are symmetric, so the order of the fragments does not matter.

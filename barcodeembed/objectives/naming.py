@@ -16,6 +16,9 @@ import numpy as np
 from torch import Tensor
 
 from barcodeembed.corpus.batches import Batch
+from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.errors import TrainingError
+from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.tokenizer import MASK, PAD
 from barcodeembed.objectives.base import Inputs
@@ -28,6 +31,14 @@ class Naming(Taxonomy):
     @dataclass(frozen=True, slots=True)
     class Options(Taxonomy.Options):
         pass
+
+    def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
+        super().__init__(config, options, corpus)
+        if config.causal_blocks:
+            raise TrainingError(
+                "naming cannot train a model with causal blocks: its [MASK] comes after the "
+                "padding of short barcodes, and would read it"
+            )
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         inputs, merge = super().prepare(batch, rng), self.config.merge

@@ -34,7 +34,7 @@ from barcodeembed.objectives.base import (
     token_losses,
 )
 from barcodeembed.objectives.proposals import GramGenerator, proposal_inputs
-from barcodeembed.objectives.substitution import detection_head, detection_losses
+from barcodeembed.objectives.substitution import detect, detection_head
 
 
 class NgramLanguageModel(Objective):
@@ -147,8 +147,7 @@ class NgramLanguageModel(Objective):
             features_BTD, inputs["whole_grams"], inputs["whole_predicted"], inputs
         )
         replaced_N = (shown_BT != inputs["whole"]).flatten()[inputs["judged"]]
-        logits_N = self.detector(features_BTD.flatten(0, 1)[inputs["judged"]]).squeeze(-1)
-        detected = detection_losses(logits_N, replaced_N)
+        detected = detect(self.detector, features_BTD, inputs["judged"], replaced_N)
         weighted = self.options.detection_weight * detected["loss"]
         return {
             **found,

@@ -51,8 +51,8 @@ from barcodeembed.objectives.base import (
 )
 from barcodeembed.objectives.substitution import (
     Substitution,
+    detect,
     detection_head,
-    detection_losses,
     kmer_indices,
 )
 
@@ -118,8 +118,7 @@ class ReplacedTokenDetection(Objective):
         )
         # If the generator samples the original k-mer, the token counts as original.
         replaced_N = (shown_BT != tokens_BT).flatten()[judged_N]
-        logits_N = self.head(features_BTD.flatten(0, 1)[judged_N]).squeeze(-1)
-        detected = detection_losses(logits_N, replaced_N)
+        detected = detect(self.head, features_BTD, judged_N, replaced_N)
         return {
             **detected,
             "loss": generated["loss"] + self.options.detection_weight * detected["loss"],

@@ -20,8 +20,8 @@ from barcodeembed.model.encoder import Encoder
 from barcodeembed.objectives.base import Inputs, Objective, padded, token_features
 from barcodeembed.objectives.substitution import (
     Substitution,
+    detect,
     detection_head,
-    detection_losses,
     kmer_indices,
     random_others,
     replace,
@@ -60,5 +60,4 @@ class RandomSubstitution(Objective):
         features_BTD = token_features(
             encoder, inputs["tokens"], inputs["positions"], padded=inputs["padded"]
         )
-        judged_ND = features_BTD.flatten(0, 1)[inputs["judged"]]
-        return detection_losses(self.head(judged_ND).squeeze(-1), inputs["replaced"])
+        return detect(self.head, features_BTD, inputs["judged"], inputs["replaced"])

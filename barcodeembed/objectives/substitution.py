@@ -57,6 +57,13 @@ def detection_head(config: ModelConfig) -> nn.Linear:
     return head
 
 
+def detect(
+    head: nn.Module, features_BTD: Tensor, judged_N: Tensor, replaced_N: Tensor
+) -> dict[str, Tensor]:
+    """Judge the tokens at these flat indices from their features; see `detection_losses`."""
+    return detection_losses(head(features_BTD.flatten(0, 1)[judged_N]).squeeze(-1), replaced_N)
+
+
 def detection_losses(logits_N: Tensor, replaced_N: Tensor) -> dict[str, Tensor]:
     """Return the average binary cross-entropy (nats), the accuracy and the recall.
 

@@ -78,6 +78,7 @@ class Finder:
         align: Returns the identities of query sequences and rows of the reference, (Q, C); None
             if the reference contains no sequences.
         kmers: The k-mers of the references; None to search by vectors alone.
+        kmers_for_all: Whether k-mers count for whole barcodes, too.
     """
 
     count: int
@@ -86,6 +87,7 @@ class Finder:
     median_length: float
     align: Callable[[Sequence[str], np.ndarray], Identities] | None = None
     kmers: Kmers | None = None
+    kmers_for_all: bool = False
 
     def weights(self, query: str) -> Weights:
         """Return how the neighbours of a query count."""
@@ -97,7 +99,7 @@ class Finder:
 
     def kmer_scores(self, query: str) -> np.ndarray | None:
         """Return the k-mer scores of all references, (N,), if they count for this query."""
-        if self.kmers is None or not self._is_fragment(query):
+        if self.kmers is None or not (self.kmers_for_all or self._is_fragment(query)):
             return None
         return self.kmers.scores(query)
 

@@ -56,7 +56,7 @@ class SharedKmers:
 
     @classmethod
     def of(cls, sequences: Sequence[str]) -> SharedKmers:
-        """Index references by their sequences. This takes about 1.3 bytes for each base."""
+        """Index references by their sequences. This takes about one byte for each base."""
         return cls._of_matrix(_matrix(sequences))
 
     @classmethod

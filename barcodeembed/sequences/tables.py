@@ -140,7 +140,8 @@ def _split(
     if delimiter == "\t":
         for text in source:
             cells = text.rstrip("\n").split("\t")
-            cells = cells if as_written else [unquote(cell) for cell in cells]
+            if '"' in text and not as_written:
+                cells = [unquote(cell) for cell in cells]
             yield lines.number, [] if cells == [""] else cells
         return
     last = [""]

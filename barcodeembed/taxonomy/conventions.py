@@ -38,6 +38,10 @@ class Convention:
     layout: Layout = DEFAULT
     numbered: bool = False
 
+    def describe(self, format_name: str) -> str:
+        """Return the name of a format, with the ranks of its lists if these are not the usual."""
+        return format_name if self.layout == DEFAULT else f"{format_name}, {self.layout}"
+
     @classmethod
     def of(cls, headers: Iterable[Header], ranks: Sequence[str] | None = None) -> Convention:
         """Learn the convention from the first headers of a file and the ``ranks`` of its lists."""
@@ -58,7 +62,7 @@ class Convention:
 
     def with_taxon_id(self, header: Header) -> Header:
         """Return the header with the taxid of its lowest taxon, if its names end in taxids."""
-        names = [name for name in (*header.names.values(), *header.listed) if name]
+        names = _given(header)
         match = _TAXID.search(names[-1]) if self.numbered and names else None
         if match is None:
             return header
@@ -70,6 +74,10 @@ class Convention:
         return tuple(_FILLED.sub("", _TAXID.sub("", name)) for name in names)
 
 
+def _given(header: Header) -> list[str]:
+    return [name for name in (*header.names.values(), *header.listed) if name]
+
+
 def _is_numbered(header: Header) -> bool:
-    names = [name for name in (*header.names.values(), *header.listed) if name]
+    names = _given(header)
     return bool(names) and names[0] in _NUMBERED and all(map(_TAXID.search, names))

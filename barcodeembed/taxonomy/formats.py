@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.sequences.records import SequenceRecord
@@ -16,7 +17,7 @@ from barcodeembed.sequences.tables import find_column
 from barcodeembed.taxonomy import headers, name_headers
 from barcodeembed.taxonomy.conventions import Convention
 from barcodeembed.taxonomy.headers import Header
-from barcodeembed.taxonomy.layouts import DEFAULT, place
+from barcodeembed.taxonomy.layouts import place
 from barcodeembed.taxonomy.names import NameNotes, note, note_names, strip_placeholder
 from barcodeembed.taxonomy.ranks import RANK_WORDS, UNKNOWN, Lineage
 
@@ -64,8 +65,7 @@ class Reading:
     convention: Convention
 
     def __str__(self) -> str:
-        layout = self.convention.layout
-        return f"{self.format.name}{'' if layout == DEFAULT else f', {layout}'}"
+        return self.convention.describe(self.format.name)
 
     def label(self, record: SequenceRecord) -> tuple[Header, Lineage] | None:
         """Return the header and the lineage of a record, or None if it has another format.
@@ -124,7 +124,7 @@ def _table(name: str, *columns: str) -> Format:
 
 def _read_lineage_column(record: SequenceRecord) -> Header | None:
     """Return the lineage in one column of a table, written as a list."""
-    column = find_column(list(record.fields), LINEAGE_COLUMNS)
+    column = _lineage_column(tuple(record.fields))
     text = record.fields[column] if column else ""
     if (names := headers.parse_ranked(text)) is not None:
         return Header(record.id, names)
@@ -132,6 +132,11 @@ def _read_lineage_column(record: SequenceRecord) -> Header | None:
     if listed is not None:
         return headers.of_list(record.id, listed)
     return Header(record.id) if column and strip_placeholder(text) is None else None
+
+
+@lru_cache(1)  # the records of a table have the same columns
+def _lineage_column(columns: tuple[str, ...]) -> str | None:
+    return find_column(columns, LINEAGE_COLUMNS)
 
 
 def _read_flat(record: SequenceRecord) -> Header | None:

@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.taxonomy.names import note
-from barcodeembed.taxonomy.ranks import RANK_LETTERS, RANK_WORDS
+from barcodeembed.taxonomy.ranks import MAIN_RANKS, RANK_LETTERS, RANK_WORDS
 from barcodeembed.taxonomy.signs import usual_rank
 
 _SINTAX = re.compile(r"(?:^|[;\s])tax=([^;]*)")
@@ -26,7 +26,6 @@ _NO_NAME = re.compile(r"=|^(?!Candidatus|[Uu]n|[Ii]ncertae)[^;]*\s[^;]|^[^;]*(?:
 _PR2 = re.compile(r"([^|\s]+)\|[^|]*\|[^|]*\|[^|]*\|(Eukaryota|Bacteria|Archaea)[^|]*\|(.+)")
 
 _PREFIXES = RANK_LETTERS | {"sf": "subfamily"}
-_LEVELS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,7 @@ def split_pr2(title: str) -> Header | None:
             f"a PR2 header with {len(lower) + 1} names; it must have 8 or, from version 5 on, 9"
         )
     phylum = {"phylum": lower[1]} if len(lower) == 7 else {}
-    names = dict(zip(_LEVELS[2:], lower[-5:], strict=True))
+    names = dict(zip(MAIN_RANKS[2:], lower[-5:], strict=True))
     return Header(identifier, {"kingdom": kingdom} | phylum | names)
 
 
@@ -187,7 +186,9 @@ def parse_ranked(text: str) -> dict[str, str] | None:
             return None
         letters, level = prefix.groups()
         rank = (
-            _PREFIXES.get(letters.lower()) if letters else dict(enumerate(_LEVELS)).get(int(level))
+            _PREFIXES.get(letters.lower())
+            if letters
+            else dict(enumerate(MAIN_RANKS)).get(int(level))
         )
         if letters and letters.lower() == "sh":  # UNITE's species hypothesis
             continue

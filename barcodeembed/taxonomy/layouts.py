@@ -14,12 +14,8 @@ from dataclasses import dataclass
 
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.taxonomy.names import note, strip_placeholder
-from barcodeembed.taxonomy.ranks import RANK_ALIASES, RANKS
+from barcodeembed.taxonomy.ranks import MAIN_RANKS, RANK_ALIASES, RANKS
 from barcodeembed.taxonomy.signs import certain_rank, usual_rank
-
-_RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
-_WITH_SUBFAMILY = (*_RANKS[:5], "subfamily", *_RANKS[5:])
-
 
 #: What follows the genus in a species: `` mellifera``, ``_sp.``, `` x rubens``.
 _EPITHET = re.compile(r"[ _](?:[xX×][ _]?|cf\.?[ _])?[a-z]{2}")
@@ -40,7 +36,7 @@ class Layout:
     ``given`` says that the user gave them.
     """
 
-    ranks: tuple[str, ...] = _RANKS
+    ranks: tuple[str, ...] = MAIN_RANKS
     given: bool = False
 
     def __str__(self) -> str:
@@ -55,7 +51,9 @@ class Layout:
         >>> Layout().read(["Animalia", "Arthropoda", "Insecta"])["class"]
         'Insecta'
         """
-        wrong = self._misplaced(names)
+        if self._misplaced(names, usual_rank) is None:
+            return self._by_place(names)
+        wrong = self._misplaced(names, certain_rank)
         if wrong is None:
             return self._read_unusual(names)
         if self.given and len(names) >= len(self.ranks):
@@ -69,14 +67,15 @@ class Layout:
 
     def _read_unusual(self, names: Sequence[str]) -> dict[str, str]:
         """Return names by rank; names that usually have other ranks get them if all ranks fit."""
-        found = {rank: name for rank, name in zip(self.ranks, names, strict=False) if rank}
-        if self.given or self._misplaced(names, usual_rank) is None:
-            return found
-        with suppress(ReferenceDataError):
-            placed = place(names, noted=False)
-            if all(name in placed.values() for name in names if name):
-                return placed
-        return found
+        if not self.given:
+            with suppress(ReferenceDataError):
+                placed = place(names, noted=False)
+                if all(name in placed.values() for name in names if name):
+                    return placed
+        return self._by_place(names)
+
+    def _by_place(self, names: Sequence[str]) -> dict[str, str]:
+        return {rank: name for rank, name in zip(self.ranks, names, strict=False) if rank}
 
     def agreement(self, names: Sequence[str]) -> int:
         """Return how many names have the rank that they show, minus those that have another."""
@@ -92,7 +91,7 @@ class Layout:
     def _rank(self, i: int) -> str | None:
         return self.ranks[i] if i < len(self.ranks) else None
 
-    def _misplaced(self, names: Sequence[str], by_name: _Sign = certain_rank) -> int | None:
+    def _misplaced(self, names: Sequence[str], by_name: _Sign) -> int | None:
         """Return the index of the first name that has another rank than its place, or None."""
         for i, name in enumerate(names):
             shown = _sign(names, i, by_name)
@@ -110,10 +109,10 @@ DEFAULT = Layout()
 #: The layouts from which one is chosen; the first on a tie. PR2 has supergroups,
 #: and divisions or, from version 5 on, also subdivisions.
 _LAYOUTS = (
-    *(Layout(_RANKS[start:]) for start in range(5)),
-    *(Layout(_WITH_SUBFAMILY[start:]) for start in range(5)),
-    Layout(("kingdom", "", *_RANKS[1:])),
-    Layout(("kingdom", "", "", "", *_RANKS[2:])),
+    *(Layout(MAIN_RANKS[start:]) for start in range(5)),
+    *(Layout(RANKS[start:]) for start in range(5)),
+    Layout(("kingdom", "", *MAIN_RANKS[1:])),
+    Layout(("kingdom", "", "", "", *MAIN_RANKS[2:])),
 )
 
 
@@ -149,13 +148,17 @@ def place(names: Sequence[str], *, noted: bool = True) -> dict[str, str]:
     """
     fixed = _fixed(names)
     found: dict[str, str] = {}
-    ends = [(-1, -1), *((i, _RANKS.index(r)) for i, r in fixed if r in _RANKS), (len(names), 7)]
+    ends = [
+        (-1, -1),
+        *((i, MAIN_RANKS.index(r)) for i, r in fixed if r in MAIN_RANKS),
+        (len(names), 7),
+    ]
     for (first, upper), (last, lower) in zip(ends, ends[1:], strict=False):
         if first >= 0:
-            found[_RANKS[upper]] = names[first]
+            found[MAIN_RANKS[upper]] = names[first]
         inside = [i for i in range(first + 1, last) if (i, "subfamily") not in fixed]
-        ranks = _RANKS[upper + 1 : lower]
-        below_family = upper == _RANKS.index("family") and lower == 7 and len(inside) <= 2
+        ranks = MAIN_RANKS[upper + 1 : lower]
+        below_family = upper == MAIN_RANKS.index("family") and lower == 7 and len(inside) <= 2
         if len(inside) == len(ranks) or below_family:
             found |= {rank: names[i] for rank, i in zip(ranks, inside, strict=False)}
     found |= {rank: names[i] for i, rank in fixed if rank == "subfamily"}
@@ -190,7 +193,7 @@ def _fixed(names: Sequence[str]) -> list[tuple[int, str]]:
 
 
 def _is_above(rank: str, other: str) -> bool:
-    return rank != other and _WITH_SUBFAMILY.index(rank) < _WITH_SUBFAMILY.index(other)
+    return rank != other and RANKS.index(rank) < RANKS.index(other)
 
 
 def _sign(names: Sequence[str], i: int, by_name: _Sign) -> str | None:

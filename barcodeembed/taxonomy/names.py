@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from barcodeembed.taxonomy.binomials import reduce_species, strip_author
 
@@ -37,6 +38,9 @@ _SUBGENUS = re.compile(r"([A-Z][a-z]+) \([A-Z][a-z]{2,}\)")
 _MIN_CAPITALS = 5
 _MIN_CAPITALS_GENUS = 4
 _MIN_VOWELS = 0.26
+
+#: Names whose reading is kept, because records share most of their names.
+_CACHED = 1 << 16
 
 
 @dataclass(slots=True)
@@ -73,6 +77,7 @@ def note(kind: str, name: str) -> None:
         getattr(notes, kind)[name] += 1
 
 
+@lru_cache(_CACHED)
 def strip_placeholder(text: str) -> str | None:
     """Return a text with single spaces for underscores, or None for a placeholder.
 
@@ -111,6 +116,7 @@ def tidy_name(name: str, rank: str) -> str | None:
     return tidy
 
 
+@lru_cache(_CACHED)
 def _tidy(name: str, rank: str) -> str | None:
     tidy = strip_placeholder(name)
     if tidy is None or _NO_NAME.fullmatch(tidy) or _FILLED.search(name):

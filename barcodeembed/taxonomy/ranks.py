@@ -8,6 +8,9 @@ from barcodeembed.taxonomy.names import strip_placeholder, tidy_name
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "subfamily", "genus", "species")
 
+#: The ranks that most lists without ranks have.
+MAIN_RANKS = tuple(rank for rank in RANKS if rank != "subfamily")
+
 #: One name per rank, in the order of RANKS; None if the rank is unknown.
 Lineage = tuple[str | None, ...]
 

@@ -183,13 +183,12 @@ def _misfit(
 
 def _named(record: SequenceRecord, header: Header, number: int) -> SequenceRecord:
     """Return a record with the id that its header has without the lineage, and other facts."""
-    if header.fields:
-        record = replace(record, fields={**record.fields, **header.fields})
+    fields = {**record.fields, **header.fields} if header.fields else record.fields
     if header.id is None:  # the format has no ids
-        return replace(record, id=f"ref_{number:06d}", description="")
+        return replace(record, id=f"ref_{number:06d}", description="", fields=fields)
     if not header.id:
-        return replace(record, flags=(*record.flags, "no_id"))
-    return replace(record, id=header.id.split()[0])
+        return replace(record, flags=(*record.flags, "no_id"), fields=fields)
+    return replace(record, id=header.id.split()[0], fields=fields)
 
 
 def _without_sintax(record: SequenceRecord) -> SequenceRecord:

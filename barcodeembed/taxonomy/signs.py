@@ -61,7 +61,7 @@ def usual_rank(name: str) -> str | None:
     >>> usual_rank("Insecta"), usual_rank("Ascomycota"), usual_rank("Apis")
     ('class', 'phylum', None)
     """
-    return _RANK_OF.get(name) or certain_rank(name) or _by_ending(name, _USUAL)
+    return certain_rank(name) or _RANK_OF.get(name) or _by_ending(name, _USUAL)
 
 
 def _by_ending(name: str, endings: tuple[tuple[str, re.Pattern[str]], ...]) -> str | None:

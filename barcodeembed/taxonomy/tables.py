@@ -13,7 +13,6 @@ from barcodeembed.sequences.tables import ID_COLUMNS, find_column, read_rows, un
 from barcodeembed.taxonomy.conventions import Convention
 from barcodeembed.taxonomy.formats import SAMPLE_SIZE, has_rank_columns
 from barcodeembed.taxonomy.headers import Header, parse_levels, parse_ranked
-from barcodeembed.taxonomy.layouts import DEFAULT
 from barcodeembed.taxonomy.names import NameNotes, note_names, strip_placeholder
 from barcodeembed.taxonomy.ranks import UNKNOWN, Lineage, lineage
 from barcodeembed.taxonomy.taxdump import read_lineages
@@ -150,8 +149,7 @@ def _read_lists(
     found = [header for header in read[name] if header]
     convention = Convention.of(found, ranks)
     if found:
-        layout = "" if convention.layout == DEFAULT else f", {convention.layout}"
-        recognised(lines.path, f"{name}{layout}")
+        recognised(lines.path, convention.describe(name))
     elif first and re.search("[,;].*[,;]", "".join(first[0][1:])):
         raise ReferenceDataError(_NO_HEADER, lines.path, first[0][0])
     example = next((row for row, header in zip(first, read[name], strict=True) if header), None)

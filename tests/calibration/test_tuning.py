@@ -29,7 +29,7 @@ def choose(spread: float, sizes: list[int]) -> float:
     sample = Sample.of_barcodes(
         vectors, members, np.arange(len(vectors)), np.zeros((len(vectors), len(taxa.ranks)), bool)
     )
-    return tune_vote(vectors, members, taxa, sample, 10).temperature
+    return tune_vote(vectors, members, taxa, sample, 10).weights.temperature
 
 
 def test_the_temperature_is_lower_if_all_vectors_are_similar():
@@ -59,7 +59,7 @@ def test_identity_gets_weight_only_if_it_is_informative(informative):
         return 80 + 20.0 * (of[rows] == of[:, None]) if informative else np.full(rows.shape, 90.0)
 
     found = tune_vote(vectors, members, taxa, sample, 79, identities)
-    assert (found.identity > 0) == informative
+    assert (found.weights.identity > 0) == informative
 
 
 def test_scores_are_similarity_plus_weighted_identity():

@@ -122,10 +122,10 @@ def test_a_classifier_can_be_loaded_from_an_open_index(classifier, index_bundle,
     for source, model in (
         (index, None),
         (index, model_bundle),
-        (index, Embedder.load(model_bundle)),
+        (index, Embedder.load(model_bundle, offsets=None)),
         (str(index_bundle), None),
         (index_bundle, model_bundle),
-        (index_bundle, Embedder.load(model_bundle)),
+        (index_bundle, Embedder.load(model_bundle, offsets=None)),
     ):
         assert list(Classifier.load(source, model).classify(BARCODE)) == [wanted]
 

@@ -142,6 +142,7 @@ INFO_INDEX_KEYS = [
         "fragment_temperature",
         "identity_weight",
         "kind",
+        "kmers_for_all",
         "made_by",
         "max_bases",
         "megabytes",

@@ -10,16 +10,13 @@ from objective_cases import (
     make_encoder,
     ragged,
     rectangle,
+    rng,
     seen_by_encoder,
     to_torch,
 )
 
 from barcodeembed.model.tokenizer import MASK, PAD, SPECIAL_TOKENS, UNKNOWN
 from barcodeembed.objectives.courses import insert_masks, swap
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
 
 
 @pytest.mark.parametrize("batch", [ragged(), rectangle()], ids=["ragged", "rectangle"])

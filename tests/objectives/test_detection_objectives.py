@@ -14,6 +14,7 @@ from objective_cases import (
     make_encoder,
     ragged,
     rectangle,
+    rng,
     seen_by_encoder,
     to_torch,
     with_tokens,
@@ -31,10 +32,6 @@ NAMES = ("rtd", "rts", "crts", "slm")
 DETECTING = ("rtd", "rts", "crts")
 #: Objectives that choose substitutes in ``prepare``, and so never the original.
 SUBSTITUTING = ("rts", "crts", "slm")
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
 
 
 def big_batch():

@@ -14,19 +14,15 @@ from objective_cases import (
     make_encoder,
     ragged,
     rectangle,
+    rng,
     to_torch,
 )
 
-from barcodeembed.corpus.batches import Batches
 from barcodeembed.corpus.corpus import LABELS
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.tokenizer import PAD, UNKNOWN
 from barcodeembed.objectives import objective_class
 from barcodeembed.objectives.fragments import choose_cut, pair
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
 
 
 @pytest.mark.parametrize("batch", [ragged(), rectangle()], ids=["ragged", "rectangle"])
@@ -43,11 +39,8 @@ def test_the_two_fragments_are_the_barcode_cut_at_one_token(batch):
 
 def test_merged_tokens_are_not_cut_apart():
     config = replace(TINY, merge=2)
-    batches = Batches(
-        make_corpus(), config.tokenizer, size=8, parts=1, max_tokens=50, seed=0, merge=2
-    )
     objective = make("fragments", config=config)
-    inputs = objective.prepare(batches.batch(0, 0), rng())
+    inputs = objective.prepare(rectangle(merge=2), rng())
     for n in range(2):
         assert inputs[f"tokens_{n}"].shape[1] == 2 * inputs[f"positions_{n}"].shape[1]
     objective(make_encoder(config), to_torch(inputs))["loss"].backward()

@@ -12,15 +12,14 @@ from objective_cases import (
     make,
     make_corpus,
     make_encoder,
-    other_kmers,
     ragged,
     rectangle,
+    rng,
     seen_by_encoder,
     to_torch,
     with_tokens,
 )
 
-from barcodeembed.corpus.batches import Batch, Batches
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.tokenizer import MASK, PAD, SPECIAL_TOKENS
 from barcodeembed.objectives.mlm import mask_similarity
@@ -31,18 +30,6 @@ from barcodeembed.objectives.pretraining import Pretraining
 MERGED = replace(TINY, merge=2)
 
 NAMES = ("maelm", "mlm", "clm")
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
-def merged_batch(whole: bool = False) -> Batch:
-    corpus = make_corpus()
-    batches = Batches(
-        corpus, MERGED.tokenizer, size=8, parts=1, max_tokens=50, seed=0, merge=MERGED.merge
-    )
-    return batches.whole(np.arange(6)) if whole else batches.batch(0, 0)
 
 
 def gradients(objective, encoder, batch) -> dict[str, float]:
@@ -76,21 +63,6 @@ def test_encoder_masks_predicts_the_same_targets_as_maelm():
     np.testing.assert_array_equal(control["classes"], plain["classes"])
 
 
-def test_encoder_masks_hides_its_targets():
-    """Changing a hidden k-mer changes no logit."""
-    objective, encoder, batch = make("maelm", encoder_masks=True).eval(), make_encoder(), ragged()
-    inputs = objective.prepare(batch, rng())
-    changed = batch.tokens_BT.copy().reshape(-1)
-    changed[inputs["predicted"]] = other_kmers(changed[inputs["predicted"]])
-    other = objective.prepare(with_tokens(batch, changed.reshape(batch.tokens_BT.shape)), rng())
-    logits = []
-    objective.head.register_forward_hook(lambda module, args, out: logits.append(out))
-    for arrays in (inputs, other):
-        objective(encoder, to_torch(arrays))
-    assert (inputs["classes"] != other["classes"]).all()
-    assert torch.equal(*logits)
-
-
 @pytest.mark.parametrize("masks", [True, False], ids=["in the encoder", "in the decoder"])
 def test_one_mask_embedding_learns(masks):
     """Either the encoder's [MASK] gets a gradient, or the decoder's mask vector, never both."""
@@ -108,10 +80,12 @@ def test_encoder_masks_is_off_by_default_and_set_by_yes():
     assert resolve_settings(plan, {}, ["encoder_masks=yes"])["maelm"]["encoder_masks"] is True
 
 
-@pytest.mark.parametrize("whole", [True, False], ids=["ragged", "rectangle"])
+@pytest.mark.parametrize(
+    "batch", [ragged(merge=2), rectangle(merge=2)], ids=["ragged", "rectangle"]
+)
 @pytest.mark.parametrize("name", ["mlm", "maelm"])
-def test_all_kmers_of_a_merged_token_are_hidden_together(name, whole):
-    batch, objective = merged_batch(whole), make(name, config=MERGED)
+def test_all_kmers_of_a_merged_token_are_hidden_together(name, batch):
+    objective = make(name, config=MERGED)
     inputs = objective.prepare(batch, rng())
     hidden = np.zeros(batch.tokens_BT.size, bool)
     hidden[inputs["predicted"]] = True
@@ -127,7 +101,7 @@ def test_all_kmers_of_a_merged_token_are_hidden_together(name, whole):
 
 @pytest.mark.parametrize("settings", [{}, {"encoder_masks": True}, {"random": 0.2, "kept": 0.2}])
 def test_maelm_gives_a_merged_encoder_whole_tokens_at_their_positions(settings):
-    batch, objective = merged_batch(whole=True), make("maelm", config=MERGED, **settings)
+    batch, objective = ragged(merge=2), make("maelm", config=MERGED, **settings)
     inputs = objective.prepare(batch, rng())
     tokens = batch.tokens_BT.reshape(len(batch.rows), -1, 2)
     seen = inputs["visible"].reshape(len(batch.rows), -1, 2)
@@ -144,7 +118,7 @@ def test_maelm_gives_a_merged_encoder_whole_tokens_at_their_positions(settings):
 
 
 def test_clm_predicts_all_kmers_of_the_next_merged_token():
-    batch = with_tokens(merged_batch(whole=True), np.array([[10, 11, 12, 13, 14, 15, PAD, PAD]]))
+    batch = with_tokens(ragged(merge=2), np.array([[10, 11, 12, 13, 14, 15, PAD, PAD]]))
     inputs = make("clm", config=MERGED).prepare(batch, rng())
     assert inputs["predicted"].tolist() == [0, 1, 2, 3]
     assert (inputs["classes"] + 4).tolist() == [12, 13, 14, 15]
@@ -155,7 +129,7 @@ def test_objectives_on_kmers_learn_in_a_merged_model(name):
     objective, encoder = make(name, config=MERGED).train(), make_encoder(MERGED).train()
     weights = [*encoder.parameters(), *objective.parameters()]
     optimizer = torch.optim.AdamW(weights, lr=3e-3)
-    batch, losses = merged_batch(), []
+    batch, losses = rectangle(merge=2), []
     for _ in range(60):
         loss = objective(encoder, to_torch(objective.prepare(batch, rng())))["loss"]
         optimizer.zero_grad()
@@ -175,7 +149,7 @@ def test_objectives_that_cannot_merge_say_so():
 def test_the_decoder_of_a_model_pooled_by_position_has_no_vectors():
     config = replace(MERGED, pooling="place", vector_width=24)
     objective, encoder = make("maelm", config=config), make_encoder(config)
-    sizes = gradients(objective, encoder, merged_batch())
+    sizes = gradients(objective, encoder, rectangle(merge=2))
     assert sizes["head.weight"] > 0
     assert encoder.readout.weight.grad is None
 

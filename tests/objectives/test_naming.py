@@ -14,16 +14,14 @@ from objective_cases import (
     make_encoder,
     ragged,
     rectangle,
+    rng,
     seen_by_encoder,
     to_torch,
 )
 from torch.nn import functional as F
 
+from barcodeembed.errors import TrainingError
 from barcodeembed.model.tokenizer import MASK, PAD
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
 
 
 def test_the_encoder_reads_the_view_of_taxonomy_and_one_mask_after_it():
@@ -82,6 +80,12 @@ def test_naming_compares_unit_vectors_as_taxonomy_does():
     genus = {name[6:]: values for name, values in inputs.items() if name.startswith("genus_")}
     loss, _ = objective.heads["genus"](vectors, genus)
     torch.testing.assert_close(objective(encoder, inputs)["genus_loss"], loss)
+
+
+def test_causal_blocks_are_refused():
+    """In them attention has no mask, so that [MASK] would read the padding before it."""
+    with pytest.raises(TrainingError, match="naming cannot train a model with causal blocks"):
+        make("naming", config=replace(TINY, causal_blocks=1))
 
 
 def test_naming_learns():

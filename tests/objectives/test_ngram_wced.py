@@ -19,6 +19,7 @@ from objective_cases import (
     planted_corpus,
     ragged,
     rectangle,
+    rng,
     seen_by_encoder,
     to_torch,
     with_tokens,
@@ -41,10 +42,6 @@ from barcodeembed.objectives.ngram import hide_units, segment
 
 K = TINY.k
 CLASS_POOLED = ModelConfig(**{**TINY.to_json(), "pooling": "class"})
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
 
 
 def spelt(lexicon: Lexicon, number: int) -> list[int]:

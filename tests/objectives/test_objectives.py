@@ -12,12 +12,13 @@ from objective_cases import (
     make,
     make_corpus,
     make_encoder,
-    other_kmers,
     ragged,
     rectangle,
     required_settings,
+    rng,
     seen_by_encoder,
     to_torch,
+    with_other_kmers,
     with_tokens,
 )
 
@@ -38,10 +39,6 @@ from barcodeembed.objectives.pretraining import Pretraining
 PREDICTING = ("maelm", "mlm", "clm", "meap")
 
 
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
 @pytest.mark.parametrize("batch", [ragged(), rectangle()], ids=["ragged", "rectangle"])
 def test_maelm_shows_the_encoder_the_visible_tokens_and_no_mask(batch):
     objective, encoder = make("maelm"), make_encoder()
@@ -55,14 +52,15 @@ def test_maelm_shows_the_encoder_the_visible_tokens_and_no_mask(batch):
         assert row[real].tolist() == whole[columns[real]].tolist()
 
 
-@pytest.mark.parametrize("settings", [{}, {"span": 3, "codons": True}, {"decoder_width": 32}])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"span": 3, "codons": True}, {"decoder_width": 32}, {"encoder_masks": True}],
+)
 def test_maelm_hides_its_targets_from_everything(settings):
     """Changing a hidden k-mer changes no logit, so neither encoder nor decoder can have seen it."""
     objective, encoder, batch = make("maelm", **settings).eval(), make_encoder(), ragged()
     inputs = objective.prepare(batch, rng())
-    changed = batch.tokens_BT.copy().reshape(-1)
-    changed[inputs["predicted"]] = other_kmers(changed[inputs["predicted"]])
-    other = objective.prepare(with_tokens(batch, changed.reshape(batch.tokens_BT.shape)), rng())
+    other = objective.prepare(with_other_kmers(batch, inputs["predicted"]), rng())
     logits = []
     objective.head.register_forward_hook(lambda module, args, out: logits.append(out))
     for arrays in (inputs, other):

@@ -14,6 +14,7 @@ from objective_cases import (
     planted_corpus,
     ragged,
     rectangle,
+    rng,
     seen_by_encoder,
     to_torch,
     with_tokens,
@@ -26,10 +27,6 @@ from barcodeembed.objectives import objective_class
 
 #: A text, as of --set, where the value must be converted.
 SETTINGS = {"generator": "yes", "lexicon": 60, "mask_ratio": 0.5}
-
-
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
 
 
 def generated(corpus=None):

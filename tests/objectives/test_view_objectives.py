@@ -14,6 +14,7 @@ from objective_cases import (
     make_encoder,
     make_teacher,
     rectangle,
+    rng,
     seen_by_encoder,
     to_torch,
 )
@@ -33,10 +34,6 @@ from barcodeembed.sequences.frames import reading_frames
 PLAIN = {"errors": 0.0, "ambiguous": 0.0}
 NO_TAXA = np.full(8, -1)
 ON_VIEWS = ("contrastive", "supcon", "taxonomy")
-
-
-def rng(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
 
 
 def spelled(codes) -> str:

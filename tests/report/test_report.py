@@ -686,7 +686,8 @@ def embedded(tmp_path_factory, model_bundle) -> Path:
     from support import SIMULATED, run_here
 
     path = tmp_path_factory.mktemp("embedded") / "reads.npy"
-    assert run_here("embed", SIMULATED / "reads.fasta", "-m", model_bundle, "-o", path) == 0
+    words = ("embed", SIMULATED / "reads.fasta", "-m", model_bundle, "--offsets", 4, "-o", path)
+    assert run_here(*words) == 0
     return path
 
 

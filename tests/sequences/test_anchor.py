@@ -18,7 +18,7 @@ from objective_cases import (
     to_torch,
 )
 
-from barcodeembed.corpus.batches import Batch, Batches
+from barcodeembed.corpus.batches import Batch, Batches, cut
 from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.corpus.marker_positions import anchor_of, located
 from barcodeembed.corpus.views import Views
@@ -378,10 +378,10 @@ def test_objectives_pass_positions_to_the_encoder(name, anchored, tmp_path):
     """Only the learned positions of the batch get a gradient."""
     encoder, corpus = anchored
     config = encoder.config
-    batches = Batches(corpus, config.tokenizer, size=4, parts=1, max_tokens=20, seed=0)
-    further = corpus.marker_positions.take(np.arange(4)).expand(LENGTH) + 160
-    window = random_window(corpus.lengths[:4], further, 4, 1, 60, np.random.default_rng(0))
-    batch = Batch(corpus, np.arange(4), lambda: batches._cut(np.arange(4), window))
+    rows = np.arange(4)
+    further = corpus.marker_positions.take(rows).expand(LENGTH) + 160
+    window = random_window(corpus.lengths[rows], further, 4, 1, 60, np.random.default_rng(0))
+    batch = Batch(corpus, rows, lambda: cut(corpus, rows, config.tokenizer, window))
     encoder.zero_grad()
     save_model(tmp_path / "teacher", encoder, {})
     teacher = {"distill.teacher": tmp_path / "teacher"} if name == "distill" else {}
@@ -577,5 +577,7 @@ def test_an_anchored_recipe_without_positions_is_an_error(anchored, tmp_path):
 
 def test_every_objective_is_tested_for_positions():
     """A new objective must be added in this file, unless it draws views."""
-    assert set(OBJECTIVES) == set(PREDICTING_TOKENS) | {"contrastive", "supcon", "taxonomy"}
+    assert set(OBJECTIVES) == set(PREDICTING_TOKENS) | {
+        *("contrastive", "fragments", "naming", "supcon", "taxonomy")
+    }
     assert AMBIGUOUS == 4 and rectangle().positions_BT.min() == 0

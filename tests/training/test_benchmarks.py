@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import math
 import os
 import subprocess
 import sys
@@ -130,6 +131,14 @@ def test_a_device_that_computes_something_else_fails(wrong, tmp_path, monkeypatc
     monkeypatch.setattr(gpu, "one_step", dishonest)
     row = gpu.compare_step(bench, "mlm:1", {})
     assert not row["ok"] and row[wrong] == pytest.approx(0.02)
+
+
+def test_a_loss_that_is_not_a_number_is_never_accepted():
+    gap = benchmark("gpu").largest_gap
+    assert gap([1.0, 2.0], [1.0, 2.2]) == pytest.approx(0.1)
+    for wrong in (math.nan, math.inf):
+        assert not gap([1.0, 1.0], [1.0, wrong]) <= 1
+        assert not gap([1.0, 1.0], [wrong, 1.0]) <= 1
 
 
 def test_a_case_that_fails_is_a_row():

@@ -106,7 +106,7 @@ def _vsearch_sintax(
     )
     names = [UNKNOWN] * len(queries)
     confidences = np.full((len(queries), len(RANKS)), np.nan)
-    for line in (folder / "sintax.tsv").read_text().splitlines():
+    for line in (folder / "sintax.tsv").read_text("utf-8").splitlines():
         query, ranked = (line.split("\t") + [""])[:2]
         guess: list[str | None] = [None] * len(RANKS)
         for letter, name, confidence in filter(None, map(_sintax_item, ranked.split(","))):
@@ -186,7 +186,7 @@ def _top_hits(
     lineages = reference_lineages(index)
     names: list[Lineage] = [UNKNOWN] * len(queries)
     similarity = np.full(len(queries), NO_HIT)
-    for line in (folder / "hits.tsv").read_text().splitlines():
+    for line in (folder / "hits.tsv").read_text("utf-8").splitlines():
         query, target, identity = line.split("\t")
         if similarity[int(query)] == NO_HIT:  # the best hit comes first
             names[int(query)] = lineages[int(target.partition(";")[0])]
@@ -217,7 +217,7 @@ def _sintax_item(item: str) -> tuple[str, ...] | None:
 
 
 def _write_fasta(path: Path, records: Iterable[tuple[object, str]]) -> None:
-    with open(path, "w", encoding="ascii") as stream:
+    with open(path, "w", encoding="utf-8") as stream:
         for name, bases in records:
             stream.write(f">{name}\n{bases}\n")
 

@@ -18,7 +18,7 @@ def index_references(
     *,
     name: str,
     whiten: int | None,
-    offsets: int,
+    offsets: int | None,
     device: str,
     verify: bool,
     seed: int,

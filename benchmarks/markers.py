@@ -1,0 +1,65 @@
+"""Write the tables of benchmarks/markers.sh from its results.
+
+    python benchmarks/markers.py OUT
+
+Reads OUT/MARKER.json. The first table has the fractions of correct best guesses, the second what
+`classify` names at its default threshold, and its largest calibration error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+BEST = (("seen", "species"), ("unseen species", "genus"), ("unseen genus", "family"))
+NAMES = {
+    "nearest reference": "closest reference",
+    "classify": "`classify`",
+    "VSEARCH --usearch_global": "VSEARCH, global",
+    "VSEARCH --sintax": "VSEARCH, SINTAX",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("out", type=Path)
+    out = parser.parse_args().out
+    results = {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json"))}
+    header = " | ".join(": ".join(of) for of in BEST)
+    print(f"| marker | method | {header} | AUROC, novel species | AUROC, novel genus |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for marker, result in results.items():
+        for method in result["methods"]:
+            print(
+                f"| {marker} | {NAMES.get(method['method'], method['method'])} | {scores(method)} |"
+            )
+    columns = "seen species: named, correct | new species named | largest calibration error"
+    print(f"\n| marker | references | queries | {columns} |\n| --- | --- | --- | --- | --- | --- |")
+    for marker, result in results.items():
+        count = sum(result["queries"].values())
+        print(f"| {marker} | {result['references']:,} | {count:,} | {decided(result)} |")
+
+
+def scores(method: dict[str, Any]) -> str:
+    fractions = [method["accuracy"].get(category, {}).get(rank) for category, rank in BEST]
+    novelty = [method["novelty_auroc"].get(rank) for rank in ("species", "genus")]
+    return " | ".join("" if v is None else f"{v:.3f}" for v in [*fractions, *novelty])
+
+
+def decided(result: dict[str, Any]) -> str:
+    seen, unseen = (
+        result["decisions"].get(kind, {}).get("ranks", {}).get("species", {})
+        for kind in ("seen", "unseen species")
+    )
+    ours = next(m for m in result["methods"] if m["method"] == "classify")
+    errors = {rank: e for rank, e in ours["calibration_error"].items() if e is not None}
+    rank = max(errors, key=errors.__getitem__)
+    named, correct, new = seen.get("named"), seen.get("precision"), unseen.get("named")
+    shown = ["" if v is None else f"{v:.3f}" for v in (named, correct, new)]
+    return f"{', '.join(filter(None, shown[:2]))} | {shown[2]} | {errors[rank]:.3f} ({rank})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Whole barcodes are found by shared k-mers where vectors say too little."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from support import SIMULATED
+
+from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.evaluation.open_world.kmers import KmerCounter
+from barcodeembed.index.build import build_index
+from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.sequences.reading import read_records
+from barcodeembed.taxonomy.references import read_labelled
+
+
+@dataclass(frozen=True)
+class Anchored(KmerCounter):
+    """A maker of vectors that claims to know positions in the marker."""
+
+    anchor: str = "some"
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    return list(read_labelled(SIMULATED / "reference.fasta"))
+
+
+def correct(index: ReferenceIndex) -> int:
+    """Return how many reads get the name of their genus."""
+    truth = {record.id: lineage[-2] for record, lineage in read_labelled(SIMULATED / "reads.tsv")}
+    classifier = Classifier(index, KmerCounter(1), min_confidence=0.0, genetic_code=None)
+    genus = classifier.ranks.index("genus")
+    named = classifier.classify(read_records(SIMULATED / "reads.fasta"))
+    return sum(bool(a.names) and a.names[genus] == truth.get(a.query_id, "") for a in named)
+
+
+def test_kmers_find_whole_barcodes_if_the_vectors_do_not(labelled, tmp_path):
+    """Counts of single bases hardly differ between species."""
+    index = build_index(labelled, KmerCounter(1), whiten=0)
+    assert index.settings.kmers_for_all
+    index.save(tmp_path / "poor.bix", None)
+    again = ReferenceIndex.open(tmp_path / "poor.bix")
+    assert again.settings.kmers_for_all
+    by_vectors = build_index(labelled, Anchored(1), whiten=0)
+    assert not by_vectors.settings.kmers_for_all
+    assert correct(again) > 1.2 * correct(by_vectors)
