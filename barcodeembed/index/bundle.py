@@ -172,15 +172,15 @@ class ReferenceIndex:
     def open(cls, path: str | PathLike[str], *, verify: bool = True) -> ReferenceIndex:
         """Open an index bundle. The vectors of barcodes stay on disk, memory-mapped.
 
-        With ``verify`` the checksums of all files are checked. Raises BundleError if the bundle is
-        missing, damaged, of another kind or of another format.
+        With ``verify`` the checksums and the content of all files are checked. Raises BundleError if
+        the bundle is missing, damaged, of another kind or of another format.
         """
         bundle = Path(path)
         manifest = open_bundle(bundle, KIND, INDEX_FORMAT, verify=verify)
         if manifest["format_version"] < INDEX_FORMAT:
             raise BundleError(outdated(bundle))
         with reading(bundle):
-            return cls(**read_index(bundle))
+            return cls(**read_index(bundle, verify=verify))
 
     def save(self, path: str | PathLike[str], model: str | PathLike[str] | None = "auto") -> None:
         """Write an index bundle. A failure leaves nothing, or the bundle that was there before.

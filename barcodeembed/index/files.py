@@ -42,6 +42,7 @@ from barcodeembed.index.settings import IndexSettings
 from barcodeembed.index.sources import Sources
 from barcodeembed.index.validation import (
     check_calibration,
+    check_kmer_lengths,
     check_kmers,
     check_lineages,
     check_records,
@@ -115,14 +116,15 @@ def write_index(bundle: Path, index: ReferenceIndex) -> None:
     write_json(bundle / CONFIG, index.settings.to_json())
 
 
-def read_index(bundle: Path) -> dict[str, Any]:
+def read_index(bundle: Path, *, verify: bool = True) -> dict[str, Any]:
     """Return the fields of `ReferenceIndex`, by name, from the files of a bundle.
 
-    The vectors of barcodes stay on disk, memory-mapped. Raises BundleError that names the file if
-    one is not as `write_index` wrote it.
+    The vectors and k-mers of barcodes stay on disk, memory-mapped. Types, shapes and lengths are
+    always checked; with ``verify`` also all values of these arrays, which reads them. Raises
+    BundleError that names the file if one is not as `write_index` wrote it.
     """
     settings = read_settings(bundle)
-    held = (_read_prototypes if settings.prototypes else _read_references)(bundle)
+    held = _read_prototypes(bundle) if settings.prototypes else _read_references(bundle, verify)
     if len(held["vectors"]) != settings.vectors:
         raise BundleError(f"{bundle / CONFIG}: vectors is not {len(held['vectors'])}")
     whitening = None
@@ -249,14 +251,18 @@ def _write_lineages(path: Path, lineages: Iterable[Lineage]) -> None:
     write_table(path, RANKS, ([name or NA for name in lineage] for lineage in lineages))
 
 
-def _read_references(bundle: Path) -> dict[str, Any]:
+def _read_references(bundle: Path, verify: bool) -> dict[str, Any]:
     vectors = load_array(bundle / "vectors.npy", "float32", (None, None), mapped=True)
-    check_unit(bundle / "vectors.npy", vectors)
+    kmers = _read_kmers(bundle / KMERS, len(vectors))
     fasta, path = bundle / "references.fasta", bundle / "records.tsv"
     with reading(fasta):
-        check_fasta_index(fasta, len(vectors))
+        if verify:
+            check_unit(bundle / "vectors.npy", vectors)
+            check_kmers(bundle / KMERS, kmers)
+            check_fasta_index(fasta, len(vectors))
         sequences = FastaSequences(fasta)
-    kmers = _read_kmers(bundle / KMERS, len(vectors))
+        if len(sequences) != len(vectors):
+            raise ValueError(f"has {len(sequences)} sequences for {len(vectors)} vectors")
     taxa = _read_taxa(bundle / "lineages.tsv")
     with reading(path):
         header, rows = read_table(path)
@@ -305,9 +311,11 @@ def _read_prototypes(bundle: Path) -> dict[str, Any]:
 
 def _read_kmers(folder: Path, references: int) -> SharedKmers:
     dtypes = zip(_KMER_ARRAYS, ("uint32", "int64", "uint32"), strict=True)
-    arrays = [load_array(folder / f"{n}.npy", d, (None,), mapped=True) for n, d in dtypes]
-    kmers = SharedKmers(*arrays, references)
-    check_kmers(folder, kmers)
+    hashes, starts, rows = (
+        load_array(folder / f"{name}.npy", dtype, (None,), mapped=True) for name, dtype in dtypes
+    )
+    kmers = SharedKmers(hashes, starts, rows, references)
+    check_kmer_lengths(folder, kmers)
     return kmers
 
 
@@ -316,6 +324,7 @@ def _read_packed_kmers(path: Path, prototypes: int) -> SharedKmers:
     hashes, pairs = load_arrays(path, {"hashes": packed, "pairs": packed})
     with reading(path):
         kmers = unpack_kmers(hashes, pairs, prototypes)
+        check_kmer_lengths(path, kmers)
         check_kmers(path, kmers)
     return kmers
 
