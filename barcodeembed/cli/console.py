@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from barcodeembed.errors import InputError
+from barcodeembed.errors import InputError, printable
 
 PROGRAM = "barcodeembed"
 
@@ -109,7 +109,7 @@ class Console:
 
     def _write(self, message: str) -> None:
         if sys.stderr is not None:  # if closed (2>&-), print would use standard output
-            print(message, file=sys.stderr, flush=True)
+            print(printable(message), file=sys.stderr, flush=True)
 
 
 console = Console()

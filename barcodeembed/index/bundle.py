@@ -172,8 +172,8 @@ class ReferenceIndex:
     def open(cls, path: str | PathLike[str], *, verify: bool = True) -> ReferenceIndex:
         """Open an index bundle. The vectors of barcodes stay on disk, memory-mapped.
 
-        With ``verify`` the checksums and the content of all files are checked. Raises BundleError if
-        the bundle is missing, damaged, of another kind or of another format.
+        With ``verify`` the checksums and the content of all files are checked. Raises BundleError
+        if the bundle is missing, damaged, of another kind or of another format.
         """
         bundle = Path(path)
         manifest = open_bundle(bundle, KIND, INDEX_FORMAT, verify=verify)

@@ -92,10 +92,11 @@ class FastaSequences(Sequence[str]):
     def __getitem__(self, number: int | slice) -> str | list[str]:
         if isinstance(number, slice):
             return [self[i] for i in range(*number.indices(len(self)))]
+        place = range(len(self))[number]  # IndexError ends an iteration
         with reading(self._path):
-            bases = self._fasta[int(number)].seq
+            bases = self._fasta[place].seq
             if not (bases.isascii() and bases.isalpha()):
-                raise ValueError(f"sequence {int(number) + 1} has other characters than letters")
+                raise ValueError(f"sequence {place + 1} has other characters than letters")
             return bases
 
 

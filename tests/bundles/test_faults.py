@@ -13,28 +13,28 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import REPOSITORY
+from support import REPOSITORY, run_here
 
 SOURCE = Path(__file__).with_name("faults.c")
 
-#: Runs a command in a child process for each N, until no call fails. Prints as JSON: N, the
-#: exit code, the number of calls, standard error, and what is in the folder.
+#: Runs a command in a child process without a failure, and then with a failure of each N-th call,
+#: of all calls or of a number of them. Prints as JSON: N, the exit code, standard error, and what
+#: is in the folder.
 DRIVER = """
 import ctypes, json, os, shutil, sys, tempfile
 from pathlib import Path
-import faiss, torch, pyfastx, scipy.optimize, safetensors.torch  # loaded once
+import faiss, torch, pyarrow.parquet, pyfastx, scipy.optimize, safetensors.torch  # loaded once
 from barcodeembed.bundles.manifest import digest_file
 from barcodeembed.cli import main
 
 shim = ctypes.CDLL(None)
-folder, before, step, error, *arguments = sys.argv[1:]
+folder, before, most, error, *arguments = sys.argv[1:]
 
 def contents(path):
     files = (f for f in sorted(path.rglob("*")) if f.is_file())
     return {str(f.relative_to(path)): digest_file(f) for f in files}
 
-n = 1
-while True:
+def run(n):
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(before, folder)
     with tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as count:
@@ -57,11 +57,13 @@ while True:
             os._exit(code)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         err.seek(0), count.seek(0)
-        calls = int(count.read() or -1)
-        print(json.dumps([n, code, calls, err.read().decode(), contents(Path(folder))]), flush=True)
-    if 0 <= calls < n:
-        break
-    n += int(step)
+        print(json.dumps([n, code, err.read().decode(), contents(Path(folder))]), flush=True)
+        return int(count.read())
+
+calls = run(0)
+most = min(int(most) or calls, calls)
+for n in sorted({round((i + 0.5) * calls / most + 0.5) for i in range(most)}):
+    run(n)
 """
 
 
@@ -76,14 +78,14 @@ def shim(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def faults(shim, tmp_path):
-    """Run a command with each of its calls failing; return the lines of DRIVER."""
+def faults(shim, tmp_path, before):
+    """Run a command with its calls failing; return the lines of DRIVER."""
 
-    def faults(before: Path, *arguments: object, step: int = 1, error: int = 28) -> list[list]:
+    def faults(words: str, count: int, error: int) -> list[list]:
         folder = tmp_path / "out"
+        arguments = words.replace("OUT", str(folder)).replace("IN", str(before.parent)).split()
         done = subprocess.run(
-            [sys.executable, "-c", DRIVER, str(folder), str(before), str(step), str(error)]
-            + [str(argument).replace("OUT", str(folder)) for argument in arguments],
+            [sys.executable, "-c", DRIVER, folder, before, str(count), str(error), *arguments],
             env=os.environ | {"LD_PRELOAD": str(shim)},
             capture_output=True,
             text=True,
@@ -95,16 +97,30 @@ def faults(shim, tmp_path):
     return faults
 
 
-def check(outcomes: list[list], before: Path) -> None:
-    """Assert that every failure is one line and exit code 1, and that the old or new files stay."""
-    *failed, succeeded = outcomes
+#: Files that belong to another one, and are absent rather than next to another version of it.
+SECOND = {"names.hits.tsv", "v.npy.ids.tsv"}
+
+
+def check(outcomes: list[list], old: dict[str, str]) -> None:
+    """Assert that every failure is one line and exit code 1, and that the old or new files stay.
+
+    Exit code 0 is right where all is complete: SQLite tries some calls again.
+    """
+    succeeded, *failed = outcomes
     assert succeeded[1] == 0, succeeded
-    old = contents(before)
-    for n, code, calls, err, found in failed:
-        assert calls >= n or code == 1, (n, code, calls, err)
-        assert (code, err.count("\n")) == (1, 1), (n, code, err)
-        assert err.startswith("barcodeembed: error: "), (n, err)
-        assert found in (old, succeeded[4]), (n, err, set(found) ^ set(old))
+    new = succeeded[3]
+    assert new != old and failed
+    for n, code, err, found in failed:
+        if (code, found) == (0, new):
+            continue
+        assert code == 1, (n, code, err)
+        lines = [line for line in err.splitlines() if "warning: " not in line]
+        assert len(lines) == 1 and lines[0].startswith("barcodeembed: error: "), (n, err)
+        states = (
+            {name: digest for name, digest in files.items() if name in found or name not in SECOND}
+            for files in (old, new)
+        )
+        assert found in states, (n, err, set(found) ^ set(old))
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -114,27 +130,84 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(f.relative_to(folder)): digest_file(f) for f in files}
 
 
+BARCODES = [
+    ("a", "Apis", "Apis_mellifera", "ACGTTGCATCAG" * 10),
+    ("b", "Bombus", "Bombus_terrestris", "GGATTCAACTCA" * 10),
+    ("c", "Bombus", "Bombus_lucorum", "CATTGGACCTAA" * 10),
+]
+
+
 @pytest.fixture(scope="session")
-def before(tmp_path_factory, index_bundle, model_bundle) -> Path:
-    """Return a folder with an older version of every output."""
-    folder = tmp_path_factory.mktemp("before")
-    shutil.copytree(index_bundle, folder / "some.bix")
+def before(tmp_path_factory, model_bundle) -> Path:
+    """Return a folder with an older version of every output, next to what the commands read."""
+    folder = tmp_path_factory.mktemp("faults")
+    for name, barcodes in (("two", BARCODES[:2]), ("third", BARCODES[2:])):
+        (folder / f"{name}.fa").write_text(
+            "".join(f">{i};tax=g:{genus},s:{s};\n{bases}\n" for i, genus, s, bases in barcodes)
+        )
+        command = ("index", "build", folder / f"{name}.fa", "-m", model_bundle, "-q")
+        assert run_here(*command, "-o", folder / f"{name}.bix") == 0
     shutil.copytree(model_bundle, folder / "model")
-    return folder
+    reads, names = folder / "third.fa", folder / "names.tsv"
+    assert run_here("classify", reads, "-i", folder / "two.bix", "-o", names, "-q") == 0
+    before = folder / "before"
+    before.mkdir()
+    shutil.copytree(folder / "third.bix", before / "some.bix")
+    shutil.copytree(model_bundle, before / "model")
+    for name in ("v.npy", "v.npz", "v.parquet", "v.tsv.gz", "names.tsv", "krona.xml", "audit.tsv"):
+        (before / name).write_text("old")
+    for name in SECOND:
+        (before / name).write_text("old")
+    return before
 
 
-STEPS = [pytest.param(9, id="every 9th"), pytest.param(1, id="all", marks=pytest.mark.slow)]
+COMMANDS = {
+    "index build": "index build IN/two.fa -m IN/model -o OUT/some.bix",
+    "index add": "index add IN/two.bix IN/third.fa -o OUT/some.bix",
+    "index merge": "index merge IN/two.bix IN/third.bix -o OUT/some.bix",
+    "index subset": "index subset IN/two.bix --taxon Apis -o OUT/some.bix",
+    "index audit": "index audit IN/two.bix -o OUT/audit.tsv",
+    "convert": "convert IN/model --weights bf16 -o OUT/model",
+    "embed npy": "embed IN/third.fa -m IN/model -o OUT/v.npy",
+    "embed npz": "embed IN/third.fa -m IN/model -o OUT/v.npz",
+    "embed parquet": "embed IN/third.fa -m IN/model -o OUT/v.parquet",
+    "embed tsv": "embed IN/third.fa -m IN/model -o OUT/v.tsv.gz",
+    "classify": "classify IN/third.fa -i IN/two.bix -o OUT/names.tsv --hits OUT/names.hits.tsv",
+    "report": "report IN/names.tsv --to krona -o OUT/krona.xml",
+}
+FULL, BROKEN = 28, 5  # errno of a full disk and of a disk that fails
+
+COUNTS = [pytest.param(4, id="some"), pytest.param(0, id="all", marks=pytest.mark.slow)]
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("error", [28, 5], ids=["full", "broken"])
-def test_a_subset_of_an_index(step, error, faults, before, index_bundle):
-    taxon = ("--taxon", "Coleoptera")
-    arguments = ("index", "subset", index_bundle, *taxon, "-o", "OUT/some.bix")
-    check(faults(before, *arguments, step=step, error=error), before)
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_survives_the_failure_of_any_call(command, count, faults, before):
+    check(faults(COMMANDS[command], count, FULL), contents(before))
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_converted_model(step, faults, before, model_bundle):
-    arguments = ("convert", model_bundle, "--weights", "bf16", "-o", "OUT/model")
-    check(faults(before, *arguments, step=step), before)
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_survives_a_broken_disk(command, faults, before):
+    check(faults(COMMANDS[command], 0, BROKEN), contents(before))
+
+
+PRETRAIN = (
+    "pretrain IN/two.fa -o OUT/new --preset tiny --batch-size 2 --steps 4 --checkpoint-every 2 "
+    "--precision fp32 --device cpu"
+)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_pretraining_survives_the_failure_of_any_call(count, faults):
+    """Every bundle that is there is complete: it has all files of an unbroken run."""
+    succeeded, *failed = faults(PRETRAIN, count, FULL)
+    assert succeeded[1] == 0, succeeded
+    for n, code, err, found in failed:
+        lines = [line for line in err.splitlines() if "warning: " not in line]
+        assert (code, len(lines)) == (1, 1), (n, code, err)
+        assert lines[0].startswith("barcodeembed: error: "), (n, err)
+        assert not [name for name in found if "/." in name], (n, err, set(found))
+        bundles = {str(Path(name).parent) for name in found if name.endswith("manifest.json")}
+        for name in succeeded[3]:
+            assert str(Path(name).parent) not in bundles or name in found, (n, err, name)
