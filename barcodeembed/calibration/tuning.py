@@ -13,23 +13,24 @@ Shapes: S sampled barcodes, K neighbours.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from barcodeembed.calibration.examples import Voter
 from barcodeembed.calibration.sample import Sample
 from barcodeembed.scoring.candidates import Candidates, Finder, Weights
-from barcodeembed.scoring.vote import TEMPERATURE, Members, rescore, vote
-from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.scoring.vote import TEMPERATURE, vote
 from barcodeembed.vectors.search import DECIMALS, nearest_others
 
+#: Without k-mers: temperatures, and weights of the identity.
 _TEMPERATURES = (0.02, 0.05, 0.1, 0.2, 0.01, 0.005, 0.002, 0.001, 0.0005)
 _WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0)
 
-#: A fragment has more candidates, and their similarities mean less.
-_FRAGMENT_TEMPERATURES = (0.05, 0.02, 0.1, 0.2, 0.01, 0.005)
-_FRAGMENT_WEIGHTS = (16.0, 8.0, 32.0)
+#: With k-mers there are more candidates, and their similarities mean less.
+_KMER_TEMPERATURES = (0.05, 0.02, 0.1, 0.2, 0.01, 0.005)
+_KMER_WEIGHTS = (16.0, 8.0, 32.0)
 
 #: Shared k-mers differ more between species than identities do. A weight of 2 would give more
 #: correct species, but fewer correct genera and families of new species.
@@ -49,67 +50,24 @@ class Tuned(NamedTuple):
         return cls(best, correct[best])
 
 
-def tune_vote(
-    vectors: np.ndarray,
-    members: Members,
-    taxa: Taxa,
-    sample: Sample,
-    neighbours: int,
-    identities: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> Tuned:
-    """Return how neighbours count, with the most correct names of a sample.
+def tune_vote(voter: Voter, sample: Sample, bases: Sequence[str]) -> Tuned:
+    """Return how the neighbours of queries count, with the most correct names of a sample.
 
-    Each barcode of the sample is named by its closest references, without itself. All ranks have
-    the same weight. Among equally good candidates the first is returned.
-
-    Args:
-        vectors: Reference vectors, float32 (N, D).
-        members: The lineages of the reference vectors.
-        taxa: The names of the lineages.
-        sample: The barcodes to name.
-        neighbours: The number of references that vote.
-        identities: Returns the percent identity of each barcode of the sample and each of its
-            neighbours, (S, K), from the rows of the neighbours, (S, K). If it is None, only the
-            similarity counts.
+    ``bases`` are queries of the sample: its barcodes, or fragments of them. Each is named by what
+    the ``voter`` finds, without itself. All ranks have the same weight. The candidates are aligned
+    once, for all weights. Among equally good parameters the first are returned.
     """
+    vectors, members, taxa, finder = voter.vectors, voter.members, voter.taxa, voter.finder
     if len(vectors) < 2 or not len(sample):
         return Tuned(Weights(TEMPERATURE), 0)
-    similarities, found = _without_itself(vectors, sample, neighbours)
-    percents = identities(found) if identities else np.zeros(found.shape)
-    truth = taxa.codes[sample.lineages]
-    correct = {}
-    for weight in _WEIGHTS if identities else (0.0,):
-        scores, order = rescore(similarities, found, percents / 100, weight)
-        rows = np.take_along_axis(found, order, 1)
-        for temperature in _TEMPERATURES:
-            winners, _ = vote(scores, rows, members, taxa.codes, temperature)
-            correct[Weights(temperature, weight)] = int((winners == truth)[truth >= 0].sum())
-    return Tuned.best(correct)
-
-
-def tune_with_kmers(
-    vectors: np.ndarray,
-    members: Members,
-    taxa: Taxa,
-    sample: Sample,
-    bases: Sequence[str],
-    finder: Finder,
-) -> Tuned:
-    """Return how the neighbours of queries count that ``finder`` finds by k-mers, too.
-
-    ``bases`` are queries of the sample: its barcodes or fragments of them. They are named as in
-    `tune_vote`. The candidates are aligned once, for all weights.
-    """
-    if len(vectors) < 2 or not len(sample):
-        return Tuned(finder.fragments, 0)
     near, found = _without_itself(vectors, sample, finder.count)
-    groups = defaultdict(list)  # fragments with the same number of candidates
+    groups = defaultdict(list)  # queries with the same number of candidates
     for i, query in enumerate(bases):
         scores = sample.kmer_scores(i, query, finder)
         candidates = finder.with_kmers(vectors, sample.vectors[i], near[i], found[i], scores)
         groups[len(candidates.rows)].append((i, *candidates))
     correct: Counter[Weights] = Counter()
-    weights = _FRAGMENT_WEIGHTS if finder.align else _SHARED_WEIGHTS
+    weights, temperatures = _choices(finder)
     for group in groups.values():
         numbers, *arrays = map(np.array, zip(*group, strict=True))
         of = Candidates(*arrays)
@@ -117,13 +75,20 @@ def tune_with_kmers(
         truth = taxa.codes[sample.lineages[numbers]]
         for weight in weights:
             neighbours = finder.ranked(of, aligned, weight)
-            for temperature in _FRAGMENT_TEMPERATURES:
+            for temperature in temperatures:
                 winners, _ = vote(
                     neighbours.scores, neighbours.rows, members, taxa.codes, temperature
                 )
                 named = int((winners == truth)[truth >= 0].sum())
                 correct[Weights(temperature, weight)] += named
     return Tuned.best(correct)
+
+
+def _choices(finder: Finder) -> tuple[Sequence[float], Sequence[float]]:
+    """Return the weights and temperatures to choose from."""
+    if finder.kmers is None:
+        return _WEIGHTS if finder.align else (0.0,), _TEMPERATURES
+    return _KMER_WEIGHTS if finder.align else _SHARED_WEIGHTS, _KMER_TEMPERATURES
 
 
 def _without_itself(

@@ -13,10 +13,12 @@ from barcodeembed.classify.amplicons import SAMPLE, FoundAmplicon, choose_trimme
 from barcodeembed.classify.assignment import Assignment, Hit
 from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
+from barcodeembed.classify.nearest import facts_of
 from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.read_errors import GIVEN, ReadErrors
 from barcodeembed.classify.read_errors import SAMPLE as READS
+from barcodeembed.classify.repeats import Found, Repeats
 from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.classify.unread import similarity_kept
 from barcodeembed.embedding.inputs import Sequences, called, records_of
@@ -27,7 +29,7 @@ from barcodeembed.index.finder import make_finder
 from barcodeembed.index.model import load_embedder, open_with_model
 from barcodeembed.scoring.candidates import Weights, count_read
 from barcodeembed.scoring.decision import Decisions, decide, novel_below
-from barcodeembed.scoring.features import Neighbours, vote_features
+from barcodeembed.scoring.features import Closest, Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
 from barcodeembed.sequences.decoys import Decoy, find_decoy, known_decoys
@@ -61,7 +63,7 @@ class Classifier:
             when the index was built. Confidence is calibrated only for the default, with 10
             neighbours.
         min_confidence: Confidence threshold of all ranks, from 0 to 1. By default 0.75.
-        max_error: Instead, the expected fraction of incorrect names at each rank.
+        max_error: Instead, the expected fraction of incorrect names at each rank, at least 0.001.
         genetic_code: NCBI's number of the genetic code that stop codons are read with, ``auto`` to
             choose it by the taxon, or None to skip. It only affects flags that change no name.
         read_errors: Fraction of the bases of the reads that are wrong. By default that of the
@@ -74,7 +76,8 @@ class Classifier:
             index, or else the usual primers, where they are found.
         primers: Instead, the two primers: ``FORWARD,REVERSE``, both from 5' to 3'.
 
-    Raises IndexMismatch if another embedder made the index, and InputError for an unknown amplicon.
+    Raises IndexMismatch if another embedder made the index, InputError for an unknown amplicon, and
+    ValueError for a ``max_error`` below 0.001.
     """
 
     def __init__(
@@ -122,6 +125,7 @@ class Classifier:
             index.settings.max_bases,
         )
         self.check_chimeras = check_chimeras
+        self._repeats = Repeats(lambda bases: self._search(bases).split())
         self.trimmer = choose_trimmer(index.settings, self.quality.anchor, amplicon, primers)
         self._find_amplicon = amplicon == AUTO
         #: What ``amplicon="auto"`` found in the reads that were classified last.
@@ -236,12 +240,23 @@ class Classifier:
         """
         return self.index.as_searched(self.embedder.encode(sequences))
 
-    def _chimeras(self, queries: list[Query], similarities: np.ndarray) -> np.ndarray:
+    def _search(self, bases: list[str]) -> Found:
+        """Return what depends on the bases of queries alone."""
+        vectors = self.vectors(bases)
+        finite = np.isfinite(vectors).all(1)
+        vectors[~finite] = 0.0
+        kept = similarity_kept(bases, vectors, self.quality.anchor, self.vectors)
+        neighbours = self.finder.find(self.index.vectors, bases, vectors / kept[:, None])
+        chimeras = self._chimeras(bases, neighbours.similarities.max(1))
+        decoys = [find_decoy(each, known_decoys()) for each in bases]
+        return Found(vectors, finite, neighbours, chimeras, decoys)
+
+    def _chimeras(self, bases: list[str], similarities: np.ndarray) -> np.ndarray:
         """Return which queries are likely chimeras, bool (Q,); all False if not asked for."""
         if not self.check_chimeras:
-            return np.zeros(len(queries), bool)
+            return np.zeros(len(bases), bool)
         return find_chimeras(
-            [query.bases for query in queries],
+            bases,
             similarities,
             self.index.vectors,
             self.members,
@@ -254,12 +269,8 @@ class Classifier:
         if not queries:
             return
         bases = [query.bases for query in queries]
-        vectors = self.vectors(bases)
-        finite = np.isfinite(vectors).all(1)
-        vectors[~finite] = 0.0
-        kept = similarity_kept(bases, vectors, self.quality.anchor, self.vectors)
-        neighbours = self.finder.find(self.index.vectors, bases, vectors / kept[:, None])
-        chimeras = self._chimeras(queries, neighbours.similarities.max(1))
+        found = Found.join(self._repeats.of(bases))
+        neighbours = found.neighbours
         calibration = self.index.calibration
         read_Q = np.array([count_read(query.bases) for query in queries])
         winners, features = vote_features(
@@ -283,8 +294,10 @@ class Classifier:
         )
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
-            decoy = find_decoy(query.bases, known_decoys())
-            refusal = self._refusal(query, hits[0], decoy, winners[i]) if finite[i] else NO_VECTOR
+            decoy, near = found.decoys[i], neighbours.closest(i)
+            refusal = (
+                self._refusal(query, near, decoy, winners[i]) if found.finite[i] else NO_VECTOR
+            )
             if refusal is None:
                 yield self._assignment(
                     query,
@@ -294,9 +307,9 @@ class Classifier:
                     decisions,
                     ties,
                     i,
-                    chimera=bool(chimeras[i]),
+                    chimera=bool(found.chimeras[i]),
                     contaminant=decoy is not None,
-                    vector=vectors[i],
+                    vector=found.vectors[i],
                 )
             else:
                 yield query.refuse(refusal)
@@ -314,7 +327,7 @@ class Classifier:
         return np.where(ambiguous_Q, 0.0, below_Q)
 
     def _refusal(
-        self, query: Query, best: Hit, decoy: Decoy | None, winners: np.ndarray
+        self, query: Query, near: Closest, decoy: Decoy | None, winners: np.ndarray
     ) -> str | None:
         """Return the flag of a query that must not be named, or None.
 
@@ -325,8 +338,7 @@ class Classifier:
         """
         if decoy is not None and decoy.taxa.isdisjoint(self._names_of(winners)):
             return CONTAMINANT
-        other = self.quality.is_non_target(query.bases, best.similarity, best.identity)
-        return NON_TARGET if other else None
+        return NON_TARGET if self.quality.is_non_target(query.bases, *near) else None
 
     def _names_of(self, winners: np.ndarray) -> list[str]:
         """Return the best names of a query."""
@@ -359,6 +371,7 @@ class Classifier:
             )
         )
         best = hits[0]
+        nearest = facts_of(self.index, int(self._first_records[best.row]))
         placed, novel = int(decisions.placed[i]), int(decisions.novel[i])
         sequences = self.index.sequences
         flags = self.quality.judge(
@@ -390,6 +403,8 @@ class Classifier:
             tied_taxa=tuple(taxa.names[-1][code] for code in ties.taxa[i]),
             start=query.start + 1,
             end=query.end,
+            nearest_taxon=nearest.taxon,
+            nearest_bin=nearest.bin,
             bases=query.bases,
             vector=vector,
         )

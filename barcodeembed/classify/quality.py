@@ -42,11 +42,12 @@ _MERGE_WITHIN = 20
 #: instead of mismatches.
 _END = 20
 
-#: From this percent identity or, if nothing is aligned, cosine similarity to a reference, a
-#: sequence without a position is still of the marker: references can extend beyond the part of the
-#: marker that has positions. The similarity depends on the model.
+#: From this percent identity or, if nothing is aligned, cosine similarity or fraction of shared
+#: k-mers, a sequence without a position is still of the marker: references can extend beyond the
+#: part of the marker that has positions. The similarity depends on the model.
 _MIN_IDENTITY = 75.0
 _MIN_SIMILARITY = 0.75
+_MIN_SHARED = 0.2
 
 #: Without an anchor, a sequence is not of the marker below this percent identity.
 _MIN_IDENTITY_ALONE = 65.0
@@ -66,20 +67,25 @@ class Quality:
     genetic_code: int | str | None
     anchor: Anchor | None
 
-    def is_non_target(self, bases: str, similarity: float, identity: float | None = None) -> bool:
+    def is_non_target(
+        self, bases: str, similarity: float, identity: float | None = None, shared: float = 0.0
+    ) -> bool:
         """Return whether a query is not of the marker, so that it must not be named.
 
         ``bases`` must be in the orientation of the references. ``similarity`` is the cosine
-        similarity to the nearest reference, and ``identity`` the percent identity, if it was
-        aligned. The position in the marker decides, unless the nearest reference is close. A model
+        similarity to the nearest reference, ``identity`` the percent identity, if it was aligned,
+        and ``shared`` the fraction of the query's k-mers that a reference has, if this is known.
+        The position in the marker decides, unless the nearest reference is close. A model
         without an anchor has no positions, and then the identity decides. Codons do not count, so
         the result is the same for every genetic code.
         """
         if self.anchor is None:
             return identity is not None and identity < _MIN_IDENTITY_ALONE
-        if similarity >= _MIN_SIMILARITY if identity is None else identity >= _MIN_IDENTITY:
-            return False
-        return support(self.anchor, bases) < MIN_SUPPORT
+        if identity is None:
+            close = similarity >= _MIN_SIMILARITY or shared >= _MIN_SHARED
+        else:
+            close = identity >= _MIN_IDENTITY
+        return not close and support(self.anchor, bases) < MIN_SUPPORT
 
     def judge(
         self,

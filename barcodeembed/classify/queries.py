@@ -58,12 +58,13 @@ def make_queries(
 
     trimmed = trimmer.trim_records(records)
     reads = [cleaned(record) for record, _ in trimmed]
-    parts = iter(locator.locate([read.bases for read in reads if not read.unclassifiable]))
+    distinct = list(dict.fromkeys(read.bases for read in reads if not read.unclassifiable))
+    parts = dict(zip(distinct, locator.locate(distinct), strict=True))
     queries: list[Query | Assignment] = []
     for given, (record, cut), read in zip(records, trimmed, reads, strict=True):
         flags, reason = read.flags, read.unclassifiable
         length = len(normalise(given.sequence)) if cut.pair else len(read.bases)
-        part = None if reason else next(parts)
+        part = None if reason else parts[read.bases]
         if part and len(part.bases) != len(read.bases):
             within = cleaned(replace(record, sequence=read.bases[part.start : part.end], length=-1))
             if within.unclassifiable == "short" and len(read.bases) <= 2 * locator.length:

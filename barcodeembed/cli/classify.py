@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from barcodeembed.cli import classify_options, options
-from barcodeembed.cli.checks import refuse_overwriting
+from barcodeembed.cli.classify_explain import check_explain, explain_query
 from barcodeembed.cli.classify_messages import (
     describe_coverage,
-    describe_errors,
+    tell_sample,
     warn_of_ranks_without_names,
 )
+from barcodeembed.cli.classify_samples import (
+    Inputs,
+    check_reads,
+    find_controls,
+    find_samples,
+    tell_units,
+    warn_of_counts,
+)
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed, refuse_flagged, warn_of_input, watch
+from barcodeembed.cli.messages import listed, refuse_flagged
 from barcodeembed.cli.primer_options import ReadAmplicon
 from barcodeembed.cli.threads import use_threads
 
 
 def classify(
-    reads: options.Reads,
+    reads: classify_options.Reads = None,
+    samples: classify_options.Samples = None,
     index: classify_options.Index = None,
     model: options.IndexModel = None,
     output: classify_options.Output = "-",
@@ -34,6 +41,10 @@ def classify(
     amplicon: ReadAmplicon = None,
     primers: options.Primers = None,
     cluster_novel: classify_options.ClusterNovel = False,
+    units: classify_options.Units = None,
+    counts: classify_options.Counts = None,
+    negative_control: classify_options.NegativeControl = None,
+    explain: classify_options.Explain = None,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 2_048,
@@ -54,7 +65,9 @@ def classify(
       zcat reads.fq.gz | barcodeembed classify - -i references.bix | head
       barcodeembed classify reads.fasta -i references.bix -o names.tsv.gz --hits hits.tsv
       barcodeembed classify reads.fasta --max-error 0.05 --json run.json > names.tsv
-      barcodeembed classify reads.fasta --amplicon leray > names.tsv
+      barcodeembed classify S1.fasta S2.fasta blank.fasta --negative-control blank > names.tsv
+      barcodeembed classify asvs.fasta --counts counts.tsv > names.tsv
+      barcodeembed classify reads.fasta -i references.bix --explain read_17
 
     \b
     Columns: query_id, status, novel_rank, rank, taxon, confidence,
@@ -63,7 +76,9 @@ def classify(
       overlap (columns of the alignment that identity refers to),
       n_tied_taxa (species of the best hits, if they are equally good),
       start and end (of the part of the read that is of the marker; only this part is named),
+      nearest_taxon and nearest_bin (of the closest reference; not the name of the read),
       taxon_id (of the closest reference), only if the references have ids of taxa,
+      sample and sequence_md5, with several samples; counts (S1=12;S2=3), with --counts;
       and with --cluster-novel novel_unit (novel_0001, ...).
     Status: assigned (named at the lowest rank), ambiguous (no name at the lowest rank has enough
       confidence, or several species have the same barcode), novel (new to the reference at
@@ -71,22 +86,37 @@ def classify(
     Flags of a read that is unclassifiable: non_target (not of the marker), contaminant (human,
       bacteria or plant; it keeps its name if the index contains this taxon).
     Flag of a read of which a primer was cut off: primer.
-    Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely).
+    Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely),
+      in_control (occurs in a negative control).
     Missing values are NA.
     """
-    refuse_overwriting([output, hits, json], [reads, index], no_clobber)
+    check_reads(reads, samples, counts)
+    check_explain(
+        explain,
+        {"--hits": hits, "--json": json, "--cluster-novel": cluster_novel, "--units": units},
+    )
     options.check_primers(amplicon, primers)
     from json import dumps
     from time import perf_counter
 
     from barcodeembed.bundles.files import replace_together
+    from barcodeembed.classify.columns import more_columns
+    from barcodeembed.classify.counts import read_counts
     from barcodeembed.classify.genetic_codes import parse_code
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.run import Tally, describe_run
+    from barcodeembed.classify.samples import classify_samples
     from barcodeembed.classify.tables import write_tables
-    from barcodeembed.sequences.reading import read_records
+    from barcodeembed.classify.unit_registry import UnitRegistry
     from barcodeembed.shipped import shipped_index
 
+    outputs = [output, hits, json, units]
+    options.refuse_overwriting(outputs, [index, counts])
+    options.refuse_overwriting([output, hits, json], [], no_clobber)
+    sources = find_samples(reads, samples, outputs)
+    counted = read_counts(counts) if counts else None
+    controls = find_controls(negative_control, sources, counted)
+    registry = UnitRegistry(units) if units else None
     use_threads(threads)
     began = perf_counter()
     path = index or shipped_index()
@@ -108,37 +138,55 @@ def classify(
     if index is None:
         console.say(describe_coverage(classifier.index.taxa))
     warn_of_ranks_without_names(classifier, max_error)
-    counts: Counter[str] = Counter()
+    if explain is not None:
+        return explain_query(
+            classifier, sources, explain, output, encoding=encoding, batch_size=batch_size
+        )
+    inputs, named = Inputs(encoding), samples is not None or len(sources) > 1
     tally, ready = Tally(), perf_counter()
     with replace_together() as group:
         table = group.text(output)
         hit_table = group.text(hits) if hits else None
         run = group.text(json) if json else None
         with console.progress("classifying", output=output) as progress:
-            records = watch(read_records(reads, encoding=encoding), counts)
-            assignments = classifier.classify(records, batch_size=batch_size)
+            answers = classify_samples(
+                classifier,
+                sources,
+                inputs.read,
+                named=named,
+                batch_size=batch_size,
+                done=lambda sample: tell_sample(classifier, sample.name if named else None),
+            )
             for assignment in write_tables(
-                assignments, classifier, table, hit_table, cluster_novel=cluster_novel
+                answers,
+                classifier,
+                table,
+                hit_table,
+                more=more_columns(classifier.index, samples=named, counts=counted),
+                cluster_novel=cluster_novel or units is not None,
+                controls=controls,
+                registry=registry,
             ):
-                refuse_flagged(reads, assignment.query_id, assignment.flags)
+                refuse_flagged(inputs.names, assignment.query_id, assignment.flags)
                 tally.add(assignment)
                 progress(tally.statuses.total())
-        warn_of_input(counts, reads)
+        inputs.warn()
+        if counted and counts:
+            warn_of_counts(counted, counts)
         if run:
             described = describe_run(
                 classifier,
                 path,
                 tally,
-                source=reads,
+                sources=sources,
                 max_error=max_error,
                 warnings=console.warnings,
                 seconds={"opening": ready - began, "classifying": perf_counter() - ready},
             )
             run.write(dumps(described, indent=2) + "\n")
-    if classifier.found_amplicon:
-        console.say(f"--amplicon auto: {classifier.found_amplicon}")
-    errors = classifier.read_errors
-    if errors and errors.rate >= 0.001:
-        console.say(describe_errors(errors))
-    if counts["records"]:
-        console.say(f"{counts['records']:,} records: {listed(tally.statuses)}")
+        if registry:
+            registry.save()
+    if registry:
+        tell_units(registry)
+    if inputs.records:
+        console.say(f"{inputs.records:,} records: {listed(tally.statuses)}")

@@ -27,6 +27,7 @@ from barcodeembed.cli.reference_options import Coverage as Coverage
 from barcodeembed.cli.reference_options import OnConflict as OnConflict
 from barcodeembed.cli.reference_options import References as References
 from barcodeembed.cli.reference_options import Taxdump as Taxdump
+from barcodeembed.cli.threads import prepare_threads
 from barcodeembed.cli.threads import use_threads as use_threads
 
 SHIPPED_MODEL = "the COI model that ships with barcodeembed"
@@ -37,7 +38,13 @@ Reads = Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or -
 Threads = Annotated[
     int | None,
     typer.Option(
-        "-t", "--threads", min=1, metavar="N", show_default="all cores", help="Number of threads."
+        "-t",
+        "--threads",
+        min=1,
+        metavar="N",
+        show_default="all cores that the container or the batch system allows",
+        help="Number of threads.",
+        callback=prepare_threads,
     ),
 ]
 BatchSize = Annotated[

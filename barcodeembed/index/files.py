@@ -48,7 +48,7 @@ from barcodeembed.index.validation import (
     check_records,
     check_settings,
 )
-from barcodeembed.sequences.shared_kmers import SharedKmers
+from barcodeembed.sequences.shared_kmers import Postings, SharedKmers
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.taxa import Taxa
 from barcodeembed.vectors.prototypes import dequantise, quantise
@@ -65,7 +65,6 @@ MODEL = "model"
 
 #: The k-mers of a bundle: a folder, or a file.
 KMERS = "kmers"
-_KMER_ARRAYS = ("hashes", "starts", "rows")
 
 
 class FastaSequences(Sequence[str]):
@@ -120,9 +119,10 @@ def write_index(bundle: Path, index: ReferenceIndex) -> None:
 def read_index(bundle: Path, *, verify: bool = True) -> dict[str, Any]:
     """Return the fields of `ReferenceIndex`, by name, from the files of a bundle.
 
-    The vectors and k-mers of barcodes stay on disk, memory-mapped. Types, shapes and lengths are
-    always checked; with ``verify`` also all values of these arrays, which reads them. Raises
-    BundleError that names the file if one is not as `write_index` wrote it.
+    The vectors and k-mers of barcodes stay on disk, memory-mapped; the k-mers of prototypes are
+    read when they are needed. Types, shapes and lengths are always checked; with ``verify`` also
+    all values of the mapped arrays, which reads them. Raises BundleError that names the file if one
+    is not as `write_index` wrote it.
     """
     settings = read_settings(bundle)
     held = _read_prototypes(bundle) if settings.prototypes else _read_references(bundle, verify)
@@ -180,7 +180,7 @@ def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[s
     _check_sequences(bundle / "references.fasta", sequences)
     folder = bundle / KMERS
     folder.mkdir()
-    for name, values in zip(_KMER_ARRAYS, index.kmers.arrays, strict=True):
+    for name, values in index.kmers.postings._asdict().items():
         np.save(folder / f"{name}.npy", values)
     sources = index.sources.columns()
     write_table(
@@ -254,12 +254,12 @@ def _write_lineages(path: Path, lineages: Iterable[Lineage]) -> None:
 
 def _read_references(bundle: Path, verify: bool) -> dict[str, Any]:
     vectors = load_array(bundle / "vectors.npy", "float32", (None, None), mapped=True)
-    kmers = _read_kmers(bundle / KMERS, len(vectors))
+    kmers = _map_kmers(bundle / KMERS)
     fasta, path = bundle / "references.fasta", bundle / "records.tsv"
     with reading(fasta):
         if verify:
             check_unit(bundle / "vectors.npy", vectors)
-            check_kmers(bundle / KMERS, kmers)
+            check_kmers(bundle / KMERS, kmers, len(vectors))
             check_fasta_index(fasta, len(vectors))
         sequences = FastaSequences(fasta)
         if len(sequences) != len(vectors):
@@ -277,7 +277,7 @@ def _read_references(bundle: Path, verify: bool) -> dict[str, Any]:
         return {
             "vectors": vectors,
             "sequences": sequences,
-            "kmers": kmers,
+            "kmers": SharedKmers(lambda: kmers, len(vectors)),
             "record_ids": columns["record_id"],
             "record_vectors": record_vectors,
             "record_lineages": record_lineages,
@@ -289,9 +289,8 @@ def _read_references(bundle: Path, verify: bool) -> dict[str, Any]:
 def _read_prototypes(bundle: Path) -> dict[str, Any]:
     vectors = dequantise(load_array(bundle / "prototypes.npy", "int8", (None, None)))
     check_unit(bundle / "prototypes.npy", vectors)
-    kmers = _read_packed_kmers(bundle / f"{KMERS}.npz", len(vectors))
     taxa = _read_taxa(bundle / "lineages.tsv.gz")
-    path = bundle / "prototypes.tsv.gz"
+    path, packed = bundle / "prototypes.tsv.gz", bundle / f"{KMERS}.npz"
     with reading(path):
         ids, lineages = zip(*read_table(path)[1], strict=True)
         record_lineages = np.array(lineages, np.int64)
@@ -302,7 +301,7 @@ def _read_prototypes(bundle: Path) -> dict[str, Any]:
         return {
             "vectors": vectors,
             "sequences": None,
-            "kmers": kmers,
+            "kmers": SharedKmers(lambda: _read_packed_kmers(packed, len(vectors)), len(vectors)),
             "record_ids": ids,
             "record_vectors": rows,
             "record_lineages": record_lineages,
@@ -310,23 +309,24 @@ def _read_prototypes(bundle: Path) -> dict[str, Any]:
         }
 
 
-def _read_kmers(folder: Path, references: int) -> SharedKmers:
-    dtypes = zip(_KMER_ARRAYS, ("uint32", "int64", "uint32"), strict=True)
-    hashes, starts, rows = (
-        load_array(folder / f"{name}.npy", dtype, (None,), mapped=True) for name, dtype in dtypes
+def _map_kmers(folder: Path) -> Postings:
+    kmers = Postings(
+        *(
+            load_array(folder / f"{name}.npy", dtype, (None,), mapped=True)
+            for name, dtype in zip(Postings._fields, ("uint32", "int64", "uint32"), strict=True)
+        )
     )
-    kmers = SharedKmers(hashes, starts, rows, references)
     check_kmer_lengths(folder, kmers)
     return kmers
 
 
-def _read_packed_kmers(path: Path, prototypes: int) -> SharedKmers:
+def _read_packed_kmers(path: Path, prototypes: int) -> Postings:
     packed = ("uint8", (4, None))
     hashes, pairs = load_arrays(path, {"hashes": packed, "pairs": packed})
     with reading(path):
         kmers = unpack_kmers(hashes, pairs, prototypes)
         check_kmer_lengths(path, kmers)
-        check_kmers(path, kmers)
+        check_kmers(path, kmers, prototypes)
     return kmers
 
 

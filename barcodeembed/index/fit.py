@@ -17,12 +17,12 @@ from barcodeembed.calibration.examples import (
 from barcodeembed.calibration.fit import Calibration, calibrate
 from barcodeembed.calibration.mutants import MutatedCopies
 from barcodeembed.calibration.sample import Sample
-from barcodeembed.calibration.tuning import tune_vote, tune_with_kmers
+from barcodeembed.calibration.tuning import Tuned, tune_vote
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.options import BuildOptions
 from barcodeembed.index.represent import Barcodes, Representation
-from barcodeembed.scoring.candidates import Weights
-from barcodeembed.scoring.identity import identities
+from barcodeembed.scoring.candidates import Finder, Weights
+from barcodeembed.scoring.vote import TEMPERATURE
 from barcodeembed.vocabulary import NEIGHBOURS
 
 #: Returns the unit vectors of sequences, whitened if the index is.
@@ -60,31 +60,28 @@ def fit_index(
     """
     whole = [barcodes.bases[i] for i in held.rows]
     sequences, taxa = held.sequences, barcodes.taxa
-    tuned = tune_vote(
-        held.vectors,
-        held.members,
-        taxa,
-        held.sample,
-        NEIGHBOURS,
-        None if sequences is None else lambda found: identities(whole, sequences, found).percents,
-    )
     median_length = float(np.median([len(bases) for bases in barcodes.bases]))
-    # No query finds itself.
-    count = min(NEIGHBOURS, max(1, len(held.vectors) - 1))
+    untuned = Weights(TEMPERATURE)
     finder = make_finder(
         sequences,
         held.kmers,
-        count,
-        tuned.weights,
-        tuned.weights,
+        min(NEIGHBOURS, max(1, len(held.vectors) - 1)),  # no query finds itself
+        untuned,
+        untuned,
         median_length,
-        kmers_for_all=not anchored,
+        kmers_for_all=False,
     )
-    if finder.kmers_for_all:
-        with_kmers = tune_with_kmers(held.vectors, held.members, taxa, held.sample, whole, finder)
-        better = with_kmers.correct > tuned.correct
-        tuned = with_kmers if better else tuned
-        finder = replace(finder, whole=tuned.weights, kmers_for_all=better)
+
+    def tune(sample: Sample, queries: list[str], finder: Finder) -> Tuned:
+        return tune_vote(Voter(held.vectors, held.members, taxa, finder), sample, queries)
+
+    by_vectors = tune(held.sample, whole, replace(finder, kmers=None))
+    finder = replace(finder, whole=by_vectors.weights)
+    if not anchored:
+        for_all = replace(finder, kmers_for_all=True)
+        with_kmers = tune(held.sample, whole, for_all)
+        if with_kmers.correct > by_vectors.correct:
+            finder = replace(for_all, whole=with_kmers.weights)
     rng = np.random.default_rng(options.seed)
     fragments = _simulate(
         [random_fragment(bases, median_length, options.min_bases, rng) for bases in whole],
@@ -94,10 +91,8 @@ def fit_index(
         embed,
         rng,
     )
-    of_fragments = tune_with_kmers(
-        held.vectors, held.members, taxa, fragments.sample, fragments.bases, finder
-    )
-    finder = replace(finder, fragments=of_fragments.weights)
+    tuned = tune(fragments.sample, fragments.bases, finder)
+    finder = replace(finder, fragments=tuned.weights)
     voter = Voter(held.vectors, held.members, taxa, finder)
     reads = [
         _Reads(held.sample, whole, np.zeros(len(whole))),

@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from barcodeembed.sequences.shared_kmers import SharedKmers
+from barcodeembed.sequences.shared_kmers import Postings, SharedKmers
 
 
 def pack_kmers(kmers: SharedKmers) -> tuple[np.ndarray, np.ndarray]:
     """Return hashes and pairs as bytes to be compressed, uint8 (4, n) each."""
-    hash_of_P = np.repeat(np.arange(len(kmers.hashes)), np.diff(kmers.starts))
-    pairs = hash_of_P * kmers.references + kmers.rows
-    return _differences(kmers.hashes), _differences(pairs)
+    hashes, starts, rows = kmers.postings
+    hash_of_P = np.repeat(np.arange(len(hashes)), np.diff(starts))
+    return _differences(hashes), _differences(hash_of_P * kmers.references + rows)
 
 
-def unpack_kmers(hashes: np.ndarray, pairs: np.ndarray, references: int) -> SharedKmers:
+def unpack_kmers(hashes: np.ndarray, pairs: np.ndarray, references: int) -> Postings:
     """Return the k-mers of so many prototypes from what `pack_kmers` returned."""
     hashes = _sums(hashes)
     hash_of_P, rows = np.divmod(_sums(pairs), references)
     starts = np.searchsorted(hash_of_P, np.arange(len(hashes) + 1))
-    return SharedKmers(hashes.astype(np.uint32), starts, rows.astype(np.uint32), references)
+    return Postings(hashes.astype(np.uint32), starts, rows.astype(np.uint32))
 
 
 def _differences(numbers: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from barcodeembed.errors import BundleError
 from barcodeembed.scoring.features import CONTEXT, FEATURES
 from barcodeembed.scoring.logistic import Logistic
 from barcodeembed.sequences.primers import IUPAC
-from barcodeembed.sequences.shared_kmers import SharedKmers
+from barcodeembed.sequences.shared_kmers import Postings
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.vocabulary import PRECISIONS, PROTOTYPES
 
@@ -129,16 +129,16 @@ def check_records(
         raise BundleError(f"{path}: a vector has no record")
 
 
-def check_kmer_lengths(path: Path, kmers: SharedKmers) -> None:
+def check_kmer_lengths(path: Path, kmers: Postings) -> None:
     """Raise BundleError unless the arrays of the k-mers of an index have lengths that match."""
-    hashes, starts, rows = kmers.arrays
+    hashes, starts, rows = kmers
     if len(starts) != len(hashes) + 1 or starts[0] != 0 or starts[-1] != len(rows):
         raise BundleError(f"{path}: hashes, starts and rows have lengths that do not match")
 
 
-def check_kmers(path: Path, kmers: SharedKmers) -> None:
+def check_kmers(path: Path, kmers: Postings, references: int) -> None:
     """Raise BundleError unless the k-mers of an index are sorted, and of its references."""
-    hashes, starts, rows = kmers.arrays
+    hashes, starts, rows = kmers
     if (starts[1:] < starts[:-1]).any() or (hashes[1:] <= hashes[:-1]).any():
         raise BundleError(f"{path}: hashes or starts are not in ascending order")
-    check_range(path, "a row", rows, kmers.references)
+    check_range(path, "a row", rows, references)

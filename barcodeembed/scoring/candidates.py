@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -34,6 +34,15 @@ def count_read(bases: str) -> int:
     5
     """
     return len(bases) - bases.count("N")
+
+
+def is_fragment(read: Any, median_length: float) -> Any:
+    """Return whether queries of which so many bases were read are fragments.
+
+    >>> is_fragment(np.array([585, 584]), 650.0).tolist()
+    [False, True]
+    """
+    return read / median_length < WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,7 @@ class Finder:
         return self.kmers.scores(query)
 
     def _is_fragment(self, query: str) -> bool:
-        return count_read(query) < WHOLE * self.median_length
+        return is_fragment(count_read(query), self.median_length)
 
     def with_kmers(
         self,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from barcodeembed.scoring.candidates import WHOLE
+from barcodeembed.scoring.candidates import is_fragment
 
 #: A whole barcode is novel at a rank if its taxon is in the reference with a lower probability.
 _NOVEL_BELOW = 0.5
@@ -74,5 +74,5 @@ def novel_below(read_Q: np.ndarray, median_length: float) -> np.ndarray:
     >>> novel_below(np.array([658, 600, 329, 130]), 658.0).round(2).tolist()
     [0.5, 0.5, 0.25, 0.1]
     """
-    parts_Q = read_Q / median_length
-    return _NOVEL_BELOW * np.where(parts_Q >= WHOLE, 1.0, parts_Q)
+    fragment_Q = is_fragment(read_Q, median_length)
+    return _NOVEL_BELOW * np.where(fragment_Q, read_Q / median_length, 1.0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +37,18 @@ _IDENTITY_FLOOR = 0.006
 _SHARE_FLOOR = 0.02
 
 
+class Closest(NamedTuple):
+    """How close a query is to the references.
+
+    ``similarity`` and ``shared`` (fraction of k-mers, 0 if not known) are the highest of all
+    neighbours, and ``identity`` is the percent identity of the first one, or None.
+    """
+
+    similarity: float
+    identity: float | None
+    shared: float
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbours:
     """The closest references of queries, by score.
@@ -52,6 +65,20 @@ class Neighbours:
     scores: np.ndarray
     shared: np.ndarray | None = None
 
+    @property
+    def closeness(self) -> np.ndarray | None:
+        """The identities as fractions, or else the fractions of shared k-mers, or None."""
+        return self.shared if self.identities is None else self.identities.percents / 100
+
+    def closest(self, i: int) -> Closest:
+        """Return how close query ``i`` is. Neighbours are not in the order of their similarity."""
+        identity = None if self.identities is None else float(self.identities.percents[i, 0])
+        return Closest(
+            float(self.similarities[i].max()),
+            None if identity is None or np.isnan(identity) else identity,
+            0.0 if self.shared is None else float(self.shared[i].max()),
+        )
+
     @classmethod
     def ranked(
         cls,
@@ -62,9 +89,10 @@ class Neighbours:
         shared: np.ndarray | None = None,
     ) -> Neighbours:
         """Sort neighbours by similarity plus ``weight`` times identity, or ``shared`` k-mers."""
-        closeness = shared if identities is None else identities.percents / 100
+        given = cls(similarities, rows, identities, similarities, shared)
+        closeness = given.closeness
         if not weight or closeness is None:
-            return cls(similarities, rows, identities, similarities, shared)
+            return given
         scores, order = rescore(similarities, rows, closeness, weight)
 
         def ordered(values_QK: np.ndarray) -> np.ndarray:
@@ -129,9 +157,7 @@ def vote_features(
     features = np.zeros((Q, R, len(FEATURES)))
     nearest_Q = neighbours.similarities.max(1)
     features[:, :, 0] = -np.log(1 + _SIMILARITY_FLOOR - np.minimum(nearest_Q, 1))[:, None]
-    closeness_QK = neighbours.shared
-    if neighbours.identities is not None:
-        closeness_QK = neighbours.identities.percents / 100
+    closeness_QK = neighbours.closeness
     if closeness_QK is not None:
         for f, closeness_Q in ((1, closeness_QK[:, 0]), (2, np.nanmax(closeness_QK, 1))):
             features[:, :, f] = -np.log(1 + _IDENTITY_FLOOR - closeness_Q)[:, None]

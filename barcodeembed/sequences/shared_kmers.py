@@ -12,9 +12,9 @@ Shapes: N references, U distinct hashes, P postings (hash, reference), H hashes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -38,21 +38,32 @@ _MAX_POSTINGS = 200_000
 _CHUNK = 1 << 22
 
 
-@dataclass(frozen=True, slots=True)
-class SharedKmers:
-    """The k-mers of references, and which references have each.
+class Postings(NamedTuple):
+    """Which references have which k-mers.
 
-    Attributes:
-        hashes: The hashes of the k-mers, ascending, uint32 (U,).
-        starts: The references of hash i are ``rows[starts[i]:starts[i + 1]]``, int64 (U + 1,).
-        rows: Numbers of references, ascending for each hash, uint32 (P,).
-        references: The number of references, N.
+    ``hashes`` uint32 (U,) are those of the k-mers, ascending. The references of hash i are
+    ``rows[starts[i]:starts[i + 1]]``, uint32, ascending; ``starts`` int64 (U + 1,).
     """
 
     hashes: np.ndarray
     starts: np.ndarray
     rows: np.ndarray
-    references: int
+
+
+class SharedKmers:
+    """Scores ``references`` (their number, N) by the k-mers that they share with a query.
+
+    ``read`` returns the postings. It is called when they are first needed.
+    """
+
+    def __init__(self, read: Callable[[], Postings], references: int) -> None:
+        self._read = read
+        self.references = references
+
+    @cached_property
+    def postings(self) -> Postings:
+        """The k-mers of the references."""
+        return self._read()
 
     @classmethod
     def of(cls, sequences: Sequence[str]) -> SharedKmers:
@@ -81,12 +92,8 @@ class SharedKmers:
         hashes = np.flatnonzero(counts)
         starts = np.concatenate([[0], np.cumsum(counts[hashes], dtype=np.int64)])
         rows = found.indices.astype(np.uint32)
-        return cls(hashes.astype(np.uint32), starts, rows, found.shape[1])
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The hashes, starts and rows."""
-        return self.hashes, self.starts, self.rows
+        postings = Postings(hashes.astype(np.uint32), starts, rows)
+        return cls(lambda: postings, found.shape[1])
 
     def scores(self, query: str) -> np.ndarray:
         """Return which fraction of a query's k-mers each reference has, float64 (N,).
@@ -101,8 +108,10 @@ class SharedKmers:
         at_H, counts_H, rarity_H = self._rarity(_hashes(query))
         rarest = np.lexsort((at_H, counts_H))
         rarest = rarest[(counts_H[rarest] > 0) & (counts_H[rarest].cumsum() <= _MAX_POSTINGS)]
-        begins = self.starts[at_H[rarest]]
-        rows = [self.rows[b : b + n] for b, n in zip(begins, counts_H[rarest], strict=True)]
+        begins = self.postings.starts[at_H[rarest]]
+        rows = [
+            self.postings.rows[b : b + n] for b, n in zip(begins, counts_H[rarest], strict=True)
+        ]
         shared = np.bincount(
             np.concatenate(rows) if rows else np.zeros(0, np.int64),
             np.repeat(rarity_H[rarest], counts_H[rarest]),
@@ -118,24 +127,26 @@ class SharedKmers:
 
     def take(self, chosen: np.ndarray) -> SharedKmers:
         """Return the index of the references where ``chosen``, bool (N,), is true."""
-        kept = chosen[self.rows]
-        counts = np.add.reduceat(kept, self.starts[:-1], dtype=np.int64) if len(kept) else kept
+        hashes, starts, rows = self.postings
+        kept = chosen[rows]
+        counts = np.add.reduceat(kept, starts[:-1], dtype=np.int64) if len(kept) else kept
         some = np.flatnonzero(counts)
         number = np.cumsum(chosen) - 1
-        return SharedKmers(
-            self.hashes[some],
+        taken = Postings(
+            hashes[some],
             np.concatenate([[0], np.cumsum(counts[some])]),
-            number[self.rows[kept]].astype(np.uint32),
-            int(chosen.sum()),
+            number[rows[kept]].astype(np.uint32),
         )
+        return SharedKmers(lambda: taken, int(chosen.sum()))
 
     def _rarity(self, hashes_H: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return where hashes are, how many references have them, and their rarity, (H,) each."""
-        at_H = np.searchsorted(self.hashes, hashes_H)
+        hashes, starts, _ = self.postings
+        at_H = np.searchsorted(hashes, hashes_H)
         counts_H = np.zeros(len(hashes_H), np.int64)
-        known = np.flatnonzero(at_H < len(self.hashes))
-        known = known[self.hashes[at_H[known]] == hashes_H[known]]
-        counts_H[known] = self.starts[at_H[known] + 1] - self.starts[at_H[known]]
+        known = np.flatnonzero(at_H < len(hashes))
+        known = known[hashes[at_H[known]] == hashes_H[known]]
+        counts_H[known] = starts[at_H[known] + 1] - starts[at_H[known]]
         return at_H, counts_H, np.log((1 + self.references) / np.maximum(counts_H, 1))
 
 

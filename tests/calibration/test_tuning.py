@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from barcodeembed.calibration.examples import Voter
 from barcodeembed.calibration.sample import Sample
-from barcodeembed.calibration.tuning import tune_vote
+from barcodeembed.calibration.tuning import Tuned, tune_vote
+from barcodeembed.scoring.candidates import Finder, Weights
+from barcodeembed.scoring.identity import Identities
 from barcodeembed.scoring.vote import TEMPERATURE, Members, rescore
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.taxa import Taxa
@@ -24,12 +27,24 @@ def reference(spread: float, sizes: list[int]):
     return vectors, Members.of(np.arange(len(of)), of, len(of)), Taxa.of(lineages)
 
 
+def tune(vectors, members, taxa, sample, neighbours, percents=None) -> Tuned:
+    """Tune the vote on whole barcodes; ``percents`` returns identities from rows."""
+
+    def align(queries, rows) -> Identities:
+        return Identities(percents(rows), np.full(rows.shape, 650))
+
+    untuned = Weights(TEMPERATURE)
+    finder = Finder(neighbours, untuned, untuned, 650.0, align if percents else None)
+    bases = ["A" * 650] * len(sample)
+    return tune_vote(Voter(vectors, members, taxa, finder), sample, bases)
+
+
 def choose(spread: float, sizes: list[int]) -> float:
     vectors, members, taxa = reference(spread, sizes)
     sample = Sample.of_barcodes(
         vectors, members, np.arange(len(vectors)), np.zeros((len(vectors), len(taxa.ranks)), bool)
     )
-    return tune_vote(vectors, members, taxa, sample, 10).weights.temperature
+    return tune(vectors, members, taxa, sample, 10).weights.temperature
 
 
 def test_the_temperature_is_lower_if_all_vectors_are_similar():
@@ -58,7 +73,7 @@ def test_identity_gets_weight_only_if_it_is_informative(informative):
     def identities(rows):
         return 80 + 20.0 * (of[rows] == of[:, None]) if informative else np.full(rows.shape, 90.0)
 
-    found = tune_vote(vectors, members, taxa, sample, 79, identities)
+    found = tune(vectors, members, taxa, sample, 79, identities)
     assert (found.weights.identity > 0) == informative
 
 

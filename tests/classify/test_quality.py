@@ -229,6 +229,9 @@ def test_sequences_without_a_position_in_the_marker_are_non_target(anchor, lengt
         assert not quality.is_non_target(other, 0.75)
         assert quality.is_non_target(other, 0.99, 74.9)
         assert not quality.is_non_target(other, 0.0, 75.0)
+        assert quality.is_non_target(other, 0.0, shared=0.19)
+        assert not quality.is_non_target(other, 0.0, shared=0.2)
+        assert quality.is_non_target(other, 0.0, 74.9, shared=0.2)
         assert not quality.is_non_target(fragment, 0.0)
         assert not quality.is_non_target(fragment, 0.0, 60.0)
 

@@ -19,9 +19,9 @@ def test_packed_kmers_are_small_and_come_back(count):
     kmers = SharedKmers.of([*sequences, "ACGT"])
     packed = pack_kmers(kmers)
     again = unpack_kmers(*packed, kmers.references)
-    for one, other in zip(again.arrays, kmers.arrays, strict=True):
+    for one, other in zip(again, kmers.postings, strict=True):
         np.testing.assert_array_equal(one, other)
         assert one.dtype == other.dtype
     stream = io.BytesIO()
     np.savez_compressed(stream, *packed)
-    assert stream.tell() < 2 * len(kmers.rows) + 3 * len(kmers.hashes) + 1_000
+    assert stream.tell() < 2 * len(kmers.postings.rows) + 3 * len(kmers.postings.hashes) + 1_000

@@ -138,7 +138,7 @@ def grouped(seed: int = 0) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 def same(one: SharedKmers, other: SharedKmers) -> bool:
     return one.references == other.references and all(
-        np.array_equal(a, b) for a, b in zip(one.arrays, other.arrays, strict=True)
+        np.array_equal(a, b) for a, b in zip(one.postings, other.postings, strict=True)
     )
 
 
@@ -154,7 +154,11 @@ def test_a_part_of_the_references_equals_an_index_of_this_part(seed):
     chosen = np.random.default_rng(seed).random(14) < (0.5 if seed else 0.0)
     part = [sequences[i] for i in np.flatnonzero(chosen)]
     taken = SharedKmers.of(sequences).take(chosen)
-    assert same(taken, SharedKmers.of(part)) if part else taken.references == len(taken.rows) == 0
+    assert (
+        same(taken, SharedKmers.of(part))
+        if part
+        else taken.references == len(taken.postings.rows) == 0
+    )
 
 
 def test_the_score_of_hashes_is_that_of_a_reference_with_them():

@@ -113,7 +113,9 @@ def reads(tmp_path_factory):
 def test_the_table_has_the_overlap_of_the_identity(call, index_bundle, reads, tmp_path):
     result = call("classify", reads, "-i", index_bundle, "--hits", tmp_path / "hits.tsv")
     rows = rows_of(result.out)
-    assert result.out.split("\n")[0].endswith("\tflags\toverlap\tn_tied_taxa\tstart\tend")
+    assert result.out.split("\n")[0].endswith(
+        "\tflags\toverlap\tn_tied_taxa\tstart\tend\tnearest_taxon\tnearest_bin"
+    )
     lines = reads.read_text().split("\n")
     read = {
         name[1:]: str(len(bases) - bases.count("N"))
@@ -193,3 +195,17 @@ def test_unread_bases_are_neither_matches_nor_columns(places, gap):
     expected = pytest.approx(100 * (columns - 1) / columns)
     assert aligned("".join(read), reference) == (expected, columns)
     assert aligned(reference, "".join(read)) == (expected, columns)
+
+
+def test_the_closest_of_several_neighbours_are_in_any_order():
+    """Neighbours are in the order of their scores, which combine similarity and k-mers."""
+    similarities, rows = np.array([[0.4, 0.9, 0.2]]), np.array([[3, 5, 1]])
+    shared = np.array([[0.3, 0.1, 0.5]])
+    found = Neighbours(similarities, rows, None, similarities, shared)
+    assert found.closest(0) == (0.9, None, 0.5)
+    percents = np.array([[np.nan, 80.0, 70.0]])
+    for first, expected in ((np.nan, None), (60.0, 60.0)):
+        percents[0, 0] = first
+        aligned = Identities(percents, np.full((1, 3), 100))
+        found = Neighbours(similarities, rows, aligned, similarities)
+        assert found.closest(0) == (0.9, expected, 0.0)

@@ -306,6 +306,19 @@ def test_the_bundle_contains_no_data_of_single_records(small):
     )
 
 
+def test_damaged_kmers_are_one_error_when_a_fragment_needs_them(call, small, tmp_path):
+    """Without checksums the damage shows only then."""
+    damaged = shutil.copytree(small, tmp_path / "damaged.bix")
+    path = damaged / "kmers.npz"
+    path.write_bytes(bytes(path.stat().st_size))
+    (tmp_path / "read.fa").write_text(
+        "\n".join((SIMULATED / "reads.fasta").read_text().split("\n")[:2])
+    )
+    result = call("classify", tmp_path / "read.fa", "-i", damaged, "--no-verify")
+    assert result.code == 1
+    assert "damaged.bix: not a readable index" in result.err and "Traceback" not in result.err
+
+
 def test_prototypes_give_similar_names_to_the_whole_index(call, small, index_bundle, tmp_path):
     reads = SIMULATED / "reads.fasta"
     for index in (index_bundle, small):

@@ -1,0 +1,109 @@
+"""``--threads``: all libraries, and what the container and the batch system allow."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from barcodeembed.cli import threads
+
+CORES = 64
+
+
+@pytest.fixture(autouse=True)
+def many_cores(monkeypatch):
+    """A machine with many cores, on which nothing limits their number."""
+    for name in threads._LIMITS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(CORES)), raising=False)
+
+
+def limit(folder: Path, name: str, text: str) -> None:
+    path = folder / "sys/fs/cgroup" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n")
+
+
+def groups(folder: Path, text: str) -> None:
+    (folder / "proc/self").mkdir(parents=True, exist_ok=True)
+    (folder / "proc/self/cgroup").write_text(text + "\n")
+
+
+def test_without_limits_all_cores(tmp_path):
+    assert threads.available_cores(tmp_path) == CORES
+    groups(tmp_path, "0::/")
+    limit(tmp_path, "cpu.max", "max 100000")
+    assert threads.available_cores(tmp_path) == CORES
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"), [("400000 100000", 4), ("350000 100000", 3), ("50000 100000", 1)]
+)
+def test_the_quota_of_a_container(tmp_path, quota, cores):
+    groups(tmp_path, "0::/")
+    limit(tmp_path, "cpu.max", quota)
+    assert threads.available_cores(tmp_path) == cores
+
+
+def test_the_quota_of_a_group_that_contains_the_process(tmp_path):
+    groups(tmp_path, "0::/system.slice/slurm/job_7/step_0")
+    limit(tmp_path, "system.slice/slurm/job_7/cpu.max", "600000 100000")
+    limit(tmp_path, "system.slice/slurm/job_7/step_0/cpu.max", "max 100000")
+    assert threads.available_cores(tmp_path) == 6
+
+
+def test_the_quota_of_version_1(tmp_path):
+    groups(tmp_path, "5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n0::/docker/abc")
+    limit(tmp_path, "cpu/cpu.cfs_quota_us", "200000")
+    limit(tmp_path, "cpu/cpu.cfs_period_us", "100000")
+    assert threads.available_cores(tmp_path) == 2
+    limit(tmp_path, "cpu/cpu.cfs_quota_us", "-1")
+    assert threads.available_cores(tmp_path) == CORES
+
+
+@pytest.mark.parametrize("name", threads._LIMITS)
+def test_the_cores_of_a_batch_job(tmp_path, monkeypatch, name):
+    monkeypatch.setenv(name, "8")
+    assert threads.available_cores(tmp_path) == 8
+    monkeypatch.setenv(name, "8(x2)")
+    assert threads.available_cores(tmp_path) == CORES
+
+
+CHECK = """
+import sys
+from barcodeembed.cli import options, threads
+assert "numpy" not in sys.modules
+import typer
+app = typer.Typer()
+
+@app.command()
+def show(count: options.Threads = None):
+    threads.use_threads(count)
+    import faiss, numpy, scipy.linalg, torch
+    from threadpoolctl import threadpool_info
+    print(torch.get_num_threads(), faiss.omp_get_max_threads(),
+          *sorted(pool["num_threads"] for pool in threadpool_info()))
+
+app()
+"""
+
+
+@pytest.mark.parametrize("given", ["--threads", "SLURM_CPUS_PER_TASK"])
+def test_all_libraries_use_as_many_threads(given):
+    pytest.importorskip("threadpoolctl")
+    environment = {name: value for name, value in os.environ.items() if name not in threads._LIMITS}
+    words, cores = (["-t", "1"], "2") if given == "--threads" else ([], "1")
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK, *words],
+        env=environment | {"SLURM_CPUS_PER_TASK": cores},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    counts = done.stdout.split()
+    assert len(counts) >= 4 and set(counts) == {"1"}, counts
