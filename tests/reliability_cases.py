@@ -206,6 +206,7 @@ GROUPS = {
                "test_cli::test_a_full_standard_output_has_exit_code_1 "
                "test_files::test_an_index_survives_a_full_disk"),
         Listed(94, "the N-th write, sync or rename fails", "error, the old or the new output",
+               "test_faults::test_commands_survive_the_failure_of_some_calls "
                "test_faults::test_a_command_survives_the_failure_of_any_call "
                "test_files::test_a_file_survives_the_failure_of_any_call "
                "test_files::test_a_bundle_survives_the_failure_of_any_call"),

@@ -10,16 +10,19 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from support import REPOSITORY, run_here
 
+FULL, BROKEN = 28, 5  # errno of a full disk and of a disk that fails
+
 SOURCE = Path(__file__).with_name("faults.c")
 
-#: Runs a command in a child process without a failure, and then with a failure of each N-th call,
-#: of all calls or of a number of them. Prints as JSON: N, the exit code, standard error, and what
-#: is in the folder.
+#: Runs each command in a child process without a failure, and then with a failure of each N-th
+#: call, of all calls or of a number of them. Prints as JSON: the number of the command, N, the exit
+#: code, standard error, and what is in the folder.
 DRIVER = """
 import ctypes, json, os, shutil, sys, tempfile
 from pathlib import Path
@@ -28,13 +31,13 @@ from barcodeembed.bundles.manifest import digest_file
 from barcodeembed.cli import main
 
 shim = ctypes.CDLL(None)
-folder, before, most, error, *arguments = sys.argv[1:]
+folder, before, most, error, *commands = sys.argv[1:]
 
 def contents(path):
     files = (f for f in sorted(path.rglob("*")) if f.is_file())
     return {str(f.relative_to(path)): digest_file(f) for f in files}
 
-def run(n):
+def run(number, arguments, n):
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(before, folder)
     with tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as count:
@@ -57,13 +60,15 @@ def run(n):
             os._exit(code)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         err.seek(0), count.seek(0)
-        print(json.dumps([n, code, err.read().decode(), contents(Path(folder))]), flush=True)
+        found = [number, n, code, err.read().decode(), contents(Path(folder))]
+        print(json.dumps(found), flush=True)
         return int(count.read())
 
-calls = run(0)
-most = min(int(most) or calls, calls)
-for n in sorted({round((i + 0.5) * calls / most + 0.5) for i in range(most)}):
-    run(n)
+for number, command in enumerate(commands):
+    calls = run(number, command.split(), 0)
+    tried = min(int(most) or calls, calls)
+    for n in sorted({round((i + 0.5) * calls / tried + 0.5) for i in range(tried)}):
+        run(number, command.split(), n)
 """
 
 
@@ -79,20 +84,21 @@ def shim(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def faults(shim, tmp_path, before):
-    """Run a command with its calls failing; return the lines of DRIVER."""
+    """Run commands with their calls failing; return the lines of DRIVER, for each command."""
 
-    def faults(words: str, count: int, error: int) -> list[list]:
+    def faults(commands: Sequence[str], count: int, error: int = FULL) -> list[list[list]]:
         folder = tmp_path / "out"
-        arguments = words.replace("OUT", str(folder)).replace("IN", str(before.parent)).split()
+        filled = [c.replace("OUT", str(folder)).replace("IN", str(before.parent)) for c in commands]
         done = subprocess.run(
-            [sys.executable, "-c", DRIVER, folder, before, str(count), str(error), *arguments],
+            [sys.executable, "-c", DRIVER, folder, before, str(count), str(error), *filled],
             env=os.environ | {"LD_PRELOAD": str(shim)},
             capture_output=True,
             text=True,
             cwd=REPOSITORY,
         )
         assert done.returncode == 0, done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        return [[rest for n, *rest in lines if n == number] for number in range(len(commands))]
 
     return faults
 
@@ -175,21 +181,19 @@ COMMANDS = {
     "classify": "classify IN/third.fa -i IN/two.bix -o OUT/names.tsv --hits OUT/names.hits.tsv",
     "report": "report IN/names.tsv --to krona -o OUT/krona.xml",
 }
-FULL, BROKEN = 28, 5  # errno of a full disk and of a disk that fails
-
-COUNTS = [pytest.param(4, id="some"), pytest.param(0, id="all", marks=pytest.mark.slow)]
 
 
-@pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_survives_the_failure_of_any_call(command, count, faults, before):
-    check(faults(COMMANDS[command], count, FULL), contents(before))
+def test_commands_survive_the_failure_of_some_calls(faults, before):
+    commands = [COMMANDS[name] for name in ("index build", "convert", "embed npy", "classify")]
+    for outcomes in faults(commands, 3):
+        check(outcomes, contents(before))
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("error", [FULL, BROKEN])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_survives_a_broken_disk(command, faults, before):
-    check(faults(COMMANDS[command], 0, BROKEN), contents(before))
+def test_a_command_survives_the_failure_of_any_call(command, error, faults, before):
+    check(*faults([COMMANDS[command]], 0, error), contents(before))
 
 
 PRETRAIN = (
@@ -198,10 +202,10 @@ PRETRAIN = (
 )
 
 
-@pytest.mark.parametrize("count", COUNTS)
-def test_pretraining_survives_the_failure_of_any_call(count, faults):
+@pytest.mark.slow
+def test_pretraining_survives_the_failure_of_any_call(faults):
     """Every bundle that is there is complete: it has all files of an unbroken run."""
-    succeeded, *failed = faults(PRETRAIN, count, FULL)
+    ((succeeded, *failed),) = faults([PRETRAIN], 0)
     assert succeeded[1] == 0, succeeded
     for n, code, err, found in failed:
         lines = [line for line in err.splitlines() if "warning: " not in line]

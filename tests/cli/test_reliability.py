@@ -477,11 +477,16 @@ def killed(tmp_path_factory, model_bundle, reads) -> dict[str, Path]:
     }
 
 
-TIMES = [3, pytest.param(int(os.environ.get("KILLS", 50)), marks=pytest.mark.slow)]
+MANY = int(os.environ.get("KILLS", 50))
 
 
-@pytest.mark.parametrize("times", TIMES)
-@pytest.mark.parametrize("command", KILLED)
+@pytest.mark.parametrize(
+    "command, times",
+    [
+        *[(command, 3) for command in ("classify", "index build")],
+        *[pytest.param(command, MANY, marks=pytest.mark.slow) for command in KILLED],
+    ],
+)
 def test_a_killed_command_leaves_a_complete_output_or_none(command, times, killed):
     """After kill -9 a temporary file can remain, but an output is never incomplete."""
     arguments = KILLED[command]

@@ -113,7 +113,7 @@ def check(result: Result, bundle: Path, what: str) -> None:
 
 
 COUNTS = [
-    pytest.param(50, id="50 each"),
+    pytest.param(12, id="12 each"),
     pytest.param(500, id="500 each", marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
 ]
 
