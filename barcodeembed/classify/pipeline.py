@@ -178,6 +178,10 @@ class Classifier:
         """The ranks of the reference, highest first."""
         return tuple(self.index.taxa.ranks)
 
+    def of(self, marker: str | None) -> Classifier:
+        """Return the classifier that names queries of a marker: this one, for all markers."""
+        return self
+
     def classify(self, queries: Sequences, *, batch_size: int = BATCH_SIZE) -> Assignments:
         """Classify queries; return one `Assignment` per query, in order.
 

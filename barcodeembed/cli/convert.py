@@ -79,6 +79,7 @@ def convert(
         ),
     ] = None,
     no_clobber: options.NoClobber = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

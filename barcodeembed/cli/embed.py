@@ -40,6 +40,7 @@ def embed(
     no_verify: options.NoVerify = False,
     strict: options.Strict = False,
     no_clobber: options.NoClobber = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

@@ -65,6 +65,7 @@ def build(
     threads: options.Threads = None,
     strict: options.Strict = False,
     no_clobber: options.NoClobber = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

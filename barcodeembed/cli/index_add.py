@@ -26,6 +26,7 @@ def add(
     no_verify: options.NoVerify = False,
     strict: options.Strict = False,
     no_clobber: options.NoClobber = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

@@ -25,6 +25,7 @@ def merge(
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
     no_clobber: options.NoClobber = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

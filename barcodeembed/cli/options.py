@@ -11,10 +11,11 @@ from barcodeembed import vocabulary
 
 # Commands use these as options.NAME, too.
 from barcodeembed.cli.checks import check_choice as check_choice
-from barcodeembed.cli.checks import check_encoding, one_of
+from barcodeembed.cli.checks import check_encoding, one_of, refuse_log
 from barcodeembed.cli.checks import check_taxdump as check_taxdump
 from barcodeembed.cli.checks import claim as claim
 from barcodeembed.cli.checks import refuse_overwriting as refuse_overwriting
+from barcodeembed.cli.console import console
 from barcodeembed.cli.message_options import Debug as Debug
 from barcodeembed.cli.message_options import NoClobber as NoClobber
 from barcodeembed.cli.message_options import Quiet as Quiet
@@ -34,7 +35,23 @@ SHIPPED_MODEL = "the COI model that ships with barcodeembed"
 MIN_CONFIDENCE = "0.75"
 
 
+def _open_log(path: Path | None) -> Path | None:
+    if path is not None:
+        refuse_log(path, console.arguments)
+        console.open_log(path)
+    return path
+
+
 Reads = Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")]
+Log = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        callback=_open_log,
+        help="Append all messages with their times to a file, those that --quiet hides, too.",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -42,6 +59,7 @@ Threads = Annotated[
         "--threads",
         min=1,
         metavar="N",
+        envvar="BARCODEEMBED_THREADS",
         show_default="all cores that the container or the batch system allows",
         help="Number of threads.",
         callback=prepare_threads,

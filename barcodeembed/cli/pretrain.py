@@ -50,6 +50,7 @@ def pretrain(
     seed: options.Seed = 0,
     threads: options.Threads = None,
     no_clobber: options.NoClobber = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

@@ -39,6 +39,7 @@ def report(
     ids: report_options.Ids = None,
     reads: report_options.ReadFiles = None,
     no_clobber: options.NoClobber = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
