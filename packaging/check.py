@@ -2,7 +2,7 @@
 
     python packaging/check.py                                 # the program on the PATH
     python packaging/check.py .venv/bin/barcodeembed
-    python packaging/check.py docker run --rm -i -v "$PWD:$PWD" -w "$PWD" barcodeembed
+    python packaging/check.py docker run --rm -i -v "$PWD:$PWD" -w "$PWD" IMAGE barcodeembed
 
 It runs every command on the simulated data, in a new folder below the current one, and needs only
 the standard library. It takes one or two minutes. The exit code is 0 if everything is as it should
