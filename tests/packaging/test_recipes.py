@@ -53,7 +53,7 @@ def test_the_conda_recipe_can_be_rendered():
     )
     recipe = yaml.safe_load(rendered)
     assert recipe["package"] == {"name": "barcodeembed", "version": __version__}
-    assert recipe["source"]["url"].endswith(f"barcodeembed-{__version__}.tar.gz")
+    assert recipe["source"]["url"].endswith(f"/v{__version__}.tar.gz")
     for path in recipe["test"]["source_files"]:
         assert (REPOSITORY / path).exists()
     environment = yaml.safe_load((PACKAGING / "conda" / "environment.yml").read_text())
