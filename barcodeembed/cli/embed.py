@@ -11,7 +11,7 @@ import typer
 from barcodeembed.cli import options
 from barcodeembed.cli.checks import refuse_overwriting
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed, warn_of_input, watch
+from barcodeembed.cli.messages import listed, refuse_flagged, warn_of_input, watch
 from barcodeembed.cli.threads import use_threads
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def embed(
     batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    strict: options.Strict = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -77,7 +79,8 @@ def embed(
     A record that cannot be embedded has a row of NA (NaN in arrays), and the reason in flags.
     With .npy, ids, lengths and flags are written to FILE.ids.tsv.
     """
-    refuse_overwriting([output], [reads, model, index])
+    ids = f"{output}.ids.tsv" if output.endswith(".npy") else None
+    refuse_overwriting([output, ids], [reads, model, index], no_clobber)
     if index is not None and not orient:
         raise typer.BadParameter("is only used with --orient", param_hint="--index")
     from barcodeembed.embedding.embedder import Embedder
@@ -92,23 +95,23 @@ def embed(
     orientation = _orientation(index, verify=not no_verify) if orient else None
     counts: Counter[str] = Counter()
     refused: Counter[str] = Counter()
-    with (
-        open_vectors(output, embedder.dimension) as write,
-        console.progress("embedding", output=output) as progress,
-    ):
-        records = watch(read_records(reads, encoding=encoding), counts)
-        for batch in embed_records(
-            records,
-            embedder,
-            batch_size=batch_size,
-            min_bases=min_length,
-            normalize=normalize,
-            orientation=orientation,
-        ):
-            write(batch)
-            refused.update(filter(None, batch.refused))
-            progress(counts["records"])
-    warn_of_input(counts, reads)
+    with open_vectors(output, embedder.dimension) as write:
+        with console.progress("embedding", output=output) as progress:
+            records = watch(read_records(reads, encoding=encoding), counts)
+            for batch in embed_records(
+                records,
+                embedder,
+                batch_size=batch_size,
+                min_bases=min_length,
+                normalize=normalize,
+                orientation=orientation,
+            ):
+                for record, flags in zip(batch.ids, batch.flags, strict=True):
+                    refuse_flagged(reads, record, flags)
+                write(batch)
+                refused.update(filter(None, batch.refused))
+                progress(counts["records"])
+        warn_of_input(counts, reads)
     if refused:
         console.warn(f"{reads}: {refused.total():,} records have no vector: {listed(refused)}")
     if counts["records"]:

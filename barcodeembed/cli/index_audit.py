@@ -32,6 +32,7 @@ def audit(
     ] = vocabulary.NEIGHBOURS,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -57,7 +58,7 @@ def audit(
       A missing value is NA.
     """
     refuse_commas([output])
-    options.refuse_overwriting([output], [index])
+    options.refuse_overwriting([output], [index], no_clobber)
     options.use_threads(threads)
     from barcodeembed.bundles.files import open_output
     from barcodeembed.curation import run

@@ -39,6 +39,7 @@ def report(
     run: report_options.Run = None,
     ids: report_options.Ids = None,
     reads: report_options.ReadFiles = None,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -86,7 +87,8 @@ def report(
     check_suffix(output, to)
     if tables.count("-") > 1:
         raise typer.BadParameter("- (standard input) can be read once", param_hint="TSV...")
-    refuse_overwriting([output], [*tables, *(vectors or []), *(reads or []), index, ids, run])
+    inputs = [*tables, *(vectors or []), *(reads or []), index, ids, run]
+    refuse_overwriting([output], inputs, no_clobber)
     from barcodeembed.bundles.files import open_output, replace_file
     from barcodeembed.report.run import Report
 
