@@ -87,6 +87,8 @@ REPORT_FORMATS = (
 #: The markers whose model and prototypes ship with the package. The first is the main one.
 COI = "COI"
 MARKERS = (COI, "ITS2", "trnL")
+#: What `convert` writes: a model bundle, or a model for other programs.
+MODEL_FORMATS = ("bundle", "safetensors", "huggingface", "onnx")
 
 #: Choices of ``classify --amplicon`` that are no amplicon: find it in the reads, or cut nothing.
 AUTO, NONE = "auto", "none"

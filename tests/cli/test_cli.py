@@ -63,7 +63,7 @@ FLAGS = {
     "completion": "shell",
     "man": "command",
     "convert": """source --debug --heads --k --log --max-length --output --pooling --quiet
-        --special-tokens --verbose --weights -o -q -v --no-clobber""",
+        --special-tokens --to --verbose --weights -o -q -v --no-clobber""",
 }
 
 COLUMNS = """query_id status novel_rank rank taxon confidence
