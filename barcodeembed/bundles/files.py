@@ -9,7 +9,7 @@ import lzma
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
@@ -70,6 +70,16 @@ def open_output(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
         yield text
         text.flush()
         text.detach()
+
+
+def write_rows(lines: Iterable[str], stream: IO[str]) -> None:
+    """Write lines of a table cell by cell, as the commands do that make tables.
+
+    The bytes of a compressed file depend on the sizes of what is written, so this gives the same
+    file.
+    """
+    for line in lines:
+        print(*line.removesuffix("\n").split("\t"), sep="\t", file=stream)
 
 
 @contextmanager

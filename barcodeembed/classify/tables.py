@@ -20,18 +20,20 @@ def write_tables(
     hit_table: IO[str] | None = None,
     *,
     cluster_novel: bool = False,
+    header: bool = True,
 ) -> Iterator[Assignment]:
     """Write the row of each assignment, and the rows of its hits, then yield the assignment.
 
     With ``cluster_novel`` the rows are written after the last query, because only then are the
-    units known.
+    units known. Without ``header``, the tables continue those of an interrupted run.
     """
     ranks, taxon_ids = classifier.ranks, _taxon_ids(classifier.index)
     units, kept = NovelUnits(), []
     more = [*[TAXON_ID] * bool(taxon_ids), *[NOVEL_UNIT] * cluster_novel]
-    _write([*columns(ranks), *more], table)
-    if hit_table:
-        _write(HIT_COLUMNS, hit_table)
+    if header:
+        _write([*columns(ranks), *more], table)
+        if hit_table:
+            _write(HIT_COLUMNS, hit_table)
     for assignment in assignments:
         cells = row(assignment, ranks)
         if taxon_ids:

@@ -9,7 +9,17 @@ import typer
 from typer.core import TyperGroup
 
 from barcodeembed import __version__
-from barcodeembed.cli import classify, convert, embed, evaluate, index, info, pretrain, report
+from barcodeembed.cli import (
+    classify,
+    convert,
+    embed,
+    evaluate,
+    gather,
+    index,
+    info,
+    pretrain,
+    report,
+)
 from barcodeembed.cli.boundary import boundary
 
 
@@ -70,6 +80,7 @@ app.command("pretrain")(pretrain.pretrain)
 app.command("embed")(embed.embed)
 app.add_typer(index.app, name="index")
 app.command("classify")(classify.classify)
+app.command("gather")(gather.gather)
 app.command("report")(report.report)
 app.command("evaluate")(evaluate.evaluate)
 app.command("info")(info.info)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack
 
-from barcodeembed.cli import classify_options, options
+import typer
+
+from barcodeembed.cli import classify_options, options, shard_options
 from barcodeembed.cli.checks import refuse_overwriting
 from barcodeembed.cli.classify_messages import (
     describe_coverage,
@@ -19,6 +21,7 @@ from barcodeembed.cli.threads import use_threads
 
 
 def classify(
+    context: typer.Context,
     reads: options.Reads,
     index: classify_options.Index = None,
     model: options.IndexModel = None,
@@ -35,6 +38,8 @@ def classify(
     amplicon: ReadAmplicon = None,
     primers: options.Primers = None,
     cluster_novel: classify_options.ClusterNovel = False,
+    shard: shard_options.Shard = None,
+    resume: shard_options.Resume = False,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 2_048,
@@ -54,6 +59,7 @@ def classify(
       barcodeembed classify reads.fasta -i references.bix -o names.tsv.gz --hits hits.tsv
       barcodeembed classify reads.fasta --max-error 0.05 --json run.json > names.tsv
       barcodeembed classify reads.fasta --amplicon leray > names.tsv
+      barcodeembed classify reads.fasta --shard 2/8 --resume -o names.2.tsv
 
     \b
     Columns: query_id, status, novel_rank, rank, taxon, confidence,
@@ -75,6 +81,7 @@ def classify(
     """
     refuse_overwriting([output, hits, json], [reads, index])
     options.check_primers(amplicon, primers)
+    shard_options.check_shard(output, shard, resume, hits=hits, cluster_novel=cluster_novel)
     from json import dumps
     from time import perf_counter
 
@@ -83,6 +90,7 @@ def classify(
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.run import Tally, describe_run
     from barcodeembed.classify.tables import write_tables
+    from barcodeembed.cli.work_tables import open_classification, open_tables
     from barcodeembed.sequences.reading import read_records
     from barcodeembed.shipped import shipped_index
 
@@ -110,15 +118,16 @@ def classify(
     counts: Counter[str] = Counter()
     tally, ready = Tally(), perf_counter()
     with ExitStack() as stack:
-        table = stack.enter_context(open_output(output))
-        hit_table = stack.enter_context(open_output(hits)) if hits else None
+        work = stack.enter_context(open_classification(context, classifier, path, tally))
+        tables = stack.enter_context(open_tables(work, output, hits))
         progress = stack.enter_context(console.progress("classifying", output=output))
-        records = watch(read_records(reads, encoding=encoding), counts)
-        assignments = classifier.classify(records, batch_size=batch_size)
+        records = work.watch(watch(read_records(reads, encoding=encoding), counts))
+        assignments = classifier.classify(records, batch_size=batch_size, part=work.part)
         for assignment in write_tables(
-            assignments, classifier, table, hit_table, cluster_novel=cluster_novel
+            assignments, classifier, *tables, cluster_novel=cluster_novel, header=work.is_new
         ):
             tally.add(assignment)
+            work.add(1)
             progress(tally.statuses.total())
     if classifier.found_amplicon:
         console.say(f"--amplicon auto: {classifier.found_amplicon}")
@@ -127,7 +136,7 @@ def classify(
         console.say(describe_errors(errors))
     warn_of_input(counts, reads)
     if counts["records"]:
-        console.say(f"{counts['records']:,} records: {listed(tally.statuses)}")
+        console.say(f"{work.of(counts['records'])} records: {listed(tally.statuses)}")
     if json:
         described = describe_run(
             classifier,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
-from barcodeembed.cli import options
+from barcodeembed.cli import options, shard_options
 from barcodeembed.cli.checks import refuse_overwriting
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, warn_of_input, watch
@@ -15,6 +16,7 @@ from barcodeembed.cli.threads import use_threads
 
 
 def embed(
+    context: typer.Context,
     reads: options.Reads,
     model: options.Model = None,
     output: Annotated[
@@ -33,6 +35,8 @@ def embed(
     min_length: options.MinBases = 100,
     offsets: options.Offsets = 1,
     precision: options.Precision = "fp32",
+    shard: shard_options.Shard = None,
+    resume: shard_options.Resume = False,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 2_048,
@@ -48,6 +52,7 @@ def embed(
     Examples:
       barcodeembed embed reads.fasta -o vectors.npy
       zcat reads.fa.gz | barcodeembed embed - -m model | cut -f 1-5
+      barcodeembed embed reads.fasta --shard 2/8 --resume -o vectors.2.npy
 
     \b
     Columns (TSV): record_id, length, flags, d1, d2, ...
@@ -55,9 +60,10 @@ def embed(
     With .npy, ids, lengths and flags are written to FILE.ids.tsv.
     """
     refuse_overwriting([output], [reads, model])
+    shard_options.check_shard(output, shard, resume)
+    from barcodeembed.cli.work_vectors import open_embedding, open_store
     from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.embedding.streaming import embed_records
-    from barcodeembed.embedding.vector_files import open_vectors
     from barcodeembed.sequences.reading import read_records
 
     use_threads(threads)
@@ -66,19 +72,24 @@ def embed(
     )
     counts: Counter[str] = Counter()
     refused: Counter[str] = Counter()
-    with (
-        open_vectors(output, embedder.dimension) as write,
-        console.progress("embedding", output=output) as progress,
-    ):
-        records = watch(read_records(reads, encoding=encoding), counts)
+    with ExitStack() as stack:
+        work = stack.enter_context(open_embedding(context, embedder, refused))
+        write = stack.enter_context(open_store(work, output, embedder.dimension, batch_size))
+        progress = stack.enter_context(console.progress("embedding", output=output))
+        records = work.watch(watch(read_records(reads, encoding=encoding), counts))
         for batch in embed_records(
-            records, embedder, batch_size=batch_size, min_bases=min_length, normalize=normalize
+            work.part.of(records),
+            embedder,
+            batch_size=batch_size,
+            min_bases=min_length,
+            normalize=normalize,
         ):
             write(batch)
             refused.update(filter(None, batch.refused))
-            progress(counts["records"])
+            work.add(len(batch.ids))
+            progress(work.done)
     warn_of_input(counts, reads)
     if refused:
         console.warn(f"{reads}: {refused.total():,} records have no vector: {listed(refused)}")
     if counts["records"]:
-        console.say(f"{counts['records']:,} records, {embedder.dimension} dimensions")
+        console.say(f"{work.of(counts['records'])} records, {embedder.dimension} dimensions")
