@@ -27,10 +27,14 @@ TRAILING_COLUMNS = (
     "n_tied_taxa",
     "start",
     "end",
+    "nearest_taxon",
+    "nearest_bin",
 )
 
 #: The column that `classify` adds if the references have ids of taxa.
 TAXON_ID = "taxon_id"
+#: Columns that `classify` adds for several samples, and with a table of counts.
+SAMPLE, SEQUENCE_MD5, COUNTS = "sample", "sequence_md5", "counts"
 #: The column that `classify --cluster-novel` adds.
 NOVEL_UNIT = "novel_unit"
 
@@ -43,6 +47,9 @@ HIT_COLUMNS = (
     "lineage",
     "identity",
     "overlap",
+    "taxon",
+    "bin",
+    "country",
 )
 
 #: Choices of options.
@@ -59,7 +66,9 @@ OPEN_WORLD = "open-world"
 PROTOCOLS = (OPEN_WORLD, "knn", "probe", "finetune", "bins")
 PEERS = ("kmer", "vsearch", "blastn", "mmseqs")
 DEDUPLICATE = ("none", "exact", "contained")
-REPORT_FORMATS = ("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html")
+REPORT_FORMATS = (
+    *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html", "dwc"),
+)
 
 #: Choices of ``classify --amplicon`` that are no amplicon: find it in the reads, or cut nothing.
 AUTO, NONE = "auto", "none"

@@ -24,9 +24,11 @@ mkdir -p "$out"
     barcodeembed convert "$out/model" -o "$out/coi.model" --weights bf16
 [ -d "$out/reference.bix" ] ||
     barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/reference.bix"
-[ -d "$out/coi.bix" ] ||
+[ -d "$out/coi.bix" ] || {
     barcodeembed index build "$data/reference.tsv.gz" -m "$out/coi.model" -o "$out/coi.bix" \
         --prototypes species --without-model --coverage "$(cat "$here/coverage.txt")"
+    python "$here/kingdoms.py" "$out/coi.bix"
+}
 
 against=none
 evaluate() { # index, model, folder of queries, name of the result, further options

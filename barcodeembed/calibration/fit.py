@@ -96,9 +96,13 @@ class Calibration:
 
         The fraction is rounded down to one of `ERROR_FRACTIONS` (see `reliability`). The threshold
         is infinity if no confidence is high enough, and at least 0.5, so that no name is accepted
-        that is more likely to be incorrect than correct.
+        that is more likely to be incorrect than correct. Raises ValueError for a fraction below
+        the lowest of `ERROR_FRACTIONS`.
         """
-        fraction = max((f for f in ERROR_FRACTIONS if f <= max_error), default=ERROR_FRACTIONS[0])
+        least = ERROR_FRACTIONS[0]
+        if max_error < least:
+            raise ValueError(f"max_error is {max_error:g}; it must be at least {least}")
+        fraction = max(f for f in ERROR_FRACTIONS if f <= max_error)
         thresholds = [m.report["confidence_threshold"][str(fraction)] for m in self.models.values()]
         return np.maximum([np.inf if value is None else value for value in thresholds], 0.5)
 

@@ -59,6 +59,8 @@ class Assignment:
         start: First base of the part of the query that is of the marker, counted from 1 on the
             query as given, without gaps. Only this part is named. None if unclassifiable.
         end: Last base of this part.
+        nearest_taxon: The lowest name of the closest reference; not the name of the query.
+        nearest_bin: The BIN of the closest reference, or None.
         bases: This part, cleaned and in the orientation of the references. A run of 5 or more N
             has the length of the bases that are missing in the marker.
         vector: float32 (D,), of unit length: the vector that the index was searched with.
@@ -84,5 +86,7 @@ class Assignment:
     tied_taxa: tuple[str, ...] = ()
     start: int | None = None
     end: int | None = None
+    nearest_taxon: str | None = None
+    nearest_bin: str | None = None
     bases: str | None = field(default=None, compare=False, repr=False)
     vector: np.ndarray | None = field(default=None, compare=False, repr=False)

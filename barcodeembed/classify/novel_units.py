@@ -15,7 +15,7 @@ Shapes: N distinct queries, D dimensions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,16 +107,29 @@ def find_units(
 
     ``vectors`` are of unit length, float32 (len(bases), D). Identical queries are in the same unit.
     """
+    founders = find_founders(bases, vectors, measure)
+    appeared = {founder: unit for unit, founder in enumerate(dict.fromkeys(founders))}
+    return np.array([appeared[founder] for founder in founders], np.int64)
+
+
+def find_founders(
+    bases: Sequence[str], vectors: np.ndarray, measure: CombinedSimilarity, *, known: int = 0
+) -> list[str]:
+    """Return the bases of the founder of each query's unit.
+
+    The first ``known`` queries are founders, however similar they are; their bases must differ.
+    """
     if not len(bases):
-        return np.zeros(0, np.int64)
+        return []
     distinct = list(dict.fromkeys(bases))
     number = {one: i for i, one in enumerate(distinct)}
     rows = np.array([number[one] for one in bases])
     vectors_ND = vectors[np.unique(rows, return_index=True)[1]]
-    order = _busiest_first(distinct, vectors_ND, np.bincount(rows), measure.reach)
-    founders = _found(distinct, vectors_ND, order, measure)[rows]
-    appeared = {founder: unit for unit, founder in enumerate(dict.fromkeys(founders.tolist()))}
-    return np.array([appeared[founder] for founder in founders.tolist()])
+    counts_N = np.bincount(rows[known:], minlength=len(distinct))
+    order = _busiest_first(distinct, vectors_ND, counts_N, measure.reach)
+    order = np.concatenate([np.arange(known), order[order >= known]])
+    founder_N = _found(distinct, vectors_ND, order, measure, known)
+    return [distinct[founder] for founder in founder_N[rows].tolist()]
 
 
 def _busiest_first(
@@ -138,11 +151,16 @@ def _busiest_first(
 
 
 def _found(
-    distinct: Sequence[str], vectors_ND: np.ndarray, order: np.ndarray, measure: CombinedSimilarity
+    distinct: Sequence[str],
+    vectors_ND: np.ndarray,
+    order: np.ndarray,
+    measure: CombinedSimilarity,
+    known: int,
 ) -> np.ndarray:
-    """Return the row of each row's founder, int (N,)."""
+    """Return the row of each row's founder, int (N,); the first ``known`` are founders."""
     founder_N = np.full(len(distinct), -1)
     best_N = np.full(len(distinct), -1.0)
+    best_N[:known] = 2.0  # so that they never join another founder
     for row in order.tolist():
         if founder_N[row] >= 0:
             continue
@@ -183,9 +201,39 @@ class NovelUnits:
 
     def names(self, index: ReferenceIndex) -> list[str | None]:
         """Return the unit of each query, in order; None if it is not novel."""
+        if not self._rows:
+            return [None] * self._count
+        units = find_units(self._bases, np.stack(self._vectors), fit_combined_similarity(index))
+        return self._of_all([f"novel_{unit + 1:04d}" for unit in units.tolist()])
+
+    def names_by_founder(
+        self,
+        index: ReferenceIndex,
+        known: Sequence[str],
+        vectors: np.ndarray,
+        name_of: Callable[[str, int], str],
+    ) -> list[str | None]:
+        """Return the unit of each query, in order; units with ``known`` founders come first.
+
+        ``vectors`` are those of the known founders. ``name_of`` returns the name of the unit of a
+        founder; it is also given the number of the first query in this unit.
+        """
+        if not self._rows:
+            return [None] * self._count
+        founders = find_founders(
+            [*known, *self._bases],
+            np.concatenate([vectors, np.stack(self._vectors)]),
+            fit_combined_similarity(index),
+            known=len(known),
+        )[len(known) :]
+        named: dict[str, str] = {}
+        for row, founder in zip(self._rows, founders, strict=True):
+            if founder not in named:
+                named[founder] = name_of(founder, row)
+        return self._of_all([named[founder] for founder in founders])
+
+    def _of_all(self, units: Sequence[str]) -> list[str | None]:
         names: list[str | None] = [None] * self._count
-        if self._rows:
-            units = find_units(self._bases, np.stack(self._vectors), fit_combined_similarity(index))
-            for row, unit in zip(self._rows, units.tolist(), strict=True):
-                names[row] = f"novel_{unit + 1:04d}"
+        for row, unit in zip(self._rows, units, strict=True):
+            names[row] = unit
         return names

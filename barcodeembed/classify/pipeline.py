@@ -13,6 +13,7 @@ from barcodeembed.classify.amplicons import SAMPLE, FoundAmplicon, choose_trimme
 from barcodeembed.classify.assignment import Assignment, Hit
 from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
+from barcodeembed.classify.nearest import facts_of
 from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.read_errors import GIVEN, ReadErrors
@@ -63,7 +64,7 @@ class Classifier:
             when the index was built. Confidence is calibrated only for the default, with 10
             neighbours.
         min_confidence: Confidence threshold of all ranks, from 0 to 1. By default 0.75.
-        max_error: Instead, the expected fraction of incorrect names at each rank.
+        max_error: Instead, the expected fraction of incorrect names at each rank, at least 0.001.
         genetic_code: NCBI's number of the genetic code that stop codons are read with, ``auto`` to
             choose it by the taxon, or None to skip. It only affects flags that change no name.
         read_errors: Fraction of the bases of the reads that are wrong. By default that of the
@@ -76,7 +77,8 @@ class Classifier:
             index, or else the usual primers, where they are found.
         primers: Instead, the two primers: ``FORWARD,REVERSE``, both from 5' to 3'.
 
-    Raises IndexMismatch if another embedder made the index, and InputError for an unknown amplicon.
+    Raises IndexMismatch if another embedder made the index, InputError for an unknown amplicon, and
+    ValueError for a ``max_error`` below 0.001.
     """
 
     def __init__(
@@ -382,6 +384,7 @@ class Classifier:
             )
         )
         best = hits[0]
+        nearest = facts_of(self.index, int(self._first_records[best.row]))
         placed, novel = int(decisions.placed[i]), int(decisions.novel[i])
         sequences = self.index.sequences
         flags = self.quality.judge(
@@ -413,6 +416,8 @@ class Classifier:
             tied_taxa=tuple(taxa.names[-1][code] for code in ties.taxa[i]),
             start=query.start + 1,
             end=query.end,
+            nearest_taxon=nearest.taxon,
+            nearest_bin=nearest.bin,
             bases=query.bases,
             vector=vector,
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from barcodeembed.classify.assignment import Assignment
+from barcodeembed.classify.nearest import facts_of
 from barcodeembed.vocabulary import NA
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def values(assignment: Assignment, ranks: Sequence[str]) -> list[Value]:
         (len(a.tied_taxa) or 1) if a.hits else None,
         a.start,
         a.end,
+        a.nearest_taxon,
+        a.nearest_bin,
     ]
 
 
@@ -54,15 +57,17 @@ def hit_rows(assignment: Assignment, classifier: Classifier) -> list[list[str]]:
     members, index = classifier.members, classifier.index
     for number, hit in enumerate(assignment.hits, 1):
         for member in range(members.starts[hit.row], members.starts[hit.row + 1]):
+            record = int(members.records[member])
             names = ";".join(name or NA for name in index.taxa.lineages[members.lineages[member]])
             cells: list[Value] = [
                 assignment.query_id,
                 number,
-                index.record_ids[members.records[member]],
+                index.record_ids[record],
                 hit.similarity,
                 names,
                 hit.identity,
                 hit.overlap,
+                *facts_of(index, record),
             ]
             rows.append([_cell(value) for value in cells])
     return rows

@@ -15,6 +15,7 @@ from barcodeembed.bundles.manifest import MANIFEST, digest_file
 from barcodeembed.classify.assignment import Assignment
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.read_errors import ReadErrors
+from barcodeembed.classify.samples import Sample
 
 SCHEMA_VERSION = 1
 
@@ -67,14 +68,14 @@ def describe_run(
     index: str | PathLike[str],
     tally: Tally,
     *,
-    source: str,
+    sources: Sequence[Sample],
     max_error: float | None,
     warnings: Sequence[str],
     seconds: dict[str, float],
 ) -> dict[str, Any]:
     """Return versions, fingerprints, thresholds, counts, warnings and times of a run.
 
-    ``source`` is the name of the reads, and ``seconds`` has the time of each part of the run.
+    ``sources`` are the samples, and ``seconds`` has the time of each part of the run.
     """
     settings, ranks = classifier.index.settings, classifier.index.taxa.ranks
     # JSON has no infinity, which is the threshold of a rank where no name can be accepted.
@@ -84,7 +85,7 @@ def describe_run(
     return {
         "schema_version": SCHEMA_VERSION,
         "barcodeembed": __version__,
-        "reads": source,
+        "reads": _describe_reads(sources),
         "index": {
             "name": Path(index).name,
             "sha256": digest_file(Path(index) / MANIFEST),
@@ -112,6 +113,13 @@ def describe_run(
         "warnings": list(warnings),
         "seconds": {part: round(value, 3) for part, value in seconds.items()},
     }
+
+
+def _describe_reads(sources: Sequence[Sample]) -> str | dict[str, list[str]]:
+    """Return the file of a run, or the files of each sample if there are several."""
+    if len(sources) == 1 and len(sources[0].files) == 1:
+        return sources[0].files[0]
+    return {sample.name: list(sample.files) for sample in sources}
 
 
 def _describe_errors(errors: ReadErrors | None) -> dict[str, Any] | None:

@@ -2,61 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from barcodeembed.classify.assignment import Assignment
+from barcodeembed.classify.columns import IN_CONTROL, Column, Controls
 from barcodeembed.classify.novel_units import NovelUnits
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.rows import hit_rows, row
-from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.vocabulary import HIT_COLUMNS, NA, NOVEL_UNIT, TAXON_ID, columns
+from barcodeembed.classify.samples import Answer
+from barcodeembed.classify.unit_registry import UnitRegistry
+from barcodeembed.vocabulary import HIT_COLUMNS, NA, NOVEL_UNIT, SAMPLE, columns
 
 
 def write_tables(
-    assignments: Iterable[Assignment],
+    answers: Iterable[Answer],
     classifier: Classifier,
     table: IO[str],
     hit_table: IO[str] | None = None,
     *,
+    more: Sequence[Column] = (),
     cluster_novel: bool = False,
-    header: bool = True,
+    controls: Controls | None = None,
+    registry: UnitRegistry | None = None,
+    resumed: bool = False,
 ) -> Iterator[Assignment]:
-    """Write the row of each assignment, and the rows of its hits, then yield the assignment.
+    """Write the row of each answer, and the rows of its hits, then yield the assignment.
 
-    With ``cluster_novel`` the rows are written after the last query, because only then are the
-    units known. Without ``header``, the tables continue those of an interrupted run.
+    ``more`` are columns after those of every run. With ``cluster_novel`` or ``controls`` the rows
+    are written after the last query, because only then are the units and controls known. Units get
+    their names from the ``registry``, if there is one; it is not saved. Tables of a ``resumed`` run
+    have their headers already.
     """
-    ranks, taxon_ids = classifier.ranks, _taxon_ids(classifier.index)
-    units, kept = NovelUnits(), []
-    more = [*[TAXON_ID] * bool(taxon_ids), *[NOVEL_UNIT] * cluster_novel]
-    if header:
-        _write([*columns(ranks), *more], table)
-        if hit_table:
-            _write(HIT_COLUMNS, hit_table)
-    for assignment in assignments:
-        cells = row(assignment, ranks)
-        if taxon_ids:
-            hits = assignment.hits
-            cells.append((taxon_ids[hits[0].row] if hits else None) or NA)
-        if cluster_novel:
-            units.add(assignment)
-            kept.append(cells)
+    ranks = classifier.ranks
+    header = [*columns(ranks), *(column.name for column in more)]
+    sampled = SAMPLE in header
+    late = _LateCells(classifier, header.index("flags"), cluster_novel, controls, registry)
+    if not resumed:
+        _write([*header, *[NOVEL_UNIT] * cluster_novel], table)
+    if hit_table and not resumed:
+        _write([*HIT_COLUMNS, *[SAMPLE] * sampled], hit_table)
+    for answer in answers:
+        cells = row(answer.assignment, ranks)
+        cells += [column.cell(answer) or NA for column in more]
+        if late.needed:
+            late.add(answer, cells)
         else:
             _write(cells, table)
         if hit_table:
-            for hit in hit_rows(assignment, classifier):
-                _write(hit, hit_table)
-        yield assignment
-    if cluster_novel:
-        for cells, unit in zip(kept, units.names(classifier.index), strict=True):
-            _write([*cells, unit or NA], table)
+            for hit in hit_rows(answer.assignment, classifier):
+                _write([*hit, *[answer.sample or NA] * sampled], hit_table)
+        yield answer.assignment
+    for cells in late.rows():
+        _write(cells, table)
 
 
-def _taxon_ids(index: ReferenceIndex) -> list[str | None]:
-    """Return the id of the taxon of each vector, by its first record; empty without ids."""
-    ids = index.sources.taxon_ids
-    return [ids[record] for record in index.first_records] if ids else []
+class _LateCells:
+    """Keeps rows until the units of novel queries, and what occurs in controls, are known."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        flags: int,
+        cluster_novel: bool,
+        controls: Controls | None,
+        registry: UnitRegistry | None,
+    ) -> None:
+        self._classifier, self._flags, self._controls = classifier, flags, controls
+        self._registry = registry
+        self._novel: dict[int, Assignment] = {}
+        self._units = NovelUnits() if cluster_novel else None
+        self._rows: list[list[str]] = []
+        self._keys: list[str] = []
+        self.needed = cluster_novel or controls is not None
+
+    def add(self, answer: Answer, cells: list[str]) -> None:
+        if self._registry and answer.assignment.status == "novel":
+            self._novel[len(self._rows)] = answer.assignment
+        self._rows.append(cells)
+        if self._units:
+            self._units.add(answer.assignment)
+        if self._controls:
+            self._keys.append(self._controls.add(answer))
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the complete rows, in order."""
+        if self._controls:
+            for cells, key in zip(self._rows, self._keys, strict=True):
+                if key in self._controls:
+                    flags = cells[self._flags]
+                    cells[self._flags] = IN_CONTROL if flags == NA else f"{flags};{IN_CONTROL}"
+        if self._units:
+            for cells, unit in zip(self._rows, self._unit_names(self._units), strict=True):
+                cells.append(unit or NA)
+        yield from self._rows
+
+    def _unit_names(self, units: NovelUnits) -> list[str | None]:
+        if self._registry:
+            return self._registry.name(units, self._novel, self._classifier)
+        return units.names(self._classifier.index)
 
 
 def _write(cells: Iterable[str], table: IO[str]) -> None:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import ExitStack
 
 import typer
 
 from barcodeembed.cli import classify_options, options, shard_options
-from barcodeembed.cli.checks import refuse_overwriting
+from barcodeembed.cli.classify_explain import check_explain, explain_query
 from barcodeembed.cli.classify_messages import (
     describe_coverage,
-    describe_errors,
+    tell_sample,
     warn_of_ranks_without_names,
 )
+from barcodeembed.cli.classify_samples import (
+    Inputs,
+    check_reads,
+    find_controls,
+    find_samples,
+    tell_units,
+    warn_of_counts,
+)
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed, warn_of_input, watch
+from barcodeembed.cli.messages import listed
 from barcodeembed.cli.primer_options import ReadAmplicon
 from barcodeembed.cli.threads import use_threads
 
 
 def classify(
     context: typer.Context,
-    reads: options.Reads,
+    reads: classify_options.Reads = None,
+    samples: classify_options.Samples = None,
     index: classify_options.Index = None,
     model: options.IndexModel = None,
     output: classify_options.Output = "-",
@@ -38,6 +46,10 @@ def classify(
     amplicon: ReadAmplicon = None,
     primers: options.Primers = None,
     cluster_novel: classify_options.ClusterNovel = False,
+    units: classify_options.Units = None,
+    counts: classify_options.Counts = None,
+    negative_control: classify_options.NegativeControl = None,
+    explain: classify_options.Explain = None,
     shard: shard_options.Shard = None,
     resume: shard_options.Resume = False,
     device: options.Device = "auto",
@@ -58,7 +70,9 @@ def classify(
       zcat reads.fq.gz | barcodeembed classify - -i references.bix | head
       barcodeembed classify reads.fasta -i references.bix -o names.tsv.gz --hits hits.tsv
       barcodeembed classify reads.fasta --max-error 0.05 --json run.json > names.tsv
-      barcodeembed classify reads.fasta --amplicon leray > names.tsv
+      barcodeembed classify S1.fasta S2.fasta blank.fasta --negative-control blank > names.tsv
+      barcodeembed classify asvs.fasta --counts counts.tsv > names.tsv
+      barcodeembed classify reads.fasta -i references.bix --explain read_17
       barcodeembed classify reads.fasta --shard 2/8 --resume -o names.2.tsv
 
     \b
@@ -68,7 +82,9 @@ def classify(
       overlap (columns of the alignment that identity refers to),
       n_tied_taxa (species of the best hits, if they are equally good),
       start and end (of the part of the read that is of the marker; only this part is named),
+      nearest_taxon and nearest_bin (of the closest reference; not the name of the read),
       taxon_id (of the closest reference), only if the references have ids of taxa,
+      sample and sequence_md5, with several samples; counts (S1=12;S2=3), with --counts;
       and with --cluster-novel novel_unit (novel_0001, ...).
     Status: assigned (named at the lowest rank), ambiguous (no name at the lowest rank has enough
       confidence, or several species have the same barcode), novel (new to the reference at
@@ -76,24 +92,39 @@ def classify(
     Flags of a read that is unclassifiable: non_target (not of the marker), contaminant (human,
       bacteria or plant; it keeps its name if the index contains this taxon).
     Flag of a read of which a primer was cut off: primer.
-    Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely).
+    Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely),
+      in_control (occurs in a negative control).
     Missing values are NA.
     """
-    refuse_overwriting([output, hits, json], [reads, index])
+    check_reads(reads, samples, counts)
+    late = {"--cluster-novel": cluster_novel, "--units": units}
+    parts = {"--shard": shard, "--resume": resume}
+    check_explain(explain, {"--hits": hits, "--json": json, **late, **parts})
+    shard_options.check_shard(
+        output, shard, resume, hits, {**late, "--negative-control": negative_control}
+    )
     options.check_primers(amplicon, primers)
-    shard_options.check_shard(output, shard, resume, hits=hits, cluster_novel=cluster_novel)
     from json import dumps
     from time import perf_counter
 
     from barcodeembed.bundles.files import open_output
+    from barcodeembed.classify.columns import more_columns
+    from barcodeembed.classify.counts import read_counts
     from barcodeembed.classify.genetic_codes import parse_code
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.run import Tally, describe_run
+    from barcodeembed.classify.samples import classify_samples
     from barcodeembed.classify.tables import write_tables
+    from barcodeembed.classify.unit_registry import UnitRegistry
     from barcodeembed.cli.work_tables import open_classification, open_tables
-    from barcodeembed.sequences.reading import read_records
     from barcodeembed.shipped import shipped_index
 
+    outputs = [output, hits, json, units]
+    options.refuse_overwriting(outputs, [index, counts])
+    sources = find_samples(reads, samples, outputs)
+    counted = read_counts(counts) if counts else None
+    controls = find_controls(negative_control, sources, counted)
+    registry = UnitRegistry(units) if units else None
     use_threads(threads)
     began = perf_counter()
     path = index or shipped_index()
@@ -115,34 +146,55 @@ def classify(
     if index is None:
         console.say(describe_coverage(classifier.index.taxa))
     warn_of_ranks_without_names(classifier, max_error)
-    counts: Counter[str] = Counter()
+    if explain is not None:
+        return explain_query(
+            classifier, sources, explain, output, encoding=encoding, batch_size=batch_size
+        )
+    inputs, named = Inputs(encoding), samples is not None or len(sources) > 1
     tally, ready = Tally(), perf_counter()
     with ExitStack() as stack:
-        work = stack.enter_context(open_classification(context, classifier, path, tally))
+        work = stack.enter_context(
+            open_classification(context, classifier, path, sources if named else (), tally)
+        )
         tables = stack.enter_context(open_tables(work, output, hits))
         progress = stack.enter_context(console.progress("classifying", output=output))
-        records = work.watch(watch(read_records(reads, encoding=encoding), counts))
-        assignments = classifier.classify(records, batch_size=batch_size, part=work.part)
+        answers = classify_samples(
+            classifier,
+            sources,
+            lambda path: work.watch(inputs.read(path)),
+            named=named,
+            batch_size=batch_size,
+            part=work.part,
+            done=lambda sample: tell_sample(classifier, sample.name if named else None),
+        )
         for assignment in write_tables(
-            assignments, classifier, *tables, cluster_novel=cluster_novel, header=work.is_new
+            answers,
+            classifier,
+            *tables,
+            more=more_columns(classifier.index, samples=named, counts=counted),
+            cluster_novel=cluster_novel or units is not None,
+            controls=controls,
+            registry=registry,
+            resumed=not work.is_new,
         ):
             tally.add(assignment)
             work.add(1)
             progress(tally.statuses.total())
-    if classifier.found_amplicon:
-        console.say(f"--amplicon auto: {classifier.found_amplicon}")
-    errors = classifier.read_errors
-    if errors and errors.rate >= 0.001:
-        console.say(describe_errors(errors))
-    warn_of_input(counts, reads)
-    if counts["records"]:
-        console.say(f"{work.of(counts['records'])} records: {listed(tally.statuses)}")
+        if registry:
+            registry.save()
+    inputs.warn()
+    if counted and counts:
+        warn_of_counts(counted, counts)
+    if registry:
+        tell_units(registry)
+    if inputs.records:
+        console.say(f"{work.of(inputs.records)} records: {listed(tally.statuses)}")
     if json:
         described = describe_run(
             classifier,
             path,
             tally,
-            source=reads,
+            sources=sources,
             max_error=max_error,
             warnings=console.warnings,
             seconds={"opening": ready - began, "classifying": perf_counter() - ready},

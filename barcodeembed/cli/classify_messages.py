@@ -41,6 +41,16 @@ def describe_coverage(taxa: Taxa) -> str:
     )
 
 
+def tell_sample(classifier: Classifier, sample: str | None) -> None:
+    """Print what was found in the reads of a sample: their amplicon, and their error rate."""
+    within = f"{sample}: " if sample else ""
+    if classifier.found_amplicon:
+        console.say(f"{within}--amplicon auto: {classifier.found_amplicon}")
+    errors = classifier.read_errors
+    if errors and errors.rate >= 0.001:
+        console.say(f"{within}{describe_errors(errors)}")
+
+
 def describe_errors(errors: ReadErrors) -> str:
     """Say which error rate of the reads confidence takes into account, and where it is from."""
     return f"error rate of the reads: {100 * errors.rate:.1f}% ({_SOURCES[errors.source]})"

@@ -20,6 +20,48 @@ def _genetic_code(text: str) -> str:
     return text
 
 
+Reads = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="READS...",
+        show_default=False,
+        help="Sequence files, one for each sample, or - for stdin.",
+    ),
+]
+Samples = Annotated[
+    Path | None,
+    typer.Option(
+        "--samples",
+        metavar="SHEET",
+        help="Instead of READS: a CSV or TSV with the columns sample and reads (paths of files).",
+    ),
+]
+Counts = Annotated[
+    Path | None,
+    typer.Option(
+        "--counts",
+        metavar="TABLE",
+        help="Reads of each sequence in each sample, from DADA2, VSEARCH or QIIME 2.",
+    ),
+]
+Units = Annotated[
+    Path | None,
+    typer.Option(
+        "--units",
+        metavar="FILE",
+        help="Like --cluster-novel, but units that are in FILE, of an earlier run, keep their "
+        "names, and new ones are added to it.",
+    ),
+]
+NegativeControl = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--negative-control",
+        metavar="NAME",
+        help="A sample that is a blank: sequences that occur in it get the flag in_control. Can be "
+        "given several times.",
+    ),
+]
 Index = Annotated[
     Path | None,
     typer.Option(
@@ -53,7 +95,7 @@ MaxError = Annotated[
     float | None,
     typer.Option(
         "--max-error",
-        min=0,
+        min=0.001,
         max=1,
         metavar="P",
         help="Instead of a threshold: accept as many names as possible, with an expected fraction "
@@ -120,5 +162,14 @@ ClusterNovel = Annotated[
         "--cluster-novel",
         help="Group novel queries into units, in a last column novel_unit. Rows are written when "
         "all queries have been read.",
+    ),
+]
+Explain = Annotated[
+    str | None,
+    typer.Option(
+        "--explain",
+        metavar="ID",
+        help="Instead of the table, print the answer for one query in words, with its closest "
+        "references and a tree.",
     ),
 ]

@@ -108,7 +108,7 @@ MinConfidence = Annotated[
 
 MaxError = Annotated[
     float | None,
-    typer.Option("--max-error", min=0, max=1, metavar="P", help="As in classify."),
+    typer.Option("--max-error", min=0.001, max=1, metavar="P", help="As in classify."),
 ]
 
 TopK = Annotated[

@@ -51,7 +51,7 @@ def subset(
         if homonyms(old.taxa, text) > 1:
             console.warn(
                 f"--taxon: {text} is the name of {homonyms(old.taxa, text)} taxa, of different "
-                "phyla; all are kept"
+                "kingdoms; all are kept"
             )
     if not chosen.any():
         raise InputError("no record of these taxa is from these countries", index)

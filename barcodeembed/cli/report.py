@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePath
 
 import typer
 
@@ -12,6 +13,17 @@ from barcodeembed.cli.console import console
 from barcodeembed.cli.threads import use_threads
 
 _TABLES = ("biom", "table")
+#: Suffixes of formats, and those that the output of a format can have. Others are not checked.
+_SUFFIXES = {
+    **{"html": (".html", ".htm"), "biom": (".biom", ".json"), "multiqc": (".json",)},
+    **{"dwc": (".zip",)},
+    **dict.fromkeys(("table", "qiime2"), (".tsv", ".txt")),
+    **dict.fromkeys(("krona", "kraken", "sintax"), (".txt", ".tsv")),
+}
+_PROMISES = frozenset(
+    (".html", ".htm", ".biom", ".json", ".zip", ".tsv", ".csv", ".pdf", ".xlsx", ".png", ".svg")
+)
+_KINDS = ("taxon", "query", "sequence")
 
 
 def report(
@@ -22,6 +34,10 @@ def report(
     by: report_options.By = None,
     vectors: report_options.Vectors = None,
     index: report_options.Index = None,
+    exclude_flags: report_options.ExcludeFlags = None,
+    title: report_options.Title = None,
+    ids: report_options.Ids = None,
+    reads: report_options.ReadFiles = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -37,6 +53,7 @@ def report(
       barcodeembed report names.tsv --to biom --sample-pattern 'sample=([^;]+)' -o taxa.biom
       barcodeembed report *.tsv --to multiqc -o names_mqc.json
       barcodeembed classify reads.fasta | barcodeembed report - --to sintax
+      barcodeembed report names.tsv --to dwc --ids worms.tsv --reads asvs.fasta -o archive.zip
 
     \b
     Formats:
@@ -44,12 +61,13 @@ def report(
       qiime2   taxonomy.tsv                          sintax  as vsearch --sintax --tabbedout
       biom     BIOM 1.0 JSON, features by samples    table   the same as TSV
       multiqc  custom content (..._mqc.json)         html    one page with charts and all rows
+      dwc      a Darwin Core archive (FILE.zip), for GBIF and OBIS
 
     A query stands for as many reads as ;size=N in its id says, or for one. A novel query counts
     for its placement, or for its unit under it where the table has the column novel_unit.
     """
     if by is not None:
-        check_choice("--by", by, ("taxon", "query"))
+        check_choice("--by", by, _KINDS)
         _only("--by", to, _TABLES)
     if vectors:
         _only("--vectors", to, ("html",))
@@ -57,10 +75,14 @@ def report(
         _only("--index", to, ("html",))
         if not vectors:
             raise typer.BadParameter("needs --vectors, those of the queries", param_hint="--index")
+    _only_dwc({"--ids": ids, "--reads": reads}, to)
+    if title:
+        _only("--title", to, ("html", "dwc"))
+    check_suffix(output, to)
     if tables.count("-") > 1:
         raise typer.BadParameter("- (standard input) can be read once", param_hint="TSV...")
-    refuse_overwriting([output], [*tables, *(vectors or []), index])
-    from barcodeembed.bundles.files import open_output
+    refuse_overwriting([output], [*tables, *(vectors or []), *(reads or []), index, ids])
+    from barcodeembed.bundles.files import open_output, replace_file
     from barcodeembed.report.run import Report
 
     if index:
@@ -72,14 +94,46 @@ def report(
         by=by or "taxon",
         vectors=vectors or (),
         index=index,
+        ids=ids,
+        reads=reads or (),
+        title=title,
+        exclude=exclude_flags.split(",") if exclude_flags else (),
         warn=console.warn,
     )
-    with open_output(output) as stream:
-        for fragment in made.text():
-            stream.write(fragment)
-    console.say(f"{made.queries:,} records")
+    if to == "dwc":
+        from barcodeembed.report.dwc import write_archive
+
+        files = made.archive()
+        with replace_file(output) as archive:
+            write_archive(files, archive)
+    else:
+        with open_output(output) as stream:
+            for fragment in made.text():
+                stream.write(fragment)
+    left_out = f", {made.excluded:,} left out by --exclude-flags" if exclude_flags else ""
+    console.say(f"{made.queries:,} records{left_out}")
 
 
 def _only(option: str, to: str, formats: Iterable[str]) -> None:
     if to not in formats:
         raise typer.BadParameter(f"is for --to {' or '.join(formats)}", param_hint=option)
+
+
+def _only_dwc(given: dict[str, object], to: str) -> None:
+    for option, value in given.items():
+        if value:
+            _only(option, to, ("dwc",))
+
+
+def check_suffix(output: str, to: str) -> None:
+    """Raise a usage error if the suffix of the output promises another format."""
+    suffixes = [suffix.lower() for suffix in PurePath(output).suffixes[-2:]]
+    if suffixes and suffixes[-1] in (".gz", ".bz2", ".xz"):
+        suffixes.pop()
+    suffix = suffixes[-1] if suffixes else ""
+    wanted = _SUFFIXES.get(to, ())
+    if to == "dwc" and PurePath(output).suffix.lower() != ".zip":
+        raise typer.BadParameter("--to dwc writes an archive; give FILE.zip", param_hint="-o")
+    if suffix in _PROMISES and suffix not in wanted:
+        advice = f"give a name that ends with {' or '.join(wanted)}" if wanted else "rename it"
+        raise typer.BadParameter(f"--to {to} does not write {suffix}; {advice}", param_hint="-o")

@@ -56,7 +56,7 @@ By = Annotated[
         "--by",
         metavar="ROW",
         show_default="taxon",
-        help="What a row of biom and table is: taxon or query.",
+        help="What a row of biom and table is: taxon, query, or sequence (of several samples).",
     ),
 ]
 Vectors = Annotated[
@@ -77,4 +77,33 @@ Index = Annotated[
         help="The index that classify had: with --vectors, its references that are nearest to the "
         "queries are drawn beneath them.",
     ),
+]
+ExcludeFlags = Annotated[
+    str | None,
+    typer.Option(
+        "--exclude-flags",
+        metavar="FLAGS",
+        help="Leave out queries with one of these flags, for example "
+        "chimera,pseudogene,in_control.",
+    ),
+]
+Ids = Annotated[
+    Path | None,
+    typer.Option(
+        "--ids",
+        metavar="TABLE",
+        help="For dwc: identifiers of taxa (of WoRMS, GBIF or NCBI), a CSV or TSV with the columns "
+        "taxon and id.",
+    ),
+]
+ReadFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reads",
+        metavar="FILE",
+        help="For dwc: the sequences, to be published too; once for each sample, or once for all.",
+    ),
+]
+Title = Annotated[
+    str | None, typer.Option("--title", metavar="TEXT", help="For html and dwc: the title.")
 ]

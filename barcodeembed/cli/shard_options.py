@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
 #: Options that do not change a row.
 _WITHOUT_EFFECT = {
     *("reads", "samples", "index", "model", "output", "hits", "json", "shard", "resume"),
-    *("device", "encoding", "batch_size", "threads", "no_verify", "quiet", "verbose", "debug"),
+    *(
+        "explain",
+        "device",
+        "encoding",
+        "batch_size",
+        "threads",
+        "no_verify",
+        "quiet",
+        "verbose",
+        "debug",
+    ),
 }
 
 
@@ -61,16 +72,19 @@ def check_shard(
     output: str,
     shard: str | None,
     resume: bool,
-    *,
     hits: object = None,
-    cluster_novel: bool = False,
+    late: Mapping[str, object] | None = None,
 ) -> None:
-    """Raise a usage error if the output cannot be a shard, or cannot be resumed."""
+    """Raise a usage error if the output cannot be a shard, or cannot be resumed.
+
+    ``late`` are options that need all queries before the first row is written.
+    """
     for option, used in (("--shard", shard is not None), ("--resume", resume)):
         if used and (output == "-" or _is_device(output)):
             raise typer.BadParameter(f"{option} needs -o FILE")
-        if used and cluster_novel:
-            raise typer.BadParameter(f"{option} cannot be used with --cluster-novel")
+        for other, value in (late or {}).items():
+            if used and value:
+                raise typer.BadParameter(f"{option} cannot be used with {other}")
     if shard is not None and Path(output).suffix in (".npz", ".parquet"):
         raise typer.BadParameter("--shard needs a .npy or a table; gather writes all formats")
     if shard is not None and hits is not None:
@@ -81,11 +95,13 @@ def _is_device(output: str) -> bool:
     return Path(output).exists() and not Path(output).is_file() and not Path(output).is_dir()
 
 
-def settings_of(context: typer.Context, model: str, index: Path | None = None) -> dict[str, Any]:
+def settings_of(
+    context: typer.Context, model: str, index: Path | None = None, samples: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return what the rows of this command depend on, besides its input, as in JSON.
 
-    These are the version, the fingerprint of the ``model``, the checksum of the ``index``, and all
-    options that are not known to be without effect.
+    These are the version, the fingerprint of the ``model``, the checksum of the ``index``, the
+    names of several ``samples``, and all options that are not known to be without effect.
     """
     import json
 
@@ -97,6 +113,7 @@ def settings_of(context: typer.Context, model: str, index: Path | None = None) -
         "version": __version__,
         "model": model,
         "index": index and digest_file(Path(index) / MANIFEST),
+        "samples": samples,
     }
     params = context.params.items()
     described |= {name: value for name, value in params if name not in _WITHOUT_EFFECT}

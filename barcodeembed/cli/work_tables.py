@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from os import PathLike
 from pathlib import Path
@@ -14,6 +14,7 @@ import typer
 from barcodeembed.bundles.files import open_output, write_rows
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.run import Tally
+from barcodeembed.classify.samples import Sample
 from barcodeembed.cli.shard_options import parse_shard, settings_of
 from barcodeembed.cli.work import Work, open_work
 
@@ -22,7 +23,11 @@ _ROWS, _HITS = "rows", "hits"
 
 
 def open_classification(
-    context: typer.Context, classifier: Classifier, index: Path, tally: Tally
+    context: typer.Context,
+    classifier: Classifier,
+    index: Path,
+    samples: Sequence[Sample],
+    tally: Tally,
 ) -> AbstractContextManager[Work]:
     """Begin or continue the work of ``classify``."""
     given = context.params
@@ -30,7 +35,12 @@ def open_classification(
     return open_work(
         given["output"],
         parse_shard(given["shard"]),
-        settings_of(context, classifier.embedder.fingerprint, index),
+        settings_of(
+            context,
+            classifier.embedder.fingerprint,
+            index,
+            [sample.name for sample in samples],
+        ),
         tally.counters,
         block=given["batch_size"],
         unfinished=unfinished if given["resume"] else (),

@@ -72,7 +72,7 @@ def of_countries(index: ReferenceIndex, asked: Sequence[str]) -> np.ndarray:
 
 
 def homonyms(taxa: Taxa, text: str) -> int:
-    """Return how many taxa of one rank have a name: those of different phyla."""
+    """Return how many taxa of one rank have a name: those of different kingdoms."""
     return max(map(len, _taxa_named(taxa, text)))
 
 

@@ -10,7 +10,7 @@ from barcodeembed import __version__
 from barcodeembed.report.features import features
 from barcodeembed.report.rows import Row
 
-_TYPES = {"taxon": "Taxon table", "query": "OTU table"}
+_TYPES = {"taxon": "Taxon table", "query": "OTU table", "sequence": "OTU table"}
 
 
 def biom(
@@ -33,7 +33,10 @@ def biom(
                 "generated_by": f"barcodeembed {__version__}",
                 "date": f"{date:%Y-%m-%dT%H:%M:%S}",
                 "rows": [
-                    {"id": feature, "metadata": {"taxonomy": names}}
+                    {
+                        "id": feature,
+                        "metadata": {"taxonomy": names, **counted.details.get(feature, {})},
+                    }
                     for feature, names in counted.taxonomy.items()
                 ],
                 "columns": [{"id": sample, "metadata": None} for sample in counted.samples],

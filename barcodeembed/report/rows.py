@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
+from barcodeembed.classify.counts import parse_counts
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.lines import Lines, open_lines
 from barcodeembed.sequences.tables import read_rows
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
-from barcodeembed.vocabulary import NA, NOVEL_UNIT, STATUSES
+from barcodeembed.vocabulary import COUNTS, NA, NOVEL_UNIT, SAMPLE, SEQUENCE_MD5, STATUSES
 
 #: Required columns, in addition to one or more ranks. Newer columns are optional.
 REQUIRED = (
@@ -29,6 +30,7 @@ REQUIRED = (
     "flags",
 )
 _SIZE = re.compile(r"(?:^|;)size=(\d+)(?=;|$)")
+_SAMPLE = re.compile(r"(?:^|;)sample=([^;]+)(?=;|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class Row:
     length: int
     flags: str | None
     unit: str | None
+    md5: str | None = None
+    nearest_taxon: str | None = None
+    nearest_bin: str | None = None
 
     @property
     def taxon(self) -> Lineage:
@@ -70,17 +75,33 @@ class Row:
 
     @property
     def feature(self) -> str:
-        """The id without the abundance, for feature tables."""
-        return _SIZE.sub("", self.query_id).strip(";") or self.query_id
+        """The id without the abundance and the sample, for feature tables."""
+        bare = _SAMPLE.sub("", _SIZE.sub("", self.query_id)).strip(";")
+        return bare or self.query_id
+
+    def has_flag(self, flags: frozenset[str]) -> bool:
+        """Whether the query has one of these flags."""
+        return not flags.isdisjoint((self.flags or "").split(";"))
+
+
+def has_samples(header: Iterable[str]) -> bool:
+    """Whether a table has a column that gives the samples of its rows."""
+    return not {SAMPLE, COUNTS}.isdisjoint(header)
 
 
 def read_table(
-    source: str | os.PathLike[str], sample_of: Callable[[str], str | None]
+    source: str | os.PathLike[str],
+    sample_of: Callable[[str], str | None],
+    *,
+    by_sample: bool = False,
+    header_read: Callable[[list[str]], None] = lambda header: None,
 ) -> Iterator[Row]:
     """Yield the rows of a table that ``classify`` wrote, plain or compressed, or ``-``.
 
-    ``sample_of`` returns the sample of a query id. Raises InputError if a required column is
-    missing, or if a row is damaged or has no sample.
+    The sample of a row is in its column ``sample``, or else ``sample_of`` returns it for the query
+    id. A row with ``counts`` stands for all its reads or, ``by_sample``, there is a row for each
+    sample. ``header_read`` is called with the names of the columns. Raises InputError if a
+    required column is missing, or if a row is damaged or has no sample.
     """
     with open_lines(source) as (lines, _):
         header, rows = read_rows(lines, as_written=True)
@@ -91,8 +112,14 @@ def read_table(
             raise InputError(
                 f"not a table of `barcodeembed classify`: it has no column {missing}", lines.path
             )
+        header_read(header)
         for number, cells in rows:
-            yield _row(cells, _Place(lines, number, cells["query_id"]), sample_of)
+            place = _Place(lines, number, cells["query_id"])
+            row = _row(cells, place, sample_of)
+            if COUNTS in cells:
+                yield from _counted(row, cells[COUNTS], place, by_sample)
+            else:
+                yield row
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +140,7 @@ def _row(cells: dict[str, str], place: _Place, sample_of: Callable[[str], str | 
         if known[name] not in words and (name == "status" or known[name] is not None):
             raise place.error(f"{cells[name]!r} in the column {name} is not a {name}")
     names = tuple(known.get(rank) for rank in RANKS)
-    sample = sample_of(cells["query_id"])
+    sample = known.get(SAMPLE) or sample_of(cells["query_id"])
     if sample is None:
         raise place.error("--sample-pattern finds no sample in this id")
     size = _SIZE.search(cells["query_id"])
@@ -135,7 +162,23 @@ def _row(cells: dict[str, str], place: _Place, sample_of: Callable[[str], str | 
         length=int(_number(known, "length", place) or 0),
         flags=known["flags"],
         unit=known.get(NOVEL_UNIT),
+        md5=known.get(SEQUENCE_MD5),
+        nearest_taxon=known.get("nearest_taxon"),
+        nearest_bin=known.get("nearest_bin"),
     )
+
+
+def _counted(row: Row, cell: str, place: _Place, by_sample: bool) -> Iterator[Row]:
+    """Yield a row with the reads that a cell counts."""
+    try:
+        counts = parse_counts(cell) if cell != NA else {}
+    except ValueError:
+        raise place.error(f"{cell!r} in the column {COUNTS} is no list of counts") from None
+    if by_sample:
+        for sample, reads in counts.items():
+            yield replace(row, sample=sample, reads=reads)
+    else:
+        yield replace(row, reads=sum(counts.values()))
 
 
 def _placement(names: Lineage, rank: str | None, taxon: str | None) -> Lineage:

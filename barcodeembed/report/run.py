@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from barcodeembed.report.rows import Row, read_table
-from barcodeembed.report.samples import found_by, sample_name, sample_names
+from barcodeembed.classify.samples import check_names, found_by, sample_name
+from barcodeembed.errors import InputError
+from barcodeembed.report.rows import Row, has_samples, read_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from barcodeembed.report.references import References
 
 #: Formats that have a column or a chart for each sample.
-_BY_SAMPLE = ("biom", "table", "multiqc", "html")
+_BY_SAMPLE = ("biom", "table", "multiqc", "html", "dwc")
+
+#: Units that are numbered in one run, so that the same name in another run is another unit.
+_UNIT_OF_RUN = re.compile(r"novel_\d+")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,12 +36,17 @@ class Report:
         to: The format, one of `vocabulary.REPORT_FORMATS`.
         sample_pattern: Regular expression with one group, which finds the sample in a query id. By
             default each table is one sample.
-        by: What a row of biom and table is, ``taxon`` or ``query``.
+        by: What a row of biom and table is, ``taxon``, ``query`` or ``sequence``.
+        ids: For dwc: a table of identifiers of taxa.
+        reads: For dwc: sequence files, one for each sample, whose sequences are published.
+        title: For dwc and html: a title.
+        exclude: Flags; rows that have one of them are left out.
         vectors: For html: one .npy file of vectors for each table, for the map.
         index: For html with vectors: the index that ``classify`` used. Its closest references are
             shown on the map.
         warn: Called with the text of each warning.
         queries: Number of rows that were read so far.
+        excluded: Number of rows that were left out so far.
     """
 
     tables: Sequence[str]
@@ -45,17 +55,16 @@ class Report:
     by: str = "taxon"
     vectors: Sequence[str] = ()
     index: str | PathLike[str] | None = None
+    ids: str | PathLike[str] | None = None
+    reads: Sequence[str] = ()
+    title: str | None = None
+    exclude: Sequence[str] = ()
     warn: Callable[[str], None]
     queries: int = 0
-
-    def _samples(self) -> list[str]:
-        """Return the samples that the report must contain, even if they have no rows.
-
-        Raises InputError if two tables would be the same sample.
-        """
-        if self.sample_pattern is not None or self.to not in _BY_SAMPLE:
-            return []
-        return sample_names(self.tables)
+    excluded: int = 0
+    _totals: Counter[str] = field(default_factory=Counter)
+    _sampled: set[str] = field(default_factory=set)
+    _units_of: str | None = None
 
     def text(self) -> Iterator[str]:
         """Return the fragments of the text. Raises InputError if a table cannot be used."""
@@ -63,24 +72,102 @@ class Report:
         module = "features" if self.to == "table" else self.to
         write = getattr(import_module(f"barcodeembed.report.{module}"), self.to)
         options: dict[str, Any] = {}
+        rows = self._rows()
         if self.to in _BY_SAMPLE:
+            rows = iter(list(rows))  # the samples are known when all rows are
             options["samples"] = self._samples()
         if self.to in ("biom", "table"):
             options["by"] = self.by
         if self.to == "biom":
             options["date"] = datetime.now(UTC)
         if self.vectors:
-            return self._with_map(write, options)
-        return write(self._rows(), **options)
+            return self._with_map(write, list(rows), options)
+        return write(rows, **options)
+
+    def archive(self) -> dict[str, str]:
+        """Return the files of a Darwin Core archive. Raises InputError as `text` does."""
+        from barcodeembed.report.dwc import dwc, read_ids
+
+        rows = list(self._rows())
+        return dwc(
+            rows,
+            self._totals,
+            ids=read_ids(self.ids) if self.ids else None,
+            sequences=self._sequences(rows) if self.reads else None,
+            title=self.title or "DNA barcodes",
+            date=datetime.now(UTC),
+        )
+
+    def _sequences(self, rows: Sequence[Row]) -> dict[tuple[str, str], str]:
+        """Return the sequences of the rows, in the orientation of the references."""
+        from barcodeembed.sequences.cleaning import normalise, reverse_complement
+        from barcodeembed.sequences.reading import read_records
+
+        strands = {(row.sample, row.query_id): row.strand for row in rows}
+        found: dict[tuple[str, str], str] = {}
+        for path in self.reads:
+            of_file = {sample_name(path)} if len(self.reads) > 1 else {s for s, _ in strands}
+            for record in read_records(path):
+                for key in ((sample, record.id) for sample in of_file):
+                    if key in strands:
+                        bases = normalise(record.sequence)
+                        found[key] = reverse_complement(bases) if strands[key] == "-" else bases
+        if missing := len(strands) - len(found):
+            self.warn(f"--reads: {missing:,} of {len(strands):,} queries have no sequence there")
+        return found
+
+    def _samples(self) -> list[str]:
+        """Return the samples that the report must contain, even if they have no rows.
+
+        A table with a column of samples has those of its rows. Every other table is one sample.
+        """
+        paths = [path for path in self.tables if path not in self._sampled]
+        return [] if self.sample_pattern is not None else [sample_name(path) for path in paths]
 
     def _rows(self) -> Iterator[Row]:
+        if self.sample_pattern is None and self.to in _BY_SAMPLE:
+            names = [sample_name(path) for path in self.tables]
+            check_names(names, self.tables, "rename one, or give --sample-pattern")
+        left_out = frozenset(self.exclude)
+        absent = set(left_out)
         for path in self.tables:
             before = self.queries
-            for row in read_table(path, self._sample_finder(path)):
+            for row in self._read(path):
                 self.queries += 1
-                yield row
+                self._totals[row.sample] += row.reads
+                if row.has_flag(left_out):
+                    self.excluded += 1
+                    absent -= set((row.flags or "").split(";"))
+                else:
+                    yield row
             if self.queries == before:
                 self.warn(f"{path}: 0 records")
+        if absent:
+            self.warn(f"--exclude-flags: no row has the flag {', '.join(sorted(absent))}")
+
+    def _read(self, path: str) -> Iterator[Row]:
+        """Yield the rows of a table; raise InputError if its units are of another run."""
+
+        def note(header: list[str]) -> None:
+            if has_samples(header):
+                self._sampled.add(path)
+
+        rows = read_table(
+            path,
+            self._sample_finder(path),
+            by_sample=self.to in _BY_SAMPLE,
+            header_read=note,
+        )
+        for row in rows:
+            if row.unit and _UNIT_OF_RUN.fullmatch(row.unit):
+                self._units_of = self._units_of or path
+                if self._units_of != path:
+                    raise InputError(
+                        f"{self._units_of} and {path} have units ({row.unit}) of separate runs, "
+                        "with the same names for different units; classify the samples in one run, "
+                        "or each with the same --units FILE"
+                    )
+            yield row
 
     def _sample_finder(self, path: str) -> Callable[[str], str | None]:
         if self.sample_pattern is not None:
@@ -89,11 +176,10 @@ class Report:
         return lambda query_id: name
 
     def _with_map(
-        self, write: Callable[..., Iterator[str]], options: dict[str, Any]
+        self, write: Callable[..., Iterator[str]], rows: list[Row], options: dict[str, Any]
     ) -> Iterator[str]:
         from barcodeembed.report.projection import project, read_vectors
 
-        rows = list(self._rows())
         queries = read_vectors(self.vectors, [row.query_id for row in rows])
         if self.index is None:
             return write(rows, projection=project(queries), **options)

@@ -72,10 +72,12 @@ class InputDigest:
     def watch(self, records: Iterable[SequenceRecord]) -> Iterator[SequenceRecord]:
         """Yield the records. Raises InputError if they are not those that are expected."""
         number, digest = self._expected
+        begin = "\f" if self.records else ""  # where the next file of an input begins
         for record in records:
-            text = f"{record.id}\t{record.sequence}\t{record.length}\t{record.error_rate}\n"
+            text = f"{begin}{record.id}\t{record.sequence}\t{record.length}\t{record.error_rate}\n"
             self._hash.update(text.encode("utf-8", "surrogatepass"))
             self.records += 1
+            begin = ""
             if self.records == number and self.value != digest:
                 self._refuse(number)
             yield record

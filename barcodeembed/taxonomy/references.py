@@ -15,6 +15,7 @@ from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.tables import USUAL, Columns
 from barcodeembed.taxonomy.formats import SAMPLE_SIZE, Reading, recognise, title_of
 from barcodeembed.taxonomy.headers import Header, split_sintax
+from barcodeembed.taxonomy.kingdoms import homonym_group
 from barcodeembed.taxonomy.name_headers import ACCESSION
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage
 from barcodeembed.taxonomy.tables import read_taxonomy
@@ -199,7 +200,7 @@ def _without_sintax(record: SequenceRecord) -> SequenceRecord:
 def resolve_conflicts(lineages: Iterable[Lineage]) -> tuple[dict[Lineage, Lineage], list[str]]:
     """Give every taxon one set of ancestors: the one that most records have.
 
-    A name in two phyla is a homonym (*Colocasia* is a moth and an aroid) and stays two taxa. A
+    A name in two kingdoms is a homonym (*Colocasia* is a moth and an aroid) and stays two taxa. A
     missing rank is not a conflict; it is filled in from the records that have it. Returns the
     lineages that change with their replacements, and a line of text for each resolved conflict.
     """
@@ -209,7 +210,7 @@ def resolve_conflicts(lineages: Iterable[Lineage]) -> tuple[dict[Lineage, Lineag
     # A name filled in at a lower rank may resolve a higher one, so repeat: at most once per rank.
     for _ in RANKS:
         before = dict(replacement)
-        for rank in range(2, len(RANKS)):
+        for rank in range(1, len(RANKS)):
             conflicts += _resolve_rank(rank, counts, replacement)
         if replacement == before:
             break
@@ -220,16 +221,16 @@ def _resolve_rank(
     rank: int, counts: Counter[Lineage], replacement: dict[Lineage, Lineage]
 ) -> Iterator[str]:
     """Give every taxon of one rank one set of ancestors; yield a line for each conflict."""
-    counts_of: dict[tuple[str | None, str | None], Counter[Lineage]] = defaultdict(Counter)
+    counts_of: dict[tuple[str, str | None], Counter[Lineage]] = defaultdict(Counter)
     for taxa, count in counts.items():
         now = replacement[taxa]
         if now[rank]:
-            counts_of[now[1], now[rank]][now[:rank]] += count
+            counts_of[homonym_group(now), now[rank]][now[:rank]] += count
     chosen = {}
-    for (phylum, name), parents in counts_of.items():
+    for (group, name), parents in counts_of.items():
         # Most records first, then fewest gaps: a record that omits a rank contradicts nothing.
         ranked = sorted(parents, key=lambda p: (-parents[p], p.count(None), str(p)))
-        best = chosen[phylum, name] = _merge(ranked)
+        best = chosen[group, name] = _merge(ranked)
         rivals = [p for p in ranked if not _compatible(p, best)]
         if rivals:
             yield (
@@ -237,7 +238,7 @@ def _resolve_rank(
             )
     for taxa, now in replacement.items():
         if now[rank]:
-            replacement[taxa] = chosen[now[1], now[rank]] + now[rank:]
+            replacement[taxa] = chosen[homonym_group(now), now[rank]] + now[rank:]
 
 
 def _fill_phyla(lineages: Iterable[Lineage]) -> dict[Lineage, Lineage]:

@@ -341,7 +341,9 @@ def test_an_error_fraction_between_two_in_the_table_uses_the_lower():
     fitted = calibration(genus=1, species=1)
     assert fitted.confidence_threshold(0.05).tolist() == [0.95, 0.95]
     assert fitted.confidence_threshold(0.07).tolist() == [0.95, 0.95]
-    assert fitted.confidence_threshold(0.0).tolist() == [0.999, 0.999]
+    assert fitted.confidence_threshold(0.001).tolist() == [0.999, 0.999]
+    with pytest.raises(ValueError, match="max_error is 0.0005; it must be at least 0.001"):
+        fitted.confidence_threshold(0.0005)
     fitted.models["genus"].report["confidence_threshold"]["0.05"] = 0.02
     assert fitted.confidence_threshold(0.05).tolist() == [0.5, 0.95]
     fitted.models["species"].report["confidence_threshold"]["0.05"] = None

@@ -162,7 +162,9 @@ def test_the_command_writes_units_of_novel_reads_and_keeps_the_order(call, index
     plain = rows_of(call(*words).out)
     text = call(*words, "--cluster-novel").out
     rows = rows_of(text)
-    assert text.split("\n")[0].endswith("\tn_tied_taxa\tstart\tend\tnovel_unit")
+    assert text.split("\n")[0].endswith(
+        "\tn_tied_taxa\tstart\tend\tnearest_taxon\tnearest_bin\tnovel_unit"
+    )
     assert [{k: v for k, v in row.items() if k != "novel_unit"} for row in rows] == plain
     for row in rows:
         assert (row["novel_unit"] == "NA") == (row["status"] != "novel")

@@ -44,13 +44,15 @@ FLAGS = {
     "index audit": """index --debug --no-verify --output --quiet --threads --top-k --verbose
         -k -o -q -t -v""",
     "classify": f"""reads {SHARED} --amplicon --batch-size --check-chimeras --cluster-novel
+        --counts --explain --negative-control --samples --units
         --genetic-code --hits --index --json --max-error --min-confidence --model --no-verify
         --output --primers --read-errors --temperature --top-k -i -k -m -o""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
         --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o""",
-    "report": """tables --by --debug --index --output --quiet --sample-pattern --to --vectors
-        --verbose -i -o -q -v""",
+    "report": """tables --by --debug --exclude-flags --ids --index --output --quiet --reads
+        --sample-pattern --title
+        --to --vectors --verbose -i -o -q -v""",
     "info": "bundle --debug --json --no-verify",
     "convert": """source --debug --heads --k --max-length --output --pooling --quiet
         --special-tokens --verbose --weights -o -q -v""",
@@ -61,9 +63,10 @@ COLUMNS = """query_id status novel_rank rank taxon confidence
     kingdom_confidence phylum_confidence class_confidence order_confidence family_confidence
     genus_confidence species_confidence
     nearest_id similarity identity strand length flags overlap n_tied_taxa
-    start end""".split()
+    start end nearest_taxon nearest_bin""".split()
 
-HIT_COLUMNS = "query_id hit reference_id similarity lineage identity overlap".split()
+HIT_COLUMNS = """query_id hit reference_id similarity lineage identity overlap
+    taxon bin country""".split()
 
 
 def commands() -> dict[str, object]:

@@ -57,7 +57,7 @@ def test_statuses_and_choices():
     assert vocabulary.PEERS == ("kmer", "vsearch", "blastn", "mmseqs")
     assert vocabulary.DEDUPLICATE == ("none", "exact", "contained")
     assert vocabulary.REPORT_FORMATS == (
-        *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html"),
+        *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html", "dwc"),
     )
 
 
@@ -89,10 +89,13 @@ def test_the_columns_of_classify(call, index_bundle, tmp_path):
         "n_tied_taxa",
         "start",
         "end",
+        "nearest_taxon",
+        "nearest_bin",
         "novel_unit",
     ]
     assert hits.read_text().split("\n")[0].split("\t") == [
         *("query_id", "hit", "reference_id", "similarity", "lineage", "identity", "overlap"),
+        *("taxon", "bin", "country"),
     ]
     assert {row["status"] for row in rows_of(done.out)} <= set(vocabulary.STATUSES)
 

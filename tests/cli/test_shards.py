@@ -69,6 +69,20 @@ def test_the_shards_of_classify_are_one_run(call, inputs, index_bundle, tmp_path
     assert one.read_bytes() == other.read_bytes()
 
 
+def test_the_shards_of_several_samples(call, index_bundle, tmp_path):
+    records = list(read_records(READS))
+    for name, chosen in (("S1", records[:8]), ("S2", records[8:19])):
+        text = "".join(f">{record.id}\n{record.sequence}\n" for record in chosen)
+        (tmp_path / f"{name}.fasta").write_text(text)
+    samples = (tmp_path / "S1.fasta", tmp_path / "S2.fasta", "-i", index_bundle)
+    whole = call("classify", *samples).out
+    shards = [tmp_path / f"names.{i}.tsv" for i in (1, 2, 3)]
+    for i, shard in enumerate(shards, 1):
+        assert call("classify", *samples, "--shard", f"{i}/3", "-o", shard).code == 0
+    assert call("gather", *shards).out == whole
+    assert "\tS2\t" in whole
+
+
 def test_a_shard_of_standard_input(run, call, inputs, index_bundle, tmp_path):
     reads, packed = inputs["fasta"]
     one, other = tmp_path / "1.tsv.gz", tmp_path / "2.tsv"

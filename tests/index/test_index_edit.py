@@ -482,7 +482,7 @@ def test_a_name_at_two_ranks_is_an_error_and_homonyms_are_a_warning(model_bundle
     references = [record.sequence for record, _ in read_labelled(SIMULATED / "reference.fasta")]
     names = [
         "k:Animalia,p:Mollusca,c:Dubia,g:Aus,s:Aus bus",
-        "k:Animalia,p:Mollusca,g:Colocasia,s:Colocasia xus",
+        "k:Plantae,p:Tracheophyta,g:Colocasia,s:Colocasia xus",
         "k:Animalia,p:Arthropoda,g:Dubia,s:Dubia dua",
         "k:Animalia,p:Arthropoda,g:Colocasia,s:Colocasia yus",
     ]
@@ -513,7 +513,7 @@ def test_a_name_at_two_ranks_is_an_error_and_homonyms_are_a_warning(model_bundle
         )
         assert made.code == 0
         assert list(ReferenceIndex.open(tmp_path / "n.bix").record_ids) == ids
-        assert ("2 taxa, of different phyla" in made.err) == warned
+        assert ("2 taxa, of different kingdoms" in made.err) == warned
 
 
 def test_the_copy_of_the_model_is_kept(built, call, tmp_path):

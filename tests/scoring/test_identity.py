@@ -113,7 +113,9 @@ def reads(tmp_path_factory):
 def test_the_table_has_the_overlap_of_the_identity(call, index_bundle, reads, tmp_path):
     result = call("classify", reads, "-i", index_bundle, "--hits", tmp_path / "hits.tsv")
     rows = rows_of(result.out)
-    assert result.out.split("\n")[0].endswith("\tflags\toverlap\tn_tied_taxa\tstart\tend")
+    assert result.out.split("\n")[0].endswith(
+        "\tflags\toverlap\tn_tied_taxa\tstart\tend\tnearest_taxon\tnearest_bin"
+    )
     lines = reads.read_text().split("\n")
     read = {
         name[1:]: str(len(bases) - bases.count("N"))

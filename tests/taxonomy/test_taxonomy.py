@@ -13,6 +13,7 @@ from support import SIMULATED, rows_of
 
 from barcodeembed.errors import InputError, ReferenceDataError
 from barcodeembed.taxonomy.headers import parse_ranked, split_sintax
+from barcodeembed.taxonomy.kingdoms import homonym_group
 from barcodeembed.taxonomy.names import tidy_name
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage, lineage, lowest
 from barcodeembed.taxonomy.references import read_labelled, resolve_conflicts
@@ -397,7 +398,7 @@ def test_the_order_of_the_records_does_not_resolve_conflicts():
     assert resolved[0] == resolved[1]
 
 
-def test_homonyms_in_two_phyla_are_two_taxa():
+def test_homonyms_in_two_kingdoms_are_two_taxa():
     moth = taxa(kingdom="Animalia", phylum="Arthropoda", family="Noctuidae", genus="Colocasia")
     aroid = taxa(kingdom="Plantae", phylum="Tracheophyta", family="Araceae", genus="Colocasia")
     assert resolve_conflicts([moth, aroid, aroid]) == ({}, [])
@@ -405,6 +406,40 @@ def test_homonyms_in_two_phyla_are_two_taxa():
     genus = numbered.ranks.index("genus")
     assert numbered.names[genus] == ("Colocasia", "Colocasia")
     assert numbered.codes[0, genus] != numbered.codes[1, genus]
+
+
+def test_a_kingdom_of_many_phyla_is_one_taxon():
+    phyla = ("Arthropoda", "Mollusca", "Chordata", "Unheardofia")
+    lineages = [taxa(kingdom="Animalia", phylum=phylum) for phylum in phyla]
+    numbered = Taxa.of(lineages)
+    assert numbered.names[0] == ("Animalia",)
+    assert numbered.codes[:, 0].tolist() == [0] * 4
+    assert len(numbered.names[1]) == 4
+
+
+def test_a_name_in_two_phyla_of_one_kingdom_is_one_taxon():
+    right = taxa(phylum="Mollusca", family="Glyptidae", genus="Glyptus")
+    stray = taxa(phylum="Arthropoda", genus="Glyptus", species="Glyptus novus")
+    replaced, conflicts = resolve_conflicts([right, right, stray])
+    assert replaced[stray][:7] == right[:7]
+    assert conflicts == ["genus Glyptus: in Glyptidae, also in Arthropoda"]
+    assert Taxa.of([right, replaced[stray]]).names[-2] == ("Glyptus",)
+
+
+def test_names_of_one_kingdom_do_not_divide_a_phylum():
+    lineages = [
+        taxa(kingdom=kingdom, phylum="Arthropoda", family="Apidae")
+        for kingdom in ("Animalia", "Animalia", "Metazoa", None)
+    ]
+    replaced, _ = resolve_conflicts(lineages)
+    assert {replaced.get(each, each)[0] for each in lineages} == {"Animalia"}
+
+
+def test_domains_do_not_join_homonyms_of_two_kingdoms():
+    moth = taxa(kingdom="Eukaryota", phylum="Arthropoda", genus="Colocasia")
+    aroid = taxa(kingdom="Eukaryota", phylum="Streptophyta", genus="Colocasia")
+    assert resolve_conflicts([moth, aroid]) == ({}, [])
+    assert Taxa.of([moth, aroid]).names[-1] == ("Colocasia", "Colocasia")
 
 
 @pytest.mark.parametrize(
@@ -451,11 +486,11 @@ def test_resolved_lineages_have_one_parent_each_and_keep_their_names(lineages):
     for before, after in zip(lineages, resolved, strict=True):
         deepest = lowest(before)
         assert deepest == lowest(after)
-    for rank in range(3, len(RANKS)):
+    for rank in range(1, len(RANKS)):
         parents: dict[tuple, set] = {}
         for after in resolved:
             if after[rank]:
-                parents.setdefault((after[1], after[rank]), set()).add(after[2:rank])
+                parents.setdefault((homonym_group(after), after[rank]), set()).add(after[:rank])
         assert all(len(found) == 1 for found in parents.values())
 
 
