@@ -35,6 +35,8 @@ TRAILING_COLUMNS = (
 TAXON_ID = "taxon_id"
 #: Columns that `classify` adds for several samples, and with a table of counts.
 SAMPLE, SEQUENCE_MD5, COUNTS = "sample", "sequence_md5", "counts"
+#: The column that `classify` adds if no index is given.
+MARKER = "marker"
 #: The column that `classify --cluster-novel` adds.
 NOVEL_UNIT = "novel_unit"
 
@@ -69,6 +71,10 @@ DEDUPLICATE = ("none", "exact", "contained")
 REPORT_FORMATS = (
     *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html", "dwc"),
 )
+
+#: The markers whose model and prototypes ship with the package. The first is the main one.
+COI = "COI"
+MARKERS = (COI, "ITS2", "trnL")
 
 #: Choices of ``classify --amplicon`` that are no amplicon: find it in the reads, or cut nothing.
 AUTO, NONE = "auto", "none"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from barcodeembed.bundles.manifest import write_manifest
 from barcodeembed.cli import main
 from barcodeembed.cli.console import console
+from barcodeembed.index.settings import INDEX_FORMAT
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SIMULATED = REPOSITORY / "data" / "simulated"
@@ -55,3 +59,12 @@ def rows_of(table: str) -> list[dict[str, str]]:
 def files_in(*folders: Path) -> set[Path]:
     """Return all paths in the folders, to check later that no file was left there."""
     return {path for folder in folders for path in folder.rglob("*")}
+
+
+def without_model(index: Path, path: Path, **settings) -> Path:
+    """Copy an index without its model, like the shipped one; keywords change its settings."""
+    shutil.copytree(index, path, ignore=shutil.ignore_patterns("model", "manifest.json"))
+    values = json.loads((path / "config.json").read_text()) | settings
+    (path / "config.json").write_text(json.dumps(values))
+    write_manifest(path, "index", INDEX_FORMAT, embedder=values["embedder"])
+    return path

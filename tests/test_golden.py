@@ -213,7 +213,7 @@ def shipped_checksums() -> dict[str, str]:
 
     return {
         str(path.relative_to(FOLDER)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(FOLDER.glob("coi.*/*"))
+        for path in sorted([*FOLDER.glob("*.*/*"), *FOLDER.glob("*.npz")])
     }
 
 

@@ -61,6 +61,8 @@ class Assignment:
         end: Last base of this part.
         nearest_taxon: The lowest name of the closest reference; not the name of the query.
         nearest_bin: The BIN of the closest reference, or None.
+        marker: The marker of the query, if it was recognised among those that ship; None if it was
+            not, or if an index was given.
         bases: This part, cleaned and in the orientation of the references. A run of 5 or more N
             has the length of the bases that are missing in the marker.
         vector: float32 (D,), of unit length: the vector that the index was searched with.
@@ -88,5 +90,6 @@ class Assignment:
     end: int | None = None
     nearest_taxon: str | None = None
     nearest_bin: str | None = None
+    marker: str | None = None
     bases: str | None = field(default=None, compare=False, repr=False)
     vector: np.ndarray | None = field(default=None, compare=False, repr=False)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from barcodeembed.classify.counts import Counts, write_counts
 from barcodeembed.classify.samples import Answer
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.vocabulary import COUNTS, SAMPLE, SEQUENCE_MD5, TAXON_ID
+from barcodeembed.vocabulary import COUNTS, MARKER, SAMPLE, SEQUENCE_MD5, TAXON_ID
 
 #: Flag of sequences that occur in a negative control.
 IN_CONTROL = "in_control"
@@ -23,7 +23,11 @@ class Column(NamedTuple):
 
 
 def more_columns(
-    index: ReferenceIndex, *, samples: bool = False, counts: Counts | None = None
+    index: ReferenceIndex,
+    *,
+    samples: bool = False,
+    counts: Counts | None = None,
+    marker: bool = False,
 ) -> list[Column]:
     """Return the columns that follow those of every run, in order."""
     columns = []
@@ -33,6 +37,8 @@ def more_columns(
         columns += [Column(SAMPLE, lambda answer: answer.sample), Column(SEQUENCE_MD5, md5_of)]
     if counts is not None:
         columns.append(Column(COUNTS, lambda answer: write_counts(counts.of(answer.record))))
+    if marker:
+        columns.append(Column(MARKER, lambda answer: answer.assignment.marker))
     return columns
 
 

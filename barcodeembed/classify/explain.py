@@ -62,8 +62,9 @@ def explain(assignment: Assignment, classifier: Classifier) -> str:
         parts.append("Flags: " + _because(assignment.flags) + ".")
     text = "\n".join(part for part in parts if part) + "\n"
     if assignment.hits:
-        text += f"\n{_ranks(assignment, classifier)}\n{_hits(assignment, classifier)}"
-        text += _tree(assignment, classifier)
+        named_by = classifier.of(assignment.marker)
+        text += f"\n{_ranks(assignment, classifier)}\n{_hits(assignment, named_by)}"
+        text += _tree(assignment, named_by)
     return text
 
 

@@ -190,9 +190,9 @@ class NovelUnits:
         self._bases: list[str] = []
         self._vectors: list[np.ndarray] = []
 
-    def add(self, assignment: Assignment) -> None:
-        """Add the next query. Bases and vector are kept if it is novel."""
-        if assignment.status == "novel":
+    def add(self, assignment: Assignment | None) -> None:
+        """Add the next query, or None to leave one out. What is novel is kept: bases and vector."""
+        if assignment is not None and assignment.status == "novel":
             assert assignment.bases is not None and assignment.vector is not None
             self._rows.append(self._count)
             self._bases.append(assignment.bases)

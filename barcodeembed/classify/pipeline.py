@@ -35,7 +35,7 @@ from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
 from barcodeembed.sequences.decoys import Decoy, find_decoy, known_decoys
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.location import Locator
-from barcodeembed.sequences.parts import ALL, Part
+from barcodeembed.sequences.parts import ALL, Flagged, Part
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.trimming import Trimmer
 from barcodeembed.vocabulary import AUTO, BATCH_SIZE, CONTAMINANT, NEIGHBOURS
@@ -179,6 +179,10 @@ class Classifier:
         """The ranks of the reference, highest first."""
         return tuple(self.index.taxa.ranks)
 
+    def of(self, marker: str | None) -> Classifier:
+        """Return the classifier that names queries of a marker: this one, for all markers."""
+        return self
+
     def classify(
         self, queries: Sequences, *, batch_size: int = BATCH_SIZE, part: Part = ALL
     ) -> Assignments:
@@ -209,7 +213,7 @@ class Classifier:
         return Assignments(start, self.ranks, name=called(queries), once=once)
 
     def _stream(
-        self, records: Iterator[SequenceRecord], batch_size: int, part: Part
+        self, records: Iterator[SequenceRecord], batch_size: int, part: Part | Flagged
     ) -> Iterator[Assignment]:
         trimmer = self.trimmer
         if self._find_amplicon:

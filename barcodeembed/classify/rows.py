@@ -54,6 +54,7 @@ def hit_rows(assignment: Assignment, classifier: Classifier) -> list[list[str]]:
     The reference in a row is the first one with this lineage.
     """
     rows = []
+    classifier = classifier.of(assignment.marker)
     members, index = classifier.members, classifier.index
     for number, hit in enumerate(assignment.hits, 1):
         for member in range(members.starts[hit.row], members.starts[hit.row + 1]):

@@ -13,6 +13,7 @@ from typing import Any
 from barcodeembed import __version__
 from barcodeembed.bundles.manifest import MANIFEST, digest_file
 from barcodeembed.classify.assignment import Assignment
+from barcodeembed.classify.markers import MarkerClassifier
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.read_errors import ReadErrors
 from barcodeembed.classify.samples import Sample
@@ -105,6 +106,7 @@ def describe_run(
         "read_errors": _describe_errors(classifier.read_errors),
         "max_error": max_error,
         "bound": None if max_error is None else _BOUND,
+        "markers": _count_markers(classifier),
         "records": tally.statuses.total(),
         "status": dict(sorted(tally.statuses.items())),
         "placed_at": {rank: tally.placed[rank] for rank in ranks},
@@ -113,6 +115,13 @@ def describe_run(
         "warnings": list(warnings),
         "seconds": {part: round(value, 3) for part, value in seconds.items()},
     }
+
+
+def _count_markers(classifier: Classifier) -> dict[str, int] | None:
+    """Return how many reads were of each marker; None if an index was given."""
+    if not isinstance(classifier, MarkerClassifier):
+        return None
+    return dict(sorted(classifier.counts.items()))
 
 
 def _describe_reads(sources: Sequence[Sample]) -> str | dict[str, list[str]]:

@@ -72,16 +72,24 @@ class _LateCells:
         self._registry = registry
         self._novel: dict[int, Assignment] = {}
         self._units = NovelUnits() if cluster_novel else None
+        #: Units of each other marker, and the numbers of the rows of its queries.
+        self._others: dict[str | None, tuple[NovelUnits, list[int]]] = {}
         self._rows: list[list[str]] = []
         self._keys: list[str] = []
         self.needed = cluster_novel or controls is not None
 
     def add(self, answer: Answer, cells: list[str]) -> None:
-        if self._registry and answer.assignment.status == "novel":
+        marker = answer.assignment.marker
+        own = self._classifier.of(marker) is self._classifier
+        if self._registry and own and answer.assignment.status == "novel":
             self._novel[len(self._rows)] = answer.assignment
+        if self._units is not None:
+            self._units.add(answer.assignment if own else None)
+            if not own:
+                units, rows = self._others.setdefault(marker, (NovelUnits(), []))
+                units.add(answer.assignment)
+                rows.append(len(self._rows))
         self._rows.append(cells)
-        if self._units:
-            self._units.add(answer.assignment)
         if self._controls:
             self._keys.append(self._controls.add(answer))
 
@@ -92,15 +100,22 @@ class _LateCells:
                 if key in self._controls:
                     flags = cells[self._flags]
                     cells[self._flags] = IN_CONTROL if flags == NA else f"{flags};{IN_CONTROL}"
-        if self._units:
+        if self._units is not None:
             for cells, unit in zip(self._rows, self._unit_names(self._units), strict=True):
                 cells.append(unit or NA)
         yield from self._rows
 
     def _unit_names(self, units: NovelUnits) -> list[str | None]:
+        """Return the unit of each row. Those of other markers have its name: novel_ITS2_0001."""
         if self._registry:
-            return self._registry.name(units, self._novel, self._classifier)
-        return units.names(self._classifier.index)
+            names = self._registry.name(units, self._novel, self._classifier)
+        else:
+            names = units.names(self._classifier.index)
+        for marker, (others, rows) in self._others.items():
+            index = self._classifier.of(marker).index
+            for row_number, name in zip(rows, others.names(index), strict=True):
+                names[row_number] = name and name.replace("novel_", f"novel_{marker}_")
+        return names
 
 
 def _write(cells: Iterable[str], table: IO[str]) -> None:

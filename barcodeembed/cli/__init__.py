@@ -10,17 +10,22 @@ from typer.core import TyperGroup
 
 from barcodeembed import __version__
 from barcodeembed.cli import (
+    cite,
     classify,
+    completion,
     convert,
     embed,
     evaluate,
     gather,
     index,
     info,
+    manual,
+    models,
     pretrain,
     report,
 )
 from barcodeembed.cli.boundary import boundary
+from barcodeembed.cli.console import console
 
 
 class _Commands(TyperGroup):
@@ -63,7 +68,7 @@ def _program(
     """Name DNA barcodes: pretrain an encoder, embed, index references, assign taxa.
 
     \b
-    Name COI barcodes with the model and the references that ship:
+    Name barcodes of COI, ITS2 and other markers with the models and the references that ship:
       barcodeembed classify reads.fasta > names.tsv
 
     \b
@@ -84,7 +89,11 @@ app.command("gather")(gather.gather)
 app.command("report")(report.report)
 app.command("evaluate")(evaluate.evaluate)
 app.command("info")(info.info)
+app.command("models")(models.models)
 app.command("convert")(convert.convert)
+app.command("cite")(cite.cite)
+app.command("completion")(completion.completion)
+app.command("man")(manual.man)
 
 _DASHES = "\u2013\u2014\u2212"
 
@@ -92,6 +101,7 @@ _DASHES = "\u2013\u2014\u2212"
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    console.arguments = arguments
     for argument in arguments:
         if argument[:1] in _DASHES and argument:
             name = argument.lstrip(_DASHES + "-")

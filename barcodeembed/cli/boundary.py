@@ -60,6 +60,15 @@ def boundary() -> Iterator[None]:
         _fail(f"{name}: {error.strerror or error}")
     finally:
         signal.signal(signal.SIGTERM, before)
+        console.close_log(_exit_code(sys.exception()))
+
+
+def _exit_code(exception: BaseException | None) -> int:
+    """Return the code with which the process will end."""
+    if isinstance(exception, SystemExit):
+        return exception.code if isinstance(exception.code, int) else 0
+    # Typer's own exceptions have the code.
+    return 0 if exception is None else getattr(exception, "exit_code", 1)
 
 
 @contextmanager

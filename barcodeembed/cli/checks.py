@@ -16,6 +16,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
         check_choice(None, value, choices)  # Typer adds the name of the option
         return value
 
+    callback.choices = choices  # type: ignore[attr-defined]  # for completion
     return callback
 
 
@@ -54,6 +55,16 @@ def refuse_overwriting(
         if _real(path) in written:
             raise typer.BadParameter(f"{path} is given for two outputs")
         written.add(_real(path))
+
+
+def refuse_log(log: Path, arguments: Iterable[str]) -> None:
+    """Raise a usage error if another argument is the same file. A log is appended to its file."""
+    before = ""
+    for argument in arguments:
+        if before != "--log" and not argument.startswith("--log="):
+            if _real(argument.partition("=")[2] or argument) == _real(log):
+                raise typer.BadParameter(f"{log} is also another file of this command")
+        before = argument
 
 
 def _real(path: Path | str) -> str:

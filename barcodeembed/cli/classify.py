@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import Any
 
 import typer
 
 from barcodeembed.cli import classify_options, options, shard_options
 from barcodeembed.cli.classify_explain import check_explain, explain_query
 from barcodeembed.cli.classify_messages import (
+    choose_marker,
     describe_coverage,
     tell_sample,
     warn_of_ranks_without_names,
@@ -25,6 +27,7 @@ from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed
 from barcodeembed.cli.primer_options import ReadAmplicon
 from barcodeembed.cli.threads import use_threads
+from barcodeembed.vocabulary import AUTO, COI
 
 
 def classify(
@@ -32,6 +35,7 @@ def classify(
     reads: classify_options.Reads = None,
     samples: classify_options.Samples = None,
     index: classify_options.Index = None,
+    marker: classify_options.Marker = None,
     model: options.IndexModel = None,
     output: classify_options.Output = "-",
     hits: classify_options.Hits = None,
@@ -57,6 +61,7 @@ def classify(
     batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -74,6 +79,7 @@ def classify(
       barcodeembed classify asvs.fasta --counts counts.tsv > names.tsv
       barcodeembed classify reads.fasta -i references.bix --explain read_17
       barcodeembed classify reads.fasta --shard 2/8 --resume -o names.2.tsv
+      barcodeembed classify reads.fasta --marker ITS2 > names.tsv
 
     \b
     Columns: query_id, status, novel_rank, rank, taxon, confidence,
@@ -85,6 +91,7 @@ def classify(
       nearest_taxon and nearest_bin (of the closest reference; not the name of the read),
       taxon_id (of the closest reference), only if the references have ids of taxa,
       sample and sequence_md5, with several samples; counts (S1=12;S2=3), with --counts;
+      marker, only if no index is given (NA if the read is of none),
       and with --cluster-novel novel_unit (novel_0001, ...).
     Status: assigned (named at the lowest rank), ambiguous (no name at the lowest rank has enough
       confidence, or several species have the same barcode), novel (new to the reference at
@@ -111,6 +118,7 @@ def classify(
     from barcodeembed.classify.columns import more_columns
     from barcodeembed.classify.counts import read_counts
     from barcodeembed.classify.genetic_codes import parse_code
+    from barcodeembed.classify.markers import MarkerClassifier
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.run import Tally, describe_run
     from barcodeembed.classify.samples import classify_samples
@@ -127,24 +135,28 @@ def classify(
     registry = UnitRegistry(units) if units else None
     use_threads(threads)
     began = perf_counter()
-    path = index or shipped_index()
-    classifier = Classifier.load(
-        path,
-        model,
-        device=device,
-        verify=not no_verify,
-        neighbours=top_k,
-        temperature=temperature,
-        min_confidence=min_confidence,
-        max_error=max_error,
-        read_errors=read_errors,
-        genetic_code=parse_code(genetic_code),
-        check_chimeras=check_chimeras,
-        amplicon=amplicon,
-        primers=primers,
+    marker = choose_marker(marker, index, model)
+    path = index or shipped_index(COI if marker in (None, AUTO) else marker)
+    how: dict[str, Any] = {
+        "device": device,
+        "verify": not no_verify,
+        "neighbours": top_k,
+        "temperature": temperature,
+        "min_confidence": min_confidence,
+        "max_error": max_error,
+        "read_errors": read_errors,
+        "genetic_code": parse_code(genetic_code),
+        "check_chimeras": check_chimeras,
+        "amplicon": amplicon,
+        "primers": primers,
+    }
+    classifier: Classifier = (
+        MarkerClassifier.of_marker(marker, model, **how)
+        if marker
+        else Classifier.load(path, model, **how)
     )
-    if index is None:
-        console.say(describe_coverage(classifier.index.taxa))
+    if isinstance(classifier, MarkerClassifier):
+        console.say(describe_coverage(classifier))
     warn_of_ranks_without_names(classifier, max_error)
     if explain is not None:
         return explain_query(
@@ -171,7 +183,9 @@ def classify(
             answers,
             classifier,
             *tables,
-            more=more_columns(classifier.index, samples=named, counts=counted),
+            more=more_columns(
+                classifier.index, samples=named, counts=counted, marker=marker is not None
+            ),
             cluster_novel=cluster_novel or units is not None,
             controls=controls,
             registry=registry,
@@ -185,6 +199,8 @@ def classify(
     inputs.warn()
     if counted and counts:
         warn_of_counts(counted, counts)
+    if isinstance(classifier, MarkerClassifier) and classifier.auto and tally.statuses:
+        console.say(f"--marker auto: {listed(classifier.counts)}")
     if registry:
         tell_units(registry)
     if inputs.records:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from barcodeembed.cli.console import console
+from barcodeembed.vocabulary import AUTO, COI, MARKERS
 
 if TYPE_CHECKING:
+    from barcodeembed.classify.markers import MarkerClassifier
     from barcodeembed.classify.pipeline import Classifier
     from barcodeembed.classify.read_errors import ReadErrors
-    from barcodeembed.taxonomy.taxa import Taxa
 
 _SOURCES = {
     "given": "as given",
@@ -29,15 +33,32 @@ def warn_of_ranks_without_names(classifier: Classifier, max_error: float | None)
         )
 
 
-def describe_coverage(taxa: Taxa) -> str:
+def choose_marker(marker: str | None, index: Path | None, model: Path | None) -> str | None:
+    """Return the marker of the reads, or None if there is an index. Raises BadParameter for both.
+
+    A given model is that of the COI prototypes.
+    """
+    if index is not None and marker is not None:
+        raise typer.BadParameter("--marker chooses what ships; it cannot be used with --index")
+    if index is not None:
+        return None
+    return marker or (AUTO if model is None else COI)
+
+
+def describe_coverage(classifier: MarkerClassifier) -> str:
     """Say how many taxa the shipped prototypes contain, so that nobody overrates a novel query."""
+    taxa = classifier.index.taxa
     counts = {rank: len(names) for rank, names in zip(taxa.ranks, taxa.names, strict=True)}
     listed_counts = ", ".join(
         f"{counts[rank]:,} {plural}" for rank, plural in _PLURALS.items() if rank in counts
     )
+    auto = classifier.auto
+    chosen = "no --index" if auto else f"--marker {classifier.marker}"
+    others = f" (and others of {', '.join(m for m in MARKERS if m != COI)})" if auto else ""
     return (
-        f"no --index: using the prototypes that ship with barcodeembed, which contain "
-        f"{listed_counts}; a taxon that they lack is reported as novel"
+        f"{chosen}: using the prototypes that ship with barcodeembed, which contain "
+        f"{listed_counts} of {classifier.marker}{others}; a taxon that they lack is reported as "
+        "novel"
     )
 
 

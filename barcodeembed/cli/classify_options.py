@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from barcodeembed.cli import options
+from barcodeembed.vocabulary import AUTO, MARKERS
 
 
 def _genetic_code(text: str) -> str:
@@ -18,6 +19,13 @@ def _genetic_code(text: str) -> str:
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     return text
+
+
+def _marker(text: str | None) -> str | None:
+    names = {name.lower(): name for name in (AUTO, *MARKERS)}
+    if text is not None and text.lower() not in names:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(names.values())}")
+    return text and names[text.lower()]
 
 
 Reads = Annotated[
@@ -68,8 +76,20 @@ Index = Annotated[
         "-i",
         "--index",
         metavar="NAME.bix",
-        show_default="the COI prototypes that ship with barcodeembed",
+        envvar="BARCODEEMBED_INDEX",
+        show_default="the prototypes that ship with barcodeembed",
         help="Index, made by `barcodeembed index build`.",
+    ),
+]
+Marker = Annotated[
+    str | None,
+    typer.Option(
+        "--marker",
+        metavar="NAME",
+        callback=_marker,
+        show_default="auto if no index is given",
+        help="Marker of the reads, of those that ship: " + ", ".join(MARKERS) + ". auto recognises "
+        "the marker of each read.",
     ),
 ]
 Output = Annotated[

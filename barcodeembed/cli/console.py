@@ -7,6 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import FileIO
+from pathlib import Path
+from shlex import join
+
+from barcodeembed import __version__
 
 PROGRAM = "barcodeembed"
 
@@ -15,12 +21,15 @@ PROGRAM = "barcodeembed"
 class Console:
     """Everything that a command prints on standard error.
 
-    ``--quiet``, ``--verbose`` and ``--debug`` set the attributes.
+    ``--quiet``, ``--verbose`` and ``--debug`` set the attributes. ``arguments`` are those of the
+    command line.
     """
 
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+    arguments: list[str] = field(default_factory=list)
+    _log: FileIO | None = None
     _said: dict[str, None] = field(default_factory=dict)
 
     def reset(self) -> None:
@@ -35,13 +44,11 @@ class Console:
 
     def say(self, message: str) -> None:
         """Print a message, unless quiet."""
-        if not self.quiet:
-            self._write(message)
+        self._write(message, shown=not self.quiet)
 
     def detail(self, message: str) -> None:
         """Print a detail, if verbose."""
-        if self.verbose:
-            self._write(message)
+        self._write(message, shown=self.verbose)
 
     def warn(self, message: str) -> None:
         """Print a warning. A text is printed only once. Quiet does not suppress warnings."""
@@ -99,8 +106,34 @@ class Console:
 
             yield update
 
-    def _write(self, message: str) -> None:
-        if sys.stderr is not None:  # if closed (2>&-), print would use standard output
+    def open_log(self, path: Path) -> None:
+        """Append all messages from now on to a file, after the version and the command."""
+        self._log = open(path, "ab", buffering=0)
+        self._record(f"{PROGRAM} {__version__}: {join([PROGRAM, *self.arguments])}")
+
+    def close_log(self, code: int) -> None:
+        """Write the exit code, and close the file."""
+        if self._log is not None:
+            self._record(f"exit code {code}")
+            log, self._log = self._log, None
+            if log is not None:  # recording can end the log
+                log.close()
+
+    def _record(self, message: str) -> None:
+        log = self._log
+        if log is None:
+            return
+        time = datetime.now(UTC).isoformat(timespec="seconds")
+        try:
+            log.write(f"{time} {message}\n".encode())
+        except OSError as error:  # a full disk must not end the command
+            self._log = None
+            log.close()
+            self._write(f"{PROGRAM}: warning: {log.name}: {error.strerror}; the log ends here")
+
+    def _write(self, message: str, *, shown: bool = True) -> None:
+        self._record(message)
+        if shown and sys.stderr is not None:  # if closed (2>&-), print would use standard output
             print(message, file=sys.stderr, flush=True)
 
 

@@ -78,6 +78,7 @@ def convert(
             "option SOURCE may be a model bundle.",
         ),
     ] = None,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

@@ -42,6 +42,7 @@ def embed(
     batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

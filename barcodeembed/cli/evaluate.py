@@ -34,6 +34,7 @@ def evaluate(
     seed: options.Seed = 0,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

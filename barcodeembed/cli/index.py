@@ -63,6 +63,7 @@ def build(
     encoding: options.Encoding = "utf-8",
     seed: options.Seed = 0,
     threads: options.Threads = None,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

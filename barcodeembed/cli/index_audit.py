@@ -31,6 +31,7 @@ def audit(
     ] = vocabulary.NEIGHBOURS,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

@@ -19,6 +19,7 @@ def subset(
     device: options.Device = "auto",
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

@@ -12,7 +12,7 @@ from barcodeembed import vocabulary
 
 # Commands use these as options.NAME, too.
 from barcodeembed.cli.checks import check_choice as check_choice
-from barcodeembed.cli.checks import check_encoding, one_of
+from barcodeembed.cli.checks import check_encoding, one_of, refuse_log
 from barcodeembed.cli.checks import check_taxdump as check_taxdump
 from barcodeembed.cli.checks import refuse_overwriting as refuse_overwriting
 from barcodeembed.cli.console import console
@@ -39,6 +39,13 @@ def _set(name: str) -> Callable[[bool], bool]:
     return callback
 
 
+def _open_log(path: Path | None) -> Path | None:
+    if path is not None:
+        refuse_log(path, console.arguments)
+        console.open_log(path)
+    return path
+
+
 Reads = Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")]
 Quiet = Annotated[
     bool,
@@ -50,6 +57,15 @@ Verbose = Annotated[
 Debug = Annotated[
     bool, typer.Option("--debug", help="Print the traceback of an error.", callback=_set("debug"))
 ]
+Log = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        callback=_open_log,
+        help="Append all messages with their times to a file, those that --quiet hides, too.",
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -57,6 +73,7 @@ Threads = Annotated[
         "--threads",
         min=1,
         metavar="N",
+        envvar="BARCODEEMBED_THREADS",
         show_default="all cores that the container or the batch system allows",
         help="Number of threads.",
         callback=prepare_threads,

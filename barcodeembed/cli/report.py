@@ -38,6 +38,7 @@ def report(
     title: report_options.Title = None,
     ids: report_options.Ids = None,
     reads: report_options.ReadFiles = None,
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

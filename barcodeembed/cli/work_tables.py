@@ -12,10 +12,12 @@ from typing import IO
 import typer
 
 from barcodeembed.bundles.files import open_output, write_rows
+from barcodeembed.classify.markers import MarkerClassifier
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.run import Tally
 from barcodeembed.classify.samples import Sample
 from barcodeembed.cli.shard_options import parse_shard, settings_of
+from barcodeembed.cli.terminal import open_rows
 from barcodeembed.cli.work import Work, open_work
 
 #: The files of an unfinished output.
@@ -31,6 +33,9 @@ def open_classification(
 ) -> AbstractContextManager[Work]:
     """Begin or continue the work of ``classify``."""
     given = context.params
+    counts = dict(tally.counters)
+    if isinstance(classifier, MarkerClassifier):
+        counts["markers"] = classifier.counts
     unfinished = [_ROWS, *[_HITS] * (given["hits"] is not None)]
     return open_work(
         given["output"],
@@ -41,7 +46,7 @@ def open_classification(
             index,
             [sample.name for sample in samples],
         ),
-        tally.counters,
+        counts,
         block=given["batch_size"],
         unfinished=unfinished if given["resume"] else (),
         files=[Path(given["output"])],
@@ -61,7 +66,9 @@ def open_tables(
     streams: dict[str, IO[str]]
     with ExitStack() as stack:
         if work.partial is None:
-            streams = {name: stack.enter_context(open_output(p)) for name, p in paths.items()}
+            streams = {_ROWS: stack.enter_context(open_rows(output))}
+            if hits is not None:
+                streams[_HITS] = stack.enter_context(open_output(hits))
         else:
             texts = [_text(work.partial.streams[name]) for name in paths]
             streams = dict(zip(paths, texts, strict=True))

@@ -107,26 +107,30 @@ def _npz(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
 
 @contextmanager
 def _parquet(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
-    """Write a row group per batch. ``vector`` is a fixed-size list; it is null if there is none."""
+    """Write a row group per batch. ``vector`` is a list, which is null if there is no vector.
+
+    Not a fixed-size list: with nulls, pyarrow before 26 cannot read it, and 15 cannot write it.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
-    vector_type = pa.list_(pa.float32(), dimension)
     schema = pa.schema(
         [
             ("record_id", pa.string()),
             ("length", pa.int64()),
             ("flags", pa.string()),
-            ("vector", vector_type),
+            ("vector", pa.list_(pa.float32())),
         ]
     )
     with replace_file(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
 
         def write(batch: EmbeddedBatch) -> None:
             ids, lengths, flags = zip(*labels(batch), strict=True)
-            refused = pa.array([reason is not None for reason in batch.refused])
-            vectors = pa.FixedSizeListArray.from_arrays(
-                pa.array(batch.vectors.reshape(-1)), type=vector_type, mask=refused
+            embedded = np.array([reason is None for reason in batch.refused])
+            ends = np.concatenate([[0], np.cumsum(embedded * dimension)])
+            vectors = pa.ListArray.from_arrays(  # an offset that is null makes its list null
+                pa.array(ends, pa.int32(), mask=np.append(~embedded, False)),
+                pa.array(batch.vectors[embedded].reshape(-1)),
             )
             columns = [pa.array(ids), pa.array(lengths), pa.array(flags), vectors]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))

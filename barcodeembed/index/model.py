@@ -10,7 +10,7 @@ from barcodeembed.bundles.manifest import read_manifest
 from barcodeembed.errors import BundleError, IndexMismatch
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.compatibility import check_embedder
-from barcodeembed.shipped import shipped_index, shipped_model
+from barcodeembed.shipped import shipped_index, shipped_model, shipped_models
 
 if TYPE_CHECKING:
     from barcodeembed.embedding.embedder import Embedder
@@ -72,23 +72,34 @@ def find_model(
 ) -> Path:
     """Return the path of the model bundle to use with an index.
 
-    This is the given model, else the index's own copy, else the model that ships with
-    barcodeembed. Only the last is compared with the index here. Raises IndexMismatch if the index
-    was made with another one.
+    This is the given model, else the index's own copy, else the one that made it of the models that
+    ship with barcodeembed. Only the last are compared with the index here. Raises IndexMismatch if
+    the index was made with another one.
     """
     if model is not None:
         return Path(model)
     if index.model_path is not None:
         return index.model_path
     made_with = index.embedder_fingerprint.partition(":")[0]
+    for shipped in shipped_models():
+        if _fingerprint(shipped) == made_with:
+            return shipped
+    raise IndexMismatch(
+        f"{path}: was made with model {made_with} and contains no copy of it; the COI model that "
+        f"ships with barcodeembed is {_coi_fingerprint()}; give --model"
+    )
+
+
+def _coi_fingerprint() -> str:
     try:
-        shipped = shipped_model()
-        fingerprint = read_manifest(shipped, "a model").get("fingerprint")
+        return _fingerprint(shipped_model()) or "missing"
     except BundleError:
-        fingerprint = "missing"
-    if fingerprint != made_with:
-        raise IndexMismatch(
-            f"{path}: was made with model {made_with} and contains no copy of it; the model that "
-            f"ships with barcodeembed is {fingerprint}; give --model"
-        )
-    return shipped
+        return "missing"
+
+
+def _fingerprint(model: Path) -> str | None:
+    """Return the fingerprint of a model bundle, or None if it cannot be read."""
+    try:
+        return read_manifest(model, "a model").get("fingerprint")
+    except BundleError:
+        return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import TypeVar
 
 from barcodeembed.errors import InputError
@@ -40,11 +40,47 @@ class Part:
 
     def of(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield those items, of the records of a stream, that are of the part."""
-        return (item for item, i in zip(items, count(), strict=False) if self.has(i))
+        return _Chosen(self.has, iter(items))
 
     def after(self, records: int) -> Part:
         """Return the part of what follows ``records`` records of the stream."""
         return replace(self, first=self.first + records)
+
+
+class Flagged:
+    """A part of a stream for each record of which there is a flag, in order.
+
+    ``flags`` has those of the records that were not yet asked for.
+    """
+
+    def __init__(self) -> None:
+        self.flags: deque[bool] = deque()
+
+    def has(self, i: int) -> bool:
+        """Return the flag of the next record."""
+        return self.flags.popleft()
+
+    def of(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield the items with a flag that is true."""
+        return _Chosen(self.has, iter(items))
+
+    def after(self, records: int) -> Flagged:
+        """Return the part of what follows; its flags are the next ones."""
+        return self
+
+
+class _Chosen(Iterator[Item]):
+    """Items that are chosen by number. Like the items themselves, it can go on after it stopped."""
+
+    def __init__(self, chosen: Callable[[int], bool], items: Iterator[Item]) -> None:
+        self._chosen, self._items, self._count = chosen, items, 0
+
+    def __next__(self) -> Item:
+        while True:
+            item = next(self._items)
+            self._count += 1
+            if self._chosen(self._count - 1):
+                return item
 
 
 #: All records.

@@ -125,6 +125,15 @@ class SharedKmers:
         rarity_H = self._rarity(asked)[2]
         return float(rarity_H[np.isin(asked, hashes)].sum() / max(rarity_H.sum(), 1e-9))
 
+    def known(self, query: str) -> float:
+        """Return which fraction of a query's k-mers any reference has.
+
+        >>> SharedKmers.of(["ACGTTGCAAGGCTTAC" * 5]).known("ACGTTGCAAGGCTTACACGTTGCAAG")
+        1.0
+        """
+        counts_H = self._rarity(_hashes(query))[1]
+        return float((counts_H > 0).mean()) if len(counts_H) else 0.0
+
     def take(self, chosen: np.ndarray) -> SharedKmers:
         """Return the index of the references where ``chosen``, bool (N,), is true."""
         hashes, starts, rows = self.postings

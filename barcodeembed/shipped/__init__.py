@@ -1,8 +1,9 @@
-"""Find the COI model and the taxon prototypes that ship with the package.
+"""Find the models and the taxon prototypes that ship with the package.
 
 The bundles are in the folder of this file. ``coi.bix`` is an index bundle without a copy of its
-model; it was made with ``coi.model``. ``coi.decoys.npz`` has sketches of the COI of contaminants;
-``benchmarks/decoys.py`` made them.
+model; it was made with ``coi.model``. The other markers have such a pair, too. ``markers.npz`` has
+the table from which the marker of a read is guessed (``benchmarks/marker_odds.py`` made it), and
+``coi.decoys.npz`` sketches of the COI of contaminants (``benchmarks/decoys.py``).
 """
 
 from __future__ import annotations
@@ -10,18 +11,29 @@ from __future__ import annotations
 from pathlib import Path
 
 from barcodeembed.errors import BundleError
+from barcodeembed.vocabulary import COI, MARKERS
 
 FOLDER = Path(__file__).parent
 
 
-def shipped_model() -> Path:
-    """Return the path of the COI model. Raises BundleError if it is missing."""
-    return _find("coi.model", "the COI model that ships with barcodeembed")
+def shipped_model(marker: str = COI) -> Path:
+    """Return the path of the model of a marker. Raises BundleError if it is missing."""
+    return _find(f"{marker.lower()}.model", f"the {marker} model that ships with barcodeembed")
 
 
-def shipped_index() -> Path:
-    """Return the path of the COI prototypes. Raises BundleError if they are missing."""
-    return _find("coi.bix", "the COI prototypes that ship with barcodeembed")
+def shipped_index(marker: str = COI) -> Path:
+    """Return the path of the prototypes of a marker. Raises BundleError if they are missing."""
+    return _find(f"{marker.lower()}.bix", f"the {marker} prototypes that ship with barcodeembed")
+
+
+def shipped_models() -> list[Path]:
+    """Return the paths of the models that are there, that of COI first."""
+    return [path for path in (FOLDER / f"{m.lower()}.model" for m in MARKERS) if path.exists()]
+
+
+def shipped_odds() -> Path:
+    """Return the path of the table of markers. Raises BundleError if it is missing."""
+    return _find("markers.npz", "the table of markers that ships with barcodeembed")
 
 
 def shipped_decoys() -> Path:

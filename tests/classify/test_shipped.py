@@ -51,10 +51,11 @@ def check_names(done: subprocess.CompletedProcess, reads: Path) -> None:
     assert rows[-1]["flags"] == "short"
     assert {row["flags"] for row in rows[:-1]} == {"non_target"}  # simulated reads are not COI
     messages = done.stderr.splitlines()
-    assert len(messages) == 2
+    assert len(messages) == 3
     assert messages[0].startswith(
         "no --index: using the prototypes that ship with barcodeembed, which"
     )
+    assert messages[1] == f"--marker auto: {len(rows)} unclassifiable"
     assert messages[0].endswith("; a taxon that they lack is reported as novel")
 
 

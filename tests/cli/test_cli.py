@@ -20,7 +20,7 @@ from barcodeembed.vocabulary import STATUSES
 # The frozen interface. A name that changes here changes the scripts of every user: edit this list
 # and CHANGELOG.md together, and only ever add.
 
-SHARED = "--debug --device --encoding --quiet --threads --verbose -q -t -v"
+SHARED = "--debug --device --encoding --log --quiet --threads --verbose -q -t -v"
 FLAGS = {
     "": "-V --version",
     "pretrain": f"""corpus {SHARED} --accumulate --anchor --average --batch-size
@@ -37,11 +37,11 @@ FLAGS = {
         --whiten --without-model -m -o""",
     "index add": f"""index references {SHARED} --allow-missing --coverage --gene --id-column
         --model --no-verify --on-conflict --output --ranks --sequence-column --taxonomy -m -o""",
-    "index merge": """indexes --coverage --debug --device --model --no-verify --on-conflict
+    "index merge": """indexes --coverage --debug --device --log --model --no-verify --on-conflict
         --output --quiet --threads --verbose -m -o -q -t -v""",
-    "index subset": """index --country --coverage --debug --device --model --no-verify --output
-        --quiet --taxon --threads --verbose -m -o -q -t -v""",
-    "index audit": """index --debug --no-verify --output --quiet --threads --top-k --verbose
+    "index subset": """index --country --coverage --debug --device --log --model --no-verify
+        --output --quiet --taxon --threads --verbose -m -o -q -t -v""",
+    "index audit": """index --debug --log --no-verify --output --quiet --threads --top-k --verbose
         -k -o -q -t -v""",
     "classify": f"""reads {SHARED} --amplicon --batch-size --check-chimeras --cluster-novel
         --counts --explain --negative-control --samples --units
@@ -50,11 +50,14 @@ FLAGS = {
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
         --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o""",
-    "report": """tables --by --debug --exclude-flags --ids --index --output --quiet --reads
+    "report": """tables --by --debug --exclude-flags --ids --index --log --output --quiet --reads
         --sample-pattern --title
         --to --vectors --verbose -i -o -q -v""",
     "info": "bundle --debug --json --no-verify",
-    "convert": """source --debug --heads --k --max-length --output --pooling --quiet
+    "cite": "--bibtex",
+    "completion": "shell",
+    "man": "command",
+    "convert": """source --debug --heads --k --log --max-length --output --pooling --quiet
         --special-tokens --verbose --weights -o -q -v""",
 }
 

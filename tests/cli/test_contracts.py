@@ -119,6 +119,7 @@ CLASSIFY_KEYS = [
         "confidence_threshold",
         "flags",
         "index",
+        "markers",
         "max_error",
         "model",
     ),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from barcodeembed.errors import InputError
-from barcodeembed.sequences.parts import ALL, InputDigest, Part
+from barcodeembed.sequences.parts import ALL, Flagged, InputDigest, Part
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.shards import SUFFIX, join_tables, sort_shards, write_shard
 
@@ -29,6 +29,30 @@ def test_a_part_leaves_out_what_is_done():
     assert list(Part(done=3).of(RECORDS)) == RECORDS[3:]
     assert list(Part(2, 3, done=1).after(2).of(RECORDS[2:])) == [RECORDS[4]]
     assert not list(Part(2, 3, done=9).of(RECORDS))
+
+
+def test_a_stream_that_stopped_can_go_on():
+    class Records(list):
+        def __next__(self):
+            if not self:
+                raise StopIteration
+            return self.pop(0)
+
+        def __iter__(self):
+            return self
+
+    waiting = Records("ab")
+    chosen = Part(2, 2).of(waiting)
+    assert list(chosen) == ["b"]
+    waiting.extend("cdef")
+    assert list(chosen) == ["d", "f"]
+
+
+def test_a_part_by_flags():
+    part = Flagged()
+    part.flags.extend([True, False, False, True, True])
+    assert list(part.of("ab")) == ["a"]
+    assert list(part.after(2).of("cde")) == ["d", "e"]
 
 
 def read(records: list[SequenceRecord], expected: tuple[int, str] | None = None) -> InputDigest:

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Make and measure the prototypes of other markers than COI that ship, and the table of markers.
+#
+#   sh benchmarks/markers_ship.sh [DATA] [OUT] [MARKERS]
+#
+# DATA is as in benchmarks/markers.sh, with the references of COI in DATA/../coi. OUT has the models
+# that markers.sh made, and gets prototypes (MARKER.bix), results and markers.npz (default ships).
+set -eu
+data=${1:-../shared/data/markers}
+out=${2:-ships}
+markers=${3:-ITS2 trnL}
+here=$(dirname "$0")
+mkdir -p "$out"
+
+for marker in $markers; do
+    [ -d "$out/$marker.bix" ] ||
+        barcodeembed index build "$data/$marker/reference.tsv.gz" -m "$out/$marker.model" \
+            -o "$out/$marker.bix" --prototypes species --without-model
+    set --
+    for kind in seen unseen_species unseen_genus; do
+        set -- "$@" --queries "$data/$marker/val_$kind.tsv.gz"
+    done
+    barcodeembed evaluate "$out/$marker.bix" -m "$out/$marker.model" "$@" --against none \
+        --json "$out/$marker.json" -o "$out/$marker.md"
+done
+python "$here/markers.py" "$out"
+set --
+for marker in 12S ITS ITS1 ITS2 trnL; do set -- "$@" "$marker=$data/$marker/reference.tsv.gz"; done
+python "$here/marker_odds.py" "$out/markers.npz" --main "$data/../coi/reference.tsv.gz" \
+    --marker "$@"
