@@ -1,4 +1,4 @@
-"""The Snakemake workflow gives the table of one run."""
+"""The workflows give the table of one run, also if a worker is killed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from support import REPOSITORY, SIMULATED
 
-SNAKEFILE = REPOSITORY / "workflows" / "snakemake" / "Snakefile"
+WORKFLOWS = REPOSITORY / "workflows"
+SNAKEFILE = WORKFLOWS / "snakemake" / "Snakefile"
 SNAKEMAKE = shutil.which("snakemake")
 
 
@@ -38,6 +40,48 @@ def snakemake(folder: Path, program: dict[str, str], *words: object) -> None:
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
+
+
+#: Runs the Dask workflow on two workers, and kills one of them while it names a shard.
+KILL_A_WORKER = """
+import os, signal, sys, threading, time
+from distributed import Client, LocalCluster
+
+sys.path.insert(0, sys.argv[1])
+import classify
+
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        with Client(cluster) as client:
+            pids = client.run(os.getpid)
+            words = ["--scheduler", cluster.scheduler_address, *sys.argv[2:]]
+            run = threading.Thread(target=classify.main, args=(words,))
+            run.start()
+            while not all(client.processing().values()):
+                time.sleep(0.1)
+            time.sleep(1)
+            os.kill(list(pids.values())[0], signal.SIGKILL)
+            run.join()
+            assert set(client.run(os.getpid).values()) != set(pids.values())
+"""
+
+
+@pytest.mark.skipif(find_spec("distributed") is None, reason="Dask is not installed")
+@pytest.mark.timeout(600)
+def test_dask_loses_no_row_if_a_worker_is_killed(call, program, index_bundle, tmp_path):
+    whole = call("classify", SIMULATED / "reads.fasta", "-i", index_bundle).out
+    script, output = tmp_path / "kill.py", tmp_path / "names.tsv"
+    script.write_text(KILL_A_WORKER)
+    words = (SIMULATED / "reads.fasta", "-i", index_bundle, "--shards", 4, "-o", output)
+    done = subprocess.run(
+        [sys.executable, str(script), str(WORKFLOWS / "dask"), *map(str, words)],
+        env=program,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0 and output.exists(), done.stderr
+    assert output.read_text() == whole
 
 
 @pytest.mark.skipif(SNAKEMAKE is None, reason="Snakemake is not installed")
