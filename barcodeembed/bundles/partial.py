@@ -38,7 +38,7 @@ class Partial:
 
     def commit(self, state: dict[str, Any]) -> None:
         """Store what was written so far, and the state that belongs to it, on disk."""
-        with output_errors(self.folder):
+        with output_errors([self.folder]):
             for stream in self.streams.values():
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -65,7 +65,7 @@ def open_partial(
     """
     folder = resolve_links(Path(f"{output}.part"))
     with ExitStack() as stack:
-        with output_errors(folder):
+        with output_errors([folder]):
             if folder.exists() and not _is_partial(folder, names):
                 raise OutputError(f"{folder}: is not the unfinished output of a run; remove it")
             _read_journal(folder, settings)  # before anything is changed
@@ -85,7 +85,7 @@ def open_partial(
                 raise OutputError(f"{folder / name}: damaged; delete {folder} to start again")
             stream.truncate(size)
             stream.seek(size)
-        with output_errors(folder):
+        with output_errors([folder]):
             yield Partial(folder, settings, streams, state)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Any
 
 import typer
@@ -24,7 +23,7 @@ from barcodeembed.cli.classify_samples import (
     warn_of_counts,
 )
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed
+from barcodeembed.cli.messages import listed, refuse_flagged
 from barcodeembed.cli.primer_options import ReadAmplicon
 from barcodeembed.cli.threads import use_threads
 from barcodeembed.vocabulary import AUTO, COI
@@ -61,6 +60,8 @@ def classify(
     batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    strict: options.Strict = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -114,7 +115,7 @@ def classify(
     from json import dumps
     from time import perf_counter
 
-    from barcodeembed.bundles.files import open_output
+    from barcodeembed.bundles.files import replace_together
     from barcodeembed.classify.columns import more_columns
     from barcodeembed.classify.counts import read_counts
     from barcodeembed.classify.genetic_codes import parse_code
@@ -129,6 +130,7 @@ def classify(
 
     outputs = [output, hits, json, units]
     options.refuse_overwriting(outputs, [index, counts])
+    options.refuse_overwriting([output, hits, json], [], no_clobber)
     sources = find_samples(reads, samples, outputs)
     counted = read_counts(counts) if counts else None
     controls = find_controls(negative_control, sources, counted)
@@ -164,56 +166,57 @@ def classify(
         )
     inputs, named = Inputs(encoding), samples is not None or len(sources) > 1
     tally, ready = Tally(), perf_counter()
-    with ExitStack() as stack:
-        work = stack.enter_context(
-            open_classification(context, classifier, path, sources if named else (), tally)
-        )
-        tables = stack.enter_context(open_tables(work, output, hits))
-        progress = stack.enter_context(console.progress("classifying", output=output))
-        answers = classify_samples(
-            classifier,
-            sources,
-            lambda path: work.watch(inputs.read(path)),
-            named=named,
-            batch_size=batch_size,
-            part=work.part,
-            done=lambda sample: tell_sample(classifier, sample.name if named else None),
-        )
-        for assignment in write_tables(
-            answers,
-            classifier,
-            *tables,
-            more=more_columns(
-                classifier.index, samples=named, counts=counted, marker=marker is not None
-            ),
-            cluster_novel=cluster_novel or units is not None,
-            controls=controls,
-            registry=registry,
-            resumed=not work.is_new,
-        ):
-            tally.add(assignment)
-            work.add(1)
-            progress(tally.statuses.total())
+    with (
+        open_classification(context, classifier, path, sources if named else (), tally) as work,
+        replace_together() as group,
+    ):
+        tables = open_tables(work, group, output, hits)
+        run = group.text(json) if json else None
+        with tables as rows, console.progress("classifying", output=output) as on:
+            answers = classify_samples(
+                classifier,
+                sources,
+                lambda path: work.watch(inputs.read(path)),
+                named=named,
+                batch_size=batch_size,
+                part=work.part,
+                done=lambda sample: tell_sample(classifier, sample.name if named else None),
+            )
+            for assignment in write_tables(
+                answers,
+                classifier,
+                *rows,
+                more=more_columns(
+                    classifier.index, samples=named, counts=counted, marker=marker is not None
+                ),
+                cluster_novel=cluster_novel or units is not None,
+                controls=controls,
+                registry=registry,
+                resumed=not work.is_new,
+            ):
+                refuse_flagged(inputs.names, assignment.query_id, assignment.flags)
+                tally.add(assignment)
+                work.add(1)
+                on(tally.statuses.total())
+        inputs.warn()
+        if counted and counts:
+            warn_of_counts(counted, counts)
+        if run:
+            described = describe_run(
+                classifier,
+                path,
+                tally,
+                sources=sources,
+                max_error=max_error,
+                warnings=console.warnings,
+                seconds={"opening": ready - began, "classifying": perf_counter() - ready},
+            )
+            run.write(dumps(described, indent=2) + "\n")
         if registry:
             registry.save()
-    inputs.warn()
-    if counted and counts:
-        warn_of_counts(counted, counts)
     if isinstance(classifier, MarkerClassifier) and classifier.auto and tally.statuses:
         console.say(f"--marker auto: {listed(classifier.counts)}")
     if registry:
         tell_units(registry)
     if inputs.records:
         console.say(f"{work.of(inputs.records)} records: {listed(tally.statuses)}")
-    if json:
-        described = describe_run(
-            classifier,
-            path,
-            tally,
-            sources=sources,
-            max_error=max_error,
-            warnings=console.warnings,
-            seconds={"opening": ready - began, "classifying": perf_counter() - ready},
-        )
-        with open_output(json) as stream:
-            stream.write(dumps(described, indent=2) + "\n")

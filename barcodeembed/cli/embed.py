@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from barcodeembed.cli import options, shard_options
 from barcodeembed.cli.checks import refuse_overwriting
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed, warn_of_input, watch
+from barcodeembed.cli.messages import listed, refuse_flagged, warn_of_input, watch
 from barcodeembed.cli.threads import use_threads
 
 
@@ -42,6 +41,8 @@ def embed(
     batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    strict: options.Strict = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -60,7 +61,8 @@ def embed(
     A record that cannot be embedded has a row of NA (NaN in arrays), and the reason in flags.
     With .npy, ids, lengths and flags are written to FILE.ids.tsv.
     """
-    refuse_overwriting([output], [reads, model])
+    ids = f"{output}.ids.tsv" if output.endswith(".npy") else None
+    refuse_overwriting([output, ids], [reads, model], no_clobber)
     shard_options.check_shard(output, shard, resume)
     from barcodeembed.cli.work_vectors import open_embedding, open_store
     from barcodeembed.embedding.embedder import Embedder
@@ -73,23 +75,26 @@ def embed(
     )
     counts: Counter[str] = Counter()
     refused: Counter[str] = Counter()
-    with ExitStack() as stack:
-        work = stack.enter_context(open_embedding(context, embedder, refused))
-        write = stack.enter_context(open_store(work, output, embedder.dimension, batch_size))
-        progress = stack.enter_context(console.progress("embedding", output=output))
-        records = work.watch(watch(read_records(reads, encoding=encoding), counts))
-        for batch in embed_records(
-            work.part.of(records),
-            embedder,
-            batch_size=batch_size,
-            min_bases=min_length,
-            normalize=normalize,
-        ):
-            write(batch)
-            refused.update(filter(None, batch.refused))
-            work.add(len(batch.ids))
-            progress(work.done)
-    warn_of_input(counts, reads)
+    with (
+        open_embedding(context, embedder, refused) as work,
+        open_store(work, output, embedder.dimension, batch_size) as write,
+    ):
+        with console.progress("embedding", output=output) as progress:
+            records = work.watch(watch(read_records(reads, encoding=encoding), counts))
+            for batch in embed_records(
+                work.part.of(records),
+                embedder,
+                batch_size=batch_size,
+                min_bases=min_length,
+                normalize=normalize,
+            ):
+                for record, flags in zip(batch.ids, batch.flags, strict=True):
+                    refuse_flagged(reads, record, flags)
+                write(batch)
+                refused.update(filter(None, batch.refused))
+                work.add(len(batch.ids))
+                progress(work.done)
+        warn_of_input(counts, reads)
     if refused:
         console.warn(f"{reads}: {refused.total():,} records have no vector: {listed(refused)}")
     if counts["records"]:

@@ -31,6 +31,7 @@ def audit(
     ] = vocabulary.NEIGHBOURS,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -55,7 +56,7 @@ def audit(
       reference with other_name), own_similarity, own_identity (with name), strength (0 to 1).
       A missing value is NA.
     """
-    options.refuse_overwriting([output], [index])
+    options.refuse_overwriting([output], [index], no_clobber)
     options.use_threads(threads)
     from barcodeembed.bundles.files import open_output
     from barcodeembed.curation import run

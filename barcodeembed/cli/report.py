@@ -38,6 +38,7 @@ def report(
     title: report_options.Title = None,
     ids: report_options.Ids = None,
     reads: report_options.ReadFiles = None,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -82,7 +83,8 @@ def report(
     check_suffix(output, to)
     if tables.count("-") > 1:
         raise typer.BadParameter("- (standard input) can be read once", param_hint="TSV...")
-    refuse_overwriting([output], [*tables, *(vectors or []), *(reads or []), index, ids])
+    inputs = [*tables, *(vectors or []), *(reads or []), index, ids]
+    refuse_overwriting([output], inputs, no_clobber)
     from barcodeembed.bundles.files import open_output, replace_file
     from barcodeembed.report.run import Report
 

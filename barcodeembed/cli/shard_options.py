@@ -14,18 +14,9 @@ if TYPE_CHECKING:
 
 #: Options that do not change a row.
 _WITHOUT_EFFECT = {
-    *("reads", "samples", "index", "model", "output", "hits", "json", "shard", "resume"),
-    *(
-        "explain",
-        "device",
-        "encoding",
-        "batch_size",
-        "threads",
-        "no_verify",
-        "quiet",
-        "verbose",
-        "debug",
-    ),
+    *("reads", "samples", "index", "model", "output", "hits", "json", "explain"),
+    *("shard", "resume", "device", "encoding", "batch_size", "threads", "no_verify"),
+    *("strict", "no_clobber", "log", "quiet", "verbose", "debug"),
 }
 
 

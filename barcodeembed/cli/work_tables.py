@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from os import PathLike
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
 import typer
 
-from barcodeembed.bundles.files import open_output, write_rows
+from barcodeembed.bundles.files import OutputGroup, write_rows
 from barcodeembed.classify.markers import MarkerClassifier
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.run import Tally
@@ -55,34 +54,30 @@ def open_classification(
 
 @contextmanager
 def open_tables(
-    work: Work, output: str, hits: str | PathLike[str] | None = None
+    work: Work, group: OutputGroup, output: str, hits: Path | None = None
 ) -> Iterator[tuple[IO[str], IO[str] | None]]:
     """Yield text streams for the rows and, if wanted, their hits.
 
-    Rows go to the unfinished output if there is one, and are copied when all are there.
+    The outputs are those of a group. If there is an unfinished output, rows go there, and are
+    copied when all are there.
     """
-    paths = {_ROWS: output} if hits is None else {_ROWS: output, _HITS: hits}
-    texts: list[io.TextIOWrapper] = []
-    streams: dict[str, IO[str]]
-    with ExitStack() as stack:
-        if work.partial is None:
-            streams = {_ROWS: stack.enter_context(open_rows(output))}
-            if hits is not None:
-                streams[_HITS] = stack.enter_context(open_output(hits))
-        else:
-            texts = [_text(work.partial.streams[name]) for name in paths]
-            streams = dict(zip(paths, texts, strict=True))
-        try:
-            yield streams[_ROWS], streams.get(_HITS)
-        finally:
-            for text in texts:
-                text.detach()
-    if work.partial:
-        work.finish()
-        for name, path in paths.items():
-            rows = open(work.partial.folder / name, encoding="utf-8", newline="\n")
-            with rows, open_output(path) as table:
-                write_rows(rows, table)
+    outputs = {_ROWS: group.text(output)}
+    if hits is not None:
+        outputs[_HITS] = group.text(hits)
+    if work.partial is None:
+        with open_rows(output, outputs[_ROWS]) as rows:
+            yield rows, outputs.get(_HITS)
+        return
+    texts = {name: _text(work.partial.streams[name]) for name in outputs}
+    try:
+        yield texts[_ROWS], texts.get(_HITS)
+    finally:
+        for text in texts.values():
+            text.detach()
+    work.finish()
+    for name, stream in outputs.items():
+        with open(work.partial.folder / name, encoding="utf-8", newline="\n") as lines:
+            write_rows(lines, stream)
 
 
 def _text(stream: IO[bytes]) -> io.TextIOWrapper:

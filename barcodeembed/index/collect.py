@@ -17,7 +17,7 @@ from barcodeembed.errors import ReferenceDataError
 from barcodeembed.index.settings import Amplicon
 from barcodeembed.sequences.cleaning import clean, reverse_complement
 from barcodeembed.sequences.decoys import find_decoy, known_decoys
-from barcodeembed.sequences.orientation import learn_orientation, strand
+from barcodeembed.sequences.orientation import learn_strands
 from barcodeembed.sequences.tables import ID_COLUMNS, USUAL
 from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of, taxon_id_of
 from barcodeembed.taxonomy.names import NameNotes
@@ -214,10 +214,10 @@ def orient_references(
     references: list[Reference], report: BuildReport
 ) -> tuple[list[Reference], np.ndarray]:
     """Learn the orientation of most references; reverse-complement the others."""
-    log_odds = learn_orientation(r.bases for r in references)
+    strands, log_odds = learn_strands([r.bases for r in references])
     oriented = []
-    for r in references:
-        if strand(r.bases, log_odds) == "-":
+    for r, sense in zip(references, strands, strict=True):
+        if sense == "-":
             report.reverse_complemented += 1
             r = replace(r, bases=reverse_complement(r.bases), reverse_complemented=True)
         oriented.append(r)

@@ -8,11 +8,12 @@ table look-up. The two strands of a sequence have exactly opposite scores.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
+from barcodeembed.sequences.cleaning import reverse_complement
 
 _K = 6
 _KMERS = 4**_K
@@ -20,6 +21,10 @@ _POWERS = 4 ** np.arange(_K - 1, -1, -1)
 
 #: Log-odds are stored as multiples of 1 / _UNIT, as integers, so that sums are exact in any order.
 _UNIT = 1024
+
+#: With at most this fraction of references of the other orientation, log-odds are learned once.
+_FEW = 0.25
+_MAX_ROUNDS = 8
 
 
 def learn_orientation(references: Iterable[str]) -> np.ndarray:
@@ -32,6 +37,27 @@ def learn_orientation(references: Iterable[str]) -> np.ndarray:
         counts += np.bincount(_unambiguous_kmers(bases), minlength=_KMERS)
     odds = np.log(counts) - np.log(counts[_reverse_complements()])
     return np.rint(odds * _UNIT).astype(np.int32)
+
+
+def learn_strands(references: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Return the strand of each reference, ``+`` for most, and the log-odds of every 6-mer.
+
+    If many references have the other orientation, the log-odds of all are close to zero. Then they
+    are learned again from the references as they are oriented so far, until nothing changes.
+    """
+    log_odds = learn_orientation(references)
+    strands = [strand(bases, log_odds) for bases in references]
+    for _ in range(_MAX_ROUNDS):
+        if strands.count("-") <= _FEW * len(references):
+            break
+        log_odds = learn_orientation(
+            bases if sense == "+" else reverse_complement(bases)
+            for bases, sense in zip(references, strands, strict=True)
+        )
+        before, strands = strands, [strand(bases, log_odds) for bases in references]
+        if strands == before:
+            break
+    return strands, log_odds
 
 
 def strand(bases: str, log_odds: np.ndarray) -> str:

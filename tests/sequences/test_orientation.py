@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 from barcodeembed.sequences.cleaning import reverse_complement
-from barcodeembed.sequences.orientation import learn_orientation, strand
+from barcodeembed.sequences.orientation import learn_orientation, learn_strands, strand
 from barcodeembed.sequences.reading import read_records
 
 
@@ -58,3 +60,32 @@ def test_the_strand_of_real_barcodes_is_found(request):
 def test_a_palindrome_is_plus():
     log_odds = np.zeros(4096, np.int32)
     assert strand("ACGT" * 30, log_odds) == "+"
+
+
+def test_references_of_nearly_equal_numbers_of_both_strands_are_brought_to_one():
+    """All they have in common is a conserved stretch, as ITS has 5.8S."""
+    rng = random.Random(3)
+    core = "".join(rng.choices("ACGT", k=90))
+    references, turned = [], []
+    for _ in range(400):
+        common = "".join(rng.choice("ACGT") if rng.random() < 0.2 else base for base in core)
+        sides = ["".join(rng.choices("ACGT", k=120)) for _ in range(2)]
+        turned.append(rng.random() < 0.45)
+        bases = common.join(sides)
+        references.append(reverse_complement(bases) if turned[-1] else bases)
+    found, log_odds = learn_strands(references)
+    assert (
+        np.mean([(sense == "-") == other for sense, other in zip(found, turned, strict=True)])
+        > 0.97
+    )
+    assert found == [strand(bases, log_odds) for bases in references]
+    once = learn_orientation(references)
+    right = [(strand(b, once) == "-") == t for b, t in zip(references, turned, strict=True)]
+    assert np.mean(right) < 0.9
+
+
+def test_few_references_of_the_other_strand_do_not_change_the_log_odds(simulated):
+    references = [reverse_complement(b) if i % 10 == 0 else b for i, b in enumerate(simulated)]
+    found, log_odds = learn_strands(references)
+    assert [sense == "-" for sense in found] == [i % 10 == 0 for i in range(len(references))]
+    assert (log_odds == learn_orientation(references)).all()
