@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from barcodeembed.cli import classify_options, options, shard_options
+from barcodeembed.cli.checks import refuse_commas
 from barcodeembed.cli.classify_explain import check_explain, explain_query
 from barcodeembed.cli.classify_messages import (
     choose_marker,
@@ -129,6 +130,7 @@ def classify(
     from barcodeembed.shipped import shipped_index
 
     outputs = [output, hits, json, units]
+    refuse_commas([output, hits, units])
     options.refuse_overwriting(outputs, [index, counts])
     options.refuse_overwriting([output, hits, json], [], no_clobber)
     sources = find_samples(reads, samples, outputs)

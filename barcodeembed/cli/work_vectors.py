@@ -26,7 +26,7 @@ def open_embedding(
     return open_work(
         output,
         parse_shard(given["shard"]),
-        settings_of(context, embedder.fingerprint),
+        settings_of(context, embedder.fingerprint, given["index"]),
         {"refused": refused},
         block=given["batch_size"],
         unfinished=STORED if given["resume"] else (),
