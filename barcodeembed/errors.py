@@ -8,6 +8,17 @@ from __future__ import annotations
 from os import PathLike
 
 
+def printable(text: str) -> str:
+    """Return a text in which characters that are not printable, except newlines, are escaped.
+
+    Messages quote files. Control characters would change the terminal or fail to be encoded.
+
+    >>> printable("Apis\x1b[31m")
+    'Apis\\x1b[31m'
+    """
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
 class BarcodeEmbedError(Exception):
     """Base class of all expected errors. The message is one line of printable characters.
 
@@ -20,9 +31,7 @@ class BarcodeEmbedError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        line = " ".join(message.split())
-        # Messages quote files. Control characters would change the terminal or fail to be encoded.
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
+        super().__init__(printable(" ".join(message.split())))
 
 
 class InputError(BarcodeEmbedError):

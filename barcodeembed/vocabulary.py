@@ -14,6 +14,18 @@ STATUSES = ("assigned", "ambiguous", "novel", "unclassifiable")
 #: Flag of reads, reason to leave out references, and kind of finding: a known contaminant.
 CONTAMINANT = "contaminant"
 
+#: Flags of a record that was changed or refused because of its letters. `--strict` accepts none.
+INPUT_FLAGS = (
+    "layout_removed",
+    "no_id",
+    "ambiguous_bases",
+    "empty",
+    "short",
+    "too_long",
+    "low_information",
+    "no_vector",
+)
+
 #: Columns of `classify` before and after those of the ranks. New columns come last.
 LEADING_COLUMNS = ("query_id", "status", "novel_rank", "rank", "taxon", "confidence")
 TRAILING_COLUMNS = (

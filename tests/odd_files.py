@@ -118,6 +118,7 @@ CONTAINERS = [
 
 LAYOUTS = [
     _same("no_last_newline.fa", PLAIN[:-1]),
+    _named("cut.fa", PLAIN[:-300], *IDS),
     _same("crlf.fa", PLAIN.replace(b"\n", b"\r\n")),
     _same("cr.fa", PLAIN.replace(b"\n", b"\r")),
     _same("mixed_ends.fa", PLAIN.replace(b"\n", b"\r\n", 3)),

@@ -9,12 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from barcodeembed.bundles.files import (
+    confirm_rename,
     output_errors,
     resolve_links,
     sync_directory,
     temporary_sibling,
 )
+from barcodeembed.bundles.locks import locked
 from barcodeembed.bundles.manifest import kind_of
+from barcodeembed.bundles.signals import signals_held
+from barcodeembed.bundles.swap import put_in_place, restore_old
 from barcodeembed.errors import OutputError
 
 
@@ -22,32 +26,37 @@ from barcodeembed.errors import OutputError
 def replace_directory(path: str | os.PathLike[str], kind: str) -> Iterator[Path]:
     """Yield an empty directory that becomes the bundle ``path`` if the block ends without error.
 
-    An existing directory is renamed first and deleted last, so that a crash at any point leaves
-    either the old or the new one complete. Raises OutputError if refuse_directory does, or if the
-    system refuses.
+    An existing directory is exchanged for the new one in one step, or, where the system cannot,
+    renamed first and deleted last (`restore_old` finds it). Raises OutputError if refuse_directory
+    does, if another process is writing the bundle, or if the system refuses.
     """
     refuse_directory(path, kind)
     target = resolve_links(Path(path))
-    temporary, old = temporary_sibling(target), temporary_sibling(target, "old")
-    with output_errors(Path(path)):
+    temporary = temporary_sibling(target)
+    with output_errors([Path(path)]), locked(target):
         try:
             temporary.mkdir()
             yield temporary
-            mode = temporary.stat().st_mode & 0o666
-            for file in (f for f in temporary.rglob("*") if f.is_file()):
-                with open(file, "rb") as stream:
-                    # safetensors creates files that only their owner can read; models are shared.
-                    os.fchmod(stream.fileno(), mode)
-                    os.fsync(stream.fileno())
-            if target.exists():
-                os.rename(target, old)
-            os.rename(temporary, target)
-            sync_directory(target.parent)
+            _sync(temporary)
+            with signals_held():
+                put_in_place(temporary, target)
         finally:
-            if old.exists() and not target.exists():
-                os.rename(old, target)
             shutil.rmtree(temporary, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
+        confirm_rename(Path(path), target.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Flush a directory and everything in it to disk, and give its files the usual permissions."""
+    mode = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            sync_directory(path)
+            continue
+        with open(path, "rb") as stream:
+            # safetensors creates files that only their owner can read; models are shared.
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+    sync_directory(folder)
 
 
 def refuse_directory(path: str | os.PathLike[str], kind: str) -> None:
@@ -57,6 +66,7 @@ def refuse_directory(path: str | os.PathLike[str], kind: str) -> None:
     deleted.
     """
     path = Path(path)
+    restore_old(path)
     if os.path.exists(path) and not os.path.isdir(path):
         raise OutputError(f"{path}: exists and is not a bundle directory")
     if os.path.isdir(path) and os.listdir(path) and kind_of(path) != kind:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from barcodeembed import __version__
+from barcodeembed.bundles.swap import restore_old
 from barcodeembed.errors import BundleError
 
 MANIFEST = "manifest.json"
@@ -47,13 +48,28 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file of a bundle. Raises BundleError if it is missing or damaged."""
+    """Read a JSON file of a bundle. Raises BundleError if it is missing or damaged.
+
+    Numbers that JSON does not have (NaN, Infinity) and values nested too deeply are damage.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError:
         raise BundleError(f"{path}: missing; the bundle is incomplete") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise BundleError(f"{path}: cannot be read as JSON: {error}") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"it contains {name}")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a bundle that must be an object. Raises BundleError."""
+    values = read_json(path)
+    if not isinstance(values, dict):
+        raise BundleError(f"{path}: is not a JSON object")
+    return values
 
 
 def read_manifest(bundle: Path, expected: str) -> dict[str, Any]:
@@ -62,6 +78,7 @@ def read_manifest(bundle: Path, expected: str) -> dict[str, Any]:
     ``expected`` describes the bundle that the user should have given, as in "an index". Raises
     BundleError if there is no manifest or it is damaged.
     """
+    restore_old(bundle)
     if not bundle.is_dir():
         problem = "is a file, not a bundle directory" if bundle.exists() else "does not exist"
         raise BundleError(f"{bundle}: {problem}; expected {expected} made by barcodeembed")
@@ -95,12 +112,16 @@ def open_bundle(
             f"{bundle}: is {_with_article(str(manifest.get('kind')))}, not {_with_article(kind)}"
         )
     version = manifest.get("format_version")
-    if not isinstance(version, int) or version > format_version:
+    if type(version) is not int or version > format_version:
         raise BundleError(
             f"{bundle}: format {version} is newer than this version can read ({format_version}); "
             f"it was made by {manifest.get('made_by')}"
         )
     for name, entry in manifest["files"].items():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise BundleError(
+                f"{bundle / MANIFEST}: {name} is not the name of a file of the bundle"
+            )
         _check_file(bundle / name, entry, verify)
     return manifest
 
@@ -108,10 +129,11 @@ def open_bundle(
 def _check_file(path: Path, entry: Any, verify: bool) -> None:
     if not path.is_file():
         raise BundleError(f"{path}: missing; the bundle is incomplete")
-    try:
-        size, digest = entry["bytes"], entry["sha256"]
-    except (TypeError, KeyError):
-        raise BundleError(f"{path}: the manifest has no size and sha256 for this file") from None
+    size, digest = (
+        (entry.get("bytes"), entry.get("sha256")) if isinstance(entry, dict) else (None, None)
+    )
+    if type(size) is not int or not isinstance(digest, str):
+        raise BundleError(f"{path}: the manifest has no size and sha256 for this file")
     if path.stat().st_size != size:
         raise BundleError(
             f"{path}: damaged: {path.stat().st_size} bytes instead of the {size} in the manifest"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from math import inf
 from os import PathLike
 from pathlib import Path
@@ -81,6 +82,7 @@ def describe_run(
     return {
         "schema_version": SCHEMA_VERSION,
         "barcodeembed": __version__,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "reads": _describe_reads(sources),
         "index": {
             "name": Path(index).name,

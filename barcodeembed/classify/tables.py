@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import IO
 
 from barcodeembed.classify.assignment import Assignment
@@ -36,10 +37,13 @@ def write_tables(
     header = [*columns(ranks), *(column.name for column in more)]
     sampled = SAMPLE in header
     late = _LateCells(classifier, header.index("flags"), cluster_novel, controls, registry)
+    # Before the first answer, the input can turn out to be unreadable: then there is no header.
+    answers = iter(answers)
+    first = list(islice(answers, 1))
     _write([*header, *[NOVEL_UNIT] * cluster_novel], table)
     if hit_table:
         _write([*HIT_COLUMNS, *[SAMPLE] * sampled], hit_table)
-    for answer in answers:
+    for answer in chain(first, answers):
         cells = row(answer.assignment, ranks)
         cells += [column.cell(answer) or NA for column in more]
         if late.needed:

@@ -11,12 +11,16 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import FrameType
 from typing import NoReturn
 
 from barcodeembed.cli.console import console
+from barcodeembed.cli.memory import describe_memory_error
 from barcodeembed.errors import BarcodeEmbedError, InputWarning
+
+#: Contexts that end with the command, such as the lock of its output.
+_held = ExitStack()
 
 
 class Terminated(BaseException):
@@ -36,7 +40,8 @@ def boundary() -> Iterator[None]:
             warnings.showwarning = _warn
             # A message to the user, whatever the interpreter does with warnings of code.
             warnings.simplefilter("always", InputWarning)
-            yield
+            with _held:
+                yield
         if sys.stdout is not None:
             sys.stdout.flush()
     except BarcodeEmbedError as error:
@@ -50,9 +55,11 @@ def boundary() -> Iterator[None]:
     except BrokenPipeError:
         _abandon_output()
         sys.exit(141)
-    except MemoryError:
-        _fail("out of memory; a smaller --batch-size needs less")
-    except OSError as error:
+    except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        if message := describe_memory_error(error):
+            _fail(message)
+        if not isinstance(error, OSError):
+            raise
         name = str(error.filename)
         if error.filename is None:
             name = "standard output"
@@ -71,22 +78,9 @@ def _exit_code(exception: BaseException | None) -> int:
     return 0 if exception is None else getattr(exception, "exit_code", 1)
 
 
-@contextmanager
-def signals_held() -> Iterator[None]:
-    """Delay Ctrl-C and SIGTERM while torch is imported; an exception would abort the process."""
-    caught: list[int] = []
-
-    def catch(signum: int, frame: FrameType | None) -> None:
-        caught.append(signum)
-
-    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if caught:
-        signal.raise_signal(caught[0])
+def hold(context: AbstractContextManager[object]) -> None:
+    """Enter a context that ends with the command."""
+    _held.enter_context(context)
 
 
 def _fail(message: str) -> NoReturn:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import typer
 
+from barcodeembed.cli.boundary import hold
+from barcodeembed.errors import OutputError
+
 
 def one_of(*choices: str) -> Callable[[str], str]:
     """Return the callback of an option that accepts only these words."""
@@ -41,10 +44,28 @@ def check_taxdump(taxdump: Path | None, taxonomy: Path | None) -> None:
         raise typer.BadParameter("--taxdump needs --taxonomy, a table of accessions and taxids")
 
 
+def claim(output: Path, kind: str) -> None:
+    """Lock the bundle that a command will write, until the command ends.
+
+    Raises OutputError if it cannot be written, or another command is writing it.
+    """
+    from barcodeembed.bundles.directories import refuse_directory
+    from barcodeembed.bundles.files import resolve_links
+    from barcodeembed.bundles.locks import locked
+
+    refuse_directory(output, kind)
+    hold(locked(resolve_links(output)))
+
+
 def refuse_overwriting(
-    outputs: Iterable[Path | str | None], inputs: Iterable[Path | str | None]
+    outputs: Iterable[Path | str | None],
+    inputs: Iterable[Path | str | None],
+    no_clobber: bool = False,
 ) -> None:
-    """Raise a usage error if an output is also an input, or is given twice."""
+    """Raise a usage error if an output is also an input, or is given twice.
+
+    With ``no_clobber``, raise OutputError if an output exists.
+    """
     read = {_real(path) for path in inputs if path is not None} - {"-"}
     written: set[str] = set()
     for path in outputs:
@@ -55,6 +76,20 @@ def refuse_overwriting(
         if _real(path) in written:
             raise typer.BadParameter(f"{path} is given for two outputs")
         written.add(_real(path))
+        if no_clobber and os.path.lexists(path) and not _is_device(path):
+            raise OutputError(f"{path}: exists, and --no-clobber keeps it")
+
+
+def _is_device(path: Path | str) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def refuse_commas(outputs: Iterable[Path | str | None]) -> None:
+    """Raise a usage error if the name of a tab-separated table promises commas or a spreadsheet."""
+    for path in outputs:
+        suffixes = [s.lower() for s in Path(path or "").suffixes if s not in (".gz", ".bz2", ".xz")]
+        if suffixes and suffixes[-1] in (".csv", ".xls", ".xlsx"):
+            raise typer.BadParameter(f"{path}: the table is tab-separated; give a name with .tsv")
 
 
 def refuse_log(log: Path, arguments: Iterable[str]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Any
 
 from barcodeembed.cli import classify_options, options
+from barcodeembed.cli.checks import refuse_commas
 from barcodeembed.cli.classify_explain import check_explain, explain_query
 from barcodeembed.cli.classify_messages import (
     choose_marker,
@@ -22,7 +22,7 @@ from barcodeembed.cli.classify_samples import (
     warn_of_counts,
 )
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed
+from barcodeembed.cli.messages import listed, refuse_flagged
 from barcodeembed.cli.primer_options import ReadAmplicon
 from barcodeembed.cli.terminal import open_rows
 from barcodeembed.cli.threads import use_threads
@@ -57,6 +57,8 @@ def classify(
     batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    strict: options.Strict = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -107,7 +109,7 @@ def classify(
     from json import dumps
     from time import perf_counter
 
-    from barcodeembed.bundles.files import open_output
+    from barcodeembed.bundles.files import replace_together
     from barcodeembed.classify.columns import more_columns
     from barcodeembed.classify.counts import read_counts
     from barcodeembed.classify.genetic_codes import parse_code
@@ -120,7 +122,9 @@ def classify(
     from barcodeembed.shipped import shipped_index
 
     outputs = [output, hits, json, units]
+    refuse_commas([output, hits, units])
     options.refuse_overwriting(outputs, [index, counts])
+    options.refuse_overwriting([output, hits, json], [], no_clobber)
     sources = find_samples(reads, samples, outputs)
     counted = read_counts(counts) if counts else None
     controls = find_controls(negative_control, sources, counted)
@@ -156,52 +160,53 @@ def classify(
         )
     inputs, named = Inputs(encoding), samples is not None or len(sources) > 1
     tally, ready = Tally(), perf_counter()
-    with ExitStack() as stack:
-        table = stack.enter_context(open_rows(output))
-        hit_table = stack.enter_context(open_output(hits)) if hits else None
-        progress = stack.enter_context(console.progress("classifying", output=output))
-        answers = classify_samples(
-            classifier,
-            sources,
-            inputs.read,
-            named=named,
-            batch_size=batch_size,
-            done=lambda sample: tell_sample(classifier, sample.name if named else None),
-        )
-        for assignment in write_tables(
-            answers,
-            classifier,
-            table,
-            hit_table,
-            more=more_columns(
-                classifier.index, samples=named, counts=counted, marker=marker is not None
-            ),
-            cluster_novel=cluster_novel or units is not None,
-            controls=controls,
-            registry=registry,
-        ):
-            tally.add(assignment)
-            progress(tally.statuses.total())
+    with replace_together() as group:
+        table = group.text(output)
+        hit_table = group.text(hits) if hits else None
+        run = group.text(json) if json else None
+        with open_rows(output, table) as rows, console.progress("classifying", output=output) as on:
+            answers = classify_samples(
+                classifier,
+                sources,
+                inputs.read,
+                named=named,
+                batch_size=batch_size,
+                done=lambda sample: tell_sample(classifier, sample.name if named else None),
+            )
+            for assignment in write_tables(
+                answers,
+                classifier,
+                rows,
+                hit_table,
+                more=more_columns(
+                    classifier.index, samples=named, counts=counted, marker=marker is not None
+                ),
+                cluster_novel=cluster_novel or units is not None,
+                controls=controls,
+                registry=registry,
+            ):
+                refuse_flagged(inputs.names, assignment.query_id, assignment.flags)
+                tally.add(assignment)
+                on(tally.statuses.total())
+        inputs.warn()
+        if counted and counts:
+            warn_of_counts(counted, counts)
+        if run:
+            described = describe_run(
+                classifier,
+                path,
+                tally,
+                sources=sources,
+                max_error=max_error,
+                warnings=console.warnings,
+                seconds={"opening": ready - began, "classifying": perf_counter() - ready},
+            )
+            run.write(dumps(described, indent=2) + "\n")
         if registry:
             registry.save()
-    inputs.warn()
-    if counted and counts:
-        warn_of_counts(counted, counts)
     if isinstance(classifier, MarkerClassifier) and classifier.auto and tally.statuses:
         console.say(f"--marker auto: {listed(classifier.counts)}")
     if registry:
         tell_units(registry)
     if inputs.records:
         console.say(f"{inputs.records:,} records: {listed(tally.statuses)}")
-    if json:
-        described = describe_run(
-            classifier,
-            path,
-            tally,
-            sources=sources,
-            max_error=max_error,
-            warnings=console.warnings,
-            seconds={"opening": ready - began, "classifying": perf_counter() - ready},
-        )
-        with open_output(json) as stream:
-            stream.write(dumps(described, indent=2) + "\n")

@@ -62,6 +62,11 @@ class Inputs:
         return watch(read_records(path, encoding=self._encoding), counts)
 
     @property
+    def names(self) -> str:
+        """The files that were read so far."""
+        return ", ".join(self._counts)
+
+    @property
     def records(self) -> int:
         """Number of records that were read."""
         return sum(counts["records"] for counts in self._counts.values())

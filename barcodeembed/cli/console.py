@@ -13,6 +13,7 @@ from pathlib import Path
 from shlex import join
 
 from barcodeembed import __version__
+from barcodeembed.errors import InputError, printable
 
 PROGRAM = "barcodeembed"
 
@@ -21,20 +22,21 @@ PROGRAM = "barcodeembed"
 class Console:
     """Everything that a command prints on standard error.
 
-    ``--quiet``, ``--verbose`` and ``--debug`` set the attributes. ``arguments`` are those of the
-    command line.
+    ``--quiet``, ``--verbose``, ``--debug`` and ``--strict`` set the attributes. ``arguments`` are
+    those of the command line.
     """
 
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+    strict: bool = False
     arguments: list[str] = field(default_factory=list)
     _log: FileIO | None = None
     _said: dict[str, None] = field(default_factory=dict)
 
     def reset(self) -> None:
         """Forget the options and warnings of an earlier command in the same process."""
-        self.quiet = self.verbose = self.debug = False
+        self.quiet = self.verbose = self.debug = self.strict = False
         self._said.clear()
 
     @property
@@ -51,7 +53,12 @@ class Console:
         self._write(message, shown=self.verbose)
 
     def warn(self, message: str) -> None:
-        """Print a warning. A text is printed only once. Quiet does not suppress warnings."""
+        """Print a warning. A text is printed only once. Quiet does not suppress warnings.
+
+        With ``--strict``, raise InputError instead.
+        """
+        if self.strict:
+            raise InputError(f"{message} (an error because of --strict)")
         if message not in self._said:
             self._said[message] = None
             self._write(f"{PROGRAM}: warning: {message}")
@@ -132,6 +139,7 @@ class Console:
             self._write(f"{PROGRAM}: warning: {log.name}: {error.strerror}; the log ends here")
 
     def _write(self, message: str, *, shown: bool = True) -> None:
+        message = printable(message)
         self._record(message)
         if shown and sys.stderr is not None:  # if closed (2>&-), print would use standard output
             print(message, file=sys.stderr, flush=True)

@@ -78,6 +78,7 @@ def convert(
             "option SOURCE may be a model bundle.",
         ),
     ] = None,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -101,14 +102,13 @@ def convert(
         options.check_choice("--weights", weights, ("fp32", "bf16"))
     if not output.name:
         raise typer.BadParameter(f"{output} is not a name for a new bundle", param_hint="--output")
-    options.refuse_overwriting([output], [source])
+    options.refuse_overwriting([output], [source], no_clobber)
     options.use_threads(None)
-    from barcodeembed.bundles.directories import refuse_directory
     from barcodeembed.bundles.manifest import kind_of
     from barcodeembed.model.bundle import KIND, save_model
     from barcodeembed.model.convert import convert as read_weights
 
-    refuse_directory(output, KIND)
+    options.claim(output, KIND)
     if weights is not None and kind_of(source) == KIND:
         if any((k, heads, special_tokens, max_length)) or pooling != "mean":
             raise typer.BadParameter(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from barcodeembed.cli import options
 from barcodeembed.cli.checks import refuse_overwriting
 from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed, warn_of_input, watch
+from barcodeembed.cli.messages import listed, refuse_flagged, warn_of_input, watch
 from barcodeembed.cli.threads import use_threads
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def embed(
@@ -30,6 +34,23 @@ def embed(
     normalize: Annotated[
         bool, typer.Option("--normalize", help="Scale each vector to unit length.")
     ] = False,
+    orient: Annotated[
+        bool,
+        typer.Option(
+            "--orient",
+            help="Reverse-complement reads of the other strand, as classify does.",
+        ),
+    ] = False,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            "-i",
+            "--index",
+            metavar="NAME.bix",
+            show_default="the COI prototypes that ship with barcodeembed",
+            help="With --orient: the index whose references give the orientation.",
+        ),
+    ] = None,
     min_length: options.MinBases = 100,
     offsets: options.Offsets = 1,
     precision: options.Precision = "fp32",
@@ -38,6 +59,8 @@ def embed(
     batch_size: options.BatchSize = 2_048,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    strict: options.Strict = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -48,6 +71,7 @@ def embed(
     \b
     Examples:
       barcodeembed embed reads.fasta -o vectors.npy
+      barcodeembed embed reads.fasta --orient -o vectors.npy
       zcat reads.fa.gz | barcodeembed embed - -m model | cut -f 1-5
 
     \b
@@ -55,7 +79,10 @@ def embed(
     A record that cannot be embedded has a row of NA (NaN in arrays), and the reason in flags.
     With .npy, ids, lengths and flags are written to FILE.ids.tsv.
     """
-    refuse_overwriting([output], [reads, model])
+    ids = f"{output}.ids.tsv" if output.endswith(".npy") else None
+    refuse_overwriting([output, ids], [reads, model, index], no_clobber)
+    if index is not None and not orient:
+        raise typer.BadParameter("is only used with --orient", param_hint="--index")
     from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.embedding.streaming import embed_records
     from barcodeembed.embedding.vector_files import open_vectors
@@ -65,21 +92,35 @@ def embed(
     embedder = Embedder.load(
         model, device=device, verify=not no_verify, precision=precision, offsets=offsets
     )
+    orientation = _orientation(index, verify=not no_verify) if orient else None
     counts: Counter[str] = Counter()
     refused: Counter[str] = Counter()
-    with (
-        open_vectors(output, embedder.dimension) as write,
-        console.progress("embedding", output=output) as progress,
-    ):
-        records = watch(read_records(reads, encoding=encoding), counts)
-        for batch in embed_records(
-            records, embedder, batch_size=batch_size, min_bases=min_length, normalize=normalize
-        ):
-            write(batch)
-            refused.update(filter(None, batch.refused))
-            progress(counts["records"])
-    warn_of_input(counts, reads)
+    with open_vectors(output, embedder.dimension) as write:
+        with console.progress("embedding", output=output) as progress:
+            records = watch(read_records(reads, encoding=encoding), counts)
+            for batch in embed_records(
+                records,
+                embedder,
+                batch_size=batch_size,
+                min_bases=min_length,
+                normalize=normalize,
+                orientation=orientation,
+            ):
+                for record, flags in zip(batch.ids, batch.flags, strict=True):
+                    refuse_flagged(reads, record, flags)
+                write(batch)
+                refused.update(filter(None, batch.refused))
+                progress(counts["records"])
+        warn_of_input(counts, reads)
     if refused:
         console.warn(f"{reads}: {refused.total():,} records have no vector: {listed(refused)}")
     if counts["records"]:
         console.say(f"{counts['records']:,} records, {embedder.dimension} dimensions")
+
+
+def _orientation(index: Path | None, *, verify: bool) -> np.ndarray:
+    """Return the log-odds of 6-mers of the two strands, by the references of an index."""
+    from barcodeembed.index.bundle import ReferenceIndex
+    from barcodeembed.shipped import shipped_index
+
+    return ReferenceIndex.open(index or shipped_index(), verify=verify).orientation

@@ -34,6 +34,7 @@ def evaluate(
     seed: options.Seed = 0,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -68,7 +69,9 @@ def evaluate(
             options.check_choice(option, name, choices)
     options.check_taxdump(taxdump, taxonomy)
     queries = queries or []
-    options.refuse_overwriting([output, json], [reference, *queries, taxonomy, taxdump, model])
+    options.refuse_overwriting(
+        [output, json], [reference, *queries, taxonomy, taxdump, model], no_clobber
+    )
     from barcodeembed.bundles.files import open_output
     from barcodeembed.errors import InputError
     from barcodeembed.evaluation import run

@@ -63,6 +63,8 @@ def build(
     encoding: options.Encoding = "utf-8",
     seed: options.Seed = 0,
     threads: options.Threads = None,
+    strict: options.Strict = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -87,20 +89,19 @@ def build(
       barcodeembed index build dada2.fasta --ranks phylum,class,order,family,genus -o short.bix
       barcodeembed index build mitogenomes.gb --gene COX1 -o coi.bix
     """
-    options.refuse_overwriting([output, json], [references, taxonomy, taxdump, model])
+    options.refuse_overwriting([output, json], [references, taxonomy, taxdump, model], no_clobber)
     unusual = reading_options.reading(ranks, id_column, sequence_column, gene)
     options.check_taxdump(taxdump, taxonomy)
     options.check_primers(amplicon, primers)
     if prototypes is not None:
         options.check_choice("--prototypes", prototypes, ("species", "bin"))
-    from barcodeembed.bundles.directories import refuse_directory
     from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.index.build import build_index
     from barcodeembed.index.bundle import KIND
     from barcodeembed.index.collect import BuildReport
     from barcodeembed.taxonomy.references import read_labelled
 
-    refuse_directory(output, KIND)
+    options.claim(output, KIND)
     options.use_threads(threads)
     embedder = Embedder.load(model, device=device, precision=precision, offsets=offsets)
     labelled = read_labelled(
@@ -130,8 +131,9 @@ def build(
             seed=seed,
         )
     index = index.with_coverage(coverage or None)
-    index.save(output, None if without_model else embedder.path)
     warn_of_build(report, references)
+    index_options.remove_json(json)
+    index.save(output, None if without_model else embedder.path)
     index_options.describe_built(output, index, report)
     if json:
         index_options.write_json(json, references, output, report)

@@ -24,6 +24,8 @@ def add(
     encoding: options.Encoding = "utf-8",
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    strict: options.Strict = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -39,16 +41,15 @@ def add(
       barcodeembed index add references.bix more.tsv -o new.bix
       barcodeembed index add references.bix more.fasta --taxonomy names.tsv -o new.bix
     """
-    options.refuse_overwriting([output], [index, references, taxonomy, model])
+    options.refuse_overwriting([output], [index, references, taxonomy, model], no_clobber)
     unusual = reading_options.reading(ranks, id_column, sequence_column, gene)
-    from barcodeembed.bundles.directories import refuse_directory
     from barcodeembed.index.bundle import KIND, ReferenceIndex
     from barcodeembed.index.collect import BuildReport
     from barcodeembed.index.edit import add_records, refuse_unchangeable
     from barcodeembed.index.model import load_embedder
     from barcodeembed.taxonomy.references import read_labelled
 
-    refuse_directory(output, KIND)
+    options.claim(output, KIND)
     options.use_threads(threads)
     old = ReferenceIndex.open(index, verify=not no_verify)
     refuse_unchangeable({str(index): old})
@@ -66,6 +67,6 @@ def add(
         new = add_records(
             old, labelled, embedder, on_conflict=on_conflict, report=report, progress=progress
         )
-    new.with_coverage(coverage or None).save(output)
     warn_of_build(report)
+    new.with_coverage(coverage or None).save(output)
     index_options.describe_edited(output, new, report)

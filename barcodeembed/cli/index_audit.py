@@ -8,6 +8,7 @@ import typer
 
 from barcodeembed import vocabulary
 from barcodeembed.cli import options
+from barcodeembed.cli.checks import refuse_commas
 from barcodeembed.cli.console import console
 
 
@@ -31,6 +32,7 @@ def audit(
     ] = vocabulary.NEIGHBOURS,
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -55,7 +57,8 @@ def audit(
       reference with other_name), own_similarity, own_identity (with name), strength (0 to 1).
       A missing value is NA.
     """
-    options.refuse_overwriting([output], [index])
+    refuse_commas([output])
+    options.refuse_overwriting([output], [index], no_clobber)
     options.use_threads(threads)
     from barcodeembed.bundles.files import open_output
     from barcodeembed.curation import run

@@ -24,6 +24,7 @@ def merge(
     device: options.Device = "auto",
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -40,14 +41,13 @@ def merge(
     """
     if len(indexes) < 2:
         raise typer.BadParameter("give two indexes or more", param_hint="NAME.bix")
-    options.refuse_overwriting([output], [*indexes, model])
-    from barcodeembed.bundles.directories import refuse_directory
+    options.refuse_overwriting([output], [*indexes, model], no_clobber)
     from barcodeembed.index.bundle import KIND, ReferenceIndex
     from barcodeembed.index.collect import BuildReport
     from barcodeembed.index.edit import merge_indexes, refuse_different, refuse_unchangeable
     from barcodeembed.index.model import load_embedder
 
-    refuse_directory(output, KIND)
+    options.claim(output, KIND)
     options.use_threads(threads)
     opened = [ReferenceIndex.open(path, verify=not no_verify) for path in indexes]
     named = dict(zip(map(str, indexes), opened, strict=True))

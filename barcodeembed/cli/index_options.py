@@ -114,6 +114,14 @@ def describe_built(output: Path, index: ReferenceIndex, report: BuildReport) -> 
     )
 
 
+def remove_json(path: Path | None) -> None:
+    """Delete the description of an older index, so that it is not next to a newer one."""
+    from barcodeembed.bundles.files import remove_file
+
+    if path is not None:
+        remove_file(path)
+
+
 def write_json(path: Path, references: str, output: Path, report: BuildReport) -> None:
     """Write what was read and what was left out of a build as JSON."""
     from json import dumps

@@ -19,6 +19,7 @@ def subset(
     device: options.Device = "auto",
     threads: options.Threads = None,
     no_verify: options.NoVerify = False,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -36,15 +37,14 @@ def subset(
     """
     if not taxon and not country:
         raise typer.BadParameter("say what to keep: --taxon NAME, --country TEXT or both")
-    options.refuse_overwriting([output], [index, model])
-    from barcodeembed.bundles.directories import refuse_directory
+    options.refuse_overwriting([output], [index, model], no_clobber)
     from barcodeembed.errors import InputError
     from barcodeembed.index.bundle import KIND, ReferenceIndex
     from barcodeembed.index.edit import take_prototypes, take_records
     from barcodeembed.index.model import load_embedder
     from barcodeembed.index.select import homonyms, select_records
 
-    refuse_directory(output, KIND)
+    options.claim(output, KIND)
     options.use_threads(threads)
     old = ReferenceIndex.open(index, verify=not no_verify)
     chosen = select_records(old, taxa=taxon or (), countries=country or ())

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from barcodeembed.cli import options
+from barcodeembed.errors import printable
 
 
 def info(
@@ -49,11 +50,11 @@ def info(
 def _show(described: dict[str, Any]) -> None:
     for name, value in described.items():
         if isinstance(value, dict):
-            print(name)
+            print(printable(name))
             for key, inner in value.items():
-                print(f"  {key:<22}{_text(inner)}")
+                print(printable(f"  {key:<22}{_text(inner)}"))
         else:
-            print(f"{name:<23} {_text(value)}")
+            print(printable(f"{name:<23} {_text(value)}"))
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,9 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from barcodeembed.cli.console import console
+from barcodeembed.errors import InputError
 from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.vocabulary import INPUT_FLAGS
 
 if TYPE_CHECKING:
     from barcodeembed.index.bundle import ReferenceIndex
@@ -32,6 +34,13 @@ def watch(records: Iterable[SequenceRecord], counts: Counter[str]) -> Iterator[S
         elif len(seen) < _MAX_IDS:
             seen.add(record.id)
         yield record
+
+
+def refuse_flagged(source: str, record: str, flags: Iterable[str]) -> None:
+    """With ``--strict``, raise InputError if a record was changed or refused."""
+    found = [flag for flag in flags if flag in INPUT_FLAGS]
+    if console.strict and found:
+        raise InputError(f"{', '.join(found)} (an error because of --strict)", source, None, record)
 
 
 def warn_of_input(counts: Counter[str], source: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +13,14 @@ from barcodeembed import vocabulary
 from barcodeembed.cli.checks import check_choice as check_choice
 from barcodeembed.cli.checks import check_encoding, one_of, refuse_log
 from barcodeembed.cli.checks import check_taxdump as check_taxdump
+from barcodeembed.cli.checks import claim as claim
 from barcodeembed.cli.checks import refuse_overwriting as refuse_overwriting
 from barcodeembed.cli.console import console
+from barcodeembed.cli.message_options import Debug as Debug
+from barcodeembed.cli.message_options import NoClobber as NoClobber
+from barcodeembed.cli.message_options import Quiet as Quiet
+from barcodeembed.cli.message_options import Strict as Strict
+from barcodeembed.cli.message_options import Verbose as Verbose
 from barcodeembed.cli.primer_options import Primers as Primers
 from barcodeembed.cli.primer_options import check_primers as check_primers
 from barcodeembed.cli.reference_options import AllowMissing as AllowMissing
@@ -30,15 +35,6 @@ SHIPPED_MODEL = "the COI model that ships with barcodeembed"
 MIN_CONFIDENCE = "0.75"
 
 
-def _set(name: str) -> Callable[[bool], bool]:
-    def callback(value: bool) -> bool:
-        if value:
-            setattr(console, name, True)
-        return value
-
-    return callback
-
-
 def _open_log(path: Path | None) -> Path | None:
     if path is not None:
         refuse_log(path, console.arguments)
@@ -47,16 +43,6 @@ def _open_log(path: Path | None) -> Path | None:
 
 
 Reads = Annotated[str, typer.Argument(metavar="READS", help="Sequence file, or - for stdin.")]
-Quiet = Annotated[
-    bool,
-    typer.Option("-q", "--quiet", help="Print only warnings and errors.", callback=_set("quiet")),
-]
-Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Print more details.", callback=_set("verbose"))
-]
-Debug = Annotated[
-    bool, typer.Option("--debug", help="Print the traceback of an error.", callback=_set("debug"))
-]
 Log = Annotated[
     Path | None,
     typer.Option(

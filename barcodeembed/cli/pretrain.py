@@ -49,6 +49,7 @@ def pretrain(
     encoding: options.Encoding = "utf-8",
     seed: options.Seed = 0,
     threads: options.Threads = None,
+    no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -80,7 +81,7 @@ def pretrain(
         options.check_choice("--rates", rates, vocabulary.RATE_SCHEDULES)
     if not output.name:
         raise typer.BadParameter(f"{output} is not a name for a bundle", param_hint="--output")
-    options.refuse_overwriting([output], [*corpus, init])
+    options.refuse_overwriting([output], [*corpus, init], no_clobber)
     options.use_threads(threads)
     from barcodeembed.cli.stopping import CommandLineRun
     from barcodeembed.errors import InputError, TrainingError
@@ -136,4 +137,6 @@ def pretrain(
     )
     if rank > 0:
         console.quiet = True
+    else:
+        options.claim(output, "model")
     run(config, CommandLineRun(max_minutes), (rank, count, local_rank))

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Protocol, cast
 
-from barcodeembed.bundles.files import STDOUT, open_output
+from barcodeembed.bundles.files import STDOUT
 from barcodeembed.cli.console import console
 from barcodeembed.vocabulary import NA
 
@@ -41,15 +41,15 @@ class _Writer(Protocol):
 
 
 @contextmanager
-def open_rows(path: str) -> Iterator[IO[str]]:
-    """Yield a stream for the table: as `open_output`, but for people on a terminal."""
-    with open_output(path) as stream:
-        if path != STDOUT or sys.stdout is None or not sys.stdout.isatty():
-            yield stream
-            return
-        rows = ReadableRows(stream, shutil.get_terminal_size().columns, colour=_colour())
-        yield cast(IO[str], rows)
-        rows.end()
+def open_rows(path: str, stream: IO[str]) -> Iterator[IO[str]]:
+    """Yield the stream of an output for the table; for people, if it is a terminal."""
+    if path != STDOUT or sys.stdout is None or not sys.stdout.isatty():
+        yield stream
+        return
+    rows = ReadableRows(stream, shutil.get_terminal_size().columns, colour=_colour())
+    yield cast(IO[str], rows)
+    rows.end()
+    stream.flush()
     console.say("to get all columns as TSV: give -o FILE, or write to a pipe")
 
 

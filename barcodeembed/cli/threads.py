@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from barcodeembed.cli.boundary import signals_held
+from barcodeembed.bundles.signals import signals_held
 
 #: Libraries read these variables when they are loaded: those that use OpenMP, the BLAS of NumPy and
 #: SciPy (OpenBLAS, MKL, BLIS or Accelerate), and numba.

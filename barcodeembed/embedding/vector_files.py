@@ -6,14 +6,14 @@ Batches are written as they arrive. If an error occurs, no file is left.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from barcodeembed.bundles.files import open_output, replace_file
+from barcodeembed.bundles.files import open_output, replace_file, replace_together
 from barcodeembed.embedding.streaming import EmbeddedBatch
 from barcodeembed.errors import OutputError
 
@@ -41,21 +41,29 @@ def open_vectors(path: str | PathLike[str], dimension: int) -> AbstractContextMa
 
 @contextmanager
 def _tsv(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
+    """Write the header with the first row: before that, the input can turn out to be unreadable."""
+    header = ["record_id", "length", "flags", *(f"d{i}" for i in range(1, dimension + 1))]
+
+    def write_header() -> None:
+        if header:
+            print(*header, sep="\t", file=stream)
+            header.clear()
+
     with open_output(path) as stream:
-        names = (f"d{i}" for i in range(1, dimension + 1))
-        print("record_id", "length", "flags", *names, sep="\t", file=stream)
 
         def write(batch: EmbeddedBatch) -> None:
+            write_header()
             for cells, vector in zip(_labels(batch), batch.vectors, strict=True):
                 values = ("NA" if np.isnan(v) else f"{v:.6f}" for v in vector.tolist())
                 print(*cells, *values, sep="\t", file=stream)
 
         yield write
+        write_header()
 
 
 @contextmanager
 def _npy(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
-    """Write ``path`` and ``path.ids.tsv``.
+    """Write ``path`` and ``path.ids.tsv``, which exists only if it belongs to ``path``.
 
     The header is written again at the end, when the number of rows is known. NumPy pads it so that
     its length stays the same.
@@ -65,9 +73,8 @@ def _npy(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
     def header(rows: int) -> dict[str, Any]:
         return {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
 
-    with ExitStack() as stack:
-        ids = stack.enter_context(open_output(f"{path}.ids.tsv"))
-        stream = stack.enter_context(replace_file(path))
+    with replace_together() as group:
+        stream, ids = group.binary(path), group.text(f"{path}.ids.tsv")
         np.lib.format.write_array_header_1_0(stream, header(0))
         print("record_id", "length", "flags", sep="\t", file=ids)
 

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from barcodeembed.bundles.checks import reading
 from barcodeembed.bundles.directories import replace_directory
 from barcodeembed.bundles.manifest import open_bundle, write_manifest
 from barcodeembed.calibration.fit import Calibration
 from barcodeembed.errors import BundleError, InputError
-from barcodeembed.index.files import MODEL, UNREADABLE, read_index, write_index
+from barcodeembed.index.files import MODEL, read_index, write_index
 from barcodeembed.index.settings import INDEX_FORMAT, IndexSettings, outdated
 from barcodeembed.index.sources import Sources
 from barcodeembed.scoring.vote import Members
@@ -171,17 +172,15 @@ class ReferenceIndex:
     def open(cls, path: str | PathLike[str], *, verify: bool = True) -> ReferenceIndex:
         """Open an index bundle. The vectors of barcodes stay on disk, memory-mapped.
 
-        With ``verify`` the checksums of all files are checked. Raises BundleError if the bundle is
-        missing, damaged, of another kind or of another format.
+        With ``verify`` the checksums and the content of all files are checked. Raises BundleError
+        if the bundle is missing, damaged, of another kind or of another format.
         """
         bundle = Path(path)
         manifest = open_bundle(bundle, KIND, INDEX_FORMAT, verify=verify)
         if manifest["format_version"] < INDEX_FORMAT:
             raise BundleError(outdated(bundle))
-        try:
-            return cls(**read_index(bundle))
-        except UNREADABLE as error:
-            raise BundleError(f"{bundle}: not a readable index: {error}") from None
+        with reading(bundle):
+            return cls(**read_index(bundle, verify=verify))
 
     def save(self, path: str | PathLike[str], model: str | PathLike[str] | None = "auto") -> None:
         """Write an index bundle. A failure leaves nothing, or the bundle that was there before.

@@ -6,10 +6,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from barcodeembed.bundles.manifest import open_bundle, read_json, read_manifest
+from barcodeembed.bundles.checks import field, reading
+from barcodeembed.bundles.manifest import open_bundle, read_manifest, read_object
 from barcodeembed.bundles.tables import read_table
 from barcodeembed.errors import BundleError
-from barcodeembed.index.settings import INDEX_FORMAT, IndexSettings, outdated
+from barcodeembed.index.files import read_settings
+from barcodeembed.index.settings import INDEX_FORMAT, outdated
+from barcodeembed.index.validation import check_calibration, check_lineages
 from barcodeembed.model.config import MODEL_FORMAT, ModelConfig
 from barcodeembed.taxonomy.ranks import RANKS
 
@@ -25,14 +28,14 @@ def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any
         "model": (_describe_model, MODEL_FORMAT),
         "index": (_describe_index, INDEX_FORMAT),
     }
-    if kind not in describers:
+    if not isinstance(kind, str) or kind not in describers:
         raise BundleError(f"{bundle}: is a bundle of kind {kind!r}; expected a model or an index")
     describer, newest = describers[kind]
     manifest = open_bundle(bundle, kind, newest, verify=verify)
     size = sum(entry["bytes"] for entry in manifest["files"].values())
     return {
         "kind": kind,
-        "made_by": manifest["made_by"],
+        "made_by": manifest.get("made_by"),
         "format_version": manifest["format_version"],
         "megabytes": round(size / 1e6, 2),
         **describer(bundle, manifest),
@@ -40,28 +43,29 @@ def describe(path: str | PathLike[str], *, verify: bool = True) -> dict[str, Any
 
 
 def _describe_model(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    values = read_json(bundle / "config.json")
-    config = ModelConfig.from_json(values["model"])
-    return {
-        "fingerprint": manifest["fingerprint"],
-        "max_bases": config.max_bases,
-        "weights": values.get("weights", "fp32"),
-        "model": config.to_json(),
-        "training": values.get("training", {}),
-    }
+    values = read_object(bundle / "config.json")
+    with reading(bundle / "config.json"):
+        config = ModelConfig.from_json(field(values, "model", dict))
+        return {
+            "fingerprint": manifest.get("fingerprint"),
+            "max_bases": config.max_bases,
+            "weights": values.get("weights", "fp32"),
+            "model": config.to_json(),
+            "training": values.get("training", {}),
+        }
 
 
 def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     if manifest["format_version"] < INDEX_FORMAT:
         raise BundleError(outdated(bundle))
-    try:
-        settings = IndexSettings.from_json(read_json(bundle / "config.json"))
-    except (KeyError, TypeError) as error:
-        raise BundleError(f"{bundle}: not a readable index: {error}") from None
-    ranks = read_json(bundle / "calibration.json")["ranks"]
+    settings = read_settings(bundle)
     suffix = ".tsv.gz" if settings.prototypes else ".tsv"
     lineages = _read_lineages(bundle / f"lineages{suffix}")
     taxa = _count_taxa(lineages)
+    calibration = read_object(bundle / "calibration.json")
+    with reading(bundle / "calibration.json"):
+        check_calibration(calibration, list(taxa))
+    ranks = calibration["ranks"]
     return {
         **settings.to_json(),
         "taxa": taxa,
@@ -73,7 +77,9 @@ def _describe_index(bundle: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _read_lineages(path: Path) -> list[dict[str, str]]:
     """Return the names of every lineage by rank, without unknown ranks."""
-    header, rows = read_table(path)
+    with reading(path):
+        header, rows = read_table(path)
+        check_lineages(header, rows)
     named = (zip(header, row, strict=True) for row in rows)
     return [{rank: name for rank, name in taxa if name != "NA"} for taxa in named]
 

@@ -19,21 +19,35 @@ An index of prototypes contains neither sequences nor records. Instead of the fi
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
-from zipfile import BadZipFile
 
 import numpy as np
 
-from barcodeembed.bundles.manifest import read_json, write_json
+from barcodeembed.bundles.checks import (
+    check_finite,
+    check_unit,
+    load_array,
+    load_arrays,
+    reading,
+)
+from barcodeembed.bundles.manifest import read_object, write_json
 from barcodeembed.bundles.tables import read_table, write_table
 from barcodeembed.calibration.fit import Calibration
 from barcodeembed.errors import BundleError
 from barcodeembed.index.packing import pack_kmers, unpack_kmers
 from barcodeembed.index.settings import IndexSettings
 from barcodeembed.index.sources import Sources
+from barcodeembed.index.validation import (
+    check_calibration,
+    check_kmer_lengths,
+    check_kmers,
+    check_lineages,
+    check_records,
+    check_settings,
+)
 from barcodeembed.sequences.shared_kmers import Postings, SharedKmers
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.taxa import Taxa
@@ -44,8 +58,7 @@ from barcodeembed.vocabulary import NA
 if TYPE_CHECKING:
     from barcodeembed.index.bundle import ReferenceIndex
 
-#: What reading a file raises that is not as `write_index` wrote it.
-UNREADABLE = (ValueError, KeyError, OSError, IndexError, EOFError, BadZipFile, zlib.error)
+CONFIG = "config.json"
 
 #: The folder of a bundle that contains a copy of the model.
 MODEL = "model"
@@ -60,6 +73,7 @@ class FastaSequences(Sequence[str]):
     def __init__(self, path: Path) -> None:
         import pyfastx
 
+        self._path = path
         try:
             self._fasta = pyfastx.Fasta(str(path), uppercase=False)
         except (SystemError, RuntimeError) as error:  # a full disk, a damaged index
@@ -77,7 +91,12 @@ class FastaSequences(Sequence[str]):
     def __getitem__(self, number: int | slice) -> str | list[str]:
         if isinstance(number, slice):
             return [self[i] for i in range(*number.indices(len(self)))]
-        return self._fasta[int(number)].seq
+        place = range(len(self))[number]  # IndexError ends an iteration
+        with reading(self._path):
+            bases = self._fasta[place].seq
+            if not (bases.isascii() and bases.isalpha()):
+                raise ValueError(f"sequence {place + 1} has other characters than letters")
+            return bases
 
 
 def write_index(bundle: Path, index: ReferenceIndex) -> None:
@@ -94,31 +113,61 @@ def write_index(bundle: Path, index: ReferenceIndex) -> None:
             directions=index.whitening.directions,
         )
     write_json(bundle / "calibration.json", index.calibration.to_json())
-    write_json(bundle / "config.json", index.settings.to_json())
+    write_json(bundle / CONFIG, index.settings.to_json())
 
 
-def read_index(bundle: Path) -> dict[str, Any]:
+def read_index(bundle: Path, *, verify: bool = True) -> dict[str, Any]:
     """Return the fields of `ReferenceIndex`, by name, from the files of a bundle.
 
-    The vectors of barcodes stay on disk, memory-mapped, and the k-mers of prototypes are read when
-    they are needed. Raises one of UNREADABLE if a file is not as `write_index` wrote it.
+    The vectors and k-mers of barcodes stay on disk, memory-mapped; the k-mers of prototypes are
+    read when they are needed. Types, shapes and lengths are always checked; with ``verify`` also
+    all values of the mapped arrays, which reads them. Raises BundleError that names the file if one
+    is not as `write_index` wrote it.
     """
-    settings = IndexSettings.from_json(read_json(bundle / "config.json"))
-    held = (_read_prototypes if settings.prototypes else _read_references)(bundle)
+    settings = read_settings(bundle)
+    held = _read_prototypes(bundle) if settings.prototypes else _read_references(bundle, verify)
+    if len(held["vectors"]) != settings.vectors:
+        raise BundleError(f"{bundle / CONFIG}: vectors is not {len(held['vectors'])}")
     whitening = None
     if settings.whitening:  # a file that the build did not write has no checksum: ignore it
-        with np.load(bundle / "whitening.npz") as arrays:
-            whitening = Whitening(arrays["mean"], arrays["directions"])
-    ranks = held["taxa"].ranks
+        whitening = _read_whitening(bundle / "whitening.npz", held["vectors"].shape[1])
     model = bundle / MODEL
     return {
         **held,
-        "calibration": Calibration.from_json(read_json(bundle / "calibration.json"), ranks),
-        "orientation": np.load(bundle / "orientation.npy"),
+        "calibration": _read_calibration(bundle, held["taxa"].ranks),
+        "orientation": load_array(bundle / "orientation.npy", "int32", (4**6,)),
         "whitening": whitening,
         "settings": settings,
         "model_path": model if model.is_dir() else None,
     }
+
+
+def read_settings(bundle: Path) -> IndexSettings:
+    """Read the settings of an index. Raises BundleError that names the field that is not valid."""
+    path = bundle / CONFIG
+    values = read_object(path)
+    with reading(path):
+        check_settings(values)
+        return IndexSettings.from_json(values)
+
+
+def _read_calibration(bundle: Path, ranks: Sequence[str]) -> Calibration:
+    path = bundle / "calibration.json"
+    values = read_object(path)
+    with reading(path):
+        check_calibration(values, ranks)
+        return Calibration.from_json(values, ranks)
+
+
+def _read_whitening(path: Path, width: int) -> Whitening:
+    mean, directions = load_arrays(
+        path, {"mean": ("float32", (None,)), "directions": ("float32", (None, width))}
+    )
+    if len(mean) != len(directions):
+        raise BundleError(f"{path}: mean and directions have different lengths")
+    check_finite(path, mean)
+    check_finite(path, directions)
+    return Whitening(mean, directions)
 
 
 def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[str]) -> None:
@@ -128,6 +177,7 @@ def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[s
         for name, bases in zip(names, sequences, strict=True):
             stream.write(f">{name}\n{bases}\n")
     FastaSequences(bundle / "references.fasta")  # writes the index of pyfastx
+    _check_sequences(bundle / "references.fasta", sequences)
     folder = bundle / KMERS
     folder.mkdir()
     for name, values in index.kmers.postings._asdict().items():
@@ -149,6 +199,43 @@ def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[s
         _write_lineages(bundle / "source_lineage.tsv", index.sources.lineages())
 
 
+def _check_sequences(path: Path, sequences: Sequence[str]) -> None:
+    """Raise OSError if pyfastx has not indexed all sequences. It passes over errors of SQLite."""
+    check_fasta_index(path, len(sequences), sum(map(len, sequences)))
+    written = FastaSequences(path)
+    if any(written[i] != sequences[i] for i in (0, len(sequences) - 1)):
+        raise OSError(f"pyfastx has not indexed {path.name} correctly")
+
+
+def check_fasta_index(path: Path, count: int, bases: int | None = None) -> None:
+    """Raise OSError unless pyfastx's index of a FASTA file has so many sequences, within the file.
+
+    pyfastx trusts its index: a wrong offset could end the process.
+    """
+    import sqlite3
+
+    problem = f"the index of {path.name} by pyfastx is not complete"
+    uri = f"{path.with_name(f'{path.name}.fxi').absolute().as_uri()}?mode=ro&immutable=1"
+    try:
+        # Immutable: SQLite must neither repair the file nor write next to it.
+        with closing(sqlite3.connect(uri, uri=True)) as database:
+            *found, length = database.execute(_FASTA_ROWS, (path.stat().st_size,)).fetchone()
+            stated = database.execute("SELECT seqnum FROM stat").fetchall()
+    except sqlite3.Error as error:
+        raise OSError(f"{problem}: {error}") from None
+    if found != [count, 1, count, count] or stated != [(count,)] or bases not in (None, length):
+        raise OSError(problem)
+
+
+#: Rows of the index of pyfastx, first and last, those within a file of so many bytes, and bases.
+_FASTA_ROWS = """
+SELECT count(*), min(ID), max(ID), sum(
+    typeof(boff) = 'integer' AND typeof(blen) = 'integer' AND typeof(slen) = 'integer'
+    AND boff >= 0 AND slen BETWEEN 0 AND blen AND boff + blen <= ?
+), total(slen) FROM seq
+"""
+
+
 def _write_prototypes(bundle: Path, index: ReferenceIndex) -> None:
     np.save(bundle / "prototypes.npy", quantise(index.vectors))
     write_table(
@@ -165,50 +252,93 @@ def _write_lineages(path: Path, lineages: Iterable[Lineage]) -> None:
     write_table(path, RANKS, ([name or NA for name in lineage] for lineage in lineages))
 
 
-def _read_references(bundle: Path) -> dict[str, Any]:
-    header, rows = read_table(bundle / "records.tsv")
-    columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-    source_lineages = (
-        _read_lineages(bundle / "source_lineage.tsv") if "source_lineage" in columns else []
-    )
-    vectors = np.load(bundle / "vectors.npy", mmap_mode="r")
-    kmers = Postings(
-        *(np.load(bundle / KMERS / f"{name}.npy", mmap_mode="r") for name in Postings._fields)
-    )
-    return {
-        "vectors": vectors,
-        "sequences": FastaSequences(bundle / "references.fasta"),
-        "kmers": SharedKmers(lambda: kmers, len(vectors)),
-        "record_ids": columns["record_id"],
-        "record_vectors": np.array(columns["vector"], np.int64),
-        "record_lineages": np.array(columns["lineage"], np.int64),
-        "taxa": Taxa.of(_read_lineages(bundle / "lineages.tsv")),
-        "sources": Sources.read(columns, source_lineages),
-    }
+def _read_references(bundle: Path, verify: bool) -> dict[str, Any]:
+    vectors = load_array(bundle / "vectors.npy", "float32", (None, None), mapped=True)
+    kmers = _map_kmers(bundle / KMERS)
+    fasta, path = bundle / "references.fasta", bundle / "records.tsv"
+    with reading(fasta):
+        if verify:
+            check_unit(bundle / "vectors.npy", vectors)
+            check_kmers(bundle / KMERS, kmers, len(vectors))
+            check_fasta_index(fasta, len(vectors))
+        sequences = FastaSequences(fasta)
+        if len(sequences) != len(vectors):
+            raise ValueError(f"has {len(sequences)} sequences for {len(vectors)} vectors")
+    taxa = _read_taxa(bundle / "lineages.tsv")
+    with reading(path):
+        header, rows = read_table(path)
+        columns = dict(zip(header, zip(*rows, strict=True), strict=True))
+        record_vectors = np.array(columns["vector"], np.int64)
+        record_lineages = np.array(columns["lineage"], np.int64)
+        check_records(path, record_vectors, record_lineages, len(vectors), len(taxa.lineages))
+        source_lineages = (
+            _read_lineages(bundle / "source_lineage.tsv") if "source_lineage" in columns else []
+        )
+        return {
+            "vectors": vectors,
+            "sequences": sequences,
+            "kmers": SharedKmers(lambda: kmers, len(vectors)),
+            "record_ids": columns["record_id"],
+            "record_vectors": record_vectors,
+            "record_lineages": record_lineages,
+            "taxa": taxa,
+            "sources": Sources.read(columns, source_lineages),
+        }
 
 
 def _read_prototypes(bundle: Path) -> dict[str, Any]:
-    vectors = dequantise(np.load(bundle / "prototypes.npy"))
+    vectors = dequantise(load_array(bundle / "prototypes.npy", "int8", (None, None)))
+    check_unit(bundle / "prototypes.npy", vectors)
+    taxa = _read_taxa(bundle / "lineages.tsv.gz")
+    path, packed = bundle / "prototypes.tsv.gz", bundle / f"{KMERS}.npz"
+    with reading(path):
+        ids, lineages = zip(*read_table(path)[1], strict=True)
+        record_lineages = np.array(lineages, np.int64)
+        if len(ids) != len(vectors):
+            raise ValueError(f"has {len(ids)} rows for {len(vectors)} prototypes")
+        rows = np.arange(len(vectors))
+        check_records(path, rows, record_lineages, len(vectors), len(taxa.lineages))
+        return {
+            "vectors": vectors,
+            "sequences": None,
+            "kmers": SharedKmers(lambda: _read_packed_kmers(packed, len(vectors)), len(vectors)),
+            "record_ids": ids,
+            "record_vectors": rows,
+            "record_lineages": record_lineages,
+            "taxa": taxa,
+        }
 
-    def read_kmers() -> Postings:  # when the first fragment needs them
-        try:
-            with np.load(bundle / f"{KMERS}.npz") as arrays:
-                return unpack_kmers(arrays["hashes"], arrays["pairs"], len(vectors))
-        except UNREADABLE as error:
-            raise BundleError(f"{bundle}: not a readable index: {error}") from None
 
-    ids, lineages = zip(*read_table(bundle / "prototypes.tsv.gz")[1], strict=True)
-    return {
-        "vectors": vectors,
-        "sequences": None,
-        "kmers": SharedKmers(read_kmers, len(vectors)),
-        "record_ids": ids,
-        "record_vectors": np.arange(len(vectors)),
-        "record_lineages": np.array(lineages, np.int64),
-        "taxa": Taxa.of(_read_lineages(bundle / "lineages.tsv.gz")),
-    }
+def _map_kmers(folder: Path) -> Postings:
+    kmers = Postings(
+        *(
+            load_array(folder / f"{name}.npy", dtype, (None,), mapped=True)
+            for name, dtype in zip(Postings._fields, ("uint32", "int64", "uint32"), strict=True)
+        )
+    )
+    check_kmer_lengths(folder, kmers)
+    return kmers
+
+
+def _read_packed_kmers(path: Path, prototypes: int) -> Postings:
+    packed = ("uint8", (4, None))
+    hashes, pairs = load_arrays(path, {"hashes": packed, "pairs": packed})
+    with reading(path):
+        kmers = unpack_kmers(hashes, pairs, prototypes)
+        check_kmer_lengths(path, kmers)
+        check_kmers(path, kmers, prototypes)
+    return kmers
+
+
+def _read_taxa(path: Path) -> Taxa:
+    taxa = Taxa.of(_read_lineages(path))
+    if not taxa.ranks:
+        raise BundleError(f"{path}: has no names")
+    return taxa
 
 
 def _read_lineages(path: Path) -> list[Lineage]:
-    rows = read_table(path)[1]
+    with reading(path):
+        header, rows = read_table(path)
+        check_lineages(header, rows)
     return [tuple(None if name == NA else name for name in row) for row in rows]

@@ -61,6 +61,10 @@ def load_embedder(
         offsets=int(embedding.get("offsets", 1)),
     )
     check_embedder(index, embedder)
+    if embedder.dimension != index.dimension:
+        raise BundleError(
+            f"{path}: has vectors of width {index.dimension}, the model {embedder.dimension}"
+        )
     return embedder
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from barcodeembed.bundles.checks import field, reading
 from barcodeembed.bundles.directories import replace_directory
 from barcodeembed.bundles.manifest import (
     canonical_json,
@@ -91,13 +92,20 @@ def load_model(path: str | PathLike[str], *, verify: bool = True) -> ModelBundle
     values = read_json(bundle / CONFIG)
     if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
         raise BundleError(f"{bundle / CONFIG}: contains no model configuration")
-    config = ModelConfig.from_json(values["model"])
-    encoder = Encoder(config)
+    with reading(bundle / CONFIG):
+        config = ModelConfig.from_json(values["model"])
+        training = field(values, "training", dict) if "training" in values else {}
+        size = (bundle / WEIGHTS).stat().st_size
+        if size < config.min_weight_bytes:
+            raise ValueError(f"{WEIGHTS} is too small for a model of this shape")
+        encoder = Encoder(config)
     load_weights(encoder, bundle / WEIGHTS)
+    if not all(t.isfinite().all() for t in encoder.state_dict().values()):
+        raise BundleError(f"{bundle / WEIGHTS}: contains weights that are not finite")
     identity = manifest.get("fingerprint")
     if verify and identity != fingerprint(config, bundle / WEIGHTS):
         raise BundleError(f"{bundle}: the fingerprint does not match the weights and configuration")
-    return ModelBundle(encoder.eval(), str(identity), values.get("training", {}))
+    return ModelBundle(encoder.eval(), str(identity), training)
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -119,7 +127,7 @@ def load_weights(module: nn.Module, path: Path) -> None:
 
     try:
         tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, LookupError, ValueError) as error:
         raise BundleError(f"{path}: not a readable safetensors file: {error}") from None
     expected = module.state_dict()
     for problem, names in (

@@ -129,6 +129,16 @@ class ModelConfig:
         return self.vector_width or self.width
 
     @property
+    def min_weight_bytes(self) -> int:
+        """A lower bound of the size of the weights, in bytes: the largest matrices in 16 bits."""
+        matrices = 3 if self.feed_forward == "geglu" else 2
+        block = 4 * self.width**2 + matrices * self.width * self.feed_forward_width
+        read_out = self.max_tokens * self.width * self.dimension if self.pooling == "place" else 0
+        learned = self.max_tokens * self.width if self.positions == "learned" else 0
+        kmers = 4**self.k * (self.width // self.merge)
+        return 2 * (self.layers * block + kmers + read_out + learned)
+
+    @property
     def max_bases(self) -> int:
         """The maximum length of a barcode, in bases."""
         if self.anchored:

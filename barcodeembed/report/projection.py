@@ -50,7 +50,7 @@ def read_vectors(paths: Sequence[str | os.PathLike[str]], query_ids: Sequence[st
         )
     at = 0
     for path, part in zip(paths, parts, strict=True):
-        _check_ids(path, query_ids[at : at + len(part)])
+        _check_ids(path, len(part), query_ids[at : at + len(part)])
         at += len(part)
     return np.concatenate(parts).astype(np.float64)
 
@@ -116,13 +116,15 @@ def _load(path: str | os.PathLike[str]) -> np.ndarray:
     return loaded
 
 
-def _check_ids(path: str | os.PathLike[str], query_ids: Sequence[str]) -> None:
+def _check_ids(path: str | os.PathLike[str], vectors: int, query_ids: Sequence[str]) -> None:
     ids_path = f"{os.fspath(path)}.ids.tsv"
     if not os.path.exists(ids_path):
         return
     with open(ids_path, encoding="utf-8", newline="\n") as stream:
         rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
         ids = [row[0] for row in rows][1:]
+    if len(ids) != vectors:
+        raise InputError(f"has {vectors:,} vectors, but {ids_path} has {len(ids):,} ids", path)
     for number, (id, query) in enumerate(zip(ids, query_ids, strict=False), 1):
         if id != query:
             raise InputError(

@@ -30,6 +30,8 @@ _NO_NAME = re.compile(
 _FILLED = re.compile(r"_X+(?:_sp\.?)?$")
 #: A placeholder that only says that there is no name.
 _MISSING = re.compile(r"(?:na|n/a|nan|none|null|[*?_.-]*)", re.IGNORECASE)
+#: A terminal that prints these could be made to do something else.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _QUOTED = re.compile(r'^"([^"]*)"$')
 _ONE_CASE = re.compile(r"[^\W\d_]+")
 _SUBGENUS = re.compile(r"([A-Z][a-z]+) \([A-Z][a-z]{2,}\)")
@@ -87,7 +89,7 @@ def strip_placeholder(text: str) -> str | None:
     True
     """
     text = PREFIX.sub("", _QUOTED.sub(r"\1", text.strip()))
-    text = " ".join(text.replace("_", " ").split())
+    text = " ".join(_CONTROL.sub(" ", text.replace("_", " ")).split())
     return None if _PLACEHOLDER.match(text) else text
 
 

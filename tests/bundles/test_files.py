@@ -12,6 +12,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -23,9 +24,9 @@ from pathlib import Path
 import pytest
 from support import files_in
 
-from barcodeembed.bundles import files
+from barcodeembed.bundles import files, swap
 from barcodeembed.bundles.directories import refuse_directory, replace_directory
-from barcodeembed.bundles.files import open_output, replace_file
+from barcodeembed.bundles.files import open_output, replace_file, replace_together
 from barcodeembed.bundles.manifest import open_bundle, write_manifest
 from barcodeembed.errors import OutputError
 from barcodeembed.index.bundle import ReferenceIndex
@@ -423,3 +424,152 @@ def test_standard_output_is_left_open(capfd):
     print("more")
     sys.stdout.flush()
     assert capfd.readouterr().out == "data\nmore\n"
+
+
+def write_pair(folder: Path, content: str) -> None:
+    with replace_together() as group:
+        first, second = group.text(folder / "first.tsv"), group.text(folder / "second.tsv")
+        first.write(content)
+        second.write(content)
+
+
+def pair_in(folder: Path) -> list[str | None]:
+    paths = (folder / "first.tsv", folder / "second.tsv")
+    return [path.read_text() if path.exists() else None for path in paths]
+
+
+def test_a_second_file_belongs_to_the_first_after_the_failure_of_any_call(tmp_path, monkeypatch):
+    write_pair(tmp_path, "old")
+    failures = 0
+    for _ in fail_until_success(lambda: write_pair(tmp_path, "new"), tmp_path, monkeypatch):
+        failures += 1
+        first, second = pair_in(tmp_path)
+        assert first in ("old", "new")
+        assert second in (first, None)
+        assert files_in(tmp_path) <= {tmp_path / "first.tsv", tmp_path / "second.tsv"}
+        write_pair(tmp_path, "old")
+    assert failures >= 6
+    assert pair_in(tmp_path) == ["new", "new"]
+
+
+def test_an_error_in_the_block_leaves_the_old_pair(tmp_path):
+    write_pair(tmp_path, "old")
+    with pytest.raises(ZeroDivisionError), replace_together() as group:
+        group.text(tmp_path / "first.tsv").write("new")
+        group.text(tmp_path / "second.tsv").write("new")
+        raise ZeroDivisionError
+    assert pair_in(tmp_path) == ["old", "old"]
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C raise an exception; tests in the background of a shell ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_during_the_renames_waits_until_the_pair_is_complete(
+    ctrl_c, tmp_path, monkeypatch
+):
+    write_pair(tmp_path, "old")
+    replace = os.replace
+
+    def interrupted(*paths) -> None:
+        replace(*paths)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_pair(tmp_path, "new")
+    assert pair_in(tmp_path) == ["new", "new"]
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_a_signal_during_the_renames_waits_until_the_bundle_is_complete(
+    can_exchange, ctrl_c, tmp_path, monkeypatch
+):
+    target = tmp_path / "bundle"
+    make_bundle(target, "old")
+    put_in_place, rename = swap.exchange, os.rename
+
+    def exchange(*paths) -> bool:
+        os.kill(os.getpid(), signal.SIGINT)
+        return can_exchange and put_in_place(*paths)
+
+    def interrupted(*paths) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        rename(*paths)
+
+    monkeypatch.setattr(swap, "exchange", exchange)
+    monkeypatch.setattr(os, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_bundle(target, "new")
+    assert content_of(target) == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle"}
+
+
+@pytest.mark.parametrize("old", [None, "old"])
+def test_a_bundle_survives_failures_where_paths_cannot_be_exchanged(old, tmp_path, monkeypatch):
+    monkeypatch.setattr(swap, "exchange", lambda first, second: False)
+    test_a_bundle_survives_the_failure_of_any_call(old, tmp_path, monkeypatch)
+
+
+def test_an_old_bundle_that_a_killed_process_left_is_found(tmp_path):
+    target = tmp_path / "bundle"
+    make_bundle(target, "old")
+    target.rename(tmp_path / ".bundle.old-1-abcdef")
+    assert content_of_opened(target) == "old"
+    target.rename(tmp_path / ".bundle.old-1-abcdef")
+    make_bundle(target, "new")
+    assert content_of(target) == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle"}
+
+
+def content_of_opened(path: Path) -> str | None:
+    open_bundle(path, "test", 1)
+    return content_of(path)
+
+
+def test_a_second_writer_of_a_bundle_is_refused(tmp_path):
+    """In another process: one process can lock an output early and write it late."""
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from barcodeembed.bundles.locks import locked\n"
+        "with locked(Path(sys.argv[1])):\n"
+        "    print('locked', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    target = tmp_path / "bundle"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(target)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(OutputError, match="bundle: another command is writing it now"):
+            make_bundle(target, "new")
+        assert not target.exists()
+        other.kill()  # its lock file is left, and its lock is not
+    make_bundle(target, "new")
+    assert content_of(target) == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle"}
+
+
+def test_a_folder_that_cannot_be_flushed_is_an_error_that_says_what_was_written(
+    tmp_path, monkeypatch
+):
+    def fails(path: Path) -> None:
+        if path == tmp_path:
+            raise FULL
+
+    monkeypatch.setattr(files, "sync_directory", fails)
+    with pytest.raises(OutputError, match="table.tsv: is complete, but could be lost in a power"):
+        with replace_file(tmp_path / "table.tsv") as stream:
+            stream.write(b"new")
+    assert (tmp_path / "table.tsv").read_bytes() == b"new"
+    with pytest.raises(OutputError, match="bundle: is complete, but could be lost in a power"):
+        make_bundle(tmp_path / "bundle", "new")
+    assert content_of(tmp_path / "bundle") == "new"

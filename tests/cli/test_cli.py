@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from support import SIMULATED, command, files_in, rows_of
 from barcodeembed import __version__
 from barcodeembed.classify.quality import FLAGS as FLAGGED
 from barcodeembed.cli import app
+from barcodeembed.cli.boundary import boundary
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.vocabulary import STATUSES
 
@@ -27,38 +30,40 @@ FLAGS = {
         --causal-blocks --checkpoint-every --compile --decay --epochs --evaluate-every --init --k
         --group-by --learning-rate --list-objectives --max-length --max-minutes --merge --objective
         --output --pooling --precision --preset --rates --report-every --restart --resume --schedule
-        --seed --set --steps --warmup --weight-decay -o""",
-    "embed": f"""reads {SHARED} --batch-size --min-length --model --no-verify --normalize
-        --offsets --output --precision -m -o""",
+        --seed --set --steps --warmup --weight-decay -o --no-clobber""",
+    "embed": f"""reads {SHARED} --batch-size --index --min-length --model --no-verify --normalize
+        --offsets --orient --output --precision -i -m -o --strict --no-clobber""",
     "index": "",
     "index build": f"""references {SHARED} --allow-missing --amplicon --coverage --duplicate-ids
         --gene --id-column --json --min-length --model --offsets --on-conflict --output --precision
         --primers --prototypes --ranks --read-errors --seed --sequence-column --taxdump --taxonomy
-        --whiten --without-model -m -o""",
+        --whiten --without-model -m -o --strict --no-clobber""",
     "index add": f"""index references {SHARED} --allow-missing --coverage --gene --id-column
-        --model --no-verify --on-conflict --output --ranks --sequence-column --taxonomy -m -o""",
+        --model --no-verify --on-conflict --output --ranks --sequence-column --taxonomy -m -o
+        --strict --no-clobber""",
     "index merge": """indexes --coverage --debug --device --log --model --no-verify --on-conflict
-        --output --quiet --threads --verbose -m -o -q -t -v""",
+        --output --quiet --threads --verbose -m -o -q -t -v --no-clobber""",
     "index subset": """index --country --coverage --debug --device --log --model --no-verify
-        --output --quiet --taxon --threads --verbose -m -o -q -t -v""",
+        --output --quiet --taxon --threads --verbose -m -o -q -t -v --no-clobber""",
     "index audit": """index --debug --log --no-verify --output --quiet --threads --top-k --verbose
-        -k -o -q -t -v""",
+        -k -o -q -t -v --no-clobber""",
     "classify": f"""reads {SHARED} --amplicon --batch-size --check-chimeras --cluster-novel
         --counts --explain --negative-control --samples --units
         --genetic-code --hits --index --json --max-error --min-confidence --model --no-verify
-        --output --primers --read-errors --temperature --top-k -i -k -m -o""",
+        --output --primers --read-errors --temperature --top-k -i -k -m -o --strict --no-clobber""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
-        --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o""",
+        --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o
+        --no-clobber""",
     "report": """tables --by --debug --exclude-flags --ids --index --log --output --quiet --reads
-        --sample-pattern --title
-        --to --vectors --verbose -i -o -q -v""",
+        --run --sample-pattern --title
+        --to --vectors --verbose -i -o -q -v --no-clobber""",
     "info": "bundle --debug --json --no-verify",
     "cite": "--bibtex",
     "completion": "shell",
     "man": "command",
     "convert": """source --debug --heads --k --log --max-length --output --pooling --quiet
-        --special-tokens --verbose --weights -o -q -v""",
+        --special-tokens --verbose --weights -o -q -v --no-clobber""",
 }
 
 COLUMNS = """query_id status novel_rank rank taxon confidence
@@ -269,6 +274,8 @@ def test_the_api_is_imported_on_first_use():
         (["classify", "{reads}", "-i", "{index}", "-o", "{link}"], "is also an input"),
         (["classify", "{reads}", "-i", "{index}", "-o", "{new}", "--hits", "{new}"], "two outputs"),
         (["classify", "{reads}", "-i", "{index}", "--hits", "-"], "two outputs"),
+        (["classify", "{reads}", "-i", "{index}", "-o", "{new}.csv"], "the table is tab-separated"),
+        (["index", "audit", "{index}", "-o", "{new}.CSV.gz"], "the table is tab-separated"),
         (["embed", "{reads}", "-m", "{model}", "--precision", "fp8"], "is not one of auto, fp32"),
         (["embed", "{reads}", "-m", "{model}", "--offsets", "0"], "'--offsets'"),
         (["embed", "{reads}", "-m", "{model}", "-o", "{reads}"], "is also an input"),
@@ -575,3 +582,120 @@ def test_a_closed_stream_gives_no_traceback(closed, code, problem, index_bundle,
         assert done.stderr == f"barcodeembed: error: {problem}\n"
     else:
         assert len(rows_of(done.stdout)) == 3
+
+
+def test_an_unreadable_input_gives_no_header(call, index_bundle, model_bundle, tmp_path):
+    (tmp_path / "reads.fa").write_text("nonsense")
+    (tmp_path / "empty.fa").write_text("")
+    for words in (("classify", "-i", index_bundle), ("embed", "-m", model_bundle)):
+        result = call(*words, tmp_path / "reads.fa")
+        assert (result.code, result.out) == (1, "")
+        result = call(*words, tmp_path / "empty.fa")
+        assert (result.code, result.out.count("\n")) == (0, 1)
+
+
+@pytest.mark.parametrize("output", ["new.tsv", "new.npy"])
+def test_strict_stops_at_a_record_that_was_refused(output, call, model_bundle, reads, tmp_path):
+    words = ("embed", reads, "-m", model_bundle, "-o", tmp_path / output)
+    result = call(*words, "--strict")
+    assert result.code == 1
+    assert result.err == (
+        f"barcodeembed: error: {reads} (short): short (an error because of --strict)\n"
+    )
+    assert files_in(tmp_path) == set()
+    assert call(*words).code == 0
+
+
+def test_strict_stops_at_a_warning(call, index_bundle, tmp_path):
+    first = "\n".join((SIMULATED / "reads.fasta").read_text().split("\n")[:2]) + "\n"
+    for content, problem in (("", "0 records"), (first * 2, "1 records repeat an earlier id")):
+        (tmp_path / "reads.fa").write_text(content)
+        words = ("classify", tmp_path / "reads.fa", "-i", index_bundle, "-o", tmp_path / "new")
+        result = call(*words, "--strict")
+        assert (result.code, result.err.count("\n")) == (1, 1)
+        assert problem in result.err
+        assert not (tmp_path / "new").exists()
+        assert call(*words).code == 0
+        (tmp_path / "new").unlink()
+
+
+def test_no_clobber_keeps_every_output_that_exists(
+    call, index_bundle, model_bundle, reads, tmp_path
+):
+    kept = tmp_path / "kept"
+    kept.write_text("old")
+    (tmp_path / "v.npy.ids.tsv").write_text("old")
+    for words in (
+        ("classify", reads, "-i", index_bundle, "-o", kept),
+        ("classify", reads, "-i", index_bundle, "-o", tmp_path / "new", "--hits", kept),
+        ("embed", reads, "-m", model_bundle, "-o", tmp_path / "v.npy"),
+        ("index", "build", reads, "-m", model_bundle, "-o", kept),
+        ("index", "audit", index_bundle, "-o", kept),
+        ("convert", model_bundle, "--weights", "bf16", "-o", kept),
+        ("report", reads, "--to", "krona", "-o", kept),
+    ):
+        result = call(*words, "--no-clobber")
+        assert (result.code, result.err.count("\n")) == (1, 1)
+        assert "exists, and --no-clobber keeps it" in result.err
+    assert {path.name for path in files_in(tmp_path)} == {"kept", "v.npy.ids.tsv"}
+    assert call("classify", reads, "-i", index_bundle, "-o", "/dev/null", "--no-clobber").code == 0
+
+
+def test_a_second_build_of_an_index_is_refused_at_once(call, model_bundle, tmp_path):
+    """Before anything is read: the references do not exist."""
+    target = tmp_path / "some.bix"
+    descriptor = os.open(tmp_path / ".some.bix.lock", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # another descriptor is as another process
+    words = ("index", "build", tmp_path / "absent", "-m", model_bundle, "-o", target)
+    result = call(*words)
+    assert result.code == 1
+    assert result.err == f"barcodeembed: error: {target}: another command is writing it now\n"
+    os.close(descriptor)
+    assert "absent: cannot be read" in call(*words).err
+    assert files_in(tmp_path) == set()
+
+
+def test_a_command_runs_its_own_code(run, model_bundle):
+    """With some versions of Typer and click, every command printed the version and exited."""
+    result = run("info", model_bundle)
+    assert result.code == 0
+    assert result.out.startswith("kind ")
+    assert run("--version").out == f"barcodeembed {__version__}\n"
+    assert run("info", model_bundle, "--no-such-option").code == 2
+
+
+@pytest.mark.parametrize(
+    "error, message",
+    [
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate "
+                         "4000000000 bytes. Error code 12 (Cannot allocate memory)"),
+            "out of memory: 4.00 GB more were needed; a smaller --batch-size needs less",
+        ),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2.50 GiB."),
+            "out of memory: 2.50 GiB more were needed; a smaller --batch-size needs less",
+        ),
+        (OSError(12, "Cannot allocate memory"), "out of memory; a smaller --batch-size needs less"),
+        (
+            ImportError("libtorch.so: failed to map segment from shared object"),
+            "out of memory; a smaller --batch-size needs less",
+        ),
+    ],
+)  # fmt: skip
+def test_a_lack_of_memory_is_one_line(error, message, capsys):
+    with pytest.raises(SystemExit) as ended, boundary():
+        raise error
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == f"barcodeembed: error: {message}\n"
+
+
+def test_memory_that_a_limit_refuses_is_one_line(capsys):
+    import numpy as np
+
+    with pytest.raises(SystemExit), boundary():
+        np.ones(1 << 50)
+    assert re.fullmatch(
+        r"barcodeembed: error: out of memory: 8\.00 PiB more were needed; .*--batch-size.*\n",
+        capsys.readouterr().err,
+    )

@@ -19,7 +19,16 @@ from pathlib import Path
 import pytest
 from Bio.Seq import reverse_complement
 from odd_files import CASES, PLAIN, Case
-from support import REPOSITORY, SHARED, SIMULATED, Result, command, files_in, rows_of
+from support import (
+    REPOSITORY,
+    SHARED,
+    SIMULATED,
+    Result,
+    command,
+    files_in,
+    rows_of,
+    run_here,
+)
 
 from barcodeembed.classify.quality import FLAGS
 from barcodeembed.errors import InputError
@@ -32,8 +41,6 @@ REASONS = {"non_target", "empty", "short", "too_long", "low_information"}
 @pytest.fixture(scope="session")
 def plain_rows(tmp_path_factory, index_bundle) -> list[dict[str, str]]:
     """Return the rows of PLAIN; many of the unusual files are PLAIN in another form."""
-    from support import run_here
-
     folder = tmp_path_factory.mktemp("plain")
     (folder / "plain.fa").write_bytes(PLAIN)
     out = folder / "out.tsv"
@@ -381,69 +388,120 @@ def test_read_only_inputs_are_not_changed(run, index_bundle, reads, tmp_path):
 
 
 KILLER = """
-import os, random, signal, sys, time
-import faiss, torch  # loaded once, so that a child is killed at work and not while it loads
+import json, os, random, shutil, signal, sys, time
+from pathlib import Path
+import faiss, torch, pyfastx, scipy.optimize  # so that a child is killed at work, not at loading
+from barcodeembed.bundles.manifest import digest_file
+from barcodeembed.bundles.swap import restore_old
 from barcodeembed.cli import main
 
-times, target, *arguments = sys.argv[1:]
+times, folder, old, *arguments = sys.argv[1:]
+folder, old = Path(folder), Path(old)
 random.seed(0)
 
 def start():
     child = os.fork()
     if not child:
         try:
-            main([*arguments, "-o", target, "-q", "-t", "1"])
+            main([*arguments, "-q", "-t", "1"])
         except SystemExit as ended:
             os._exit(ended.code or 0)
     return child
 
+def contents():
+    restore_old(folder / "some.bix")  # as every command does that opens it
+    # A temporary file can remain, and so can a lock file, which no longer locks.
+    files = (f for f in folder.rglob("*") if f.is_file())
+    found = {str(f.relative_to(folder)): digest_file(f) for f in files}
+    return {name: digest for name, digest in found.items() if name[0] != "."}
+
+def restore(before):
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(old, folder) if before else folder.mkdir()
+    return contents()
+
+restore(True)
 began = time.monotonic()
 assert os.waitpid(start(), 0)[1] == 0
 took = time.monotonic() - began
-complete = open(target, "rb").read()
+complete = contents()
 for turn in range(int(times)):
-    old = b"old" if turn % 2 else None
-    os.remove(target)
-    if old:
-        open(target, "wb").write(old)
+    before = restore(turn % 2)
     child = start()
     time.sleep(random.uniform(0, 1.2 * took))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    found = open(target, "rb").read() if os.path.exists(target) else None
-    assert found in (old, complete), (turn, len(found or b""), len(complete))
-    open(target, "ab").close()
+    found = contents()
+    # The second file of a pair is absent rather than next to another version of the first.
+    states = [{n: d for n, d in state.items() if n in found or "hits" not in n and "ids" not in n}
+              for state in (before, complete)]
+    assert found in states, (turn, found, before, complete)
 print("complete", len(complete))
 """
 
+KILLED = {
+    "classify": "classify READS -i INDEX -o OUT/names.tsv --hits OUT/hits.tsv",
+    "embed": "embed READS -m MODEL -o OUT/v.npy",
+    "index build": "index build REFERENCES -m MODEL -o OUT/some.bix",
+    "index add": "index add INDEX REFERENCES -o OUT/some.bix",
+}
 
-@pytest.mark.parametrize("times", [10, pytest.param(200, marks=pytest.mark.slow)])
-def test_a_killed_command_leaves_a_complete_table_or_none(times, reads, index_bundle, tmp_path):
-    """After kill -9 a temporary file can remain, but the table is never incomplete."""
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory, model_bundle, reads) -> dict[str, Path]:
+    """Return what the commands of KILLED read, and a folder with old outputs of all of them."""
+    folder = tmp_path_factory.mktemp("killed")
     many = [*reads, *((f"short_{i}", "ACGT") for i in range(20_000))]
-    (tmp_path / "reads.fa").write_text(fasta(many))
-    (tmp_path / "out").mkdir()
+    (folder / "reads.fa").write_text(fasta(many))
+    for name, taxa in (("first", ("Apis", "Bombus")), ("second", ("Osmia", "Andrena"))):
+        (folder / f"{name}.fa").write_text(
+            "".join(
+                f">{taxon};tax=f:Apidae,g:{taxon};\n{bases}\n"
+                for taxon, (_, bases) in zip(taxa, reads[name == "first" :: 2], strict=False)
+            )
+        )
+    index = folder / "first.bix"
+    words = ("index", "build", folder / "first.fa", "-m", model_bundle, "-o", index, "-q")
+    assert run_here(*words) == 0
+    old = folder / "old"
+    shutil.copytree(index, old / "some.bix")
+    for name in ("names.tsv", "hits.tsv", "v.npy", "v.npy.ids.tsv"):
+        (old / name).write_text("old")
+    return {
+        "READS": folder / "reads.fa",
+        "INDEX": index,
+        "MODEL": model_bundle,
+        "REFERENCES": folder / "second.fa",
+        "OUT": folder / "out",
+        "old": old,
+    }
+
+
+MANY = int(os.environ.get("KILLS", 50))
+
+
+@pytest.mark.parametrize(
+    "command, times",
+    [
+        *[(command, 3) for command in ("classify", "index build")],
+        *[pytest.param(command, MANY, marks=pytest.mark.slow) for command in KILLED],
+    ],
+)
+def test_a_killed_command_leaves_a_complete_output_or_none(command, times, killed):
+    """After kill -9 a temporary file can remain, but an output is never incomplete."""
+    arguments = KILLED[command]
+    for word, path in killed.items():
+        arguments = arguments.replace(word, str(path))
+    words = [str(times), killed["OUT"], killed["old"], *arguments.split()]
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            KILLER,
-            str(times),
-            str(tmp_path / "out" / "out.tsv"),
-            "classify",
-            str(tmp_path / "reads.fa"),
-            "-i",
-            str(index_bundle),
-        ],
+        [sys.executable, "-c", KILLER, *map(str, words)],
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1_500,
         cwd=REPOSITORY,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("complete")
-    for path in (tmp_path / "out").iterdir():
-        assert re.fullmatch(r"out\.tsv|\.out\.tsv\.tmp-\d+-[0-9a-f]+", path.name)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from support import SIMULATED
 
 from barcodeembed.corpus.batches import Batches
 from barcodeembed.corpus.corpus import LABELS, Corpus, encode_corpus, open_corpus
-from barcodeembed.errors import BundleError, TrainingError
+from barcodeembed.errors import BundleError, OutputError, TrainingError
 from barcodeembed.model.config import PRESETS
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import Stack
@@ -26,6 +27,7 @@ from barcodeembed.objectives.plan import parse_schedule
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import UNKNOWN, Lineage
 from barcodeembed.taxonomy.references import LabelledRecord
+from barcodeembed.training import checkpoint
 from barcodeembed.training.checkpoint import latest_checkpoint, load_checkpoint
 from barcodeembed.training.distributed import Processes
 from barcodeembed.training.loop import METRICS, Recipe, Trainer
@@ -217,6 +219,23 @@ def test_the_newest_complete_checkpoint_is_resumed(tmp_path, corpus):
     damaged = tmp_path / "run" / kept[-1] / "pretraining.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1])
     assert latest_checkpoint(tmp_path / "run")[0].name == kept[0]
+
+
+def test_a_full_disk_at_a_checkpoint_keeps_the_last_one(tmp_path, corpus, monkeypatch):
+    def full(tensors, path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    trainer = Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU)
+    trainer.run(until=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save_tensors", full)
+        with pytest.raises(OutputError, match="checkpoint-00000008: cannot be written: No space"):
+            trainer.run(checkpoint_every=8)
+    assert [path.name for path in (tmp_path / "run").glob("checkpoint-*")] == [
+        "checkpoint-00000004"
+    ]
+    again = Trainer(recipe(), corpus, tmp_path / "run", CPU)
+    assert again.resume() and again.step == 4
 
 
 @pytest.mark.filterwarnings("ignore:.*copying from a non-meta parameter")

@@ -1,0 +1,217 @@
+"""Commands whose N-th system call that writes fails: nothing is broken with exit code 0.
+
+The failing calls are those of the C library, so SQLite, NumPy and safetensors fail too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from support import REPOSITORY, run_here
+
+FULL, BROKEN = 28, 5  # errno of a full disk and of a disk that fails
+
+SOURCE = Path(__file__).with_name("faults.c")
+
+#: Runs each command in a child process without a failure, and then with a failure of each N-th
+#: call, of all calls or of a number of them. Prints as JSON: the number of the command, N, the exit
+#: code, standard error, and what is in the folder.
+DRIVER = """
+import ctypes, json, os, shutil, sys, tempfile
+from pathlib import Path
+import faiss, torch, pyarrow.parquet, pyfastx, scipy.optimize, safetensors.torch  # loaded once
+from barcodeembed.bundles.manifest import digest_file
+from barcodeembed.cli import main
+
+shim = ctypes.CDLL(None)
+folder, before, most, error, *commands = sys.argv[1:]
+
+def contents(path):
+    files = (f for f in sorted(path.rglob("*")) if f.is_file())
+    return {str(f.relative_to(path)): digest_file(f) for f in files}
+
+def run(number, arguments, n):
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(before, folder)
+    with tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as count:
+        child = os.fork()
+        if not child:
+            os.dup2(err.fileno(), 2)
+            shim.fault_arm(folder.encode(), ctypes.c_long(n), ctypes.c_long(int(error)))
+            code = 0
+            try:
+                main([*arguments, "-q"])
+            except SystemExit as ended:
+                code = ended.code or 0
+            except BaseException as failure:
+                print("traceback", repr(failure), file=sys.stderr, flush=True)
+                code = 99
+            calls = shim.fault_calls()
+            shim.fault_arm(b"", ctypes.c_long(0), ctypes.c_long(0))
+            count.write(str(calls).encode())
+            count.flush()
+            os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        err.seek(0), count.seek(0)
+        found = [number, n, code, err.read().decode(), contents(Path(folder))]
+        print(json.dumps(found), flush=True)
+        return int(count.read())
+
+for number, command in enumerate(commands):
+    calls = run(number, command.split(), 0)
+    tried = min(int(most) or calls, calls)
+    for n in sorted({round((i + 0.5) * calls / tried + 0.5) for i in range(tried)}):
+        run(number, command.split(), n)
+"""
+
+
+@pytest.fixture(scope="session")
+def shim(tmp_path_factory) -> Path:
+    compiler = shutil.which("cc")
+    if sys.platform != "linux" or not compiler:
+        pytest.skip("needs Linux and a C compiler")
+    library = tmp_path_factory.mktemp("shim") / "faults.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def faults(shim, tmp_path, before):
+    """Run commands with their calls failing; return the lines of DRIVER, for each command."""
+
+    def faults(commands: Sequence[str], count: int, error: int = FULL) -> list[list[list]]:
+        folder = tmp_path / "out"
+        filled = [c.replace("OUT", str(folder)).replace("IN", str(before.parent)) for c in commands]
+        done = subprocess.run(
+            [sys.executable, "-c", DRIVER, folder, before, str(count), str(error), *filled],
+            env=os.environ | {"LD_PRELOAD": str(shim)},
+            capture_output=True,
+            text=True,
+            cwd=REPOSITORY,
+        )
+        assert done.returncode == 0, done.stderr
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        return [[rest for n, *rest in lines if n == number] for number in range(len(commands))]
+
+    return faults
+
+
+#: Files that belong to another one, and are absent rather than next to another version of it.
+SECOND = {"names.hits.tsv", "v.npy.ids.tsv"}
+
+
+def check(outcomes: list[list], old: dict[str, str]) -> None:
+    """Assert that every failure is one line and exit code 1, and that the old or new files stay.
+
+    Exit code 0 is right where all is complete: SQLite tries some calls again.
+    """
+    succeeded, *failed = outcomes
+    assert succeeded[1] == 0, succeeded
+    new = succeeded[3]
+    assert new != old and failed
+    for n, code, err, found in failed:
+        if (code, found) == (0, new):
+            continue
+        assert code == 1, (n, code, err)
+        lines = [line for line in err.splitlines() if "warning: " not in line]
+        assert len(lines) == 1 and lines[0].startswith("barcodeembed: error: "), (n, err)
+        states = (
+            {name: digest for name, digest in files.items() if name in found or name not in SECOND}
+            for files in (old, new)
+        )
+        assert found in states, (n, err, set(found) ^ set(old))
+
+
+def contents(folder: Path) -> dict[str, str]:
+    from barcodeembed.bundles.manifest import digest_file
+
+    files = (f for f in sorted(folder.rglob("*")) if f.is_file())
+    return {str(f.relative_to(folder)): digest_file(f) for f in files}
+
+
+BARCODES = [
+    ("a", "Apis", "Apis_mellifera", "ACGTTGCATCAG" * 10),
+    ("b", "Bombus", "Bombus_terrestris", "GGATTCAACTCA" * 10),
+    ("c", "Bombus", "Bombus_lucorum", "CATTGGACCTAA" * 10),
+]
+
+
+@pytest.fixture(scope="session")
+def before(tmp_path_factory, model_bundle) -> Path:
+    """Return a folder with an older version of every output, next to what the commands read."""
+    folder = tmp_path_factory.mktemp("faults")
+    for name, barcodes in (("two", BARCODES[:2]), ("third", BARCODES[2:])):
+        (folder / f"{name}.fa").write_text(
+            "".join(f">{i};tax=g:{genus},s:{s};\n{bases}\n" for i, genus, s, bases in barcodes)
+        )
+        command = ("index", "build", folder / f"{name}.fa", "-m", model_bundle, "-q")
+        assert run_here(*command, "-o", folder / f"{name}.bix") == 0
+    shutil.copytree(model_bundle, folder / "model")
+    reads, names = folder / "third.fa", folder / "names.tsv"
+    assert run_here("classify", reads, "-i", folder / "two.bix", "-o", names, "-q") == 0
+    before = folder / "before"
+    before.mkdir()
+    shutil.copytree(folder / "third.bix", before / "some.bix")
+    shutil.copytree(model_bundle, before / "model")
+    for name in ("v.npy", "v.npz", "v.parquet", "v.tsv.gz", "names.tsv", "krona.xml", "audit.tsv"):
+        (before / name).write_text("old")
+    for name in SECOND:
+        (before / name).write_text("old")
+    return before
+
+
+COMMANDS = {
+    "index build": "index build IN/two.fa -m IN/model -o OUT/some.bix",
+    "index add": "index add IN/two.bix IN/third.fa -o OUT/some.bix",
+    "index merge": "index merge IN/two.bix IN/third.bix -o OUT/some.bix",
+    "index subset": "index subset IN/two.bix --taxon Apis -o OUT/some.bix",
+    "index audit": "index audit IN/two.bix -o OUT/audit.tsv",
+    "convert": "convert IN/model --weights bf16 -o OUT/model",
+    "embed npy": "embed IN/third.fa -m IN/model -o OUT/v.npy",
+    "embed npz": "embed IN/third.fa -m IN/model -o OUT/v.npz",
+    "embed parquet": "embed IN/third.fa -m IN/model -o OUT/v.parquet",
+    "embed tsv": "embed IN/third.fa -m IN/model -o OUT/v.tsv.gz",
+    "classify": "classify IN/third.fa -i IN/two.bix -o OUT/names.tsv --hits OUT/names.hits.tsv",
+    "report": "report IN/names.tsv --to krona -o OUT/krona.xml",
+}
+
+
+def test_commands_survive_the_failure_of_some_calls(faults, before):
+    commands = [COMMANDS[name] for name in ("index build", "convert", "embed npy", "classify")]
+    for outcomes in faults(commands, 3):
+        check(outcomes, contents(before))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [FULL, BROKEN])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_survives_the_failure_of_any_call(command, error, faults, before):
+    check(*faults([COMMANDS[command]], 0, error), contents(before))
+
+
+PRETRAIN = (
+    "pretrain IN/two.fa -o OUT/new --preset tiny --batch-size 2 --steps 4 --checkpoint-every 2 "
+    "--precision fp32 --device cpu"
+)
+
+
+@pytest.mark.slow
+def test_pretraining_survives_the_failure_of_any_call(faults):
+    """Every bundle that is there is complete: it has all files of an unbroken run."""
+    ((succeeded, *failed),) = faults([PRETRAIN], 0)
+    assert succeeded[1] == 0, succeeded
+    for n, code, err, found in failed:
+        lines = [line for line in err.splitlines() if "warning: " not in line]
+        assert (code, len(lines)) == (1, 1), (n, code, err)
+        assert lines[0].startswith("barcodeembed: error: "), (n, err)
+        assert not [name for name in found if "/." in name], (n, err, set(found))
+        bundles = {str(Path(name).parent) for name in found if name.endswith("manifest.json")}
+        for name in succeeded[3]:
+            assert str(Path(name).parent) not in bundles or name in found, (n, err, name)
