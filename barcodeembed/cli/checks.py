@@ -84,6 +84,14 @@ def _is_device(path: Path | str) -> bool:
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
+def refuse_commas(outputs: Iterable[Path | str | None]) -> None:
+    """Raise a usage error if the name of a tab-separated table promises commas or a spreadsheet."""
+    for path in outputs:
+        suffixes = [s.lower() for s in Path(path or "").suffixes if s not in (".gz", ".bz2", ".xz")]
+        if suffixes and suffixes[-1] in (".csv", ".xls", ".xlsx"):
+            raise typer.BadParameter(f"{path}: the table is tab-separated; give a name with .tsv")
+
+
 def refuse_log(log: Path, arguments: Iterable[str]) -> None:
     """Raise a usage error if another argument is the same file. A log is appended to its file."""
     before = ""

@@ -8,6 +8,7 @@ import typer
 
 from barcodeembed import vocabulary
 from barcodeembed.cli import options
+from barcodeembed.cli.checks import refuse_commas
 from barcodeembed.cli.console import console
 
 
@@ -56,6 +57,7 @@ def audit(
       reference with other_name), own_similarity, own_identity (with name), strength (0 to 1).
       A missing value is NA.
     """
+    refuse_commas([output])
     options.refuse_overwriting([output], [index], no_clobber)
     options.use_threads(threads)
     from barcodeembed.bundles.files import open_output

@@ -36,6 +36,7 @@ def report(
     index: report_options.Index = None,
     exclude_flags: report_options.ExcludeFlags = None,
     title: report_options.Title = None,
+    run: report_options.Run = None,
     ids: report_options.Ids = None,
     reads: report_options.ReadFiles = None,
     no_clobber: options.NoClobber = False,
@@ -50,6 +51,7 @@ def report(
     Examples:
       barcodeembed report names.tsv --to html -o names.html
       barcodeembed report names.tsv --to html --vectors v.npy -i references.bix -o names.html
+      barcodeembed report names.tsv --to html --run run.json --title "Lake 2024" -o names.html
       barcodeembed report names.tsv --to krona | ktImportText - -o krona.html
       barcodeembed report S1.tsv S2.tsv S3.tsv --to table > taxa_by_sample.tsv
       barcodeembed report names.tsv --to biom --sample-pattern 'sample=([^;]+)' -o taxa.biom
@@ -78,12 +80,14 @@ def report(
         if not vectors:
             raise typer.BadParameter("needs --vectors, those of the queries", param_hint="--index")
     _only_dwc({"--ids": ids, "--reads": reads}, to)
+    if run:
+        _only("--run", to, ("html",))
     if title:
         _only("--title", to, ("html", "dwc"))
     check_suffix(output, to)
     if tables.count("-") > 1:
         raise typer.BadParameter("- (standard input) can be read once", param_hint="TSV...")
-    inputs = [*tables, *(vectors or []), *(reads or []), index, ids]
+    inputs = [*tables, *(vectors or []), *(reads or []), index, ids, run]
     refuse_overwriting([output], inputs, no_clobber)
     from barcodeembed.bundles.files import open_output, replace_file
     from barcodeembed.report.run import Report
@@ -100,6 +104,7 @@ def report(
         ids=ids,
         reads=reads or (),
         title=title,
+        run=run,
         exclude=exclude_flags.split(",") if exclude_flags else (),
         warn=console.warn,
     )

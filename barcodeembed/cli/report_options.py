@@ -107,3 +107,11 @@ ReadFiles = Annotated[
 Title = Annotated[
     str | None, typer.Option("--title", metavar="TEXT", help="For html and dwc: the title.")
 ]
+Run = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        metavar="JSON",
+        help="For html: what classify --json wrote; the page shows index, model and thresholds.",
+    ),
+]

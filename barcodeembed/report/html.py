@@ -7,7 +7,8 @@ the data.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ _SCRIPTS = ("data", "sunburst", "charts", "map", "table")
 # Escapes that keep JSON from ending its HTML element, and that JavaScript reads as JSON does.
 _ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
+# The title in page.html, which --title replaces.
+_TITLE = "barcodeembed report"
+
 # Number of names shown for a reference on the map: usually family, genus and species.
 _LOWEST = 3
 
@@ -33,15 +37,21 @@ def html(
     samples: Sequence[str] = (),
     projection: Projection | None = None,
     references: References | None = None,
+    *,
+    title: str | None = None,
+    run: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
     """Yield the text of the page.
 
     ``projection`` has a point for each row, in their order, and then for each of ``references``.
+    ``run`` is what ``classify --json`` wrote; the footer shows its index, model and thresholds.
     """
     data = page_data(list(rows), samples, projection, references)
+    data["run"] = run and described(run)
     text = json.dumps(data, separators=(",", ":"))
     folder = files(__package__)
     page = folder.joinpath("page.html").read_text(encoding="utf-8")
+    page = page.replace(_TITLE, escape(title or _TITLE))
     for mark, part in (  # in the order of the page, so that a part is not searched for marks
         ("/*STYLE*/", folder.joinpath("page.css").read_text(encoding="utf-8")),
         ("/*DATA*/", text.translate(_ESCAPES)),
@@ -56,6 +66,25 @@ def html(
         yield before
         yield part
     yield page
+
+
+def described(run: Mapping[str, Any]) -> str:
+    """Return which index, model and thresholds a run had, and when it was, in one sentence each."""
+    thresholds = {value for value in run["confidence_threshold"].values() if value is not None}
+    index = run["index"]
+    kind = "prototypes" if index["prototypes"] else "barcodes"
+    parts = [
+        f"Classified by barcodeembed {run['barcodeembed']}"
+        + (f" on {run['date']}" if "date" in run else ""),
+        f"Index {index['name']} of {index['vectors']:,} {kind} (sha256 {index['sha256'][:12]})",
+        f"Model {run['model'][:12]}",
+        (
+            f"At most {run['max_error']:g} of the names expected to be incorrect"
+            if run["max_error"] is not None
+            else f"Confidence threshold {', '.join(f'{value:g}' for value in sorted(thresholds))}"
+        ),
+    ]
+    return ". ".join(parts) + "."
 
 
 def page_data(

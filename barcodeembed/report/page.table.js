@@ -4,6 +4,7 @@ const number = (name, digits) => ({ name, numeric: true, value: (row) => columns
   text: (row) => columns[name][row] === null ? "" : columns[name][row].toFixed(digits) });
 const word = (name, title = name) => ({ name: title, value: (row) => columns[name][row] || null });
 const taxonOf = (row) => nodeOf(row).unit ? nodeOf(row).parent : nodeOf(row);
+const italic = (node) => ["genus", "species"].includes(data.ranks[node.rank]);
 const heads = [
   word("query_id", "query"),
   data.samples.length > 1 && { name: "sample", value: (row) => data.samples[columns.sample[row]] },
@@ -17,10 +18,11 @@ const heads = [
   { name: "taxon", value: (row) => taxonOf(row) === root ? null : taxonOf(row).name,
     cell: (row) => taxonOf(row) === root ? "" : element("span",
       { title: lineage(taxonOf(row)).slice(1).map((node) => node.name).join(" › ") },
-      `${taxonOf(row).name} `, element("span", { class: "of-rank" }, columns.rank[row] || "")) },
+      element(italic(taxonOf(row)) ? "i" : "span", {}, taxonOf(row).name), " ", element("span", { class: "of-rank" }, columns.rank[row] || "")) },
   number("confidence", 4), number("similarity", 4),
   columns.identity.some((value) => value !== null) && number("identity", 2),
-  number("length", 0), word("nearest_id", "nearest"), word("flags"),
+  number("length", 0), word("nearest_id", "nearest"),
+  { ...word("flags"), text: (row) => (columns.flags[row] ?? "").replaceAll(";", "; ") },
 ].filter(Boolean);
 
 let haystacks = null;
@@ -96,5 +98,5 @@ at("sample").onchange = () => show({ sample: Number(at("sample").value) });
 at("summary").textContent = `${plural(readsOf(queries), "read")} in ` +
   `${plural(queries.length, "query", "queries")}, ${plural(data.samples.length, "sample")}` +
   (data.samples.length <= 6 ? `: ${data.samples.join(", ")}` : "");
-at("footer").textContent = `Made by barcodeembed ${data.version}.`;
+at("footer").textContent = `${data.run ? data.run + " " : ""}Page made by barcodeembed ${data.version}.`;
 show({});

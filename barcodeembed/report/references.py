@@ -41,6 +41,7 @@ class References:
     vectors: np.ndarray
     ids: Sequence[str]
     lineages: Sequence[Lineage]
+    unoriented: int = 0
 
 
 def surround(
@@ -59,6 +60,7 @@ def surround(
     queries = index.as_searched(vectors_QD.astype(np.float32))
     named = _named(rows, index)
     _check_similarities(queries, named, rows, index)
+    unturned = _differences(queries, named, rows, index, "-") > _MAX_DIFFERENCE
     chosen = sorted(_most_shown(queries, named, index.vectors))
     records = index.first_records[chosen]
     lineages = index.taxa.lineages
@@ -66,6 +68,7 @@ def surround(
         np.asarray(index.vectors[chosen]).reshape(len(chosen), queries.shape[1]),
         [index.record_ids[record] for record in records],
         [lineages[number] for number in index.record_lineages[records]],
+        int(unturned.sum()),
     )
 
 
@@ -87,20 +90,25 @@ def _named(rows: Sequence[Row], index: ReferenceIndex) -> np.ndarray:
     return named
 
 
+def _differences(
+    queries: np.ndarray, named: np.ndarray, rows: Sequence[Row], index: ReferenceIndex, strand: str
+) -> np.ndarray:
+    """Return how much the similarities of rows of one strand differ from those of the vectors."""
+    expected = np.array([row.similarity if row.strand == strand else np.nan for row in rows], float)
+    checked = np.flatnonzero((named >= 0) & np.isfinite(queries).all(1) & np.isfinite(expected))
+    found = np.einsum("qd,qd->q", queries[checked], index.vectors[named[checked]])
+    return np.abs(found - expected[checked])
+
+
 def _check_similarities(
     queries: np.ndarray, named: np.ndarray, rows: Sequence[Row], index: ReferenceIndex
 ) -> None:
     """Raise InputError if the similarities of the vectors differ from those in the rows.
 
-    Reads of the other strand are not compared: classify reverse-complements them, embed does not.
+    Reads of the other strand are not compared: `embed` can leave them as they are.
     """
-    expected = np.array(
-        [np.nan if row.similarity is None or row.strand == "-" else row.similarity for row in rows],
-        float,
-    )
-    checked = np.flatnonzero((named >= 0) & np.isfinite(queries).all(1) & np.isfinite(expected))
-    found = np.einsum("qd,qd->q", queries[checked], index.vectors[named[checked]])
-    off = np.median(np.abs(found - expected[checked])) if len(checked) else 0.0
+    differences = _differences(queries, named, rows, index, "+")
+    off = np.median(differences) if len(differences) else 0.0
     if off > _MAX_DIFFERENCE:
         raise InputError(
             "the similarities of the vectors to the references are not those in the table (median "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from barcodeembed.classify.samples import check_names, found_by, sample_name
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 #: Formats that have a column or a chart for each sample.
 _BY_SAMPLE = ("biom", "table", "multiqc", "html", "dwc")
+
+#: What a description of a run must have for the page.
+_RUN_KEYS = frozenset(("barcodeembed", "index", "model", "confidence_threshold", "max_error"))
 
 #: Units that are numbered in one run, so that the same name in another run is another unit.
 _UNIT_OF_RUN = re.compile(r"novel_\d+")
@@ -40,6 +45,7 @@ class Report:
         ids: For dwc: a table of identifiers of taxa.
         reads: For dwc: sequence files, one for each sample, whose sequences are published.
         title: For dwc and html: a title.
+        run: For html: the JSON that ``classify --json`` wrote.
         exclude: Flags; rows that have one of them are left out.
         vectors: For html: one .npy file of vectors for each table, for the map.
         index: For html with vectors: the index that ``classify`` used. Its closest references are
@@ -58,6 +64,7 @@ class Report:
     ids: str | PathLike[str] | None = None
     reads: Sequence[str] = ()
     title: str | None = None
+    run: str | PathLike[str] | None = None
     exclude: Sequence[str] = ()
     warn: Callable[[str], None]
     queries: int = 0
@@ -80,9 +87,23 @@ class Report:
             options["by"] = self.by
         if self.to == "biom":
             options["date"] = datetime.now(UTC)
+        if self.to == "html":
+            options |= {"title": self.title, "run": self._described_run()}
         if self.vectors:
             return self._with_map(write, list(rows), options)
         return write(rows, **options)
+
+    def _described_run(self) -> dict[str, Any] | None:
+        """Return what ``classify --json`` wrote. Raises InputError if it is something else."""
+        if self.run is None:
+            return None
+        try:
+            run = json.loads(Path(self.run).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot be read as JSON: {error}", self.run) from None
+        if not isinstance(run, dict) or not _RUN_KEYS <= run.keys():
+            raise InputError("not a description of a run by `classify --json`", self.run)
+        return run
 
     def archive(self) -> dict[str, str]:
         """Return the files of a Darwin Core archive. Raises InputError as `text` does."""
@@ -195,11 +216,10 @@ class Report:
         from barcodeembed.index.bundle import ReferenceIndex
         from barcodeembed.report.references import surround
 
-        found = surround(queries, rows, ReferenceIndex.open(index))
-        reverse_complemented = sum(row.strand == "-" for row in rows)
-        if reverse_complemented:
+        queries, references = surround(queries, rows, ReferenceIndex.open(index))
+        if references.unoriented:
             self.warn(
-                f"{reverse_complemented:,} queries are of the other strand, and `embed` does not "
-                "reverse-complement them; on the map they are far from their references"
+                f"{references.unoriented:,} queries are of the other strand, and were embedded as "
+                "they are; on the map they are far from their references; embed with --orient"
             )
-        return found
+        return queries, references

@@ -101,7 +101,7 @@ def test_the_row_and_the_hits_name_the_closest_reference(index_bundle, table, tm
 
 
 def test_bins_and_countries_are_those_of_the_references(model_bundle, tmp_path, call):
-    references = [record for record in read_records(SIMULATED / "reference.fasta")][:12]
+    references = list(read_records(SIMULATED / "reference.fasta"))[::50][:12]
     lines = ["processid\tnuc\tbin_uri\tcountry\tgenus\tspecies"]
     for number, record in enumerate(references):
         country = "Peru" if number % 2 else ""

@@ -31,8 +31,8 @@ FLAGS = {
         --group-by --learning-rate --list-objectives --max-length --max-minutes --merge --objective
         --output --pooling --precision --preset --rates --report-every --restart --resume --schedule
         --seed --set --steps --warmup --weight-decay -o --no-clobber""",
-    "embed": f"""reads {SHARED} --batch-size --min-length --model --no-verify --normalize
-        --offsets --output --precision -m -o --strict --no-clobber""",
+    "embed": f"""reads {SHARED} --batch-size --index --min-length --model --no-verify --normalize
+        --offsets --orient --output --precision -i -m -o --strict --no-clobber""",
     "index": "",
     "index build": f"""references {SHARED} --allow-missing --amplicon --coverage --duplicate-ids
         --gene --id-column --json --min-length --model --offsets --on-conflict --output --precision
@@ -56,7 +56,7 @@ FLAGS = {
         --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o
         --no-clobber""",
     "report": """tables --by --debug --exclude-flags --ids --index --log --output --quiet --reads
-        --sample-pattern --title
+        --run --sample-pattern --title
         --to --vectors --verbose -i -o -q -v --no-clobber""",
     "info": "bundle --debug --json --no-verify",
     "cite": "--bibtex",
@@ -274,6 +274,8 @@ def test_the_api_is_imported_on_first_use():
         (["classify", "{reads}", "-i", "{index}", "-o", "{link}"], "is also an input"),
         (["classify", "{reads}", "-i", "{index}", "-o", "{new}", "--hits", "{new}"], "two outputs"),
         (["classify", "{reads}", "-i", "{index}", "--hits", "-"], "two outputs"),
+        (["classify", "{reads}", "-i", "{index}", "-o", "{new}.csv"], "the table is tab-separated"),
+        (["index", "audit", "{index}", "-o", "{new}.CSV.gz"], "the table is tab-separated"),
         (["embed", "{reads}", "-m", "{model}", "--precision", "fp8"], "is not one of auto, fp32"),
         (["embed", "{reads}", "-m", "{model}", "--offsets", "0"], "'--offsets'"),
         (["embed", "{reads}", "-m", "{model}", "-o", "{reads}"], "is also an input"),

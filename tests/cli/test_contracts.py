@@ -117,6 +117,7 @@ CLASSIFY_KEYS = [
         "barcodeembed",
         "bound",
         "confidence_threshold",
+        "date",
         "flags",
         "index",
         "markers",

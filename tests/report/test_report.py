@@ -820,17 +820,31 @@ def test_another_index_or_another_table_is_an_error(
     assert "absent.bix" in refusal(classified, embedded, tmp_path / "absent.bix")
 
 
-def test_reads_of_the_other_strand_give_a_warning(
-    call, classified, embedded, index_bundle, components
+def test_reads_of_the_other_strand_give_a_warning_unless_they_were_oriented(
+    call, classified, embedded, index_bundle, model_bundle, components, tmp_path
 ):
+    from support import SIMULATED
+
     reversed_reads = sum(row["strand"] == "-" for row in rows_of(classified.read_text()))
-    assert reversed_reads
-    words = ["report", classified, "--to", "html", "--vectors", embedded]
-    assert (
-        f"warning: {reversed_reads} queries are of the other strand"
-        in call(*words, "-i", index_bundle).err
-    )
-    assert "strand" not in call(*words).err
+    words = ["report", classified, "--to", "html", "--vectors"]
+    warned = call(*words, embedded, "-i", index_bundle).err
+    count = int(re.search(r"warning: (\d+) queries are of the other strand", warned)[1])
+    assert 0.8 * reversed_reads <= count <= reversed_reads
+    assert "embed with --orient" in warned
+    assert "strand" not in call(*words, embedded).err
+    oriented = tmp_path / "oriented.npy"
+    reads = (SIMULATED / "reads.fasta", "-m", model_bundle, "--offsets", 4)
+    assert call("embed", *reads, "--orient", "-i", index_bundle, "-o", oriented).code == 0
+    assert "strand" not in call(*words, oriented, "-i", index_bundle).err
+    # Only the vectors of the other strand are different.
+    strands = [row["strand"] for row in rows_of(classified.read_text())]
+    same = (np.load(embedded) == np.load(oriented)).all(1)
+    assert same.tolist() == [strand == "+" for strand in strands]
+
+
+def test_orientation_needs_to_be_asked_for(call, index_bundle, tmp_path):
+    done = call("embed", tmp_path / "x.fasta", "-i", index_bundle)
+    assert done.code == 2 and "is only used with --orient" in " ".join(done.err.split())
 
 
 class Umap:
@@ -913,3 +927,86 @@ def test_a_browser_draws_references_below_and_outlines_units(
     assert order == sorted(order)
     (below,) = re.findall('class="reference" d="([^"]*)"', drawn)
     assert below.count("M") == count
+
+
+def dumped(browser, page: Path, folder: Path, *options: str) -> str:
+    """Return what a browser prints of a page."""
+    words = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/own"]
+    return subprocess.run(
+        [browser, *words, *options, page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
+
+
+@pytest.fixture
+def wide(call, tmp_path) -> Path:
+    """A page with every column of the table of queries, and long cells."""
+    rows = [
+        row(
+            f"Lake_Constance_ASV_{n:05};size={n + 2}",
+            "novel",
+            rank="genus",
+            names=BEE,
+            novel="species",
+            unit=f"novel_{n:04}",
+            nearest_id=f"GBMTG3448-16_{n + 49260}",
+            flags="primer;stop_codon;frameshift;pseudogene;chimera",
+        )
+        for n in range(60)
+    ]
+    samples = ("Lake_Constance_2024_06", "blank_extraction_1")
+    named = [[*cells, samples[n % 2]] for n, cells in enumerate(rows)]
+    table = write(tmp_path / "wide.tsv", named, [*HEADER, "sample"])
+    page = tmp_path / "wide.html"
+    assert call("report", table, "--to", "html", "-o", page).code == 0
+    return page
+
+
+def test_the_table_of_a_page_fits_a_screen_of_1400_pixels(browser, wide, tmp_path):
+    measured = tmp_path / "measured.html"
+    script = (
+        '<script>{const box = document.querySelector(".scroll"); '
+        'document.title = [box.scrollWidth, box.clientWidth, "measured"].join(" ")}</script></body>'
+    )
+    measured.write_text(wide.read_text().replace("</body>", script))
+    dom = dumped(browser, measured, tmp_path, "--window-size=1400,1000", "--dump-dom")
+    inner, outer = map(int, re.search(r"<title>(\d+) (\d+) measured", dom).groups())
+    assert inner <= outer
+    assert "sample</button>" in dom and "unit</button>" in dom and "reads</button>" in dom
+
+
+def test_a_page_is_printed_on_few_pages(browser, wide, tmp_path):
+    pdf = tmp_path / "page.pdf"
+    dumped(browser, wide, tmp_path, f"--print-to-pdf={pdf}")
+    assert len(re.findall(rb"/Type /Page\b", pdf.read_bytes())) in (2, 3)
+
+
+def test_a_page_has_a_title_and_says_what_classified_its_rows(call, names, index_bundle, tmp_path):
+    from support import SIMULATED
+
+    run = tmp_path / "run.json"
+    reads = SIMULATED / "reads.fasta"
+    done = call("classify", reads, "-i", index_bundle, "--json", run, "-o", tmp_path / "x.tsv")
+    assert done.code == 0
+    words = ("--title", "Bees & <wasps>", "--run", run)
+    page = call("report", names, "--to", "html", *words).out
+    assert "<title>Bees &amp; &lt;wasps&gt;</title>" in page
+    assert "<h1>Bees &amp; &lt;wasps&gt;</h1>" in page
+    ran = json.loads(run.read_text())
+    footer = data_of(page)["run"]
+    for part in (
+        f"Index references.bix of {ran['index']['vectors']} barcodes",
+        f"(sha256 {ran['index']['sha256'][:12]})",
+        f"Model {ran['model'][:12]}",
+        "Confidence threshold 0.75",
+        f"on {ran['date']}",
+    ):
+        assert part in footer
+    plain = call("report", names, "--to", "html").out
+    assert "<title>barcodeembed report</title>" in plain and data_of(plain)["run"] is None
+    (tmp_path / "other.json").write_text("{}")
+    done = call("report", names, "--to", "html", "--run", tmp_path / "other.json")
+    assert done.code == 1 and "not a description of a run" in done.err
