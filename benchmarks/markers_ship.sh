@@ -8,19 +8,20 @@
 set -eu
 data=${1:-../shared/data/markers}
 out=${2:-ships}
-markers=${3:-ITS2 trnL}
+markers=${3:-ITS ITS1 ITS2 trnL}
 here=$(dirname "$0")
 mkdir -p "$out"
 
 for marker in $markers; do
+    case $marker in ITS | ITS1) model=$out/ITS2.model ;; *) model=$out/$marker.model ;; esac
     [ -d "$out/$marker.bix" ] ||
-        barcodeembed index build "$data/$marker/reference.tsv.gz" -m "$out/$marker.model" \
+        barcodeembed index build "$data/$marker/reference.tsv.gz" -m "$model" \
             -o "$out/$marker.bix" --prototypes species --without-model
     set --
     for kind in seen unseen_species unseen_genus; do
         set -- "$@" --queries "$data/$marker/val_$kind.tsv.gz"
     done
-    barcodeembed evaluate "$out/$marker.bix" -m "$out/$marker.model" "$@" --against none \
+    barcodeembed evaluate "$out/$marker.bix" -m "$model" "$@" --against none \
         --json "$out/$marker.json" -o "$out/$marker.md"
 done
 python "$here/markers.py" "$out"

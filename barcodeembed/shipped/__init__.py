@@ -1,9 +1,10 @@
 """Find the models and the taxon prototypes that ship with the package.
 
 The bundles are in the folder of this file. ``coi.bix`` is an index bundle without a copy of its
-model; it was made with ``coi.model``. The other markers have such a pair, too. ``markers.npz`` has
-the table from which the marker of a read is guessed (``benchmarks/marker_odds.py`` made it), and
-``coi.decoys.npz`` sketches of the COI of contaminants (``benchmarks/decoys.py``).
+model; it was made with ``coi.model``. The other markers have such a pair, too, or share a
+model with another one. ``markers.npz`` has the table from which the marker of a read is guessed
+(``benchmarks/marker_odds.py`` made it), and ``coi.decoys.npz`` sketches of the COI of contaminants
+(``benchmarks/decoys.py``).
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ from barcodeembed.vocabulary import COI, MARKERS
 
 FOLDER = Path(__file__).parent
 
+#: Markers that are used with the model of another one.
+_MODELS = {"ITS": "ITS2", "ITS1": "ITS2"}
+
 
 def shipped_model(marker: str = COI) -> Path:
     """Return the path of the model of a marker. Raises BundleError if it is missing."""
-    return _find(f"{marker.lower()}.model", f"the {marker} model that ships with barcodeembed")
+    name = _MODELS.get(marker, marker)
+    return _find(f"{name.lower()}.model", f"the {name} model that ships with barcodeembed")
 
 
 def shipped_index(marker: str = COI) -> Path:

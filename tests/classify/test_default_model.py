@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,22 +18,26 @@ from support import SIMULATED, files_in, run_here, without_model
 
 from barcodeembed import shipped
 from barcodeembed.bundles.manifest import read_manifest
+from barcodeembed.classify import markers
 from barcodeembed.model.bundle import load_model, save_model
 from barcodeembed.model.encoder import Encoder
+from barcodeembed.sequences.marker_odds import learn_marker_odds, save_marker_odds
 from barcodeembed.vocabulary import MARKERS
 
 REFERENCES = SIMULATED / "reference.fasta"
 
 
 @pytest.fixture
-def box(model_bundle, index_bundle, tmp_path, monkeypatch) -> Path:
+def box(model_bundle, index_bundle, tmp_path, monkeypatch) -> Iterator[Path]:
     """Make a folder in which the package finds its bundles."""
     folder = tmp_path / "shipped"
     shutil.copytree(model_bundle, folder / "coi.model")
     without_model(index_bundle, folder / "coi.bix", coverage="Insects of nowhere.")
-    shutil.copy(shipped.shipped_odds(), folder)
+    save_marker_odds(learn_marker_odds([], {}), folder / "markers.npz")
+    markers._marker_odds.cache_clear()
     monkeypatch.setattr(shipped, "FOLDER", folder)
-    return folder
+    yield folder
+    markers._marker_odds.cache_clear()
 
 
 def without_column(table: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def bundles(model_bundle, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def box(bundles, monkeypatch) -> Path:
+def box(bundles, monkeypatch) -> Iterator[Path]:
     """Let the package find these bundles."""
     monkeypatch.setattr(shipped, "FOLDER", bundles)
     markers._marker_odds.cache_clear()
