@@ -22,7 +22,7 @@ from barcodeembed.taxonomy.taxa import Taxa
 
 #: The fraction of the bases that the pair must explain in addition to the best single reference.
 #: Chosen on barcodes of unknown genera: ``python benchmarks/chimeras.py``.
-MIN_GAIN = 0.04
+MIN_GAIN = 0.05
 
 #: Each parent must have at least this fraction of the read.
 _MIN_PART = 0.2

@@ -36,7 +36,7 @@ def test_chimeras_of_two_families_are_flagged_wherever_they_are_joined(classifie
     rng = random.Random(1)
     known = [(r["nucleotides"][part], r["family"]) for r in reads if r["kind"] == "seen"]
     made = {}
-    for at in (0.35, 0.5, 0.65):
+    for at in (0.4, 0.5, 0.6):
         made[at] = []
         while len(made[at]) < 8:
             (one, family), (other, another) = rng.sample(known, 2)
