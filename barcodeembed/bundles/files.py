@@ -10,7 +10,7 @@ import lzma
 import os
 import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +167,16 @@ def _text(raw: IO[bytes], suffix: str) -> Iterator[IO[str]]:
                 text.close()
             raise
         text.detach()
+
+
+def write_rows(lines: Iterable[str], stream: IO[str]) -> None:
+    """Write lines of a table cell by cell, as the commands do that make tables.
+
+    The bytes of a compressed file depend on the sizes of what is written, so this gives the same
+    file.
+    """
+    for line in lines:
+        print(*line.removesuffix("\n").split("\t"), sep="\t", file=stream)
 
 
 @contextmanager

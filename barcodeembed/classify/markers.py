@@ -21,6 +21,7 @@ from barcodeembed.classify.quality import NON_TARGET
 from barcodeembed.index.model import open_with_model
 from barcodeembed.sequences.cleaning import normalise, reverse_complement
 from barcodeembed.sequences.marker_odds import MarkerOdds, load_marker_odds
+from barcodeembed.sequences.parts import Flagged, Part
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.shared_kmers import SharedKmers
 from barcodeembed.shipped import shipped_index, shipped_odds
@@ -100,21 +101,32 @@ class MarkerClassifier(Classifier):
             self._others[marker] = Classifier(*opened, **self._options)
         return self._others[marker]
 
-    def _stream(self, records: Iterator[SequenceRecord], batch_size: int) -> Iterator[Assignment]:
+    def _stream(
+        self, records: Iterator[SequenceRecord], batch_size: int, part: Part | Flagged
+    ) -> Iterator[Assignment]:
         # What `--amplicon auto` needs first cannot be interrupted.
-        sorter = _Sorter(records, self._recognise, inf if self._find_amplicon else _MAX_WAITING)
+        limit = inf if self._find_amplicon else _MAX_WAITING
+        sorter = _Sorter(records, self._recognise, limit, part)
         streams: dict[str, Iterator[Assignment]] = {}
-        while (marker := sorter.next_marker()) is not None:
+        while (found := sorter.next_record()) is not None:
+            marker, wanted = found
             if marker not in streams:
-                waiting = sorter.of(marker)
+                waiting, flags = sorter.of(marker), sorter.flags[marker]
                 streams[marker] = (
-                    super()._stream(waiting, batch_size)
+                    super()._stream(waiting, batch_size, flags)
                     if marker == self.marker
-                    else self.of(marker)._stream(waiting, batch_size)
+                    else self.of(marker)._stream(waiting, batch_size, flags)
                 )
-            named = self._marked(next(streams[marker]), marker)
-            self.counts[named.marker or UNCLASSIFIABLE] += 1
-            yield named
+                # The first record is named even if it is not wanted, so that the error rate is
+                # learned from the same records, whatever the part.
+                named = next(streams[marker])
+                sorter.begun.add(marker)
+            elif wanted:
+                named = next(streams[marker])
+            if wanted:
+                named = self._marked(named, marker)
+                self.counts[named.marker or UNCLASSIFIABLE] += 1
+                yield named
 
     def _recognise(self, record: SequenceRecord) -> str:
         """Return the marker whose references name a record."""
@@ -155,13 +167,25 @@ class MarkerClassifier(Classifier):
 class _Sorter:
     """Reads records once, in order, and hands them out by marker."""
 
-    def __init__(self, records: Iterator[SequenceRecord], marker_of: Any, limit: float) -> None:
+    def __init__(
+        self,
+        records: Iterator[SequenceRecord],
+        marker_of: Any,
+        limit: float,
+        part: Part | Flagged,
+    ) -> None:
         self._records, self._marker_of, self._limit = records, marker_of, limit
-        self._order: deque[str] = deque()
+        self._part, self._number = part, 0
+        self._order: deque[tuple[str, bool]] = deque()
         self._waiting: defaultdict[str, deque[SequenceRecord]] = defaultdict(deque)
+        self._seen: set[str] = set()
+        #: Markers whose first batch is complete. Their records that are not wanted are left out.
+        self.begun: set[str] = set()
+        #: Which of the records that are handed out must be named, for each marker.
+        self.flags: defaultdict[str, Flagged] = defaultdict(Flagged)
 
-    def next_marker(self) -> str | None:
-        """Return the marker of the next record, or None after the last."""
+    def next_record(self) -> tuple[str, bool] | None:
+        """Return the marker of the next record and whether it is wanted; None after the last."""
         if not self._order and not self._read():
             return None
         return self._order.popleft()
@@ -178,11 +202,17 @@ class _Sorter:
 
     def _read(self) -> bool:
         record = next(self._records, None)
-        if record is not None:
-            marker = self._marker_of(record)
-            self._order.append(marker)
+        if record is None:
+            return False
+        wanted = self._part.has(self._number)
+        self._number += 1
+        marker = self._marker_of(record)
+        self._order.append((marker, wanted))
+        if wanted or marker not in self.begun:
             self._waiting[marker].append(record)
-        return record is not None
+            self.flags[marker].flags.append(wanted or marker not in self._seen)
+            self._seen.add(marker)
+        return True
 
 
 class _Waiting(Iterator[SequenceRecord]):

@@ -13,6 +13,7 @@ from barcodeembed.classify.amplicons import SAMPLE, FoundAmplicon, choose_trimme
 from barcodeembed.classify.assignment import Assignment, Hit
 from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
+from barcodeembed.classify.crossovers import find_crossovers
 from barcodeembed.classify.nearest import facts_of
 from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
@@ -35,6 +36,7 @@ from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
 from barcodeembed.sequences.decoys import Decoy, find_decoy, known_decoys
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.location import Locator
+from barcodeembed.sequences.parts import ALL, Flagged, Part
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.trimming import Trimmer
 from barcodeembed.vocabulary import AUTO, BATCH_SIZE, CONTAMINANT, NEIGHBOURS
@@ -182,14 +184,17 @@ class Classifier:
         """Return the classifier that names queries of a marker: this one, for all markers."""
         return self
 
-    def classify(self, queries: Sequences, *, batch_size: int = BATCH_SIZE) -> Assignments:
+    def classify(
+        self, queries: Sequences, *, batch_size: int = BATCH_SIZE, part: Part = ALL
+    ) -> Assignments:
         """Classify queries; return one `Assignment` per query, in order.
 
         ``queries`` can be one sequence as text, a list of sequences, records, or the path of a
         sequence file. They are cleaned, and reverse-complemented where they are of the other
         strand. The result is iterable, and ``.to_frame()`` makes a table of it. Queries are
-        classified when the result is used, ``batch_size`` at a time. Raises InputError for an
-        unreadable file and for letters that cannot be part of DNA.
+        classified when the result is used, ``batch_size`` at a time. With a ``part``, only its
+        queries are classified, as they are among all. Raises InputError for an unreadable file and
+        for letters that cannot be part of DNA.
 
         >>> import barcodeembed as be
         >>> classifier = be.Classifier.load()
@@ -197,14 +202,20 @@ class Classifier:
         """
         if isinstance(queries, Iterator):
             records = records_of(queries)
-            return self._assignments(lambda: self._stream(records, batch_size), queries, once=True)
+            return self._assignments(
+                lambda: self._stream(records, batch_size, part), queries, once=True
+            )
         records_of(queries)  # an error is raised here, not when the result is used
-        return self._assignments(lambda: self._stream(records_of(queries), batch_size), queries)
+        return self._assignments(
+            lambda: self._stream(records_of(queries), batch_size, part), queries
+        )
 
     def _assignments(self, start: Any, queries: Sequences, *, once: bool = False) -> Assignments:
         return Assignments(start, self.ranks, name=called(queries), once=once)
 
-    def _stream(self, records: Iterator[SequenceRecord], batch_size: int) -> Iterator[Assignment]:
+    def _stream(
+        self, records: Iterator[SequenceRecord], batch_size: int, part: Part | Flagged
+    ) -> Iterator[Assignment]:
         trimmer = self.trimmer
         if self._find_amplicon:
             sample = list(islice(records, SAMPLE))
@@ -222,6 +233,9 @@ class Classifier:
             queries = [query for query in made if isinstance(query, Query)]
             if number == 0:  # the first reads show the error rate of all
                 errors = self.read_errors = errors.learn(queries, anchor)
+                made = list(part.of(made))
+                queries = [query for query in made if isinstance(query, Query)]
+                records = part.after(len(batch)).of(records)
             named = self._name(queries, errors)
             yield from (next(named) if isinstance(query, Query) else query for query in made)
 
@@ -251,17 +265,29 @@ class Classifier:
         vectors[~finite] = 0.0
         kept = similarity_kept(bases, vectors, self.quality.anchor, self.vectors)
         neighbours = self.finder.find(self.index.vectors, bases, vectors / kept[:, None])
-        chimeras = self._chimeras(bases, neighbours.similarities.max(1))
+        chimeras = self._chimeras(bases, neighbours)
         decoys = [find_decoy(each, known_decoys()) for each in bases]
         return Found(vectors, finite, neighbours, chimeras, decoys)
 
-    def _chimeras(self, bases: list[str], similarities: np.ndarray) -> np.ndarray:
+    def _chimeras(self, bases: list[str], neighbours: Neighbours) -> np.ndarray:
         """Return which queries are likely chimeras, bool (Q,); all False if not asked for."""
         if not self.check_chimeras:
             return np.zeros(len(bases), bool)
+        if self.index.sequences is not None:
+            return find_crossovers(
+                bases,
+                neighbours.rows,
+                self.finder,
+                self.index.vectors,
+                self.index.sequences,
+                self.members,
+                self.index.taxa,
+                self.vectors,
+                min_bases=self.index.settings.min_bases,
+            )
         return find_chimeras(
             bases,
-            similarities,
+            neighbours.similarities.max(1),
             self.index.vectors,
             self.members,
             self.index.taxa,

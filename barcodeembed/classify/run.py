@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from math import inf
 from os import PathLike
@@ -39,6 +39,11 @@ class Tally:
     placed: Counter[str] = field(default_factory=Counter)
     novel: Counter[str] = field(default_factory=Counter)
     flags: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def counters(self) -> dict[str, Counter[str]]:
+        """All counters, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def add(self, assignment: Assignment) -> None:
         """Count one assignment."""

@@ -13,6 +13,7 @@ from barcodeembed.classify.assignment import Assignment
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.containers import STDIN
 from barcodeembed.sequences.lines import open_lines
+from barcodeembed.sequences.parts import ALL, Part
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.tables import find_column, read_rows
 
@@ -108,28 +109,38 @@ def classify_samples(
     *,
     named: bool,
     batch_size: int,
+    part: Part = ALL,
     done: Callable[[Sample], None] = lambda sample: None,
 ) -> Iterator[Answer]:
     """Classify the records of all samples, in order, each sample as if it were alone.
 
     Index and model are those of ``classifier``. ``read`` opens a file, and ``done`` is called after
-    each sample. If not ``named``, the answers have no sample.
+    each sample. If not ``named``, the answers have no sample. With a ``part``, there are answers
+    only for its records, of all samples.
     """
     for sample in samples:
-        waiting: deque[SequenceRecord] = deque()
-        records = _noted((r for file in sample.files for r in read(file)), waiting)
-        for assignment in classifier.classify(records, batch_size=batch_size):
-            yield Answer(sample.name if named else None, waiting.popleft(), assignment)
+        records = _Noted((r for file in sample.files for r in read(file)), part)
+        for assignment in classifier.classify(iter(records), batch_size=batch_size, part=part):
+            record = records.waiting.popleft()
+            yield Answer(sample.name if named else None, record, assignment)
+        part = part.after(records.count)
         done(sample)
 
 
-def _noted(
-    records: Iterable[SequenceRecord], waiting: deque[SequenceRecord]
-) -> Iterator[SequenceRecord]:
-    """Yield records, and put them where they wait for their assignment."""
-    for record in records:
-        waiting.append(record)
-        yield record
+class _Noted:
+    """Yields the records of a sample; those of the part wait for their assignment."""
+
+    def __init__(self, records: Iterable[SequenceRecord], part: Part) -> None:
+        self._records, self._part = records, part
+        self.waiting: deque[SequenceRecord] = deque()
+        self.count = 0
+
+    def __iter__(self) -> Iterator[SequenceRecord]:
+        for record in self._records:
+            if self._part.has(self.count):
+                self.waiting.append(record)
+            self.count += 1
+            yield record
 
 
 def found_by(pattern: re.Pattern[str]) -> Callable[[str], str | None]:

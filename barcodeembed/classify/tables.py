@@ -26,12 +26,14 @@ def write_tables(
     cluster_novel: bool = False,
     controls: Controls | None = None,
     registry: UnitRegistry | None = None,
+    resumed: bool = False,
 ) -> Iterator[Assignment]:
     """Write the row of each answer, and the rows of its hits, then yield the assignment.
 
     ``more`` are columns after those of every run. With ``cluster_novel`` or ``controls`` the rows
     are written after the last query, because only then are the units and controls known. Units get
-    their names from the ``registry``, if there is one; it is not saved.
+    their names from the ``registry``, if there is one; it is not saved. Tables of a ``resumed`` run
+    have their headers already.
     """
     ranks = classifier.ranks
     header = [*columns(ranks), *(column.name for column in more)]
@@ -40,8 +42,9 @@ def write_tables(
     # Before the first answer, the input can turn out to be unreadable: then there is no header.
     answers = iter(answers)
     first = list(islice(answers, 1))
-    _write([*header, *[NOVEL_UNIT] * cluster_novel], table)
-    if hit_table:
+    if not resumed:
+        _write([*header, *[NOVEL_UNIT] * cluster_novel], table)
+    if hit_table and not resumed:
         _write([*HIT_COLUMNS, *[SAMPLE] * sampled], hit_table)
     for answer in chain(first, answers):
         cells = row(answer.assignment, ranks)

@@ -16,6 +16,7 @@ from barcodeembed.cli import (
     convert,
     embed,
     evaluate,
+    gather,
     index,
     info,
     manual,
@@ -84,6 +85,7 @@ app.command("pretrain")(pretrain.pretrain)
 app.command("embed")(embed.embed)
 app.add_typer(index.app, name="index")
 app.command("classify")(classify.classify)
+app.command("gather")(gather.gather)
 app.command("report")(report.report)
 app.command("evaluate")(evaluate.evaluate)
 app.command("info")(info.info)

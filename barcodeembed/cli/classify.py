@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from barcodeembed.cli import classify_options, options
+import typer
+
+from barcodeembed.cli import classify_options, options, shard_options
 from barcodeembed.cli.checks import refuse_commas
 from barcodeembed.cli.classify_explain import check_explain, explain_query
 from barcodeembed.cli.classify_messages import (
@@ -24,12 +26,12 @@ from barcodeembed.cli.classify_samples import (
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, refuse_flagged
 from barcodeembed.cli.primer_options import ReadAmplicon
-from barcodeembed.cli.terminal import open_rows
 from barcodeembed.cli.threads import use_threads
 from barcodeembed.vocabulary import AUTO, COI
 
 
 def classify(
+    context: typer.Context,
     reads: classify_options.Reads = None,
     samples: classify_options.Samples = None,
     index: classify_options.Index = None,
@@ -52,6 +54,8 @@ def classify(
     counts: classify_options.Counts = None,
     negative_control: classify_options.NegativeControl = None,
     explain: classify_options.Explain = None,
+    shard: shard_options.Shard = None,
+    resume: shard_options.Resume = False,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 2_048,
@@ -76,6 +80,7 @@ def classify(
       barcodeembed classify S1.fasta S2.fasta blank.fasta --negative-control blank > names.tsv
       barcodeembed classify asvs.fasta --counts counts.tsv > names.tsv
       barcodeembed classify reads.fasta -i references.bix --explain read_17
+      barcodeembed classify reads.fasta --shard 2/8 --resume -o names.2.tsv
       barcodeembed classify reads.fasta --marker ITS2 > names.tsv
 
     \b
@@ -101,9 +106,11 @@ def classify(
     Missing values are NA.
     """
     check_reads(reads, samples, counts)
-    check_explain(
-        explain,
-        {"--hits": hits, "--json": json, "--cluster-novel": cluster_novel, "--units": units},
+    late = {"--cluster-novel": cluster_novel, "--units": units}
+    parts = {"--shard": shard, "--resume": resume}
+    check_explain(explain, {"--hits": hits, "--json": json, **late, **parts})
+    shard_options.check_shard(
+        output, shard, resume, hits, {**late, "--negative-control": negative_control}
     )
     options.check_primers(amplicon, primers)
     from json import dumps
@@ -119,6 +126,7 @@ def classify(
     from barcodeembed.classify.samples import classify_samples
     from barcodeembed.classify.tables import write_tables
     from barcodeembed.classify.unit_registry import UnitRegistry
+    from barcodeembed.cli.work_tables import open_classification, open_tables
     from barcodeembed.shipped import shipped_index
 
     outputs = [output, hits, json, units]
@@ -160,33 +168,37 @@ def classify(
         )
     inputs, named = Inputs(encoding), samples is not None or len(sources) > 1
     tally, ready = Tally(), perf_counter()
-    with replace_together() as group:
-        table = group.text(output)
-        hit_table = group.text(hits) if hits else None
+    with (
+        open_classification(context, classifier, path, sources if named else (), tally) as work,
+        replace_together() as group,
+    ):
+        tables = open_tables(work, group, output, hits)
         run = group.text(json) if json else None
-        with open_rows(output, table) as rows, console.progress("classifying", output=output) as on:
+        with tables as rows, console.progress("classifying", output=output) as on:
             answers = classify_samples(
                 classifier,
                 sources,
-                inputs.read,
+                lambda path: work.watch(inputs.read(path)),
                 named=named,
                 batch_size=batch_size,
+                part=work.part,
                 done=lambda sample: tell_sample(classifier, sample.name if named else None),
             )
             for assignment in write_tables(
                 answers,
                 classifier,
-                rows,
-                hit_table,
+                *rows,
                 more=more_columns(
                     classifier.index, samples=named, counts=counted, marker=marker is not None
                 ),
                 cluster_novel=cluster_novel or units is not None,
                 controls=controls,
                 registry=registry,
+                resumed=not work.is_new,
             ):
                 refuse_flagged(inputs.names, assignment.query_id, assignment.flags)
                 tally.add(assignment)
+                work.add(1)
                 on(tally.statuses.total())
         inputs.warn()
         if counted and counts:
@@ -209,4 +221,4 @@ def classify(
     if registry:
         tell_units(registry)
     if inputs.records:
-        console.say(f"{inputs.records:,} records: {listed(tally.statuses)}")
+        console.say(f"{work.of(inputs.records)} records: {listed(tally.statuses)}")

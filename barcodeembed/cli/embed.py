@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barcodeembed.cli import options
+from barcodeembed.cli import options, shard_options
 from barcodeembed.cli.checks import refuse_overwriting
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, refuse_flagged, warn_of_input, watch
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 def embed(
+    context: typer.Context,
     reads: options.Reads,
     model: options.Model = None,
     output: Annotated[
@@ -54,6 +55,8 @@ def embed(
     min_length: options.MinBases = 100,
     offsets: options.Offsets = 1,
     precision: options.Precision = "fp32",
+    shard: shard_options.Shard = None,
+    resume: shard_options.Resume = False,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
     batch_size: options.BatchSize = 2_048,
@@ -73,6 +76,7 @@ def embed(
       barcodeembed embed reads.fasta -o vectors.npy
       barcodeembed embed reads.fasta --orient -o vectors.npy
       zcat reads.fa.gz | barcodeembed embed - -m model | cut -f 1-5
+      barcodeembed embed reads.fasta --shard 2/8 --resume -o vectors.2.npy
 
     \b
     Columns (TSV): record_id, length, flags, d1, d2, ...
@@ -83,9 +87,10 @@ def embed(
     refuse_overwriting([output, ids], [reads, model, index], no_clobber)
     if index is not None and not orient:
         raise typer.BadParameter("is only used with --orient", param_hint="--index")
+    shard_options.check_shard(output, shard, resume)
+    from barcodeembed.cli.work_vectors import open_embedding, open_store
     from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.embedding.streaming import embed_records
-    from barcodeembed.embedding.vector_files import open_vectors
     from barcodeembed.sequences.reading import read_records
 
     use_threads(threads)
@@ -95,11 +100,14 @@ def embed(
     orientation = _orientation(index, verify=not no_verify) if orient else None
     counts: Counter[str] = Counter()
     refused: Counter[str] = Counter()
-    with open_vectors(output, embedder.dimension) as write:
+    with (
+        open_embedding(context, embedder, refused) as work,
+        open_store(work, output, embedder.dimension, batch_size) as write,
+    ):
         with console.progress("embedding", output=output) as progress:
-            records = watch(read_records(reads, encoding=encoding), counts)
+            records = work.watch(watch(read_records(reads, encoding=encoding), counts))
             for batch in embed_records(
-                records,
+                work.part.of(records),
                 embedder,
                 batch_size=batch_size,
                 min_bases=min_length,
@@ -110,12 +118,13 @@ def embed(
                     refuse_flagged(reads, record, flags)
                 write(batch)
                 refused.update(filter(None, batch.refused))
-                progress(counts["records"])
+                work.add(len(batch.ids))
+                progress(work.done)
         warn_of_input(counts, reads)
     if refused:
         console.warn(f"{reads}: {refused.total():,} records have no vector: {listed(refused)}")
     if counts["records"]:
-        console.say(f"{counts['records']:,} records, {embedder.dimension} dimensions")
+        console.say(f"{work.of(counts['records'])} records, {embedder.dimension} dimensions")
 
 
 def _orientation(index: Path | None, *, verify: bool) -> np.ndarray:

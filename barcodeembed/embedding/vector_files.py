@@ -19,6 +19,9 @@ from barcodeembed.errors import OutputError
 
 Writer = Callable[[EmbeddedBatch], None]
 
+#: What is added to the name of a ``.npy`` for the table of its records.
+LABELS = ".ids.tsv"
+
 _TSV_SUFFIXES = ("", ".tsv", ".gz", ".bz2", ".xz")
 
 
@@ -53,7 +56,7 @@ def _tsv(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
 
         def write(batch: EmbeddedBatch) -> None:
             write_header()
-            for cells, vector in zip(_labels(batch), batch.vectors, strict=True):
+            for cells, vector in zip(labels(batch), batch.vectors, strict=True):
                 values = ("NA" if np.isnan(v) else f"{v:.6f}" for v in vector.tolist())
                 print(*cells, *values, sep="\t", file=stream)
 
@@ -74,7 +77,7 @@ def _npy(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
         return {"descr": "<f4", "fortran_order": False, "shape": (rows, dimension)}
 
     with replace_together() as group:
-        stream, ids = group.binary(path), group.text(f"{path}.ids.tsv")
+        stream, ids = group.binary(path), group.text(f"{path}{LABELS}")
         np.lib.format.write_array_header_1_0(stream, header(0))
         print("record_id", "length", "flags", sep="\t", file=ids)
 
@@ -82,7 +85,7 @@ def _npy(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
             nonlocal count
             count += len(batch.ids)
             stream.write(batch.vectors.astype("<f4").tobytes())
-            for cells in _labels(batch):
+            for cells in labels(batch):
                 print(*cells, sep="\t", file=ids)
 
         yield write
@@ -96,8 +99,8 @@ def _npz(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
     batches: list[EmbeddedBatch] = []
     with replace_file(path) as stream:
         yield batches.append
-        labels = [cells for batch in batches for cells in _labels(batch)]
-        ids, lengths, flags = zip(*labels, strict=True) if labels else ((), (), ())
+        rows = [cells for batch in batches for cells in labels(batch)]
+        ids, lengths, flags = zip(*rows, strict=True) if rows else ((), (), ())
         np.savez(
             stream,
             record_ids=np.array(ids, np.str_),
@@ -129,7 +132,7 @@ def _parquet(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
     with replace_file(path) as stream, parquet.ParquetWriter(stream, schema) as writer:
 
         def write(batch: EmbeddedBatch) -> None:
-            ids, lengths, flags = zip(*_labels(batch), strict=True)
+            ids, lengths, flags = zip(*labels(batch), strict=True)
             embedded = np.array([reason is None for reason in batch.refused])
             ends = np.concatenate([[0], np.cumsum(embedded * dimension)])
             vectors = pa.ListArray.from_arrays(  # an offset that is null makes its list null
@@ -142,6 +145,7 @@ def _parquet(path: str | PathLike[str], dimension: int) -> Iterator[Writer]:
         yield write
 
 
-def _labels(batch: EmbeddedBatch) -> Iterator[tuple[str, int, str]]:
+def labels(batch: EmbeddedBatch) -> Iterator[tuple[str, int, str]]:
+    """Yield the id, length and flags of each record, as in a table."""
     for identifier, length, flags in zip(batch.ids, batch.lengths, batch.flags, strict=True):
         yield identifier, length, ";".join(flags) or "NA"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import rows_of, run_here, without_model
 
@@ -17,6 +19,7 @@ from barcodeembed.classify import markers
 from barcodeembed.classify.markers import MarkerClassifier
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.rows import row as cells_of
+from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.model.bundle import load_model, save_model
 from barcodeembed.model.encoder import Encoder
@@ -26,6 +29,7 @@ from barcodeembed.sequences.marker_odds import (
     load_marker_odds,
     save_marker_odds,
 )
+from barcodeembed.sequences.parts import Part
 from barcodeembed.sequences.records import SequenceRecord
 
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
@@ -113,6 +117,31 @@ def mixed_reads() -> list[SequenceRecord]:
         reads.append(SequenceRecord(f"none;{number}", "".join(rng.choices("ACGT", k=300)), "", 1))
     rng.shuffle(reads)
     return reads
+
+
+def any_vectors(self, sequences):
+    """Return vectors of sequences without the model, which is slow for small batches."""
+    seeds = [zlib.crc32(bases.encode()) for bases in sequences]
+    vectors = [np.random.default_rng(seed).standard_normal(self.dimension) for seed in seeds]
+    return np.array(vectors, np.float32).reshape(-1, self.dimension)
+
+
+@pytest.mark.parametrize("waiting", [5, 10_000])
+def test_a_part_is_named_as_it_is_among_all(box, monkeypatch, waiting):
+    """The error rate is learned from the same reads, also if those of a marker are rare."""
+    monkeypatch.setattr(markers, "_MAX_WAITING", waiting)
+    monkeypatch.setattr(Embedder, "encode", any_vectors)
+    reads = [replace(read, error_rate=i / 5000) for i, read in enumerate(mixed_reads())]
+    whole = MarkerClassifier.of_marker("auto", device="cpu")
+    rows = [cells_of(a, whole.ranks) for a in whole.classify(reads, batch_size=4)]
+    assert len(whole.counts) > len(SIMULATED)
+    for part in (Part(1, 3), Part(2, 3), Part(3, 3), Part(done=100)):
+        classifier = MarkerClassifier.of_marker("auto", device="cpu")
+        found = list(classifier.classify(iter(reads), batch_size=4, part=part))
+        assert [cells_of(a, whole.ranks) for a in found] == list(part.of(rows))
+        assert classifier.counts.total() == len(found)
+        for marker in SIMULATED:
+            assert classifier.of(marker).read_errors == whole.of(marker).read_errors
 
 
 def fasta(reads: list[SequenceRecord], path: Path) -> Path:
