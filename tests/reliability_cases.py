@@ -124,10 +124,10 @@ GROUPS = {
                "test_taxonomy::test_a_lineage_without_a_record_is_counted"),
         Listed(62, "missing middle rank, lists of different lengths", "NA",
                "test_taxonomy::test_a_missing_middle_rank_is_na"),
-        Listed(63, "two parents of one genus; homonyms in two phyla",
+        Listed(63, "two parents of one genus; homonyms in two kingdoms",
                "the more frequent one, or an error; two taxa",
                "test_taxonomy::test_conflicting_parents_are_reported_or_an_error "
-               "test_taxonomy::test_homonyms_in_two_phyla_are_two_taxa"),
+               "test_taxonomy::test_homonyms_in_two_kingdoms_are_two_taxa"),
         Listed(64, "`unidentified`, `sp.`, `None` and other placeholders", "missing names, listed",
                "test_taxonomy::test_placeholders_are_missing_names"),
         Listed(65, "two formats in one file", "error with the line",

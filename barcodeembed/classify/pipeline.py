@@ -13,6 +13,7 @@ from barcodeembed.classify.amplicons import SAMPLE, FoundAmplicon, choose_trimme
 from barcodeembed.classify.assignment import Assignment, Hit
 from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
+from barcodeembed.classify.crossovers import find_crossovers
 from barcodeembed.classify.nearest import facts_of
 from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
@@ -264,17 +265,29 @@ class Classifier:
         vectors[~finite] = 0.0
         kept = similarity_kept(bases, vectors, self.quality.anchor, self.vectors)
         neighbours = self.finder.find(self.index.vectors, bases, vectors / kept[:, None])
-        chimeras = self._chimeras(bases, neighbours.similarities.max(1))
+        chimeras = self._chimeras(bases, neighbours)
         decoys = [find_decoy(each, known_decoys()) for each in bases]
         return Found(vectors, finite, neighbours, chimeras, decoys)
 
-    def _chimeras(self, bases: list[str], similarities: np.ndarray) -> np.ndarray:
+    def _chimeras(self, bases: list[str], neighbours: Neighbours) -> np.ndarray:
         """Return which queries are likely chimeras, bool (Q,); all False if not asked for."""
         if not self.check_chimeras:
             return np.zeros(len(bases), bool)
+        if self.index.sequences is not None:
+            return find_crossovers(
+                bases,
+                neighbours.rows,
+                self.finder,
+                self.index.vectors,
+                self.index.sequences,
+                self.members,
+                self.index.taxa,
+                self.vectors,
+                min_bases=self.index.settings.min_bases,
+            )
         return find_chimeras(
             bases,
-            similarities,
+            neighbours.similarities.max(1),
             self.index.vectors,
             self.members,
             self.index.taxa,

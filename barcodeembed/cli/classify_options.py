@@ -172,7 +172,7 @@ CheckChimeras = Annotated[
     bool,
     typer.Option(
         "--check-chimeras",
-        help="Also search with both halves of each query and flag likely chimeras. Takes about "
+        help="Also search with parts of each query and flag likely chimeras. Takes about "
         "twice as long.",
     ),
 ]

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import PurePath
-
 import typer
 
 from barcodeembed.cli import options, report_options
 from barcodeembed.cli.checks import check_choice, refuse_overwriting
 from barcodeembed.cli.console import console
-from barcodeembed.cli.threads import use_threads
-
-_TABLES = ("biom", "table")
-#: Suffixes of formats, and those that the output of a format can have. Others are not checked.
-_SUFFIXES = {
-    **{"html": (".html", ".htm"), "biom": (".biom", ".json"), "multiqc": (".json",)},
-    **{"dwc": (".zip",)},
-    **dict.fromkeys(("table", "qiime2"), (".tsv", ".txt")),
-    **dict.fromkeys(("krona", "kraken", "sintax"), (".txt", ".tsv")),
-}
-_PROMISES = frozenset(
-    (".html", ".htm", ".biom", ".json", ".zip", ".tsv", ".csv", ".pdf", ".xlsx", ".png", ".svg")
+from barcodeembed.cli.report_checks import (
+    KINDS,
+    TABLES,
+    check_formats,
+    check_suffix,
+    check_tables,
 )
-_KINDS = ("taxon", "query", "sequence")
+from barcodeembed.cli.threads import use_threads
 
 
 def report(
@@ -37,6 +28,7 @@ def report(
     exclude_flags: report_options.ExcludeFlags = None,
     title: report_options.Title = None,
     run: report_options.Run = None,
+    table: report_options.Table = None,
     ids: report_options.Ids = None,
     reads: report_options.ReadFiles = None,
     no_clobber: options.NoClobber = False,
@@ -70,25 +62,28 @@ def report(
     A query stands for as many reads as ;size=N in its id says, or for one. A novel query counts
     for its placement, or for its unit under it where the table has the column novel_unit.
     """
-    if by is not None:
-        check_choice("--by", by, _KINDS)
-        _only("--by", to, _TABLES)
-    if vectors:
-        _only("--vectors", to, ("html",))
-    if index:
-        _only("--index", to, ("html",))
-        if not vectors:
-            raise typer.BadParameter("needs --vectors, those of the queries", param_hint="--index")
-    _only_dwc({"--ids": ids, "--reads": reads}, to)
-    if run:
-        _only("--run", to, ("html",))
-    if title:
-        _only("--title", to, ("html", "dwc"))
+    check_formats(
+        "table" if table and to not in TABLES else to,
+        {"--by": (by, TABLES)},
+    )
+    check_formats(
+        to,
+        {
+            "--vectors": (vectors, ("html",)),
+            "--index": (index, ("html",)),
+            "--run": (run, ("html",)),
+            "--title": (title, ("html", "dwc")),
+            "--ids": (ids, ("dwc",)),
+            "--reads": (reads, ("dwc",)),
+        },
+    )
+    check_choice("--by", by or KINDS[0], KINDS)
+    if index and not vectors:
+        raise typer.BadParameter("needs --vectors, those of the queries", param_hint="--index")
     check_suffix(output, to)
-    if tables.count("-") > 1:
-        raise typer.BadParameter("- (standard input) can be read once", param_hint="TSV...")
+    check_tables(tables, table)
     inputs = [*tables, *(vectors or []), *(reads or []), index, ids, run]
-    refuse_overwriting([output], inputs, no_clobber)
+    refuse_overwriting([output, table], inputs, no_clobber)
     from barcodeembed.bundles.files import open_output, replace_file
     from barcodeembed.report.run import Report
 
@@ -118,30 +113,8 @@ def report(
         with open_output(output) as stream:
             for fragment in made.text():
                 stream.write(fragment)
+    if table is not None:
+        with open_output(table) as stream:
+            stream.writelines(made.table().text())
     left_out = f", {made.excluded:,} left out by --exclude-flags" if exclude_flags else ""
     console.say(f"{made.queries:,} records{left_out}")
-
-
-def _only(option: str, to: str, formats: Iterable[str]) -> None:
-    if to not in formats:
-        raise typer.BadParameter(f"is for --to {' or '.join(formats)}", param_hint=option)
-
-
-def _only_dwc(given: dict[str, object], to: str) -> None:
-    for option, value in given.items():
-        if value:
-            _only(option, to, ("dwc",))
-
-
-def check_suffix(output: str, to: str) -> None:
-    """Raise a usage error if the suffix of the output promises another format."""
-    suffixes = [suffix.lower() for suffix in PurePath(output).suffixes[-2:]]
-    if suffixes and suffixes[-1] in (".gz", ".bz2", ".xz"):
-        suffixes.pop()
-    suffix = suffixes[-1] if suffixes else ""
-    wanted = _SUFFIXES.get(to, ())
-    if to == "dwc" and PurePath(output).suffix.lower() != ".zip":
-        raise typer.BadParameter("--to dwc writes an archive; give FILE.zip", param_hint="-o")
-    if suffix in _PROMISES and suffix not in wanted:
-        advice = f"give a name that ends with {' or '.join(wanted)}" if wanted else "rename it"
-        raise typer.BadParameter(f"--to {to} does not write {suffix}; {advice}", param_hint="-o")

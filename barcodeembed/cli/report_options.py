@@ -115,3 +115,11 @@ Run = Annotated[
         help="For html: what classify --json wrote; the page shows index, model and thresholds.",
     ),
 ]
+Table = Annotated[
+    Path | None,
+    typer.Option(
+        "--table",
+        metavar="FILE",
+        help="Also write the feature table of the same rows, as --to table does.",
+    ),
+]

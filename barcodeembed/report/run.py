@@ -105,6 +105,17 @@ class Report:
             raise InputError("not a description of a run by `classify --json`", self.run)
         return run
 
+    def table(self) -> Report:
+        """Return a report of the same rows as a table; it warns of nothing again."""
+        return Report(
+            tables=self.tables,
+            to="table",
+            sample_pattern=self.sample_pattern,
+            by=self.by,
+            exclude=self.exclude,
+            warn=lambda text: None,
+        )
+
     def archive(self) -> dict[str, str]:
         """Return the files of a Darwin Core archive. Raises InputError as `text` does."""
         from barcodeembed.report.dwc import dwc, read_ids

@@ -326,6 +326,15 @@ def test_halves_more_similar_to_two_families_than_the_whole_are_a_chimera():
     assert not chimeric({"A": NORTH, "C": np.array([np.nan, 0])}, ("Apidae", "Formicidae"))
 
 
+def test_halves_far_from_the_reference_of_the_other_half_are_a_chimera():
+    # The model knows the second half badly, so it is less similar than the whole.
+    vague = np.array([0.05, 0.55])
+    assert chimeric({"A": NORTH, "C": vague}, ("Apidae", "Formicidae"))
+    assert not chimeric({"A": NORTH, "C": vague}, ("Apidae", "Apidae"))
+    assert not chimeric({"A": NORTH, "C": np.array([0.15, 0.55])}, ("Apidae", "Formicidae"))
+    assert not chimeric({"A": NORTH, "C": np.array([np.nan, 0])}, ("Apidae", "Formicidae"), whole=2)
+
+
 # The command.
 
 

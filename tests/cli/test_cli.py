@@ -56,7 +56,7 @@ FLAGS = {
         --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o
         --no-clobber""",
     "report": """tables --by --debug --exclude-flags --ids --index --log --output --quiet --reads
-        --run --sample-pattern --title
+        --run --sample-pattern --table --title
         --to --vectors --verbose -i -o -q -v --no-clobber""",
     "info": "bundle --debug --json --no-verify",
     "cite": "--bibtex",

@@ -6,6 +6,8 @@ import os
 import subprocess
 from itertools import islice
 from pathlib import Path
+from threading import Thread
+from typing import IO
 
 import pytest
 from support import SIMULATED, command, rows_of
@@ -26,6 +28,12 @@ def megabytes(process: int) -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1_000
 
 
+def write_reads(stream: IO[bytes], read: bytes) -> None:
+    with stream:
+        for i in range(RECORDS):
+            stream.write(b">r%d\n%s\n" % (i, b"ACGT" if i % 1_000 else read))
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.parametrize("words", ["classify - -i {index}", "embed - -m {model}"])
 def test_memory_does_not_grow_with_the_number_of_reads(words, index_bundle, model_bundle):
@@ -35,20 +43,15 @@ def test_memory_does_not_grow_with_the_number_of_reads(words, index_bundle, mode
     with subprocess.Popen(
         command(*arguments, "-q"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
-        if not os.fork():  # the writer
-            process.stdout.close()
-            for i in range(RECORDS):
-                process.stdin.write(b">r%d\n%s\n" % (i, b"ACGT" if i % 1_000 else read.encode()))
-            process.stdin.close()
-            os._exit(0)
-        process.stdin.close()
+        writer = Thread(target=write_reads, args=(process.stdin, read.encode()))
+        writer.start()
         rows = iter(process.stdout)
         assert sum(1 for _ in islice(rows, _FIRST)) == _FIRST
         first = megabytes(process.pid)
         late = sum(1 for _ in islice(rows, RECORDS - _FIRST - 1_000))
         last = megabytes(process.pid)
         late += sum(1 for _ in rows)
-        os.wait()
+        writer.join()
     assert process.returncode == 0
     assert _FIRST + late == RECORDS + 1  # and the header
     print(f"{words}: {first:.0f} MB after {_FIRST:,} records, {last:.0f} MB at the end")

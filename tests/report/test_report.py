@@ -1010,3 +1010,14 @@ def test_a_page_has_a_title_and_says_what_classified_its_rows(call, names, index
     (tmp_path / "other.json").write_text("{}")
     done = call("report", names, "--to", "html", "--run", tmp_path / "other.json")
     assert done.code == 1 and "not a description of a run" in done.err
+
+
+def test_a_page_and_its_table_are_of_the_same_rows(call, names, tmp_path):
+    table = tmp_path / "taxa.tsv"
+    words = ("--exclude-flags", "short", "--by", "query")
+    done = call("report", names, "--to", "html", "--table", table, *words)
+    assert done.code == 0 and done.err.count("left out") == 1
+    assert table.read_text() == call("report", names, "--to", "table", *words).out
+    assert len(data_of(done.out)["columns"]["query_id"]) == len(ROWS) - 1
+    done = call("report", "-", "--to", "html", "--table", table)
+    assert done.code == 2 and "needs tables in files" in " ".join(done.err.split())
