@@ -88,6 +88,9 @@ REPORT_FORMATS = (
 COI = "COI"
 MARKERS = (COI, "12S", "ITS", "ITS1", "ITS2", "trnL")
 
+#: What `convert` writes: a model bundle, or a model for other programs.
+MODEL_FORMATS = ("bundle", "safetensors", "huggingface", "onnx")
+
 #: Choices of ``classify --amplicon`` that are no amplicon: find it in the reads, or cut nothing.
 AUTO, NONE = "auto", "none"
 
