@@ -86,7 +86,10 @@ REPORT_FORMATS = (
 
 #: The markers whose model and prototypes ship with the package. The first is the main one.
 COI = "COI"
-MARKERS = (COI, "ITS", "ITS1", "ITS2", "trnL")
+MARKERS = (COI, "12S", "ITS", "ITS1", "ITS2", "trnL")
+
+#: What `convert` writes: a model bundle, or a model for other programs.
+MODEL_FORMATS = ("bundle", "safetensors", "huggingface", "onnx")
 
 #: Choices of ``classify --amplicon`` that are no amplicon: find it in the reads, or cut nothing.
 AUTO, NONE = "auto", "none"

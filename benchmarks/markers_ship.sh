@@ -8,12 +8,12 @@
 set -eu
 data=${1:-../shared/data/markers}
 out=${2:-ships}
-markers=${3:-ITS ITS1 ITS2 trnL}
+markers=${3:-12S ITS ITS1 ITS2 trnL}
 here=$(dirname "$0")
 mkdir -p "$out"
 
 for marker in $markers; do
-    case $marker in ITS | ITS1) model=$out/ITS2.model ;; *) model=$out/$marker.model ;; esac
+    case $marker in 12S | ITS | ITS1) model=$out/ITS2.model ;; *) model=$out/$marker.model ;; esac
     [ -d "$out/$marker.bix" ] ||
         barcodeembed index build "$data/$marker/reference.tsv.gz" -m "$model" \
             -o "$out/$marker.bix" --prototypes species --without-model

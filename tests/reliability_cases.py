@@ -229,7 +229,7 @@ GROUPS = {
                "test_cli::test_help_and_version_import_no_large_library"),
         Listed(102, "two copies of OpenMP on macOS", "not tested: there is no macOS machine", ""),
         Listed(103, "`OMP_NUM_THREADS=abc`, one core for a container", "a number of threads that "
-               "fits", "test_cases::test_the_number_of_threads_fits_what_is_allowed "
+               "fits", "test_threads::test_the_quota_of_a_container "
                "test_reliability::test_an_unusual_environment_changes_no_byte"),
         Listed(104, "typographic dash, misspelled option", "exit code 2 with what to write",
                "test_cli::test_a_typographic_dash_in_an_option_is_explained "

@@ -59,7 +59,7 @@ RECIPES = {
 NEEDED = {"simulated.bix": ["model"], "names.tsv": ["model", "simulated.bix"]}
 
 #: Options of other programs, and words in code that only look like options.
-OTHERS = {"--usearch_global", "--sintax", "--id", "-outfmt"}
+OTHERS = {"--usearch_global", "--sintax", "--id", "-outfmt", "--otutabout", "--build-arg"}
 
 NAMES = [str(page.relative_to(REPOSITORY)) for page in pages()]
 

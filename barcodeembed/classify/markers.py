@@ -27,9 +27,9 @@ from barcodeembed.sequences.shared_kmers import SharedKmers
 from barcodeembed.shipped import shipped_index, shipped_odds
 from barcodeembed.vocabulary import AUTO, COI, CONTAMINANT, MARKERS
 
-#: A read is of a marker other than COI if its references have this fraction of the read's k-mers.
-#: Of real reads, 97 % of known and new species have more, also in fragments, and 0.2 % of other
-#: sequences.
+#: A read is of a marker other than COI if its references have this fraction of the read's k-mers:
+#: 92 % or more of the reads of new genera, and up to 1 % of other sequences, on each of the markers
+#: (`benchmarks/mixed_markers.py`).
 MIN_KNOWN = 0.25
 
 #: Records of other markers that can wait for their turn, so that a rare marker needs little memory.

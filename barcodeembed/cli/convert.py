@@ -3,88 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from barcodeembed.cli import options
+from barcodeembed import vocabulary
+from barcodeembed.cli import convert_options, options
 from barcodeembed.cli.console import console
 
 
 def convert(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SOURCE",
-            help="Directory in Hugging Face layout, file of weights, or model bundle.",
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="MODEL", help="Model bundle to write.")
-    ],
-    k: Annotated[
-        int | None,
-        typer.Option(
-            "--k",
-            min=1,
-            max=8,
-            metavar="K",
-            show_default="by the vocabulary",
-            help="Bases per token; checked against the vocabulary.",
-        ),
-    ] = None,
-    heads: Annotated[
-        int | None,
-        typer.Option(
-            "--heads",
-            min=1,
-            metavar="N",
-            show_default="by the configuration",
-            help="Number of attention heads; required for a state dict.",
-        ),
-    ] = None,
-    special_tokens: Annotated[
-        str | None,
-        typer.Option(
-            "--special-tokens",
-            metavar="NAMES",
-            show_default="by their number",
-            help="Tokens before the k-mers in the vocabulary, in order: mask,unk,cls,pad,sep.",
-        ),
-    ] = None,
-    pooling: Annotated[
-        str,
-        typer.Option(
-            "--pooling", metavar="NAME", help="mean (over tokens) or class (class token)."
-        ),
-    ] = "mean",
-    max_length: Annotated[
-        int | None,
-        typer.Option(
-            "--max-length",
-            min=1,
-            metavar="N",
-            show_default="by the checkpoint",
-            help="Longest barcode in the training data, in bases.",
-        ),
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            "--weights",
-            metavar="NAME",
-            show_default="fp32",
-            help="Precision of the stored weights: fp32, or bf16 for half the size. With this "
-            "option SOURCE may be a model bundle.",
-        ),
-    ] = None,
+    source: convert_options.Source,
+    output: convert_options.Output,
+    to: convert_options.To = vocabulary.MODEL_FORMATS[0],
+    k: convert_options.K = None,
+    heads: convert_options.Heads = None,
+    special_tokens: convert_options.SpecialTokens = None,
+    pooling: convert_options.Pooling = "mean",
+    max_length: convert_options.MaxLength = None,
+    weights: convert_options.Weights = None,
     no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Convert weights of BarcodeBERT or BarcodeMAE, or halve the size of a model.
+    """Convert weights of BarcodeBERT or BarcodeMAE, or a model for other programs.
 
     SOURCE is a directory with config.json and model.safetensors or pytorch_model.bin, a state dict
     (.safetensors, .bin, .pt), or a training checkpoint. Code in a file is never run: a pickle that
@@ -96,6 +39,8 @@ def convert(
       barcodeembed convert best_pretraining.pt -o model
       barcodeembed convert state.safetensors -o model --heads 6
       barcodeembed convert model -o smaller --weights bf16
+      barcodeembed convert model --to onnx -o model.onnx
+      barcodeembed convert model --to huggingface -o hf_model
     """
     options.check_choice("--pooling", pooling, ("mean", "class"))
     if weights is not None:
@@ -107,14 +52,25 @@ def convert(
     from barcodeembed.bundles.manifest import kind_of
     from barcodeembed.model.bundle import KIND, save_model
     from barcodeembed.model.convert import convert as read_weights
+    from barcodeembed.model.export import read_safetensors
 
+    shape_given = any((k, heads, special_tokens, max_length)) or pooling != "mean"
+    if to != vocabulary.MODEL_FORMATS[0]:
+        if shape_given or weights is not None:
+            raise typer.BadParameter("has no options of the model", param_hint="--to")
+        _export(source, output, to)
+        return
     options.claim(output, KIND)
     if weights is not None and kind_of(source) == KIND:
-        if any((k, heads, special_tokens, max_length)) or pooling != "mean":
+        if shape_given:
             raise typer.BadParameter(
                 "SOURCE is a model bundle, whose shape cannot change; use only --weights with it"
             )
         _rewrite(source, output, weights)
+        return
+    own = read_safetensors(source) if source.is_file() else None
+    if own is not None:
+        save_model(output, own.encoder, own.training, precision=weights or "fp32")
         return
     names = special_tokens.split(",") if special_tokens is not None else None
     converted = read_weights(
@@ -137,6 +93,30 @@ def convert(
             "the vocabulary has a class token; if the model was trained with it, use "
             "--pooling class"
         )
+
+
+def _export(source: Path, output: Path, to: str) -> None:
+    """Write a model bundle in the format of another program."""
+    from barcodeembed.model import export
+    from barcodeembed.model.bundle import load_model
+
+    model = load_model(source)
+    write = {
+        "safetensors": export.write_safetensors,
+        "huggingface": export.write_hugging_face,
+        "onnx": export.write_onnx,
+    }[to]
+    write(model, output)
+    console.say(f"{output}: {to}, vectors of {model.config.dimension} dimensions")
+    if to == "huggingface":
+        known = export.is_bert(model.config)
+        console.say(
+            "AutoModel opens it as a BertModel"
+            if known
+            else "AutoModel opens it with trust_remote_code=True, if barcodeembed is installed"
+        )
+    if model.config.anchored:
+        console.say("the model needs positions in the marker, which barcodeembed finds")
 
 
 def _rewrite(source: Path, output: Path, weights: str) -> None:

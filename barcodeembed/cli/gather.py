@@ -30,6 +30,7 @@ def gather(
             "format of embed.",
         ),
     ] = "-",
+    log: options.Log = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,

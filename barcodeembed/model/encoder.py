@@ -63,7 +63,7 @@ class Encoder(nn.Module):
         if positions_BT is None:
             positions_BT = self._consecutive(tokens_BT)
         if self.config.class_token:
-            front = tokens_BT.new_full((len(tokens_BT), merge), CLASS)
+            front = tokens_BT.new_full((tokens_BT.shape[0], merge), CLASS)
             tokens_BT = torch.cat((front, tokens_BT), dim=1)
             first = torch.zeros_like(positions_BT[:, :1])
             positions_BT = torch.cat((first, positions_BT + 1), dim=1)
@@ -104,7 +104,7 @@ class Encoder(nn.Module):
 
     def _consecutive(self, tokens_BT: Tensor) -> Tensor:
         count = tokens_BT.shape[1] // self.config.merge
-        return torch.arange(count, device=tokens_BT.device).expand(len(tokens_BT), -1)
+        return torch.arange(count, device=tokens_BT.device).expand(tokens_BT.shape[0], -1)
 
     @torch.no_grad()
     def _embed_by_bases(self) -> None:

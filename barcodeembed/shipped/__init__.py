@@ -17,7 +17,7 @@ from barcodeembed.vocabulary import COI, MARKERS
 FOLDER = Path(__file__).parent
 
 #: Markers that are used with the model of another one.
-_MODELS = {"ITS": "ITS2", "ITS1": "ITS2"}
+_MODELS = {"12S": "ITS2", "ITS": "ITS2", "ITS1": "ITS2"}
 
 
 def shipped_model(marker: str = COI) -> Path:

@@ -18,7 +18,6 @@ from reliability_cases import CASES, GROUPS
 from support import REPOSITORY, SIMULATED, rows_of
 
 from barcodeembed.bundles.manifest import MANIFEST, digest_file
-from barcodeembed.cli.threads import available_cores
 from barcodeembed.sequences.reading import read_records
 
 PAGE = REPOSITORY / "docs" / "reliability-cases.md"
@@ -170,21 +169,6 @@ def test_an_input_that_is_deleted_is_read_to_its_end(tmp_path):
     first = next(records)
     path.unlink()
     assert [first.id, *(record.id for record in records)] == [f"r{i}" for i in range(3_000)]
-
-
-@pytest.mark.parametrize(
-    "value, expected", [("abc", 4), ("0", 4), ("-1", 4), ("", 4), ("3", 3), ("99", 4)]
-)
-def test_the_number_of_threads_fits_what_is_allowed(value, expected, monkeypatch):
-    import os
-
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr(Path, "read_text", lambda path: "max 100000")
-    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert available_cores() == expected
-    monkeypatch.setattr(Path, "read_text", lambda path: "150000 100000")
-    assert available_cores() == 1
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ FLAGS = {
         --output --pooling --precision --preset --rates --report-every --restart --resume --schedule
         --seed --set --steps --warmup --weight-decay -o --no-clobber""",
     "embed": f"""reads {SHARED} --batch-size --index --min-length --model --no-verify --normalize
-        --offsets --orient --output --precision -i -m -o --strict --no-clobber""",
+        --offsets --orient --output --precision -i -m -o --strict --no-clobber --resume --shard""",
     "index": "",
     "index build": f"""references {SHARED} --allow-missing --amplicon --coverage --duplicate-ids
         --gene --id-column --json --min-length --model --offsets --on-conflict --output --precision
@@ -48,7 +48,7 @@ FLAGS = {
     "index audit": """index --debug --log --no-verify --output --quiet --threads --top-k --verbose
         -k -o -q -t -v --no-clobber""",
     "classify": f"""reads {SHARED} --amplicon --batch-size --check-chimeras --cluster-novel
-        --counts --explain --negative-control --samples --units
+        --counts --explain --marker --resume --shard --negative-control --samples --units
         --genetic-code --hits --index --json --max-error --min-confidence --model --no-verify
         --output --primers --read-errors --temperature --top-k -i -k -m -o --strict --no-clobber""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
@@ -59,11 +59,13 @@ FLAGS = {
         --reads --run --sample-pattern --table --title
         --to --vectors --verbose -i -o -q -v --no-clobber""",
     "info": "bundle --debug --json --no-verify",
+    "models": "--debug --json --no-verify",
+    "gather": "shards --debug --log --output --quiet --verbose -o -q -v",
     "cite": "--bibtex",
     "completion": "shell",
     "man": "command",
     "convert": """source --debug --heads --k --log --max-length --output --pooling --quiet
-        --special-tokens --verbose --weights -o -q -v --no-clobber""",
+        --special-tokens --to --verbose --weights -o -q -v --no-clobber""",
 }
 
 COLUMNS = """query_id status novel_rank rank taxon confidence

@@ -56,6 +56,7 @@ def test_statuses_and_choices():
     assert vocabulary.PROTOCOLS == ("open-world", "knn", "probe", "finetune", "bins")
     assert vocabulary.PEERS == ("kmer", "vsearch", "blastn", "mmseqs")
     assert vocabulary.DEDUPLICATE == ("none", "exact", "contained")
+    assert vocabulary.MODEL_FORMATS == ("bundle", "safetensors", "huggingface", "onnx")
     assert vocabulary.REPORT_FORMATS == (
         *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html", "dwc"),
     )
