@@ -55,8 +55,8 @@ FLAGS = {
         --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
         --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o
         --no-clobber""",
-    "report": """tables --by --debug --exclude-flags --ids --index --log --output --quiet --reads
-        --run --sample-pattern --table --title
+    "report": """tables --by --debug --exclude-flags --hits --ids --index --log --output --quiet
+        --reads --run --sample-pattern --table --title
         --to --vectors --verbose -i -o -q -v --no-clobber""",
     "info": "bundle --debug --json --no-verify",
     "models": "--debug --json --no-verify",
