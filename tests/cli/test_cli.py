@@ -60,6 +60,7 @@ FLAGS = {
         --to --vectors --verbose -i -o -q -v --no-clobber""",
     "info": "bundle --debug --json --no-verify",
     "models": "--debug --json --no-verify",
+    "models install": "source --debug --log --output --quiet --sha256 --verbose -o -q -v",
     "gather": "shards --debug --log --output --quiet --verbose -o -q -v",
     "cite": "--bibtex",
     "completion": "shell",
