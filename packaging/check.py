@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ DATA = REPOSITORY / "data" / "simulated"
 COMMANDS = (
     *("pretrain", "embed", "index build", "index add", "index merge", "index subset"),
     *("index audit", "classify", "report", "evaluate", "info", "convert", "cite", "completion"),
-    "man",
+    *("man", "models", "models install", "gather"),
 )
 LEADING = ["query_id", "status", "novel_rank", "rank", "taxon", "confidence"]
 STATUSES = {"assigned", "ambiguous", "novel", "unclassifiable"}
@@ -184,6 +185,12 @@ def models(check: Check) -> None:
     check.run("convert @/model -o @/smaller --weights bf16")
     described = json.loads(check.run("info @/smaller --json")[0])
     require(described["weights"] == "bf16", "the weights are not bf16")
+    check.run("convert @/model --to safetensors -o @/model.safetensors")
+    require(b"barcodeembed" in check.file("model.safetensors"), "safetensors lack the model")
+    with tarfile.open(check.folder / "model.tar", "w") as archive:
+        archive.add(check.folder / "model", "model")
+    out, _ = check.run("models install @/model.tar -o @/installed")
+    require(out.strip().endswith("installed"), "models install prints no path")
 
 
 def shells(check: Check) -> None:

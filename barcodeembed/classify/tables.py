@@ -12,7 +12,7 @@ from barcodeembed.classify.novel_units import NovelUnits
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.rows import hit_rows, row
 from barcodeembed.classify.samples import Answer
-from barcodeembed.classify.unit_registry import UnitRegistry
+from barcodeembed.classify.unit_registry import UnitRegistry, is_artefact
 from barcodeembed.vocabulary import HIT_COLUMNS, NA, NOVEL_UNIT, SAMPLE, columns
 
 
@@ -88,7 +88,8 @@ class _LateCells:
         if self._registry and own and answer.assignment.status == "novel":
             self._novel[len(self._rows)] = answer.assignment
         if self._units is not None:
-            self._units.add(answer.assignment if own else None)
+            grouped = own and not (self._registry and is_artefact(answer.assignment))
+            self._units.add(answer.assignment if grouped else None)
             if not own:
                 units, rows = self._others.setdefault(marker, (NovelUnits(), []))
                 units.add(answer.assignment)

@@ -2,7 +2,7 @@
 
 Each unit has a founder, the sequence that it was found by. A novel query that is similar enough to
 the founder of a known unit belongs to it. The others are grouped as without a registry, and their
-units get new names at the end of the file.
+units get new names at the end of the file. Likely chimeras and pseudogenes get no unit.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from barcodeembed.bundles.files import open_output
 from barcodeembed.classify.assignment import Assignment
 from barcodeembed.classify.novel_units import NovelUnits
 from barcodeembed.classify.pipeline import Classifier
+from barcodeembed.classify.quality import CHIMERA, PSEUDOGENE
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.lines import open_lines
 from barcodeembed.sequences.tables import read_rows
@@ -43,6 +44,15 @@ class Unit:
 
 
 COLUMNS = tuple(field.name for field in fields(Unit))
+
+
+def is_artefact(assignment: Assignment) -> bool:
+    """Return whether a query is probably no barcode of one organism.
+
+    >>> is_artefact(Assignment("q", "novel", 313, ("stop_codon", "pseudogene")))
+    True
+    """
+    return not {CHIMERA, PSEUDOGENE}.isdisjoint(assignment.flags)
 
 
 class UnitRegistry:

@@ -6,10 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from barcodeembed.cli import options
+from barcodeembed.cli import models_install, options
+
+app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 
+@app.callback()
 def models(
+    context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     no_verify: options.NoVerify = False,
     debug: options.Debug = False,
@@ -20,11 +24,14 @@ def models(
     Examples:
       barcodeembed models
       barcodeembed models --json
+      barcodeembed models install coi.bix.tar.gz
 
     Columns: marker, barcodes (that the prototypes were made from), species, genera, families,
       megabytes (of model and prototypes), card (the page of the documentation), model and index
       (the paths of the bundles).
     """
+    if context.invoked_subcommand is not None:
+        return
     from barcodeembed.vocabulary import MARKERS
 
     rows = [_describe(marker, verify=not no_verify) for marker in MARKERS]
@@ -59,3 +66,6 @@ def _describe(marker: str, *, verify: bool) -> dict[str, Any]:
         "model": str(model),
         "index": str(index),
     }
+
+
+app.command("install")(models_install.install)

@@ -26,6 +26,7 @@ def report(
     vectors: report_options.Vectors = None,
     index: report_options.Index = None,
     exclude_flags: report_options.ExcludeFlags = None,
+    hits: report_options.Hits = None,
     title: report_options.Title = None,
     run: report_options.Run = None,
     table: report_options.Table = None,
@@ -71,6 +72,7 @@ def report(
         {
             "--vectors": (vectors, ("html",)),
             "--index": (index, ("html",)),
+            "--hits": (hits, ("html",)),
             "--run": (run, ("html",)),
             "--title": (title, ("html", "dwc")),
             "--ids": (ids, ("dwc",)),
@@ -78,11 +80,11 @@ def report(
         },
     )
     check_choice("--by", by or KINDS[0], KINDS)
-    if index and not vectors:
-        raise typer.BadParameter("needs --vectors, those of the queries", param_hint="--index")
+    if index and not vectors and not hits:
+        raise typer.BadParameter("needs --vectors or --hits", param_hint="--index")
     check_suffix(output, to)
     check_tables(tables, table)
-    inputs = [*tables, *(vectors or []), *(reads or []), index, ids, run]
+    inputs = [*tables, *(vectors or []), *(reads or []), index, ids, run, hits]
     refuse_overwriting([output, table], inputs, no_clobber)
     from barcodeembed.bundles.files import open_output, replace_file
     from barcodeembed.report.run import Report
@@ -96,6 +98,7 @@ def report(
         by=by or "taxon",
         vectors=vectors or (),
         index=index,
+        hits=hits,
         ids=ids,
         reads=reads or (),
         title=title,

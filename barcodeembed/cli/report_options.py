@@ -75,7 +75,7 @@ Index = Annotated[
         "--index",
         metavar="NAME.bix",
         help="The index that classify had: with --vectors, its references that are nearest to the "
-        "queries are drawn beneath them.",
+        "queries are drawn beneath them; with --hits, trees are drawn.",
     ),
 ]
 ExcludeFlags = Annotated[
@@ -121,5 +121,14 @@ Table = Annotated[
         "--table",
         metavar="FILE",
         help="Also write the feature table of the same rows, as --to table does.",
+    ),
+]
+Hits = Annotated[
+    Path | None,
+    typer.Option(
+        "--hits",
+        metavar="FILE",
+        help="For html: what classify --hits wrote; the page shows the closest references of a "
+        "query, and with -i a tree.",
     ),
 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from barcodeembed.report.references import References
 
 # The parts of the script, in order.
-_SCRIPTS = ("data", "sunburst", "charts", "map", "table")
+_SCRIPTS = ("data", "sunburst", "charts", "map", "hits", "table")
 # Escapes that keep JSON from ending its HTML element, and that JavaScript reads as JSON does.
 _ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
@@ -40,14 +40,16 @@ def html(
     *,
     title: str | None = None,
     run: Mapping[str, Any] | None = None,
+    hits: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
     """Yield the text of the page.
 
     ``projection`` has a point for each row, in their order, and then for each of ``references``.
     ``run`` is what ``classify --json`` wrote; the footer shows its index, model and thresholds.
+    ``hits`` are the closest references and trees of the rows (`hits_data`).
     """
     data = page_data(list(rows), samples, projection, references)
-    data["run"] = run and described(run)
+    data |= {"run": run and described(run), "hits": hits}
     text = json.dumps(data, separators=(",", ":"))
     folder = files(__package__)
     page = folder.joinpath("page.html").read_text(encoding="utf-8")

@@ -6,7 +6,9 @@ const word = (name, title = name) => ({ name: title, value: (row) => columns[nam
 const taxonOf = (row) => nodeOf(row).unit ? nodeOf(row).parent : nodeOf(row);
 const italic = (node) => ["genus", "species"].includes(data.ranks[node.rank]);
 const heads = [
-  word("query_id", "query"),
+  { ...word("query_id", "query"), cell: (row) => hitsOf(row)
+    ? element("button", { type: "button", class: "link", title: "Show its closest references",
+      onclick: () => showHits(row) }, columns.query_id[row]) : columns.query_id[row] },
   data.samples.length > 1 && { name: "sample", value: (row) => data.samples[columns.sample[row]] },
   columns.reads.some((count) => count !== 1) && number("reads", 0),
   { name: "status", value: (row) => columns.status[row], cell: (row) => element("span",

@@ -46,6 +46,7 @@ class Report:
         reads: For dwc: sequence files, one for each sample, whose sequences are published.
         title: For dwc and html: a title.
         run: For html: the JSON that ``classify --json`` wrote.
+        hits: For html: the table that ``classify --hits`` wrote.
         exclude: Flags; rows that have one of them are left out.
         vectors: For html: one .npy file of vectors for each table, for the map.
         index: For html with vectors: the index that ``classify`` used. Its closest references are
@@ -65,6 +66,7 @@ class Report:
     reads: Sequence[str] = ()
     title: str | None = None
     run: str | PathLike[str] | None = None
+    hits: str | PathLike[str] | None = None
     exclude: Sequence[str] = ()
     warn: Callable[[str], None]
     queries: int = 0
@@ -89,9 +91,21 @@ class Report:
             options["date"] = datetime.now(UTC)
         if self.to == "html":
             options |= {"title": self.title, "run": self._described_run()}
+            if self.hits:
+                rows = iter(kept := list(rows))
+                options["hits"] = self._hits(kept)
         if self.vectors:
             return self._with_map(write, list(rows), options)
         return write(rows, **options)
+
+    def _hits(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """Return the hits of the rows, and trees if there is an index."""
+        from barcodeembed.index.bundle import ReferenceIndex
+        from barcodeembed.report.hits import hits_data, read_hits
+
+        assert self.hits is not None
+        index = ReferenceIndex.open(self.index) if self.index else None
+        return hits_data(rows, read_hits(self.hits), index)
 
     def _described_run(self) -> dict[str, Any] | None:
         """Return what ``classify --json`` wrote. Raises InputError if it is something else."""

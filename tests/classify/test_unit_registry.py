@@ -80,6 +80,31 @@ def test_known_founders_are_never_joined():
     assert len(set(find_founders(bases, vectors, measure))) == 1
 
 
+def test_chimeras_and_pseudogenes_get_no_unit(index_bundle, tmp_path):
+    import io
+
+    from barcodeembed.classify.assignment import Assignment
+    from barcodeembed.classify.pipeline import Classifier
+    from barcodeembed.classify.samples import Answer
+    from barcodeembed.classify.tables import write_tables
+    from barcodeembed.sequences.records import SequenceRecord
+
+    classifier = Classifier.load(index_bundle)
+    bases = "ACGT" * 40
+    record, vector = SequenceRecord("q", bases), np.asarray(classifier.index.vectors[0])
+    answers = [
+        Answer(None, record, Assignment("q", "novel", 160, flags, bases=bases, vector=vector))
+        for flags in ((), ("chimera",), ("stop_codon", "pseudogene"), ("stop_codon",))
+    ]
+    units = []
+    for registry in (UnitRegistry(tmp_path / "lake.tsv"), None):
+        table = io.StringIO()
+        done = write_tables(answers, classifier, table, cluster_novel=True, registry=registry)
+        assert len(list(done)) == 4
+        units.append([row["novel_unit"] for row in rows_of(table.getvalue())])
+    assert units == [["lake_0001", "NA", "NA", "lake_0001"], ["novel_0001"] * 4]
+
+
 def test_a_registry_must_be_one(tmp_path):
     path = tmp_path / "u.tsv"
     path.write_text("id\tsequence\nx\tACGT\n")

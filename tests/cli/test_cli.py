@@ -55,11 +55,12 @@ FLAGS = {
         --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
         --queries --sample --seed --taxdump --taxonomy --temperature --top-k --whiten -k -m -o
         --no-clobber""",
-    "report": """tables --by --debug --exclude-flags --ids --index --log --output --quiet --reads
-        --run --sample-pattern --table --title
+    "report": """tables --by --debug --exclude-flags --hits --ids --index --log --output --quiet
+        --reads --run --sample-pattern --table --title
         --to --vectors --verbose -i -o -q -v --no-clobber""",
     "info": "bundle --debug --json --no-verify",
     "models": "--debug --json --no-verify",
+    "models install": "source --debug --log --output --quiet --sha256 --verbose -o -q -v",
     "gather": "shards --debug --log --output --quiet --verbose -o -q -v",
     "cite": "--bibtex",
     "completion": "shell",

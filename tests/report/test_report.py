@@ -1021,3 +1021,34 @@ def test_a_page_and_its_table_are_of_the_same_rows(call, names, tmp_path):
     assert len(data_of(done.out)["columns"]["query_id"]) == len(ROWS) - 1
     done = call("report", "-", "--to", "html", "--table", table)
     assert done.code == 2 and "needs tables in files" in " ".join(done.err.split())
+
+
+def test_a_page_shows_hits_and_trees(browser, call, index_bundle, tmp_path):
+    from support import SIMULATED
+
+    table, hits, page = tmp_path / "t.tsv", tmp_path / "hits.tsv", tmp_path / "page.html"
+    reads = tmp_path / "reads.fasta"
+    reads.write_text("".join((SIMULATED / "reads.fasta").read_text().partition(">read_007")[0]))
+    words = ("-i", index_bundle, "--hits", hits, "-o", table)
+    assert call("classify", reads, *words).code == 0
+    with_tree = ("--to", "html", "--hits", hits, "-i", index_bundle, "-o", page)
+    done = call("report", table, *with_tree)
+    assert done.code == 0, done.err
+    data = data_of(page.read_text())["hits"]
+    expected = rows_of(hits.read_text())
+    names = [row["query_id"] for row in rows_of(table.read_text())]
+    for number, shown in data["rows"].items():
+        of_query = [hit for hit in expected if hit["query_id"] == names[int(number)]]
+        assert shown[0][0] == of_query[0]["reference_id"]
+        assert len(shown) == len({hit["hit"] for hit in of_query})
+        assert f"> {names[int(number)]}" in data["trees"][number]
+    page.write_text(page.read_text().replace("</body>", "<script>showHits(2)</script></body>"))
+    dom = dumped(browser, page, tmp_path, "--dump-dom")
+    assert f"Closest references of {names[2]}" in dom
+    (tree,) = re.findall(r'<pre id="tree">(.*?)</pre>', dom, re.S)
+    assert tree.strip() == data["trees"]["2"].strip().replace(">", "&gt;")
+    # Without the index there are no trees, and another table is refused.
+    plain = call("report", table, "--to", "html", "--hits", hits).out
+    assert data_of(plain)["hits"]["trees"] == {}
+    done = call("report", table, "--to", "html", "--hits", table)
+    assert done.code == 1 and "not a table of `classify --hits`" in done.err
