@@ -71,8 +71,8 @@ class Classifier:
         read_errors: Fraction of the bases of the reads that are wrong. By default that of the
             index, or else it is taken from the qualities of FASTQ records, or else estimated from
             the first 300 reads.
-        check_chimeras: Whether to search with both halves of each query, to flag chimeras. It takes
-            about twice the time.
+        check_chimeras: Whether to search with parts of each query, to flag chimeras. It needs
+            two more searches of each query.
         amplicon: Name of the reads' amplicon, such as ``leray``: its primers are cut off. ``auto``
             finds it in the first 1,000 reads, ``none`` cuts nothing. By default the amplicon of the
             index, or else the usual primers, where they are found.

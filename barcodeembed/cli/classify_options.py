@@ -172,8 +172,8 @@ CheckChimeras = Annotated[
     bool,
     typer.Option(
         "--check-chimeras",
-        help="Also search with parts of each query and flag likely chimeras. Takes about "
-        "twice as long.",
+        help="Also search with parts of each query and flag likely chimeras. Needs two "
+        "more searches of each query.",
     ),
 ]
 ClusterNovel = Annotated[

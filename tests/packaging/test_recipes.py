@@ -6,11 +6,13 @@ import re
 import shutil
 import subprocess
 import tomllib
+from xml.etree import ElementTree
 
 import pytest
 from support import REPOSITORY
 
 from barcodeembed import __version__
+from barcodeembed.cli.tree import commands
 
 PACKAGING = REPOSITORY / "packaging"
 
@@ -74,3 +76,39 @@ def test_the_dockerfile_has_no_finding_of_hadolint():
         ["hadolint", str(PACKAGING / "container" / "Dockerfile")], capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (0, "")
+
+
+# The tool for Galaxy.
+
+GALAXY = REPOSITORY / "workflows" / "galaxy" / "barcodeembed_classify.xml"
+
+
+def test_the_galaxy_tool_has_the_version_and_options_that_exist():
+    tool = ElementTree.parse(GALAXY).getroot()
+    assert tool.findtext("macros/token") == __version__
+    known = {command.words: command for command in commands()}
+    script = re.sub(r"&& mv .*", "", tool.findtext("command"))
+    called = re.findall(r"(?m)^ *(?:&& )?(barcodeembed [\s\S]+?)(?=^ *&&|^#if \$page|\Z)", script)
+    assert [" ".join(line.split()[:2]) for line in called] == [
+        *("barcodeembed index", "barcodeembed classify", "barcodeembed report"),
+    ]
+    for line in called:
+        words = tuple(line.split()[: 3 if "index build" in line else 2])
+        options = {name for option in known[words].options for name in option.names}
+        assert set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", line)) <= options
+    flags = {param.get("argument") for param in tool.iter("param")} - {None}
+    classify = known["barcodeembed", "classify"]
+    assert flags <= {name for option in classify.options for name in option.names}
+
+
+def test_the_galaxy_tool_has_its_test_data():
+    tool = ElementTree.parse(GALAXY).getroot()
+    for param in tool.iterfind("tests/test/param[@name='reads']"):
+        assert (GALAXY.parent / "test-data" / param.get("value")).is_file()
+
+
+def test_planemo_has_no_finding():
+    if shutil.which("planemo") is None:
+        pytest.skip("planemo is not installed")
+    done = subprocess.run(["planemo", "lint", str(GALAXY)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
