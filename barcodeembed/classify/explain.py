@@ -119,7 +119,7 @@ def _ranks(a: Assignment, classifier: Classifier) -> str:
         classifier.ranks, a.names, a.confidences, a.in_reference, strict=True
     ):
         shown = "-" if confidence is None else f"{confidence:.4f}"
-        rows.append((rank, name or "-", shown, f"{known:.4f}"))
+        rows.append((rank, name or "-", shown, "-" if known != known else f"{known:.4f}"))
     return _aligned(rows)
 
 

@@ -257,6 +257,16 @@ def test_novel_units_and_hits_are_of_the_marker(box, call, tmp_path):
     assert json.loads(summary.read_text())["markers"] == dict.fromkeys(sorted(SIMULATED), 2)
 
 
+def test_a_read_of_another_marker_is_explained_by_its_own_references(box, call, tmp_path):
+    reads = [read for read in mixed_reads() if read.id.startswith("ITS2")]
+    path = fasta(reads, tmp_path / "reads.fasta")
+    done = call("classify", path, "--explain", reads[0].id)
+    assert done.code == 0, done
+    hits = [line for line in done.out.splitlines() if line[:1].isdigit()]
+    assert hits
+    assert all(STEMS["ITS2"] in line for line in hits)
+
+
 def test_a_marker_and_an_index_are_a_usage_error(box, call, tmp_path):
     path = fasta(mixed_reads()[:2], tmp_path / "reads.fasta")
     result = call("classify", path, "--marker", "ITS2", "-i", box / "coi.bix")
