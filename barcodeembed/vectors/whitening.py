@@ -57,5 +57,10 @@ class Whitening:
         return cls(mean.astype(np.float32), (axes[:, :kept] * scale).astype(np.float32))
 
     def apply(self, vectors: np.ndarray) -> np.ndarray:
-        """Return the whitened vectors, float32 (N, W)."""
-        return (vectors - self.mean) @ self.directions
+        """Return the whitened vectors, float32 (N, W).
+
+        The product is computed in double precision: in single precision its last bits depend on
+        the number of vectors.
+        """
+        centred = vectors.astype(np.float64) - self.mean
+        return (centred @ self.directions.astype(np.float64)).astype(np.float32)

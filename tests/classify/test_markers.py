@@ -134,7 +134,7 @@ def test_a_part_is_named_as_it_is_among_all(box, monkeypatch, waiting):
     reads = [replace(read, error_rate=i / 5000) for i, read in enumerate(mixed_reads())]
     whole = MarkerClassifier.of_marker("auto", device="cpu")
     rows = [cells_of(a, whole.ranks) for a in whole.classify(reads, batch_size=4)]
-    assert len(whole.counts) > len(SIMULATED)
+    assert set(whole.counts) >= set(SIMULATED)
     for part in (Part(1, 3), Part(2, 3), Part(3, 3), Part(done=100)):
         classifier = MarkerClassifier.of_marker("auto", device="cpu")
         found = list(classifier.classify(iter(reads), batch_size=4, part=part))

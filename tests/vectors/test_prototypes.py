@@ -316,7 +316,7 @@ def test_damaged_kmers_are_one_error_when_a_fragment_needs_them(call, small, tmp
     )
     result = call("classify", tmp_path / "read.fa", "-i", damaged, "--no-verify")
     assert result.code == 1
-    assert "damaged.bix: not a readable index" in result.err and "Traceback" not in result.err
+    assert result.err.count("\n") == 1 and "damaged.bix/kmers.npz: damaged" in result.err
 
 
 def test_prototypes_give_similar_names_to_the_whole_index(call, small, index_bundle, tmp_path):
@@ -375,7 +375,7 @@ def test_a_damaged_table_is_an_error_even_with_no_verify(call, small, tmp_path):
         "classify", SIMULATED / "reads.fasta", "-i", tmp_path / "broken.bix", "--no-verify"
     )
     assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
-    assert "broken.bix: not a readable index" in result.err
+    assert "broken.bix/prototypes.tsv.gz: damaged" in result.err
 
 
 def test_an_index_without_its_model_needs_the_option_model(
