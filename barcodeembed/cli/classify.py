@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import typer
 
 from barcodeembed.cli import classify_options, options, shard_options
 from barcodeembed.cli.checks import refuse_commas
 from barcodeembed.cli.classify_explain import check_explain, explain_query
-from barcodeembed.cli.classify_messages import (
-    choose_marker,
-    describe_coverage,
-    tell_sample,
-    warn_of_ranks_without_names,
-)
-from barcodeembed.cli.classify_samples import (
-    Inputs,
-    check_reads,
-    find_controls,
-    find_samples,
-    tell_units,
-    warn_of_counts,
-)
-from barcodeembed.cli.console import console
-from barcodeembed.cli.messages import listed, refuse_flagged
+from barcodeembed.cli.classify_samples import check_reads, find_controls, find_samples
 from barcodeembed.cli.primer_options import ReadAmplicon
 from barcodeembed.cli.threads import use_threads
-from barcodeembed.vocabulary import AUTO, COI
 
 
 def classify(
@@ -113,21 +95,10 @@ def classify(
         output, shard, resume, hits, {**late, "--negative-control": negative_control}
     )
     options.check_primers(amplicon, primers)
-    from json import dumps
-    from time import perf_counter
-
-    from barcodeembed.bundles.files import replace_together
-    from barcodeembed.classify.columns import more_columns
     from barcodeembed.classify.counts import read_counts
     from barcodeembed.classify.genetic_codes import parse_code
-    from barcodeembed.classify.markers import MarkerClassifier
-    from barcodeembed.classify.pipeline import Classifier
-    from barcodeembed.classify.run import Tally, describe_run
-    from barcodeembed.classify.samples import classify_samples
-    from barcodeembed.classify.tables import write_tables
     from barcodeembed.classify.unit_registry import UnitRegistry
-    from barcodeembed.cli.work_tables import open_classification, open_tables
-    from barcodeembed.shipped import shipped_index
+    from barcodeembed.cli.classify_run import Request, name_reads, open_classifier
 
     outputs = [output, hits, json, units]
     refuse_commas([output, hits, units])
@@ -138,87 +109,39 @@ def classify(
     controls = find_controls(negative_control, sources, counted)
     registry = UnitRegistry(units) if units else None
     use_threads(threads)
-    began = perf_counter()
-    marker = choose_marker(marker, index, model)
-    path = index or shipped_index(COI if marker in (None, AUTO) else marker)
-    how: dict[str, Any] = {
-        "device": device,
-        "verify": not no_verify,
-        "neighbours": top_k,
-        "temperature": temperature,
-        "min_confidence": min_confidence,
-        "max_error": max_error,
-        "read_errors": read_errors,
-        "genetic_code": parse_code(genetic_code),
-        "check_chimeras": check_chimeras,
-        "amplicon": amplicon,
-        "primers": primers,
-    }
-    classifier: Classifier = (
-        MarkerClassifier.of_marker(marker, model, **how)
-        if marker
-        else Classifier.load(path, model, **how)
+    opened = open_classifier(
+        index,
+        marker,
+        model,
+        device=device,
+        verify=not no_verify,
+        neighbours=top_k,
+        temperature=temperature,
+        min_confidence=min_confidence,
+        max_error=max_error,
+        read_errors=read_errors,
+        genetic_code=parse_code(genetic_code),
+        check_chimeras=check_chimeras,
+        amplicon=amplicon,
+        primers=primers,
     )
-    if isinstance(classifier, MarkerClassifier):
-        console.say(describe_coverage(classifier))
-    warn_of_ranks_without_names(classifier, max_error)
     if explain is not None:
         return explain_query(
-            classifier, sources, explain, output, encoding=encoding, batch_size=batch_size
+            opened.classifier, sources, explain, output, encoding=encoding, batch_size=batch_size
         )
-    inputs, named = Inputs(encoding), samples is not None or len(sources) > 1
-    tally, ready = Tally(), perf_counter()
-    with (
-        open_classification(context, classifier, path, sources if named else (), tally) as work,
-        replace_together() as group,
-    ):
-        tables = open_tables(work, group, output, hits)
-        run = group.text(json) if json else None
-        with tables as rows, console.progress("classifying", output=output) as on:
-            answers = classify_samples(
-                classifier,
-                sources,
-                lambda path: work.watch(inputs.read(path)),
-                named=named,
-                batch_size=batch_size,
-                part=work.part,
-                done=lambda sample: tell_sample(classifier, sample.name if named else None),
-            )
-            for assignment in write_tables(
-                answers,
-                classifier,
-                *rows,
-                more=more_columns(
-                    classifier.index, samples=named, counts=counted, marker=marker is not None
-                ),
-                cluster_novel=cluster_novel or units is not None,
-                controls=controls,
-                registry=registry,
-                resumed=not work.is_new,
-            ):
-                refuse_flagged(inputs.names, assignment.query_id, assignment.flags)
-                tally.add(assignment)
-                work.add(1)
-                on(tally.statuses.total())
-        inputs.warn()
-        if counted and counts:
-            warn_of_counts(counted, counts)
-        if run:
-            described = describe_run(
-                classifier,
-                path,
-                tally,
-                sources=sources,
-                max_error=max_error,
-                warnings=console.warnings,
-                seconds={"opening": ready - began, "classifying": perf_counter() - ready},
-            )
-            run.write(dumps(described, indent=2) + "\n")
-        if registry:
-            registry.save()
-    if isinstance(classifier, MarkerClassifier) and classifier.auto and tally.statuses:
-        console.say(f"--marker auto: {listed(classifier.counts)}")
-    if registry:
-        tell_units(registry)
-    if inputs.records:
-        console.say(f"{work.of(inputs.records)} records: {listed(tally.statuses)}")
+    request = Request(
+        sources,
+        samples is not None or len(sources) > 1,
+        output,
+        hits,
+        json,
+        counts,
+        counted,
+        controls,
+        registry,
+        cluster_novel or units is not None,
+        max_error,
+        encoding,
+        batch_size,
+    )
+    name_reads(context, opened, request)
