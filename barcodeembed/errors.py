@@ -9,7 +9,7 @@ from os import PathLike
 
 
 def printable(text: str) -> str:
-    """Return a text in which characters that are not printable, except newlines, are escaped.
+    r"""Return a text in which characters that are not printable, except newlines, are escaped.
 
     Messages quote files. Control characters would change the terminal or fail to be encoded.
 

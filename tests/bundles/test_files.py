@@ -174,6 +174,7 @@ def two_references(tmp_path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_an_index_survives_the_failure_of_any_call(
     two_references, model_bundle, call, tmp_path, monkeypatch
 ):
@@ -200,6 +201,7 @@ def test_an_index_survives_the_failure_of_any_call(
     assert len(ReferenceIndex.open(target).record_ids) == 2
 
 
+@pytest.mark.slow
 def test_an_index_survives_a_full_disk(two_references, model_bundle, run, tmp_path):
     """The system limits the size of files, which also affects NumPy, SQLite and sendfile."""
     folder = tmp_path / "out"

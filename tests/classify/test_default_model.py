@@ -136,6 +136,7 @@ def test_an_index_uses_its_own_copy_first(box, reads, other, call):
     assert call("classify", reads, "-i", other[1]).code == 0
 
 
+@pytest.mark.slow
 def test_evaluate_uses_the_shipped_bundles(box, index_bundle, model_bundle, call, tmp_path):
     queries = ("--queries", SIMULATED / "reads.tsv", "--against", "none", "--sample", 3, "--json")
     for name, words in {

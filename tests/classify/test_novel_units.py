@@ -119,6 +119,7 @@ def test_no_queries_have_no_units():
     assert not len(find_units([], np.empty((0, 4), np.float32), CombinedSimilarity(0.97, True)))
 
 
+@pytest.mark.slow
 def test_the_threshold_is_fitted_if_there_are_pairs_of_one_species(
     index_bundle, model_bundle, tmp_path
 ):

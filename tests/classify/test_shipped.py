@@ -124,6 +124,7 @@ def test_a_wheel_contains_all_files(reads, tmp_path):
     assert page.stdout.rstrip().endswith("</html>")
 
 
+@pytest.mark.slow
 def test_an_index_of_the_shipped_model_is_not_whitened_by_default(call, tmp_path):
     references = tmp_path / "references.fasta"
     lines = (SIMULATED / "reference.fasta").read_text().splitlines(keepends=True)

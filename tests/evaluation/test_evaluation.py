@@ -199,6 +199,7 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     assert text.count("\n| ") == 3 + 2 + 3 + 2 + 1 + 2 + 3 and "nan" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", PEERS)
 def test_peers_name_the_simulated_reads(simulated, peer):
     if shutil.which(peer) is None:
@@ -210,6 +211,7 @@ def test_peers_name_the_simulated_reads(simulated, peer):
         assert len(predictions.names) == len(queries)
 
 
+@pytest.mark.slow
 def test_an_evaluation_from_files_can_be_shown_in_three_ways(model_bundle, index_bundle):
     from support import SIMULATED
 

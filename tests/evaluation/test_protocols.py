@@ -408,6 +408,7 @@ def test_exact_duplicates_are_counted_and_removed_unless_kept(
     assert used["contained"] < used["exact"]
 
 
+@pytest.mark.slow
 def test_the_open_world_and_a_protocol_in_one_call(call, model_bundle, tmp_path):
     words = (
         "evaluate",

@@ -139,6 +139,7 @@ def test_adding_equals_a_build_of_both(built, parts, call, tmp_path):
     same(tmp_path / "abc.bix", built / "all.bix")
 
 
+@pytest.mark.slow
 def test_add_reports_the_format_as_build_does(model_bundle, call, tmp_path):
     some = (SIMULATED / "reference.fasta").read_text().split("\n")[:48]
     old, sintax, plain, names = (tmp_path / name for name in ("old.fa", "s.fa", "p.fa", "t.tsv"))

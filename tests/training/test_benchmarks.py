@@ -92,6 +92,7 @@ def smoke(folder: Path, *arguments: str) -> list[dict]:
     return rows
 
 
+@pytest.mark.slow
 def test_the_checks_of_a_gpu_need_few_packages(tmp_path):
     rows = smoke(
         tmp_path,

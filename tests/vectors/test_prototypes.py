@@ -399,6 +399,7 @@ def test_an_index_without_its_model_needs_the_option_model(
     assert call("info", bare).code == 0
 
 
+@pytest.mark.slow
 def test_any_index_can_be_built_without_its_model(call, index_bundle, model_bundle, tmp_path):
     reads, path = SIMULATED / "reads.fasta", tmp_path / "whole.bix"
     assert (
