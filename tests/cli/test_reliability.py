@@ -311,6 +311,7 @@ def test_the_other_strand_gives_the_same_row_except_for_the_strand(reads, table)
         assert {**row, "strand": ""} == {**other, "strand": ""}
 
 
+@pytest.mark.slow
 def test_the_order_of_the_references_changes_no_byte(reads, call, model_bundle, tmp_path):
     text = (SIMULATED / "reference.fasta").read_text()
     references = [f">{record}" for record in text.split(">")[1:]][:160]

@@ -210,6 +210,7 @@ def test_a_subset_equals_a_build_of_its_records(table, model_bundle, call, tmp_p
     same(tmp_path / "subset.bix", tmp_path / "some.bix")
 
 
+@pytest.mark.slow
 def test_known_barcodes_are_not_embedded_again(parts, tmp_path):
     """Only mutated copies are embedded, on which a small index is calibrated."""
     a, b, _, _ = parts
