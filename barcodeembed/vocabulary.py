@@ -8,6 +8,9 @@ from __future__ import annotations
 #: A missing value in every table.
 NA = "NA"
 
+#: The suffixes with which an output is compressed.
+COMPRESSED = (".gz", ".bz2", ".xz")
+
 #: What `classify` says of a query.
 STATUSES = ("assigned", "ambiguous", "novel", "unclassifiable")
 
@@ -107,6 +110,9 @@ BATCH_SIZE = 2_048
 #: that at least 95 % of the names of species in the reference are correct, and few new species get
 #: the name of a species.
 MIN_CONFIDENCE = 0.75
+
+#: The lowest fraction of incorrect names for which an index has thresholds (`--max-error`).
+LEAST_ERROR = 0.001
 
 
 def columns(ranks: tuple[str, ...] | list[str]) -> list[str]:

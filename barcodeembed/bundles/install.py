@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tarfile
 import tempfile
@@ -13,7 +12,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from barcodeembed.bundles.directories import replace_directory
-from barcodeembed.bundles.manifest import MANIFEST, open_bundle, read_manifest
+from barcodeembed.bundles.manifest import MANIFEST, digest_file, open_bundle, read_manifest
 from barcodeembed.errors import BundleError, InputError
 
 _SCHEMES = ("https://", "http://")
@@ -71,8 +70,7 @@ def _fetch(source: str, archive: Path, sha256: str | None) -> None:
         raise InputError(f"cannot be downloaded: {error.reason}", source) from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", source) from None
-    with open(archive, "rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = digest_file(archive)
     if sha256 is not None and found != sha256.lower():
         raise InputError(f"has the sha256 {found}, not {sha256}; nothing was installed", source)
 

@@ -26,12 +26,13 @@ import numpy as np
 from barcodeembed.calibration.examples import Examples
 from barcodeembed.scoring.features import FEATURES
 from barcodeembed.scoring.logistic import ByLength, Logistic, fit_by_length
+from barcodeembed.vocabulary import LEAST_ERROR
 
 #: Minimum number of examples of one kind. If there are fewer, mutated copies are used instead.
 MIN_EXAMPLES = 20
 
 #: Fractions of incorrect names for which the report contains the confidence threshold.
-ERROR_FRACTIONS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+ERROR_FRACTIONS = (LEAST_ERROR, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 #: Fractions of correct names for which the report contains the coverage.
 PRECISIONS = (0.9, 0.95, 0.99)
@@ -99,9 +100,8 @@ class Calibration:
         that is more likely to be incorrect than correct. Raises ValueError for a fraction below
         the lowest of `ERROR_FRACTIONS`.
         """
-        least = ERROR_FRACTIONS[0]
-        if max_error < least:
-            raise ValueError(f"max_error is {max_error:g}; it must be at least {least}")
+        if max_error < LEAST_ERROR:
+            raise ValueError(f"max_error is {max_error:g}; it must be at least {LEAST_ERROR}")
         fraction = max(f for f in ERROR_FRACTIONS if f <= max_error)
         thresholds = [m.report["confidence_threshold"][str(fraction)] for m in self.models.values()]
         return np.maximum([np.inf if value is None else value for value in thresholds], 0.5)

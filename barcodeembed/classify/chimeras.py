@@ -62,12 +62,17 @@ def find_chimeras(
     crossed = np.einsum("qd,qd->q", made, vectors_ND[of_other]).reshape(2, -1)
     apart = np.round(similarity - crossed, 4) >= _MIN_DIFFERENCE
     for k in np.flatnonzero(better | apart.all(0)):
-        families = [families_of(row, members, family_L) for row in (one[k], other[k])]
-        found[long[k]] = all(families) and not families[0] & families[1]
+        found[long[k]] = are_of_two_families(one[k], other[k], members, family_L)
     return found
 
 
-def families_of(vector: int, members: Members, family_L: np.ndarray) -> set[int]:
+def are_of_two_families(one: int, other: int, members: Members, family_L: np.ndarray) -> bool:
+    """Return whether two reference vectors have families, and none in common."""
+    families = [_families_of(row, members, family_L) for row in (one, other)]
+    return all(families) and families[0].isdisjoint(families[1])
+
+
+def _families_of(vector: int, members: Members, family_L: np.ndarray) -> set[int]:
     """Return the families of a reference vector."""
     lineages = members.lineages[members.starts[vector] : members.starts[vector + 1]]
     return set(family_L[lineages].tolist()) - {-1}

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from barcodeembed.classify.chimeras import RANK, families_of
+from barcodeembed.classify.chimeras import RANK, are_of_two_families
 from barcodeembed.scoring.candidates import Finder
 from barcodeembed.scoring.identity import overlap
 from barcodeembed.scoring.vote import Members
@@ -61,8 +61,7 @@ def find_crossovers(
         before_CL = np.stack([_differences(bases[i], sequences[row]) for row in rows])
         one, other, gain = best_pair(before_CL)
         if gain >= MIN_GAIN * len(bases[i]):
-            families = [families_of(rows[c], members, family_L) for c in (one, other)]
-            found[i] = all(families) and not families[0] & families[1]
+            found[i] = are_of_two_families(rows[one], rows[other], members, family_L)
     return found
 
 

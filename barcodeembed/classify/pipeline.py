@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice, repeat, zip_longest
 from os import PathLike
 from typing import Any
@@ -230,13 +230,11 @@ class Classifier:
             if not batch:
                 return
             made = make_queries(batch, trimmer, self._locator, self.index.settings)
-            queries = [query for query in made if isinstance(query, Query)]
             if number == 0:  # the first reads show the error rate of all
-                errors = self.read_errors = errors.learn(queries, anchor)
+                errors = self.read_errors = errors.learn(_queries_of(made), anchor)
                 made = list(part.of(made))
-                queries = [query for query in made if isinstance(query, Query)]
                 records = part.after(len(batch)).of(records)
-            named = self._name(queries, errors)
+            named = self._name(_queries_of(made), errors)
             yield from (next(named) if isinstance(query, Query) else query for query in made)
 
     def _found_trimmer(self, sample: list[SequenceRecord]) -> Trimmer:
@@ -438,6 +436,11 @@ class Classifier:
             bases=query.bases,
             vector=vector,
         )
+
+
+def _queries_of(made: Sequence[Query | Assignment]) -> list[Query]:
+    """Return the records that can be classified; the others have their assignment already."""
+    return [query for query in made if isinstance(query, Query)]
 
 
 def _hits(neighbours: Neighbours, i: int) -> tuple[Hit, ...]:

@@ -16,11 +16,12 @@ from barcodeembed.sequences.lines import open_lines
 from barcodeembed.sequences.parts import ALL, Part
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.tables import find_column, read_rows
+from barcodeembed.vocabulary import COMPRESSED
 
 if TYPE_CHECKING:
     from barcodeembed.classify.pipeline import Classifier
 
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+_COMPRESSED = (*COMPRESSED, ".zst")
 
 #: Columns of a sheet with the path of the reads. The first is that of nf-core's sheets.
 FILE_COLUMNS = ("fastq_1", "reads", "fasta", "fastq", "file", "path")

@@ -10,6 +10,7 @@ import typer
 
 from barcodeembed.cli.boundary import hold
 from barcodeembed.errors import OutputError
+from barcodeembed.vocabulary import COMPRESSED
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
@@ -76,18 +77,19 @@ def refuse_overwriting(
         if _real(path) in written:
             raise typer.BadParameter(f"{path} is given for two outputs")
         written.add(_real(path))
-        if no_clobber and os.path.lexists(path) and not _is_device(path):
+        if no_clobber and os.path.lexists(path) and not is_device(path):
             raise OutputError(f"{path}: exists, and --no-clobber keeps it")
 
 
-def _is_device(path: Path | str) -> bool:
+def is_device(path: Path | str) -> bool:
+    """Return whether a path is a device or a FIFO, which cannot be replaced by another file."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def refuse_commas(outputs: Iterable[Path | str | None]) -> None:
     """Raise a usage error if the name of a tab-separated table promises commas or a spreadsheet."""
     for path in outputs:
-        suffixes = [s.lower() for s in Path(path or "").suffixes if s not in (".gz", ".bz2", ".xz")]
+        suffixes = [s.lower() for s in Path(path or "").suffixes if s not in COMPRESSED]
         if suffixes and suffixes[-1] in (".csv", ".xls", ".xlsx"):
             raise typer.BadParameter(f"{path}: the table is tab-separated; give a name with .tsv")
 

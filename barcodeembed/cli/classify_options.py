@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from barcodeembed.cli import options
-from barcodeembed.vocabulary import AUTO, MARKERS
+from barcodeembed.vocabulary import AUTO, LEAST_ERROR, MARKERS
 
 
 def _genetic_code(text: str) -> str:
@@ -115,7 +115,7 @@ MaxError = Annotated[
     float | None,
     typer.Option(
         "--max-error",
-        min=0.001,
+        min=LEAST_ERROR,
         max=1,
         metavar="P",
         help="Instead of a threshold: accept as many names as possible, with an expected fraction "

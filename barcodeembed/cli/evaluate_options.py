@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from barcodeembed import vocabulary
 from barcodeembed.cli import options
 
 Reference = Annotated[
@@ -108,7 +109,9 @@ MinConfidence = Annotated[
 
 MaxError = Annotated[
     float | None,
-    typer.Option("--max-error", min=0.001, max=1, metavar="P", help="As in classify."),
+    typer.Option(
+        "--max-error", min=vocabulary.LEAST_ERROR, max=1, metavar="P", help="As in classify."
+    ),
 ]
 
 TopK = Annotated[

@@ -7,6 +7,8 @@ from pathlib import Path, PurePath
 
 import typer
 
+from barcodeembed.vocabulary import COMPRESSED
+
 #: The formats with one row per feature, and what a row can be.
 TABLES = ("biom", "table")
 #: Suffixes of formats, and those that the output of a format can have. Others are not checked.
@@ -42,7 +44,7 @@ def check_tables(tables: Sequence[str], table: Path | None) -> None:
 def check_suffix(output: str, to: str) -> None:
     """Raise a usage error if the suffix of the output promises another format."""
     suffixes = [suffix.lower() for suffix in PurePath(output).suffixes[-2:]]
-    if suffixes and suffixes[-1] in (".gz", ".bz2", ".xz"):
+    if suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()
     suffix = suffixes[-1] if suffixes else ""
     wanted = _SUFFIXES.get(to, ())

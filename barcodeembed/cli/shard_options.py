@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from barcodeembed.cli.checks import is_device
+
 if TYPE_CHECKING:
     from barcodeembed.sequences.parts import Part
 
@@ -71,7 +73,7 @@ def check_shard(
     ``late`` are options that need all queries before the first row is written.
     """
     for option, used in (("--shard", shard is not None), ("--resume", resume)):
-        if used and (output == "-" or _is_device(output)):
+        if used and (output == "-" or is_device(output)):
             raise typer.BadParameter(f"{option} needs -o FILE")
         for other, value in (late or {}).items():
             if used and value:
@@ -80,10 +82,6 @@ def check_shard(
         raise typer.BadParameter("--shard needs a .npy or a table; gather writes all formats")
     if shard is not None and hits is not None:
         raise typer.BadParameter("--shard cannot be used with --hits")
-
-
-def _is_device(output: str) -> bool:
-    return Path(output).exists() and not Path(output).is_file() and not Path(output).is_dir()
 
 
 def settings_of(

@@ -16,13 +16,14 @@ import numpy as np
 from barcodeembed.bundles.files import open_output, replace_file, replace_together
 from barcodeembed.embedding.streaming import EmbeddedBatch
 from barcodeembed.errors import OutputError
+from barcodeembed.vocabulary import COMPRESSED
 
 Writer = Callable[[EmbeddedBatch], None]
 
 #: What is added to the name of a ``.npy`` for the table of its records.
 LABELS = ".ids.tsv"
 
-_TSV_SUFFIXES = ("", ".tsv", ".gz", ".bz2", ".xz")
+_TSV_SUFFIXES = ("", ".tsv", *COMPRESSED)
 
 
 def open_vectors(path: str | PathLike[str], dimension: int) -> AbstractContextManager[Writer]:

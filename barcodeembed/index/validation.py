@@ -74,9 +74,8 @@ def check_calibration(values: Mapping[str, Any], ranks: Sequence[str]) -> None:
         models = field(of_ranks, rank, dict)
         for name in ("in_reference", "correct"):
             model = field(models, name, dict)
-            parts = [field(model, part, dict) for part in ("whole", "fragments") if part in model]
-            for part in parts or [model]:
-                _check_logistic(part)
+            for part in ("whole", "fragments"):
+                _check_logistic(field(model, part, dict))
         for name in ("in_reference_from", "new_from"):
             field(models, name, str)
         _check_report(field(models, "report", dict))
