@@ -48,7 +48,8 @@ def choose_marker(marker: str | None, index: Path | None, model: Path | None) ->
 def describe_coverage(classifier: MarkerClassifier) -> str:
     """Say how many taxa the shipped prototypes contain, so that nobody overrates a novel query."""
     taxa = classifier.index.taxa
-    counts = {rank: len(names) for rank, names in zip(taxa.ranks, taxa.names, strict=True)}
+    # As `info` and `models` count: names, of which a homonym in two kingdoms is one.
+    counts = {rank: len(set(names)) for rank, names in zip(taxa.ranks, taxa.names, strict=True)}
     listed_counts = ", ".join(
         f"{counts[rank]:,} {plural}" for rank, plural in _PLURALS.items() if rank in counts
     )
