@@ -40,8 +40,9 @@ from barcodeembed.objectives.plan import (
 from barcodeembed.taxonomy.references import chain_labelled
 from barcodeembed.training.checkpoint import latest_checkpoint
 from barcodeembed.training.distributed import Processes, joined
-from barcodeembed.training.loop import Recipe, Trainer
+from barcodeembed.training.loop import Trainer
 from barcodeembed.training.observer import Observer
+from barcodeembed.training.recipe import Recipe
 from barcodeembed.vocabulary import PRESETS as PRESET_NAMES
 
 #: Fraction of barcodes whose two halves must agree on their position before a run is anchored
@@ -75,8 +76,8 @@ class PretrainConfig:
     optimizer steps or ``epochs`` passes over the corpus (the preset's if neither is given).
     ``init`` is a bundle to start from. None stands for the preset's own value. ``group_by`` is
     (label, n): n barcodes of one taxon are put together in a batch. ``max_bases`` is the
-    longest stretch of a barcode that is read. ``resume`` continues from the newest checkpoint;
-    ``restart`` deletes an unfinished run.
+    longest stretch of a barcode that is read. ``resume`` continues from the newest checkpoint,
+    and lengthens a run of fewer steps; ``restart`` deletes an unfinished run.
 
     `pretrain` makes a configuration from its arguments and raises what `check` raises.
 
@@ -259,7 +260,10 @@ def run(
         recipe = _recipe(config, model, plan, settings, data, start, device)
         trainer = Trainer(recipe, data, config.directory, device, processes, encoder)
         if config.resume and trainer.resume():
+            recipe = trainer.recipe
             observer.say(f"resuming at step {trainer.step:,} of {recipe.steps:,}")
+            if recipe.lengthening:
+                observer.say(recipe.lengthening)
         _announce(trainer, data, recipe, observer)
         with observer.training(trainer):
             complete = trainer.run(

@@ -88,6 +88,10 @@ def test_a_run_stopped_by_max_minutes_resumes_to_the_same_weights(fasta, unbroke
     resumed = train(fasta, output, "--steps", "12", "--resume")
     assert resumed.code == 0 and "resuming at step 1 of 12" in resumed.err
     assert weights(output) == weights(unbroken)
+    longer = train(fasta, output, "--steps", "14", "--resume")
+    assert longer.code == 0 and "lengthened after step 12: the learning rate rises" in longer.err
+    assert "model: trained for 14 steps" in longer.err
+    assert weights(output) != weights(unbroken)
 
 
 def test_an_error_with_restart_does_not_delete_the_old_run(fasta, tmp_path, train):
