@@ -72,6 +72,9 @@ HIT_COLUMNS = (
 #: Choices of options.
 PRESETS = ("tiny", "small", "base", "aligned", "barcodemae")
 POOLINGS = ("mean", "place", "class")
+NORMS = ("pre", "post")
+FEED_FORWARDS = ("gelu", "geglu")
+POSITIONS = ("learned", "rotary")
 RATE_SCHEDULES = ("cosine", "wsd", "onecycle")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")

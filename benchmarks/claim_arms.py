@@ -18,7 +18,8 @@ from claim_data import Barcodes
 from barcodeembed.model.config import PRESETS, ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.objectives.plan import Phase, resolve_settings
-from barcodeembed.training.loop import Progress, Recipe, Trainer
+from barcodeembed.training.loop import Progress, Trainer
+from barcodeembed.training.recipe import Recipe
 
 #: The objective of each arm and its settings. Untrained encoders are not trained.
 ARMS: dict[str, tuple[str, list[str]]] = {

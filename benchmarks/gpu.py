@@ -45,7 +45,8 @@ from barcodeembed.objectives import OBJECTIVES  # noqa: E402
 from barcodeembed.objectives.plan import parse_schedule, resolve_settings  # noqa: E402
 from barcodeembed.sequences.records import SequenceRecord  # noqa: E402
 from barcodeembed.taxonomy.ranks import RANKS  # noqa: E402
-from barcodeembed.training.loop import METRICS, Recipe, Trainer  # noqa: E402
+from barcodeembed.training.loop import METRICS, Trainer  # noqa: E402
+from barcodeembed.training.recipe import Recipe  # noqa: E402
 from barcodeembed.training.work import flops_of, peak_of  # noqa: E402
 from barcodeembed.vectors.normalise import normalise  # noqa: E402
 

@@ -27,7 +27,8 @@ from barcodeembed.model.config import PRESETS
 from barcodeembed.objectives.plan import Phase, parse_objective, resolve_settings
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import RANKS
-from barcodeembed.training.loop import Recipe, Trainer
+from barcodeembed.training.loop import Trainer
+from barcodeembed.training.recipe import Recipe
 from barcodeembed.training.work import flops_of
 
 

@@ -27,6 +27,13 @@ def pretrain(
     init: run_options.Init = None,
     k: training_options.KmerLength = None,
     merge: training_options.Merge = None,
+    width: training_options.Width = None,
+    layers: training_options.Layers = None,
+    heads: training_options.Heads = None,
+    dropout: training_options.Dropout = None,
+    norm: training_options.Norm = None,
+    feed_forward: training_options.FeedForward = None,
+    positions: training_options.Positions = None,
     pooling: training_options.Pooling = None,
     causal_blocks: training_options.CausalBlocks = None,
     anchor: training_options.Anchor = False,
@@ -75,10 +82,15 @@ def pretrain(
     if steps is not None and epochs is not None:
         raise typer.BadParameter("give --steps or --epochs, not both")
     options.check_choice("--preset", preset, vocabulary.PRESETS)
-    if pooling is not None:
-        options.check_choice("--pooling", pooling, vocabulary.POOLINGS)
-    if rates is not None:
-        options.check_choice("--rates", rates, vocabulary.RATE_SCHEDULES)
+    for option, chosen, choices in (
+        ("--pooling", pooling, vocabulary.POOLINGS),
+        ("--norm", norm, vocabulary.NORMS),
+        ("--feed-forward", feed_forward, vocabulary.FEED_FORWARDS),
+        ("--positions", positions, vocabulary.POSITIONS),
+        ("--rates", rates, vocabulary.RATE_SCHEDULES),
+    ):
+        if chosen is not None:
+            options.check_choice(option, chosen, choices)
     if not output.name:
         raise typer.BadParameter(f"{output} is not a name for a bundle", param_hint="--output")
     options.refuse_overwriting([output], [*corpus, init], no_clobber)
@@ -105,6 +117,13 @@ def pretrain(
         init=init,
         k=k,
         merge=merge,
+        width=width,
+        layers=layers,
+        heads=heads,
+        dropout=dropout,
+        norm=norm,
+        feed_forward=feed_forward,
+        positions=positions,
         pooling=pooling,
         causal_blocks=causal_blocks,
         anchor=anchor,

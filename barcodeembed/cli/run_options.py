@@ -130,7 +130,11 @@ MaxMinutes = Annotated[
 ]
 
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Continue exactly from the newest checkpoint.")
+    bool,
+    typer.Option(
+        "--resume",
+        help="Continue exactly from the newest checkpoint; with more --steps, lengthen the run.",
+    ),
 ]
 
 Restart = Annotated[

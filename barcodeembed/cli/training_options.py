@@ -34,6 +34,81 @@ Pooling = Annotated[
     ),
 ]
 
+Width = Annotated[
+    int | None,
+    typer.Option(
+        "--width",
+        min=1,
+        metavar="N",
+        show_default="the preset's",
+        help="Width of the features.",
+    ),
+]
+
+Layers = Annotated[
+    int | None,
+    typer.Option(
+        "--layers",
+        min=1,
+        metavar="N",
+        show_default="the preset's",
+        help="Number of transformer blocks.",
+    ),
+]
+
+Heads = Annotated[
+    int | None,
+    typer.Option(
+        "--heads",
+        min=1,
+        metavar="N",
+        show_default="the preset's",
+        help="Attention heads per block.",
+    ),
+]
+
+Dropout = Annotated[
+    float | None,
+    typer.Option(
+        "--dropout",
+        min=0,
+        max=0.999999,
+        metavar="RATE",
+        show_default="the preset's",
+        help="Dropout rate in training.",
+    ),
+]
+
+Norm = Annotated[
+    str | None,
+    typer.Option(
+        "--norm",
+        metavar="NAME",
+        show_default="the preset's",
+        help="Layer norm before each sublayer (pre) or after it, as in BERT (post).",
+    ),
+]
+
+FeedForward = Annotated[
+    str | None,
+    typer.Option(
+        "--feed-forward",
+        metavar="NAME",
+        show_default="the preset's",
+        help="Feed-forward layers: gelu, or geglu with a gate.",
+    ),
+]
+
+Positions = Annotated[
+    str | None,
+    typer.Option(
+        "--positions",
+        metavar="NAME",
+        show_default="the preset's",
+        help="Encoding of positions: learned or rotary; learned with --anchor.",
+    ),
+]
+
 CausalBlocks = Annotated[
     int | None,
     typer.Option(

@@ -7,12 +7,13 @@ from typing import Any
 
 from barcodeembed.errors import BundleError
 from barcodeembed.model.tokenizer import KmerTokenizer
+from barcodeembed.vocabulary import FEED_FORWARDS, NORMS, POOLINGS, POSITIONS
 
 _CHOICES = {
-    "positions": ("learned", "rotary"),
-    "feed_forward": ("gelu", "geglu"),
-    "norm": ("pre", "post"),
-    "pooling": ("mean", "class", "place"),
+    "positions": POSITIONS,
+    "feed_forward": FEED_FORWARDS,
+    "norm": NORMS,
+    "pooling": POOLINGS,
 }
 
 #: The default of torch. BERT uses 1e-12.

@@ -29,7 +29,7 @@ def save_checkpoint(
     state: dict[str, Any],
     averaged: Encoder | None = None,
 ) -> None:
-    """Write ``checkpoint-STEP`` with decoder and optimizer, then delete all but the last two."""
+    """Write ``checkpoint-STEP`` with decoder and optimizer."""
     with replace_directory(directory / f"checkpoint-{step:08d}", KIND) as bundle:
         save_tensors(pretraining.state_dict(), bundle / "pretraining.safetensors")
         if averaged:
@@ -42,13 +42,29 @@ def save_checkpoint(
         save_tensors(moments, bundle / "optimizer.safetensors")
         write_json(bundle / "state.json", {"step": step, **state})
         write_manifest(bundle, KIND, FORMAT_VERSION)
-    for old in _checkpoints(directory)[:-_KEPT]:
-        shutil.rmtree(old)
 
 
-def latest_checkpoint(directory: Path) -> tuple[Path, dict[str, Any]] | None:
-    """Return the newest undamaged checkpoint and its state, or None."""
+def delete_old_checkpoints(directory: Path, keep: int | None = None) -> None:
+    """Delete all checkpoints but the last two and that of step ``keep``."""
+    for path in _checkpoints(directory)[:-_KEPT]:
+        if _step(path) != keep:
+            shutil.rmtree(path)
+
+
+def delete_checkpoints(directory: Path, after: int) -> None:
+    """Delete the checkpoints of later steps."""
+    for path in _checkpoints(directory):
+        if _step(path) > after:
+            shutil.rmtree(path)
+
+
+def latest_checkpoint(
+    directory: Path, until: int | None = None
+) -> tuple[Path, dict[str, Any]] | None:
+    """Return the newest undamaged checkpoint, up to step ``until``, and its state; or None."""
     for path in reversed(_checkpoints(directory)):
+        if until is not None and _step(path) > until:
+            continue
         try:
             open_bundle(path, KIND, FORMAT_VERSION)
             return path, read_json(path / "state.json")
@@ -81,4 +97,9 @@ def load_checkpoint(
 
 
 def _checkpoints(directory: Path) -> list[Path]:
-    return sorted(directory.glob("checkpoint-*"))
+    found = directory.glob("checkpoint-*")
+    return sorted((path for path in found if path.name[11:].isdecimal()), key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("checkpoint-"))

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,88 +19,28 @@ from torch.nn.parallel import DistributedDataParallel
 from barcodeembed.corpus.batches import Batches
 from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.errors import TrainingError
-from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.devices import autocast
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import Stack
-from barcodeembed.objectives.plan import Plan, Settings, phase_at
 from barcodeembed.objectives.pretraining import Pretraining
-from barcodeembed.training.checkpoint import latest_checkpoint, load_checkpoint, save_checkpoint
+from barcodeembed.training.checkpoint import (
+    delete_checkpoints,
+    delete_old_checkpoints,
+    latest_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from barcodeembed.training.distributed import Processes
 from barcodeembed.training.feed import Parts, loaders_of, prefetched, to_device
 from barcodeembed.training.metrics import StepMetrics
-from barcodeembed.training.rates import momentum_at, rate_at
+from barcodeembed.training.rates import decay_begins
+from barcodeembed.training.recipe import LENGTH, Recipe, lengthened
 from barcodeembed.training.work import flops_of, peak_of
 
 METRICS = "metrics.jsonl"
 
-#: The first momentum of AdamW, if it is constant.
-_MOMENTUM = 0.9
-
 #: Variants of the blocks that torch compiles.
 _MAX_COMPILED = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """All choices that affect the weights of a run, except the corpus.
-
-    ``steps`` is the number of optimizer steps, each on ``batch_size`` barcodes, computed as
-    ``accumulate`` micro-batches. ``rates`` names the schedule of the learning rate (see rates.py);
-    ``warmup`` and ``decay`` are fractions of the steps, ``decay_to`` is the fraction of
-    ``learning_rate`` at the end. ``cycle_momentum`` varies the first momentum of AdamW with
-    ``onecycle``; ``beta2`` is the second one. ``clip`` is the maximum norm of the gradient, 0 for
-    none. ``average`` is the decay per step of the running average of the
-    encoder's weights that becomes the model, 0 for none. ``compile`` compiles the blocks with
-    torch. ``max_bases`` is the longest fragment of a barcode that is read. ``same_taxon`` is
-    (label, n): n barcodes of one taxon are put together in a batch.
-    """
-
-    model: ModelConfig
-    plan: Plan
-    settings: Settings
-    steps: int
-    batch_size: int = 64
-    accumulate: int = 1
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    rates: str = "cosine"
-    warmup: float = 0.05
-    decay: float = 0.2
-    decay_to: float = 0.01
-    beta2: float = 0.98
-    cycle_momentum: bool = False
-    clip: float = 1.0
-    average: float = 0.0
-    precision: str = "fp32"
-    compile: bool = False
-    max_bases: int = 720
-    same_taxon: tuple[str, int] | None = None
-    seed: int = 0
-    init: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "model": self.model.to_json()}
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step, counted from 0."""
-        fraction = rate_at(
-            self.rates,
-            step,
-            self.steps,
-            warmup=self.warmup,
-            decay=self.decay,
-            decay_to=self.decay_to,
-        )
-        return self.learning_rate * fraction
-
-    def momentum(self, step: int) -> float:
-        """Return the first momentum of AdamW at a step, counted from 0."""
-        return momentum_at(step, self.steps) if self.cycle_momentum else _MOMENTUM
-
-    def phase(self, step: int) -> int:
-        """Return the number of the phase that a step is in."""
-        return phase_at(self.plan, step, self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,22 +104,47 @@ class Trainer:
     def resume(self) -> bool:
         """Continue from the newest undamaged checkpoint; False if there is none.
 
-        Raises TrainingError if that run had another recipe or another corpus.
+        A run of fewer steps is lengthened (`lengthened` says how). Raises TrainingError if that run
+        had another recipe or another corpus, or cannot be lengthened.
         """
-        found = latest_checkpoint(self.directory)
-        if found is None:
+        found = newest = latest_checkpoint(self.directory)
+        if found is None or newest is None:
             return False
+        self._check_same_run(*found)
+        if found[1]["run"]["steps"] < self.recipe.steps and self.recipe.rates == "wsd":
+            found = self._before_decay(found[1]["run"]["steps"])
         path, state = found
+        self.recipe = lengthened(self.recipe, path, state)
+        load_checkpoint(path, self.pretraining, self.optimizer, self.averaged)
+        self.step = state["step"]
+        if path != newest[0]:
+            self.processes.wait()
+            if self.processes.first:
+                delete_checkpoints(self.directory, after=self.step)
+        return True
+
+    def _check_same_run(self, path: Path, state: dict[str, Any]) -> None:
+        """Raise TrainingError if a checkpoint is of another run, apart from its length."""
         mine, theirs = json.loads(json.dumps(self._identity())), state["run"]
-        changed = sorted(
-            key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)
-        )
+        names = (mine.keys() | theirs.keys()) - LENGTH
+        changed = sorted(name for name in names if mine.get(name) != theirs.get(name))
+        if theirs["steps"] > mine["steps"]:
+            changed.append("steps")
         if changed:
             changes = ", ".join(f"{key} {theirs.get(key)} -> {mine.get(key)}" for key in changed)
             raise TrainingError(f"{path}: the run to resume differs: {changes}")
-        load_checkpoint(path, self.pretraining, self.optimizer, self.averaged)
-        self.step = state["step"]
-        return True
+
+    def _before_decay(self, steps: int) -> tuple[Path, dict[str, Any]]:
+        """Return the newest checkpoint from before the decay of a run of so many steps."""
+        last = decay_begins(steps, self.recipe.decay)
+        found = latest_checkpoint(self.directory, until=last)
+        if found is None:
+            raise TrainingError(
+                f"{self.directory}: no checkpoint from before step {last:,}, at which the learning "
+                "rate began to decay, so this run cannot be lengthened; start another run from "
+                "its model with --init"
+            )
+        return found
 
     def run(
         self,
@@ -213,7 +178,8 @@ class Trainer:
                 end = self.step == last or stop
                 evaluate = self.step % evaluate_every == 0 or self.step == self.recipe.steps
                 reports = self.step % report_every == 0 or evaluate or end
-                saves = end or self.step - saved >= checkpoint_every
+                due = self.step - saved >= checkpoint_every
+                saves = end or due or self.step == self.recipe.decay_begins
                 if reports or saves:
                     self._check(recent)
                 if reports:
@@ -279,6 +245,7 @@ class Trainer:
             save_checkpoint(
                 self.directory, self.step, self.pretraining, self.optimizer, state, self.averaged
             )
+            delete_old_checkpoints(self.directory, keep=self.recipe.decay_begins)
         self.processes.wait()
 
     def _identity(self) -> dict[str, Any]:
@@ -325,7 +292,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.rate(self.step)
             group["betas"] = (self.recipe.momentum(self.step), self.recipe.beta2)
-        self.pretraining.advance(self.step / self.recipe.steps)
+        self.pretraining.advance(self.recipe.progress(self.step))
         self.optimizer.zero_grad(set_to_none=True)
         sums: dict[str, torch.Tensor] = {}
         phase = self.recipe.phase(self.step)

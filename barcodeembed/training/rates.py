@@ -26,11 +26,15 @@ def rate_at(
         done = (step + 1) / rise
         return _cosine(done, 1.0, 1 / 25) if schedule == "onecycle" else done
     if schedule == "wsd":
-        fall = max(1, round(decay * steps))
-        left = (steps - step) / fall
+        left = (steps - step) / (steps - decay_begins(steps, decay))
         return min(1.0, decay_to + (1 - decay_to) * left)
     done = (step - rise) / max(1, steps - rise)
     return _cosine(1 - done, 1.0, decay_to)
+
+
+def decay_begins(steps: int, decay: float) -> int:
+    """Return the step at which ``wsd`` begins to decay, over the last fraction ``decay``."""
+    return steps - max(1, round(decay * steps))
 
 
 def momentum_at(step: int, steps: int) -> float:

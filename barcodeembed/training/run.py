@@ -40,14 +40,29 @@ from barcodeembed.objectives.plan import (
 from barcodeembed.taxonomy.references import chain_labelled
 from barcodeembed.training.checkpoint import latest_checkpoint
 from barcodeembed.training.distributed import Processes, joined
-from barcodeembed.training.loop import Recipe, Trainer
+from barcodeembed.training.loop import Trainer
 from barcodeembed.training.observer import Observer
-from barcodeembed.vocabulary import POOLINGS
+from barcodeembed.training.recipe import Recipe
 from barcodeembed.vocabulary import PRESETS as PRESET_NAMES
 
 #: Fraction of barcodes whose two halves must agree on their position before a run is anchored
 #: without a warning.
 _MIN_AGREEMENT = 0.5
+
+#: Choices that are settings of `ModelConfig`. A model to start from has its own.
+_SHAPE = (
+    "k",
+    "merge",
+    "width",
+    "layers",
+    "heads",
+    "dropout",
+    "norm",
+    "feed_forward",
+    "positions",
+    "pooling",
+    "causal_blocks",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +76,8 @@ class PretrainConfig:
     optimizer steps or ``epochs`` passes over the corpus (the preset's if neither is given).
     ``init`` is a bundle to start from. None stands for the preset's own value. ``group_by`` is
     (label, n): n barcodes of one taxon are put together in a batch. ``max_bases`` is the
-    longest stretch of a barcode that is read. ``resume`` continues from the newest checkpoint;
-    ``restart`` deletes an unfinished run.
+    longest stretch of a barcode that is read. ``resume`` continues from the newest checkpoint,
+    and lengthens a run of fewer steps; ``restart`` deletes an unfinished run.
 
     `pretrain` makes a configuration from its arguments and raises what `check` raises.
 
@@ -88,6 +103,13 @@ class PretrainConfig:
     init: Path | None = None
     k: int | None = None
     merge: int | None = None
+    width: int | None = None
+    layers: int | None = None
+    heads: int | None = None
+    dropout: float | None = None
+    norm: str | None = None
+    feed_forward: str | None = None
+    positions: str | None = None
     pooling: str | None = None
     causal_blocks: int | None = None
     anchor: bool = False
@@ -132,29 +154,35 @@ class PretrainConfig:
         """Raise TrainingError or InputError if the choices contradict each other."""
         if self.preset not in PRESETS:
             raise InputError(f"preset {self.preset!r} is not one of {', '.join(PRESET_NAMES)}")
-        if self.pooling is not None and self.pooling not in POOLINGS:
-            raise InputError(f"pooling {self.pooling!r} is not one of {', '.join(POOLINGS)}")
         if self.steps is not None and self.epochs is not None:
             raise TrainingError("give --steps or --epochs, not both")
         if not self.out.name:
             raise OutputError(f"{self.out} is not a name for a new bundle")
         if self.init and (self.shape() or self.anchor):
             raise TrainingError(
-                "--init brings its own shape; --k, --merge, --pooling, --causal-blocks and "
-                "--anchor cannot change it"
+                "--init brings its own shape; "
+                + ", ".join(f"--{name.replace('_', '-')}" for name in _SHAPE)
+                + " and --anchor cannot change it"
             )
+        if not self.init:
+            self.model()
         if self.compile:
             _require_compiler()
 
+    def model(self) -> ModelConfig:
+        """Return the configuration of a new model. Raises TrainingError for an impossible shape."""
+        try:
+            return replace(PRESETS[self.preset].model, **self.shape())
+        except ValueError as error:
+            raise TrainingError(f"this shape is not possible: {error}") from None
+
     def shape(self) -> dict[str, Any]:
         """Return the parts of the model's shape that were chosen against the preset."""
-        chosen = {
-            "k": self.k,
-            "merge": self.merge,
-            "pooling": self.pooling,
-            "causal_blocks": self.causal_blocks,
-        }
-        return {name: value for name, value in chosen.items() if value is not None}
+        chosen = {name: getattr(self, name) for name in _SHAPE if getattr(self, name) is not None}
+        if self.width is not None:
+            preset = PRESETS[self.preset].model
+            chosen["feed_forward_width"] = self.width * preset.feed_forward_width // preset.width
+        return chosen
 
 
 def parse_group(text: str) -> tuple[str, int]:
@@ -232,7 +260,10 @@ def run(
         recipe = _recipe(config, model, plan, settings, data, start, device)
         trainer = Trainer(recipe, data, config.directory, device, processes, encoder)
         if config.resume and trainer.resume():
+            recipe = trainer.recipe
             observer.say(f"resuming at step {trainer.step:,} of {recipe.steps:,}")
+            if recipe.lengthening:
+                observer.say(recipe.lengthening)
         _announce(trainer, data, recipe, observer)
         with observer.training(trainer):
             complete = trainer.run(
@@ -311,12 +342,8 @@ def _prepare_model(
     The barcodes of an anchored model get their positions in the marker.
     """
     encoder = start.encoder if start else None
-    preset = PRESETS[config.preset].model
-    try:
-        model = start.config if start else replace(preset, **config.shape())
-    except ValueError as error:
-        raise TrainingError(f"this shape is not possible: {error}") from None
-    if config.anchor or (preset.anchored and not start):
+    model = start.config if start else config.model()
+    if config.anchor or (model.anchored and not start):
         encoder = _anchored_encoder(model, data, config.seed, observer)
     if encoder and encoder.anchor:
         model = encoder.config

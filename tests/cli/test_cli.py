@@ -27,8 +27,9 @@ SHARED = "--debug --device --encoding --log --quiet --threads --verbose -q -t -v
 FLAGS = {
     "": "-V --version",
     "pretrain": f"""corpus {SHARED} --accumulate --anchor --average --batch-size
-        --causal-blocks --checkpoint-every --compile --decay --epochs --evaluate-every --init --k
-        --group-by --learning-rate --list-objectives --max-length --max-minutes --merge --objective
+        --causal-blocks --checkpoint-every --compile --decay --dropout --epochs --evaluate-every
+        --feed-forward --group-by --heads --init --k --layers --learning-rate --list-objectives
+        --max-length --max-minutes --merge --norm --objective --positions --width
         --output --pooling --precision --preset --rates --report-every --restart --resume --schedule
         --seed --set --steps --warmup --weight-decay -o --no-clobber""",
     "embed": f"""reads {SHARED} --batch-size --index --min-length --model --no-verify --normalize

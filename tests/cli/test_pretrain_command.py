@@ -88,6 +88,10 @@ def test_a_run_stopped_by_max_minutes_resumes_to_the_same_weights(fasta, unbroke
     resumed = train(fasta, output, "--steps", "12", "--resume")
     assert resumed.code == 0 and "resuming at step 1 of 12" in resumed.err
     assert weights(output) == weights(unbroken)
+    longer = train(fasta, output, "--steps", "14", "--resume")
+    assert longer.code == 0 and "lengthened after step 12: the learning rate rises" in longer.err
+    assert "model: trained for 14 steps" in longer.err
+    assert weights(output) != weights(unbroken)
 
 
 def test_an_error_with_restart_does_not_delete_the_old_run(fasta, tmp_path, train):
@@ -200,6 +204,18 @@ def test_every_objective_learns_on_real_barcodes(objective, real, model_bundle, 
     assert rows[-1]["loss"] < 0.98 * rows[0]["loss"]
 
 
+def test_options_change_the_shape_of_the_preset(fasta, tmp_path, train):
+    shape = ["--width", "48", "--layers", "1", "--heads", "3", "--dropout", "0.1"]
+    kinds = ["--norm", "post", "--feed-forward", "geglu", "--positions", "learned"]
+    done = train(fasta, tmp_path / "m", "--steps", "1", *shape, *kinds)
+    assert done.code == 0, done.err
+    config = json.loads((tmp_path / "m" / "config.json").read_text())["model"]
+    assert (config["width"], config["feed_forward_width"]) == (48, 192)
+    assert (config["layers"], config["heads"], config["dropout"]) == (1, 3, 0.1)
+    made = [config[name] for name in ("norm", "feed_forward", "positions")]
+    assert made == ["post", "geglu", "learned"]
+
+
 def test_objectives_can_be_summed_and_scheduled(fasta, tmp_path, train):
     done = train(
         fasta,
@@ -255,6 +271,10 @@ def test_the_bundle_does_not_contain_the_decoder(unbroken):
         (("--rates", "linear"), 2, "'linear' is not one of cosine, wsd, onecycle"),
         (("--accumulate", "9"), 1, "cannot be split into 9 micro-batches"),
         (("--pooling", "foo"), 2, "'foo' is not one of mean, place, class"),
+        (("--norm", "sandwich"), 2, "'sandwich' is not one of pre, post"),
+        (("--feed-forward", "swiglu"), 2, "'swiglu' is not one of gelu, geglu"),
+        (("--positions", "alibi"), 2, "'alibi' is not one of learned, rotary"),
+        (("--width", "66", "--heads", "4"), 1, "width 66 is not a multiple of 4 heads"),
         (("--objective", "clm", "--pooling", "class"), 1, "clm cannot train a class token"),
     ],
 )

@@ -20,7 +20,7 @@ from barcodeembed.model.devices import autocast, for_inference
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import Attention, rotary_angles
 from barcodeembed.model.tokenizer import PAD
-from barcodeembed.training.loop import Recipe
+from barcodeembed.training.recipe import Recipe
 from barcodeembed.vectors.normalise import normalise
 
 TINY = PRESETS["tiny"].model

@@ -34,7 +34,8 @@ from barcodeembed.objectives import OBJECTIVES
 from barcodeembed.objectives.plan import parse_schedule, resolve_settings
 from barcodeembed.sequences.anchor import Anchor, MarkerPositions, gather_bases, learn_anchor
 from barcodeembed.sequences.bases import AMBIGUOUS, encode_bases
-from barcodeembed.training.loop import Recipe, Trainer
+from barcodeembed.training.loop import Trainer
+from barcodeembed.training.recipe import Recipe
 
 LENGTH = 400
 

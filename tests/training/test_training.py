@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -30,8 +31,9 @@ from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.training import checkpoint
 from barcodeembed.training.checkpoint import latest_checkpoint, load_checkpoint
 from barcodeembed.training.distributed import Processes
-from barcodeembed.training.loop import METRICS, Recipe, Trainer
+from barcodeembed.training.loop import METRICS, Trainer
 from barcodeembed.training.metrics import StepMetrics
+from barcodeembed.training.recipe import Recipe
 
 CPU = torch.device("cpu")
 MODEL = replace(PRESETS["tiny"].model, width=32, layers=1, dropout=0.1)
@@ -198,6 +200,68 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, corpus):
     rows = [_metrics(tmp_path / name) for name in "ab"]
     assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]]
     assert [row["loss"] for row in rows[0]] == [row["loss"] for row in rows[1]]
+
+
+def test_a_lengthened_wsd_run_equals_one_of_that_length(tmp_path, corpus):
+    """It goes back to before the decay; only the warm-up is that of the run as planned."""
+    wsd = {"rates": "wsd", "decay": 0.25}
+    short = Trainer(recipe(steps=12, warmup=0.25, **wsd), corpus, _made(tmp_path / "a"), CPU)
+    assert short.run(checkpoint_every=1)
+    kept = sorted(path.name[-2:] for path in (tmp_path / "a").glob("checkpoint-*"))
+    assert kept == ["09", "11", "12"]
+    longer = recipe(steps=24, warmup=0.25, **wsd)
+    first = Trainer(longer, corpus, tmp_path / "a", CPU)
+    assert first.resume() and first.step == 9 and not first.run(until=14)
+    assert first.recipe.lengthening == (
+        "planned for 12 steps: it continues from before the decay of the learning rate, which now "
+        "begins at step 18"
+    )
+    second = Trainer(longer, corpus, tmp_path / "a", CPU)
+    assert second.resume() and second.step == 14 and second.run()
+    whole = Trainer(recipe(steps=24, warmup=0.125, **wsd), corpus, _made(tmp_path / "b"), CPU)
+    assert whole.run()
+    assert weights(second) == weights(whole)
+    assert [row["step"] for row in _metrics(tmp_path / "a")] == [10, 14, 20, 24]
+
+
+def test_a_finished_run_is_lengthened_with_a_warm_restart(tmp_path, corpus):
+    Trainer(recipe(steps=6), corpus, _made(tmp_path / "run"), CPU).run()
+    longer = Trainer(recipe(steps=16), corpus, tmp_path / "run", CPU)
+    assert longer.resume() and longer.step == 6
+    added = recipe(steps=10)
+    rates = [longer.recipe.rate(step) for step in range(6, 16)]
+    assert rates == [added.rate(step) for step in range(10)] and rates[0] > recipe(steps=6).rate(5)
+    assert longer.recipe.lengthening == (
+        "lengthened after step 6: the learning rate rises to 0.002 again and falls until step 16"
+    )
+    assert not longer.run(until=9)
+    again = Trainer(recipe(steps=16), corpus, tmp_path / "run", CPU)
+    assert again.resume() and again.step == 9 and again.recipe == longer.recipe
+    assert again.run()
+    third = Trainer(recipe(steps=20), corpus, tmp_path / "run", CPU)
+    assert third.resume() and (third.recipe.planned, third.recipe.restarted) == (6, 16)
+
+
+def test_added_steps_are_of_the_last_phase():
+    plan = parse_schedule("clm:0.5,maelm:0.5")
+    longer = replace(recipe(steps=100, plan=plan), planned=10, restarted=10)
+    assert [longer.phase(step) for step in (0, 4, 5, 10, 99)] == [0, 0, 1, 1, 1]
+    assert [longer.progress(step) for step in (5, 10, 99)] == [0.5, 1.0, 1.0]
+
+
+def test_a_run_that_cannot_be_lengthened_is_an_error(tmp_path, corpus):
+    Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU).run(until=2)
+    for steps, message in (
+        (24, r"steps 12 -> 24; with --rates cosine only a finished run can be lengthened"),
+        (6, r"the run to resume differs: steps 12 -> 6"),
+    ):
+        with pytest.raises(TrainingError, match=message):
+            Trainer(recipe(steps=steps), corpus, tmp_path / "run", CPU).resume()
+    wsd = Trainer(recipe(rates="wsd", decay=0.9), corpus, _made(tmp_path / "wsd"), CPU)
+    wsd.run(checkpoint_every=4)
+    shutil.rmtree(tmp_path / "wsd" / "checkpoint-00000001")
+    with pytest.raises(TrainingError, match="no checkpoint from before step 1, .* --init"):
+        Trainer(recipe(steps=24, rates="wsd", decay=0.9), corpus, tmp_path / "wsd", CPU).resume()
 
 
 def test_a_run_stopped_between_checkpoints_resumes_from_the_last(tmp_path, corpus):

@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from barcodeembed.objectives.plan import parse_schedule, resolve_settings
 from barcodeembed.training import loop, work
-from barcodeembed.training.loop import METRICS, Recipe, Trainer
+from barcodeembed.training.loop import METRICS, Trainer
+from barcodeembed.training.recipe import Recipe
 
 CPU = torch.device("cpu")
 
