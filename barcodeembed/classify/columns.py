@@ -9,6 +9,7 @@ from typing import NamedTuple
 from barcodeembed.classify.counts import Counts, write_counts
 from barcodeembed.classify.samples import Answer
 from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.taxonomy.identifiers import TaxonIds
 from barcodeembed.vocabulary import COUNTS, MARKER, SAMPLE, SEQUENCE_MD5, TAXON_ID
 
 #: Flag of sequences that occur in a negative control.
@@ -28,10 +29,17 @@ def more_columns(
     samples: bool = False,
     counts: Counts | None = None,
     marker: bool = False,
+    ids: TaxonIds | None = None,
 ) -> list[Column]:
-    """Return the columns that follow those of every run, in order."""
+    """Return the columns that follow those of every run, in order.
+
+    With ``ids``, the id of a taxon is that of the name of the query, and not of the closest
+    reference.
+    """
     columns = []
-    if taxon_ids := _taxon_ids(index):
+    if ids is not None:
+        columns.append(Column(TAXON_ID, lambda answer: ids.of(answer.assignment.taxon)))
+    elif taxon_ids := _taxon_ids(index):
         columns.append(Column(TAXON_ID, lambda answer: _of_nearest(answer, taxon_ids)))
     if samples:
         columns += [Column(SAMPLE, lambda answer: answer.sample), Column(SEQUENCE_MD5, md5_of)]

@@ -13,11 +13,12 @@ from barcodeembed.errors import OutputError
 from barcodeembed.vocabulary import COMPRESSED
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
-    """Return the callback of an option that accepts only these words."""
+def one_of(*choices: str) -> Callable[[str | None], str | None]:
+    """Return the callback of an option that accepts only these words, if it is given."""
 
-    def callback(value: str) -> str:
-        check_choice(None, value, choices)  # Typer adds the name of the option
+    def callback(value: str | None) -> str | None:
+        if value is not None:
+            check_choice(None, value, choices)  # Typer adds the name of the option
         return value
 
     callback.choices = choices  # type: ignore[attr-defined]  # for completion

@@ -34,6 +34,7 @@ def classify(
     cluster_novel: classify_options.ClusterNovel = False,
     units: classify_options.Units = None,
     counts: classify_options.Counts = None,
+    ids: classify_options.Ids = None,
     negative_control: classify_options.NegativeControl = None,
     explain: classify_options.Explain = None,
     shard: shard_options.Shard = None,
@@ -66,14 +67,14 @@ def classify(
       barcodeembed classify reads.fasta --marker ITS2 > names.tsv
 
     \b
-    Columns: query_id, status, novel_rank, rank, taxon, confidence,
+    Columns (NA is missing): query_id, status, novel_rank, rank, taxon, confidence,
       one per rank of the reference, <rank>_confidence for each,
       nearest_id, similarity (cosine), identity (percent), strand, length, flags,
       overlap (columns of the alignment that identity refers to),
       n_tied_taxa (species of the best hits, if they are equally good),
       start and end (of the part of the read that is of the marker; only this part is named),
       nearest_taxon and nearest_bin (of the closest reference; not the name of the read),
-      taxon_id (of the closest reference), only if the references have ids of taxa,
+      taxon_id, only with --ids (of the taxon) or if the references have ids (of the closest one),
       sample and sequence_md5, with several samples; counts (S1=12;S2=3), with --counts;
       marker, only if no index is given (NA if the read is of none),
       and with --cluster-novel novel_unit (novel_0001, ...).
@@ -85,12 +86,11 @@ def classify(
     Flag of a read of which a primer was cut off: primer.
     Flags that never change a name: stop_codon, frameshift, pseudogene (likely), chimera (likely),
       in_control (occurs in a negative control).
-    Missing values are NA.
     """
     check_reads(reads, samples, counts)
     late = {"--cluster-novel": cluster_novel, "--units": units}
     parts = {"--shard": shard, "--resume": resume}
-    check_explain(explain, {"--hits": hits, "--json": json, **late, **parts})
+    check_explain(explain, {"--hits": hits, "--json": json, "--ids": ids, **late, **parts})
     shard_options.check_shard(
         output, shard, resume, hits, {**late, "--negative-control": negative_control}
     )
@@ -99,15 +99,17 @@ def classify(
     from barcodeembed.classify.genetic_codes import parse_code
     from barcodeembed.classify.unit_registry import UnitRegistry
     from barcodeembed.cli.classify_run import Request, name_reads, open_classifier
+    from barcodeembed.taxonomy.identifiers import TaxonIds, read_ids
 
     outputs = [output, hits, json, units]
     refuse_commas([output, hits, units])
-    options.refuse_overwriting(outputs, [index, counts])
+    options.refuse_overwriting(outputs, [index, counts, ids])
     options.refuse_overwriting([output, hits, json], [], no_clobber)
     sources = find_samples(reads, samples, outputs)
     counted = read_counts(counts) if counts else None
     controls = find_controls(negative_control, sources, counted)
     registry = UnitRegistry(units) if units else None
+    identifiers = TaxonIds(read_ids(ids), ids) if ids else None
     use_threads(threads)
     opened = open_classifier(
         index,
@@ -137,6 +139,7 @@ def classify(
         json,
         counts,
         counted,
+        identifiers,
         controls,
         registry,
         cluster_novel or units is not None,

@@ -52,6 +52,15 @@ Counts = Annotated[
         help="Reads of each sequence in each sample, from DADA2, VSEARCH or QIIME 2.",
     ),
 ]
+Ids = Annotated[
+    Path | None,
+    typer.Option(
+        "--ids",
+        metavar="TABLE",
+        help="Identifiers of taxa, for example of WoRMS: a CSV or TSV with the columns taxon and "
+        "id. The column taxon_id is then the identifier of the taxon in the row.",
+    ),
+]
 Units = Annotated[
     Path | None,
     typer.Option(

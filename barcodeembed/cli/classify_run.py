@@ -22,7 +22,7 @@ from barcodeembed.cli.classify_messages import (
     tell_sample,
     warn_of_ranks_without_names,
 )
-from barcodeembed.cli.classify_samples import Inputs, tell_units, warn_of_counts
+from barcodeembed.cli.classify_samples import Inputs, tell_units, warn_of_counts, warn_of_ids
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import listed, refuse_flagged
 from barcodeembed.cli.work_tables import open_classification, open_tables
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from barcodeembed.classify.counts import Counts
     from barcodeembed.classify.samples import Sample
     from barcodeembed.classify.unit_registry import UnitRegistry
+    from barcodeembed.taxonomy.identifiers import TaxonIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Request:
     json: Path | None
     counts: Path | None
     counted: Counts | None
+    ids: TaxonIds | None
     controls: Controls | None
     registry: UnitRegistry | None
     cluster_novel: bool
@@ -96,6 +98,7 @@ def name_reads(context: typer.Context, opened: Opened, asked: Request) -> None:
         samples=asked.named,
         counts=asked.counted,
         marker=isinstance(classifier, MarkerClassifier),
+        ids=asked.ids,
     )
     with (
         open_classification(context, classifier, opened.path, shown, tally) as work,
@@ -130,6 +133,8 @@ def name_reads(context: typer.Context, opened: Opened, asked: Request) -> None:
         inputs.warn()
         if asked.counted and asked.counts:
             warn_of_counts(asked.counted, asked.counts)
+        if asked.ids:
+            warn_of_ids(asked.ids)
         if run:
             run.write(_summary(opened, asked, tally, perf_counter() - began))
         if asked.registry:

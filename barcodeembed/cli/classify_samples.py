@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from barcodeembed.classify.samples import Sample
     from barcodeembed.classify.unit_registry import UnitRegistry
     from barcodeembed.sequences.records import SequenceRecord
+    from barcodeembed.taxonomy.identifiers import TaxonIds
 
 
 def check_reads(reads: Sequence[str] | None, sheet: Path | None, counts: Path | None) -> None:
@@ -103,6 +104,15 @@ def warn_of_counts(counts: Counts, path: Path) -> None:
     if counts.unused:
         first = min(counts.unused)[:40]
         console.warn(f"{path}: {len(counts.unused):,} sequences are not in the reads, as {first!r}")
+
+
+def warn_of_ids(ids: TaxonIds) -> None:
+    """Warn of names in the rows that the table of identifiers lacks."""
+    if ids.missing:
+        total, first = len(ids.missing) + len(ids.found), min(ids.missing)
+        console.warn(
+            f"{ids.path}: {len(ids.missing):,} of {total:,} names have no id, as {first!r}"
+        )
 
 
 def tell_units(registry: UnitRegistry) -> None:

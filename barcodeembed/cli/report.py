@@ -14,12 +14,13 @@ from barcodeembed.cli.report_checks import (
     check_suffix,
     check_tables,
 )
+from barcodeembed.cli.report_training import report_training
 from barcodeembed.cli.threads import use_threads
 
 
 def report(
     tables: report_options.Tables,
-    to: report_options.To,
+    to: report_options.To = None,
     output: report_options.Output = "-",
     sample_pattern: report_options.SamplePattern = None,
     by: report_options.By = None,
@@ -32,6 +33,7 @@ def report(
     table: report_options.Table = None,
     ids: report_options.Ids = None,
     reads: report_options.ReadFiles = None,
+    training: report_options.Training = False,
     no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
@@ -51,6 +53,7 @@ def report(
       barcodeembed report *.tsv --to multiqc -o names_mqc.json
       barcodeembed classify reads.fasta | barcodeembed report - --to sintax
       barcodeembed report names.tsv --to dwc --ids worms.tsv --reads asvs.fasta -o archive.zip
+      barcodeembed report model.training other.training --training -o curves.html
 
     \b
     Formats:
@@ -63,22 +66,22 @@ def report(
     A query stands for as many reads as ;size=N in its id says, or for one. A novel query counts
     for its placement, or for its unit under it where the table has the column novel_unit.
     """
+    of_html = {"--vectors": vectors, "--index": index, "--hits": hits, "--run": run}
+    of_dwc = {"--ids": ids, "--reads": reads}
+    if training:
+        others: dict[str, object] = {"--sample-pattern": sample_pattern, "--by": by}
+        others |= {"--exclude-flags": exclude_flags, "--table": table, **of_html, **of_dwc}
+        report_training(tables, to, output, title, others, no_clobber)
+        return
+    if to is None:
+        raise typer.BadParameter("Missing option '--to': a format is needed")
     check_formats(
         "table" if table and to not in TABLES else to,
         {"--by": (by, TABLES)},
     )
-    check_formats(
-        to,
-        {
-            "--vectors": (vectors, ("html",)),
-            "--index": (index, ("html",)),
-            "--hits": (hits, ("html",)),
-            "--run": (run, ("html",)),
-            "--title": (title, ("html", "dwc")),
-            "--ids": (ids, ("dwc",)),
-            "--reads": (reads, ("dwc",)),
-        },
-    )
+    wanted = {name: (value, ("html",)) for name, value in of_html.items()}
+    wanted |= {name: (value, ("dwc",)) for name, value in of_dwc.items()}
+    check_formats(to, {**wanted, "--title": (title, ("html", "dwc"))})
     check_choice("--by", by or KINDS[0], KINDS)
     if index and not vectors and not hits:
         raise typer.BadParameter("needs --vectors or --hits", param_hint="--index")

@@ -25,10 +25,14 @@ def _pattern(value: str | None) -> str | None:
 
 
 Tables = Annotated[
-    list[str], typer.Argument(metavar="TSV", help="Tables that classify wrote; - for stdin.")
+    list[str],
+    typer.Argument(
+        metavar="TSV",
+        help="Tables that classify wrote; - for stdin. With --training, directories of pretrain.",
+    ),
 ]
 To = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--to",
         metavar="FORMAT",
@@ -106,6 +110,13 @@ ReadFiles = Annotated[
 ]
 Title = Annotated[
     str | None, typer.Option("--title", metavar="TEXT", help="For html and dwc: the title.")
+]
+Training = Annotated[
+    bool,
+    typer.Option(
+        "--training",
+        help="The learning curves of one or more runs as one page; give MODEL.training of each.",
+    ),
 ]
 Run = Annotated[
     Path | None,

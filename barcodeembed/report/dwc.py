@@ -8,7 +8,6 @@ With sequences, the archive has GBIF's extension DNADerivedData.
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,10 +16,7 @@ from typing import IO
 from xml.sax.saxutils import escape
 
 from barcodeembed import __version__
-from barcodeembed.errors import InputError
 from barcodeembed.report.rows import Row
-from barcodeembed.sequences.lines import open_lines
-from barcodeembed.sequences.tables import read_rows
 from barcodeembed.taxonomy.ranks import RANKS
 
 _DWC = "http://rs.tdwg.org/dwc/terms/"
@@ -182,15 +178,3 @@ def write_archive(files: Mapping[str, str], stream: IO[bytes]) -> None:
         for name, text in files.items():
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), text, zipfile.ZIP_DEFLATED)
     stream.write(buffer.getvalue())
-
-
-def read_ids(path: str | os.PathLike[str]) -> dict[str, str]:
-    """Read a table with the columns ``taxon`` and ``id``. Raises InputError if they are missing."""
-    with open_lines(path) as (lines, _):
-        header, rows = read_rows(lines)
-        if missing := [name for name in ("taxon", "id") if name not in header]:
-            raise InputError(
-                f"a table of identifiers needs the columns taxon and id; it has no {missing[0]}",
-                lines.path,
-            )
-        return {cells["taxon"].strip(): cells["id"].strip() for _, cells in rows}

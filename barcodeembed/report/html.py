@@ -1,18 +1,12 @@
-"""A self-contained HTML page with charts, a map and the table of all queries.
-
-The page is made from ``page.html``, its style and its scripts, which are next to this module, and
-the data.
-"""
+"""A self-contained HTML page with charts, a map and the table of all queries."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from barcodeembed import __version__
+from barcodeembed.report.page import assemble
 from barcodeembed.report.rows import Row
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 
@@ -21,12 +15,10 @@ if TYPE_CHECKING:
     from barcodeembed.report.references import References
 
 # The parts of the script, in order.
-_SCRIPTS = ("data", "sunburst", "charts", "map", "hits", "table")
-# Escapes that keep JSON from ending its HTML element, and that JavaScript reads as JSON does.
-_ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
-
-# The title in page.html, which --title replaces.
-_TITLE = "barcodeembed report"
+_SCRIPTS = tuple(
+    f"page.{name}.js"
+    for name in ("base", "save", "data", "sunburst", "samples", "charts", "map", "hits", "table")
+)
 
 # Number of names shown for a reference on the map: usually family, genus and species.
 _LOWEST = 3
@@ -42,7 +34,7 @@ def html(
     run: Mapping[str, Any] | None = None,
     hits: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
-    """Yield the text of the page.
+    """Return the fragments of the page.
 
     ``projection`` has a point for each row, in their order, and then for each of ``references``.
     ``run`` is what ``classify --json`` wrote; the footer shows its index, model and thresholds.
@@ -50,24 +42,7 @@ def html(
     """
     data = page_data(list(rows), samples, projection, references)
     data |= {"run": run and described(run), "hits": hits}
-    text = json.dumps(data, separators=(",", ":"))
-    folder = files(__package__)
-    page = folder.joinpath("page.html").read_text(encoding="utf-8")
-    page = page.replace(_TITLE, escape(title or _TITLE))
-    for mark, part in (  # in the order of the page, so that a part is not searched for marks
-        ("/*STYLE*/", folder.joinpath("page.css").read_text(encoding="utf-8")),
-        ("/*DATA*/", text.translate(_ESCAPES)),
-        (
-            "/*SCRIPT*/",
-            "\n".join(
-                folder.joinpath(f"page.{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS
-            ),
-        ),
-    ):
-        before, _, page = page.partition(mark)
-        yield before
-        yield part
-    yield page
+    return assemble("page.html", _SCRIPTS, data, title or "barcodeembed report")
 
 
 def described(run: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ function drawHistogram(name, rows) {
   const total = (bin) => bin.reduce((sum, count) => sum + count, 0);
   const step = niceStep(Math.max(1, ...counts.map(total)));
   const most = step * Math.ceil(Math.max(1, ...counts.map(total)) / step);
-  const left = 44, right = 402, top = 10, floor = 270, width = (right - left) / bins;
+  const left = 58, right = 408, top = 10, floor = 270, width = (right - left) / bins;
   const height = (count) => ((floor - top) * count) / most;
   const marks = [];
   for (let tick = 0; tick <= most; tick += step) {
@@ -43,6 +43,9 @@ function drawHistogram(name, rows) {
     marks.push(shape("line", { class: "axis", x1: left, x2: right, y1: y, y2: y }),
       shape("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, tick.toLocaleString("en")));
   }
+  marks.push(shape("text", { x: (left + right) / 2, y: floor + 34, "text-anchor": "middle" }, name),
+    shape("text", { "text-anchor": "middle",
+      transform: `translate(12 ${(top + floor) / 2}) rotate(-90)` }, "queries"));
   for (let tick = 0; tick <= 5; tick += 1) {
     const value = low + ((1 - low) * tick) / 5;
     marks.push(shape("text", { x: left + ((right - left) * tick) / 5, y: floor + 17,
@@ -65,7 +68,7 @@ function drawHistogram(name, rows) {
   });
   const without = rows.length - there.length;
   if (without) {
-    marks.push(shape("text", { x: right, y: floor + 27, "text-anchor": "end" },
+    marks.push(shape("text", { x: right, y: floor + 46, "text-anchor": "end" },
       `and ${plural(without, "query", "queries")} without`));
   }
   svg.replaceChildren(...marks);
@@ -78,3 +81,10 @@ function niceStep(most) {
   const rough = most / 4, power = 10 ** Math.floor(Math.log10(rough));
   return Math.max(1, [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough));
 }
+// The statuses that a chart shows.
+const statusLegend = (has) => statuses.filter((status) => chosen()
+  .some((row) => columns.status[row] === status && has(row))).map((status) => [`var(--${status})`, status]);
+for (const name of ["similarity", "confidence"]) {
+  legends[name] = () => statusLegend((row) => columns[name][row] !== null);
+}
+legends.map = () => statusLegend((row) => data.map.points[row]);

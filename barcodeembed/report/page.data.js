@@ -1,54 +1,9 @@
-"use strict";
 // The rows that are shown: of one sample or all samples, within one taxon. All parts of the page use
 // them. The statuses and the filter only affect the table.
-const data = JSON.parse(document.getElementById("data").textContent);
 const columns = data.columns;
 const queries = columns.query_id.map((_, row) => row);
 const statuses = ["assigned", "ambiguous", "novel", "unclassifiable"];
-const at = (id) => document.getElementById(id);
-const plural = (count, word, many = word + "s") =>
-  `${count.toLocaleString("en")} ${count === 1 ? word : many}`;
-const percent = (part, whole) => (whole ? ((100 * part) / whole).toFixed(1) : "0.0") + " %";
 const readsOf = (rows) => rows.reduce((sum, row) => sum + columns.reads[row], 0);
-
-// Text is always inserted as text, so that names are never interpreted as markup.
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key === "color") made.style.setProperty("--color", value);
-    else if (key.startsWith("on")) made[key] = value;
-    else made.setAttribute(key, value);
-  }
-  made.append(...children);
-  return made;
-}
-const namespace = at("sunburst").namespaceURI;
-function shape(name, attributes = {}, text = "") {
-  const made = document.createElementNS(namespace, name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key === "color") made.style.setProperty("--color", value);
-    else made.setAttribute(key, value);
-  }
-  made.textContent = text;
-  return made;
-}
-
-const tip = at("tip");
-function showTip(event, text) {
-  tip.textContent = text;
-  tip.hidden = false;
-  const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
-  const below = event.clientY + 18;
-  const top = below + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 10 : below;
-  tip.style.left = `${Math.max(8, left)}px`;
-  tip.style.top = `${Math.max(8, top)}px`;
-}
-const hideTip = () => { tip.hidden = true; };
-function tipped(node, text) {
-  node.onmousemove = (event) => showTip(event, text);
-  node.onmouseleave = hideTip;
-  return node;
-}
 
 // The tree of taxa: ranks without a name are skipped. A unit is the last name of its lineage.
 const root = { name: "all reads", rank: -1, parent: null, below: new Map(), unit: false };
@@ -65,6 +20,7 @@ const nodes = data.taxa.map((taxon) => {
     return node.below.get(key);
   }, root);
 });
+const italic = (node) => ["genus", "species"].includes(data.ranks[node.rank]) && !node.unit;
 const nodeOf = (row) => nodes[columns.taxon[row]];
 const within = (node, clade) => {
   while (node && node !== clade) node = node.parent;
@@ -91,6 +47,7 @@ function show(change) {
   drawPath();
   drawStatuses(rows);
   drawSunburst();
+  drawSamples();
   drawRanks(rows);
   drawHistogram("similarity", rows);
   drawHistogram("confidence", rows);
@@ -98,14 +55,17 @@ function show(change) {
   drawTable();
 }
 
+const nameOf = (node) => element(italic(node) ? "i" : "span", {}, node.name);
+
 function drawPath() {
   const path = lineage(shown.clade);
-  at("path").replaceChildren(...path.flatMap((node, step) => {
+  at("path").replaceChildren(...path.flatMap((node, number) => {
     const rank = node === root ? "" : ` ${data.ranks[node.rank]}`;
-    const last = step === path.length - 1;
-    const name = last ? element("b", { "aria-current": "true" }, node.name)
-      : element("button", { type: "button", onclick: () => show({ clade: node }) }, node.name);
-    return [name, element("i", {}, rank), last ? "" : " › "];
+    const last = number === path.length - 1;
+    const name = nameOf(node);
+    const step = last ? element("b", { "aria-current": "true" }, name)
+      : element("button", { type: "button", onclick: () => show({ clade: node }) }, name);
+    return [step, element("span", { class: "of-rank" }, rank), last ? "" : " › "];
   }));
 }
 

@@ -29,6 +29,7 @@ function drawSunburst() {
   countReads();
   const top = shown.clade;
   const groups = groupsOf(top);
+  shown.groups = groups;
   groups.forEach((group, place) => { group.color = place < 8 ? `var(--c${place})` : "var(--rest)"; });
   const first = usedRanks.findIndex((rank) => rank > top.rank);
   const rings = first < 0 ? 1 : usedRanks.length - first;
@@ -52,7 +53,7 @@ function drawSunburst() {
           `${inner.unit ? ", unit of novel queries" : ""}\n${plural(inner.reads, "read")}, ` +
           `${percent(inner.reads, top.reads)} of ${top.name}`));
         if (inner.unit) sectors.push(shape("path", { d: path, class: "unit" }));
-        labels.push(...label(inner.name, angle, to, inside, outside));
+        labels.push(...label(inner, angle, to, inside, outside));
         draw(inner, angle, outside, own);
       }
       angle = to;
@@ -64,7 +65,7 @@ function drawSunburst() {
   tipped(hub, `${top.name}\n${plural(top.reads, "read")}` +
     (top.parent ? `\nclick: up to ${top.parent.name}` : ""));
   at("sectors").replaceChildren(...sectors, ...labels, hub,
-    shape("text", { class: "centre", y: -3 }, cut(top.name, 15)),
+    shape("text", { class: italic(top) ? "centre taxon" : "centre", y: -3 }, cut(top.name, 15)),
     shape("text", { class: "count", y: 14 }, plural(top.reads, "read")));
   at("sunburst").setAttribute("aria-label", `Sunburst of ${plural(top.reads, "read")} of ` +
     `${top.name} by taxon; the largest taxa are in the list next to it.`);
@@ -86,7 +87,7 @@ const cut = (text, length) => text.length > length ? text.slice(0, length - 1) +
 
 // A name follows its ring if it fits, and otherwise crosses it, cut to the width of the ring.
 const LETTER = 6, LINE = 12;
-function label(name, from, to, inside, outside) {
+function label({ name, ...node }, from, to, inside, outside) {
   const middle = (inside + outside) / 2, angle = (from + to) / 2, along = (to - from) * middle;
   const turned = (angle / TURN) * 360;
   const width = name.length * LETTER;
@@ -99,7 +100,7 @@ function label(name, from, to, inside, outside) {
     turn = turned < 180 ? -90 : 90;
     text = cut(name, letters);
   }
-  return [shape("text", { class: "label", "text-anchor": "middle", transform:
+  return [shape("text", { class: italic(node) ? "label taxon" : "label", "text-anchor": "middle", transform:
     `rotate(${turned.toFixed(2)}) translate(0 ${(-middle).toFixed(2)}) rotate(${turn})` }, text)];
 }
 
@@ -110,7 +111,7 @@ function drawLegend(top, groups) {
     element("span", { class: "number" }, `${reads.toLocaleString("en")} · ${percent(reads, top.reads)}`));
   const items = groups.slice(0, 8).map((group) => item(group.color,
     element("button", { type: "button", title: group.name, onclick: () => show({ clade: group }) },
-      group.name), group.reads));
+      nameOf(group)), group.reads));
   const others = groups.slice(8);
   if (others.length) {
     items.push(item("var(--rest)", element("span", { class: "name" }, plural(others.length, "other")),
@@ -124,3 +125,7 @@ function drawLegend(top, groups) {
   }
   at("legend").replaceChildren(...items);
 }
+const groupLegend = () => shown.groups.slice(0, 8).map((group) => [group.color, group.name, italic(group)])
+  .concat(shown.groups.length > 8 ? [["var(--rest)", plural(shown.groups.length - 8, "other")]] : []);
+legends.sunburst = groupLegend;
+legends.samples = groupLegend;

@@ -4,7 +4,6 @@ const number = (name, digits) => ({ name, numeric: true, value: (row) => columns
   text: (row) => columns[name][row] === null ? "" : columns[name][row].toFixed(digits) });
 const word = (name, title = name) => ({ name: title, value: (row) => columns[name][row] || null });
 const taxonOf = (row) => nodeOf(row).unit ? nodeOf(row).parent : nodeOf(row);
-const italic = (node) => ["genus", "species"].includes(data.ranks[node.rank]);
 const heads = [
   { ...word("query_id", "query"), cell: (row) => hitsOf(row)
     ? element("button", { type: "button", class: "link", title: "Show its closest references",
@@ -20,7 +19,7 @@ const heads = [
   { name: "taxon", value: (row) => taxonOf(row) === root ? null : taxonOf(row).name,
     cell: (row) => taxonOf(row) === root ? "" : element("span",
       { title: lineage(taxonOf(row)).slice(1).map((node) => node.name).join(" › ") },
-      element(italic(taxonOf(row)) ? "i" : "span", {}, taxonOf(row).name), " ", element("span", { class: "of-rank" }, columns.rank[row] || "")) },
+      nameOf(taxonOf(row)), " ", element("span", { class: "of-rank" }, columns.rank[row] || "")) },
   number("confidence", 4), number("similarity", 4),
   columns.identity.some((value) => value !== null) && number("identity", 2),
   number("length", 0), word("nearest_id", "nearest"),
@@ -78,6 +77,17 @@ function drawPage() {
   at("next").disabled = from + PAGE >= listed.length;
 }
 
+// All rows of the table, with the taxa of all ranks, as RFC 4180 has it: the filters apply.
+function csv() {
+  const more = usedRanks.map((rank) => ({ name: data.ranks[rank],
+    value: (row) => data.taxa[columns.taxon[row]][rank] }));
+  const quoted = (cell) => /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+  const line = (cells) => cells.map((cell) => quoted(String(cell ?? ""))).join(",") + "\r\n";
+  const all = [...heads, ...more];
+  return line(all.map((head) => head.name)) +
+    listed.map((row) => line(all.map((head) => head.numeric ? head.text(row) : head.value(row)))).join("");
+}
+
 function turn(pages) {
   shown.page += pages;
   drawPage();
@@ -85,6 +95,7 @@ function turn(pages) {
 
 at("previous").onclick = () => turn(-1);
 at("next").onclick = () => turn(1);
+at("csv").onclick = () => save(new Blob([csv()], { type: "text/csv" }), "queries.csv");
 let waiting = 0;
 at("filter").oninput = () => {
   clearTimeout(waiting);
@@ -102,3 +113,4 @@ at("summary").textContent = `${plural(readsOf(queries), "read")} in ` +
   (data.samples.length <= 6 ? `: ${data.samples.join(", ")}` : "");
 at("footer").textContent = `${data.run ? data.run + " " : ""}Page made by barcodeembed ${data.version}.`;
 show({});
+addSaving();

@@ -132,7 +132,8 @@ class Report:
 
     def archive(self) -> dict[str, str]:
         """Return the files of a Darwin Core archive. Raises InputError as `text` does."""
-        from barcodeembed.report.dwc import dwc, read_ids
+        from barcodeembed.report.dwc import dwc
+        from barcodeembed.taxonomy.identifiers import read_ids
 
         rows = list(self._rows())
         return dwc(

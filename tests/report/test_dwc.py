@@ -177,7 +177,7 @@ def test_outputs_and_options_that_do_not_fit(words, message, names, call, tmp_pa
 
 
 def test_damaged_tables_of_identifiers_are_errors(names, tmp_path, call):
-    (tmp_path / "ids").write_text("name\tid\nApis\t1\n")
+    (tmp_path / "ids").write_text("genus\tid\nApis\t1\n")
     words = ("--ids", tmp_path / "ids", "-o", tmp_path / "x.zip")
     done = call("report", names, "--to", "dwc", *words)
     assert done.code == 1 and "needs the columns taxon and id; it has no taxon" in done.err
