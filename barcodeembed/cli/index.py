@@ -12,6 +12,7 @@ from barcodeembed.cli import (
     index_subset,
     options,
     reading_options,
+    search_options,
 )
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import tell_format, warn_of_build
@@ -45,6 +46,7 @@ def build(
     primers: options.Primers = None,
     whiten: index_options.Whiten = None,
     prototypes: index_options.Prototypes = None,
+    search: search_options.Search = "auto",
     without_model: index_options.WithoutModel = False,
     coverage: options.Coverage = None,
     ranks: reading_options.Ranks = None,
@@ -128,6 +130,7 @@ def build(
             amplicon=amplicon,
             primers=primers,
             read_errors=read_errors,
+            search=search,
             seed=seed,
         )
     index = index.with_coverage(coverage or None)

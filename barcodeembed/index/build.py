@@ -30,6 +30,7 @@ from barcodeembed.index.collect import (
 )
 from barcodeembed.index.embed import KnownVectors, embed_barcodes
 from barcodeembed.index.fit import fit_index
+from barcodeembed.index.large import choose_search
 from barcodeembed.index.options import BuildOptions, ProgressCallback, no_progress
 from barcodeembed.index.represent import Barcodes, represent
 from barcodeembed.index.settings import Amplicon, IndexSettings
@@ -68,8 +69,8 @@ def build_index(
         report: Filled with the counts of records that were used and left out.
         progress: Called with the number of barcodes embedded so far and the number of all.
         options: The fields of `BuildOptions`: ``whiten``, ``min_bases``, ``duplicate_ids``,
-            ``on_conflict``, ``prototypes``, ``read_errors``, ``sample``, ``seed``, ``amplicon``
-            and ``primers``.
+            ``on_conflict``, ``prototypes``, ``read_errors``, ``sample``, ``seed``, ``amplicon``,
+            ``primers`` and ``search``.
 
     Raises InputError if an option is out of range or the file cannot be read, ReferenceDataError
     if no record can be used, an id stands for different references, taxa have conflicting parents
@@ -144,6 +145,7 @@ def make_index(
         options,
         anchored=getattr(embedder, "anchor", None) is not None,
     )
+    quantised = choose_search(held.vectors, held.sample, fitted.read_vectors, options, report)
     return ReferenceIndex(
         held.vectors,
         held.sequences,
@@ -174,9 +176,11 @@ def make_index(
             barcodes=len(bases) if options.prototypes else None,
             amplicon=report.amplicon,
             non_coding=(bool(options.prototypes) and not is_coding(bases)) or None,
+            search=report.search if quantised else None,
         ),
         Sources() if options.prototypes else Sources.of(references),
         embedder.path if isinstance(embedder, Embedder) else None,
+        quantised,
     )
 
 

@@ -52,6 +52,11 @@ def check_settings(values: Mapping[str, Any]) -> None:
         raise ValueError(f"prototypes is {values['prototypes']!r}")
     if amplicon := optional(values, "amplicon", dict):
         _check_amplicon(amplicon)
+    if search := optional(values, "search", dict):
+        field(search, "clusters", int, 1, values["vectors"])
+        field(search, "margin", float, 0, 2)
+        for name in ("recall_nearest", "recall_ten"):
+            field(search, name, float, 0, 1)
 
 
 def _check_amplicon(values: Mapping[str, Any]) -> None:
