@@ -79,6 +79,8 @@ RATE_SCHEDULES = ("cosine", "wsd", "onecycle")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
 PROTOTYPES = ("species", "bin")
+#: How the vectors of an index are searched.
+SEARCHES = ("auto", "exact", "quantised")
 #: What to do with different references that have the same id.
 DUPLICATE_POLICIES = ("fail", "first", "keep")
 CONFLICT_POLICIES = ("majority", "fail")

@@ -50,6 +50,8 @@ def _of_phylum(phylum: dict) -> dict:
     kingdom = copy.deepcopy(phylum)
     for model, bias in (("in_reference", _CERTAIN), ("correct", -_CERTAIN)):
         for logistic in kingdom[model].values():
+            for name in ("products", "centres", "spreads"):
+                logistic.pop(name, None)
             for name, value in logistic.items():
                 logistic[name] = [0.0] * len(value) if isinstance(value, list) else 0.0
             logistic["bias"] = bias

@@ -1,14 +1,17 @@
 """Compare all pretraining objectives with the same budget.
 
-    python benchmarks/objectives.py run [--only maelm/mlm] [--seeds 0,1] [--jobs 2] [--threads 1]
-    python benchmarks/objectives.py table > table.md
+    python benchmarks/objectives.py run [--condition place] [--only maelm/mlm] [--seeds 0,1]
+                                        [--jobs 2] [--threads 1]
+    python benchmarks/objectives.py table [--condition place] > table.md
 
 ``run`` pretrains a model with each objective on the same barcodes and for the same number of
-tokens, and scores it on the validation queries with one reference barcode of every species. All
-runs except those called ``unanchored`` read barcodes at their position in the marker. Completed
-runs are skipped, and interrupted runs are resumed. The figures of a run are written to
-benchmarks/results/objectives/NAME-seedS.json. ``--data`` is the folder of the tables, by default
-``../shared/data/coi``.
+steps, and scores it on the validation queries with one reference barcode of every species. The
+models of the condition ``average`` have a token for each k-mer and average the tokens' features;
+those of ``place`` merge k-mers and pool by position, as the model that ships does. All runs except
+those called ``unanchored`` read barcodes at their position in the marker. Completed runs are
+skipped, and interrupted runs are resumed. The figures of a run are written to
+benchmarks/results/objectives/CONDITION/NAME-seedS.json. ``--data`` is the folder of the tables, by
+default ``../shared/data/coi``.
 """
 
 from __future__ import annotations
@@ -31,10 +34,16 @@ RESULTS = Path(__file__).parent / "results" / "objectives"
 CORPUS = ("reference", "pretrain_only", "supplement")
 QUERIES = ("val_seen", "val_unseen_species", "val_unseen_genus")
 
-#: 2,400 steps of 64 barcodes: 153,600 barcodes of about 160 tokens, 25 million tokens.
+#: The shape of the models of each condition.
+SHAPES = {
+    "average": ["--preset", "tiny"],
+    "place": "--preset aligned --k 4 --width 120 --layers 2 --heads 4".split(),
+}
+
+#: 2,400 steps of 64 barcodes: 153,600 barcodes of about 640 bases, 25 million k-mers.
 BUDGET = [
-    "--preset",
-    "tiny",
+    "--learning-rate",
+    "0.002",
     "--steps",
     "2400",
     "--batch-size",
@@ -54,6 +63,7 @@ LABEL_FREE = {
     "untrained": ["--learning-rate", "0", "--steps", "1"],
     "maelm": ["--objective", "maelm"],
     "maelm-deep": ["--objective", "maelm", "--set", "decoder_layers=2"],
+    "maelm-masks": ["--objective", "maelm", "--set", "encoder_masks=yes"],
     "maelm-narrow": ["--objective", "maelm", "--set", "decoder_width=32"],
     "maelm-span": ["--objective", "maelm", "--set", "span=3", "--set", "codons=yes"],
     "maelm-shown": ["--objective", "maelm", "--set", "random=0.1", "--set", "kept=0.1"],
@@ -80,6 +90,10 @@ LABEL_FREE = {
     "contrastive-soft": ["--objective", "contrastive", "--set", "soften=0.3"],
     "maelm+contrastive": ["--objective", "maelm+contrastive:0.1"],
     "maelm+wced": ["--objective", "maelm+wced"],
+    "contrastive-geglu": ["--objective", "contrastive", "--feed-forward", "geglu"],
+    "contrastive-post": ["--objective", "contrastive", "--norm", "post"],
+    "contrastive-k3": ["--objective", "contrastive", "--k", "3", "--merge", "6"],
+    "contrastive-k6": ["--objective", "contrastive", "--k", "6", "--merge", "3"],
 }
 LABELLED = {
     "taxonomy": ["--objective", "taxonomy"],
@@ -92,6 +106,18 @@ LABELLED = {
 UNANCHORED = {f"{name}, unanchored": LABEL_FREE[name] for name in ("maelm", "mlm", "clm")}
 RUNS = {name: ["--anchor", *flags] for name, flags in (LABEL_FREE | LABELLED).items()} | UNANCHORED
 
+#: Runs of ``place``: the objectives that can read merged k-mers, and the shapes of its models.
+MERGED = (
+    "untrained/maelm/maelm-masks/maelm-deep/maelm-narrow/maelm-shown/maelm-variable/mlm/mlm-bert/"
+    "mlm-singularity/codes/clm/clm-maelm/clm-mlm-causal/contrastive/contrastive-soft/fragments/"
+    "maelm+contrastive/contrastive-geglu/contrastive-post/contrastive-k3/contrastive-k6/"
+    "taxonomy/maelm+taxonomy/naming/fragments-bin/supcon"
+).split("/")
+OF_CONDITION = {
+    "average": [name for name in RUNS if not name.startswith("contrastive-") or "soft" in name],
+    "place": MERGED,
+}
+
 #: The teacher of ``distill`` is the run of this name with seed 0.
 TEACHER = "maelm+taxonomy"
 
@@ -99,22 +125,22 @@ TEACHER = "maelm+taxonomy"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("action", choices=("run", "table"))
+    parser.add_argument("--condition", choices=SHAPES, default="place")
     parser.add_argument("--data", type=Path, default=Path("../shared/data/coi"))
     parser.add_argument("--out", type=Path, default=Path("objectives"), help="models and logs")
-    parser.add_argument(
-        "--only", default="/".join(RUNS), help="names of runs, separated by slashes"
-    )
+    parser.add_argument("--only", help="names of runs, separated by slashes")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="threads per job")
     asked = parser.parse_args()
     if asked.action == "table":
-        print(table())
+        print(table(RESULTS / asked.condition))
         return
+    names = asked.only.split("/") if asked.only else OF_CONDITION[asked.condition]
     asked.out.mkdir(exist_ok=True)
     encode(asked)
     reference = one_of_each_species(asked.data / "reference.tsv.gz", asked.out / "species.tsv.gz")
-    todo = [(name, int(seed)) for seed in asked.seeds.split(",") for name in asked.only.split("/")]
+    todo = [(name, int(seed)) for seed in asked.seeds.split(",") for name in names]
     with ThreadPoolExecutor(asked.jobs) as pool:
         for made in [pool.submit(run, *each, asked, reference) for each in todo]:
             made.result()
@@ -132,6 +158,7 @@ def encode(asked: argparse.Namespace) -> None:
             *corpus,
             "-o",
             str(asked.out / "encoded"),
+            *SHAPES[asked.condition],
             *BUDGET,
             "--anchor",
             "--max-minutes",
@@ -150,11 +177,12 @@ def link_encoded(encoded: Path, training: Path) -> None:
 def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> None:
     """Pretrain and score one run, each in a separate process."""
     stem = f"{name.replace(', ', '-')}-seed{seed}"
-    result = RESULTS / f"{stem}.json"
+    result = RESULTS / asked.condition / f"{stem}.json"
     if result.exists():
         return
-    model = asked.out / stem
-    flags = [flag.format(teacher=asked.out / f"{TEACHER}-seed0") for flag in RUNS[name]]
+    model = asked.out / asked.condition / stem
+    model.parent.mkdir(exist_ok=True)
+    flags = [flag.format(teacher=model.with_name(f"{TEACHER}-seed0")) for flag in RUNS[name]]
     corpus = [str(asked.data / f"{part}.tsv.gz") for part in CORPUS]
     if not (training := Path(f"{model}.training")).exists():
         link_encoded(asked.out / "encoded.training", training)
@@ -170,6 +198,7 @@ def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> Non
                 *corpus,
                 "-o",
                 str(model),
+                *SHAPES[asked.condition],
                 *BUDGET,
                 *flags,
                 "--seed",
@@ -194,13 +223,13 @@ def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> Non
     metrics = [json.loads(line) for line in (training / "metrics.jsonl").open()]
     # The median, so that a pause of the machine has no effect.
     speed = median(row["sequences_per_second"] for row in metrics)
-    RESULTS.mkdir(parents=True, exist_ok=True)
+    result.parent.mkdir(parents=True, exist_ok=True)
     scores = json.loads(model.with_suffix(".json").read_text())
     made = {
         "run": name,
         "seed": seed,
         "flags": RUNS[name],
-        "budget": BUDGET,
+        "budget": [*SHAPES[asked.condition], *BUDGET],
         "threads": asked.threads,
         "jobs": asked.jobs,
         "training_seconds": round(metrics[-1]["step"] * 64 / speed),
@@ -227,10 +256,10 @@ def one_of_each_species(source: Path, path: Path) -> Path:
     return path
 
 
-def table() -> str:
+def table(results: Path) -> str:
     """Return Markdown tables with the mean and the range over the seeds of each run."""
     found: dict[str, list[dict]] = {}
-    for path in sorted(RESULTS.glob("*.json")):
+    for path in sorted(results.glob("*.json")):
         result = json.loads(path.read_text())
         found.setdefault(result["run"], []).append(result)
     columns = [("seen", "species"), ("unseen species", "genus"), ("unseen genus", "family")]

@@ -5,8 +5,10 @@ of the query is in the reference, the other the probability that the winning nam
 references have an incorrect name, so that even a perfect match can look like an error. The fraction
 of these is a parameter of the second model (label-noise likelihood, Natarajan et al., NIPS 2013,
 with one kind of error), which returns the probability for a reference with a correct name. A
-feature that can only support a name gets no negative weight. Whole barcodes and fragments have
-models of their own, in which length and errors scale the features by a fitted factor.
+feature that can only support a name gets no negative weight. From many examples the models also
+learn products of two features: how much a similarity counts depends on the margin to the next
+taxon. Whole barcodes and fragments have models of their own, in which length and errors scale the
+features by a fitted factor.
 
 Probabilities refer to a mixture of queries. In the mixture used here, half of the queries are of
 species in the reference. Of the others, most are of a new species of a known genus, and each higher
@@ -110,7 +112,10 @@ class Calibration:
         return {
             "features": list(FEATURES),
             "median_length": self.median_length,
-            "ranks": {rank: asdict(model) for rank, model in self.models.items()},
+            "ranks": {
+                rank: asdict(model, dict_factory=_without_empty)
+                for rank, model in self.models.items()
+            },
         }
 
     @classmethod
@@ -275,6 +280,11 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray
             for f in ERROR_FRACTIONS
         },
     }
+
+
+def _without_empty(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a dictionary without the products that a model does not have."""
+    return {name: value for name, value in pairs if value != ()}
 
 
 def _agreed(values_QR: np.ndarray, known_QR: np.ndarray) -> np.ndarray:

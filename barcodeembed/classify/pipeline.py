@@ -39,6 +39,7 @@ from barcodeembed.sequences.location import Locator
 from barcodeembed.sequences.parts import ALL, Flagged, Part
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.trimming import Trimmer
+from barcodeembed.vectors.search import nearest
 from barcodeembed.vocabulary import AUTO, BATCH_SIZE, CONTAMINANT, NEIGHBOURS
 
 
@@ -73,6 +74,7 @@ class Classifier:
             the first 300 reads.
         check_chimeras: Whether to search with parts of each query, to flag chimeras. It needs
             two more searches of each query.
+        exact: Whether to compare queries with all vectors of the index, also if it is quantised.
         amplicon: Name of the reads' amplicon, such as ``leray``: its primers are cut off. ``auto``
             finds it in the first 1,000 reads, ``none`` cuts nothing. By default the amplicon of the
             index, or else the usual primers, where they are found.
@@ -94,6 +96,7 @@ class Classifier:
         read_errors: float | None = None,
         genetic_code: int | str | None = GENETIC_CODE,
         check_chimeras: bool = False,
+        exact: bool = False,
         amplicon: str | None = None,
         primers: str | None = None,
     ) -> None:
@@ -113,6 +116,7 @@ class Classifier:
             fragments,
             index.calibration.median_length,
             kmers_for_all=chosen.kmers_for_all,
+            search=nearest if exact else index.nearest,
         )
         self.confidence_threshold = confidence_thresholds(index, min_confidence, max_error)
         self.members = index.members

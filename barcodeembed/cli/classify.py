@@ -29,6 +29,7 @@ def classify(
     json: classify_options.Json = None,
     genetic_code: classify_options.GeneticCode = "5",
     check_chimeras: classify_options.CheckChimeras = False,
+    exact: classify_options.Exact = False,
     amplicon: ReadAmplicon = None,
     primers: options.Primers = None,
     cluster_novel: classify_options.ClusterNovel = False,
@@ -124,6 +125,7 @@ def classify(
         read_errors=read_errors,
         genetic_code=parse_code(genetic_code),
         check_chimeras=check_chimeras,
+        exact=exact,
         amplicon=amplicon,
         primers=primers,
     )

@@ -185,6 +185,14 @@ CheckChimeras = Annotated[
         "more searches of each query.",
     ),
 ]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help="Compare each query with all references of a large index that is quantised "
+        "(see `index build --search`).",
+    ),
+]
 ClusterNovel = Annotated[
     bool,
     typer.Option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from barcodeembed.cli.build_options import describe_search
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import lowest_taxa
 
@@ -107,6 +108,7 @@ def describe_built(output: Path, index: ReferenceIndex, report: BuildReport) -> 
     if cut := index.settings.amplicon:
         positions = f", positions {cut.first} to {cut.last} of the marker" if cut.first else ""
         console.say(f"references were cut to the amplicon {cut.name}{positions}")
+    describe_search(index, report)
     made = f", {len(index.vectors):,} prototypes" if index.settings.prototypes else ""
     console.say(
         f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
@@ -143,6 +145,7 @@ def write_json(path: Path, references: str, output: Path, report: BuildReport) -
 
 def describe_edited(output: Path, index: ReferenceIndex, report: BuildReport) -> None:
     """Print how many references a changed index has, and how many barcodes were embedded."""
+    describe_search(index, report)
     console.say(
         f"{output}: {report.used:,} references, {report.distinct:,} distinct barcodes, "
         f"{report.embedded:,} of them embedded now, {lowest_taxa(index)}"

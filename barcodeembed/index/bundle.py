@@ -23,7 +23,8 @@ from barcodeembed.scoring.vote import Members
 from barcodeembed.sequences.shared_kmers import SharedKmers
 from barcodeembed.shipped import FOLDER
 from barcodeembed.taxonomy.taxa import Taxa
-from barcodeembed.vectors.search import nearest
+from barcodeembed.vectors.quantised import Quantised
+from barcodeembed.vectors.search import Search, nearest
 from barcodeembed.vectors.whitening import Whitening, as_searched
 
 KIND = "index"
@@ -68,6 +69,7 @@ class ReferenceIndex:
         settings: How the index was made.
         sources: BINs, countries and lineages of the records as given in the source.
         model_path: The bundle of the model that made the index, if its path is known.
+        quantised: The vectors as 8-bit codes in clusters, if a large index is searched with them.
     """
 
     vectors: np.ndarray
@@ -83,6 +85,7 @@ class ReferenceIndex:
     settings: IndexSettings
     sources: Sources = field(default_factory=Sources)
     model_path: Path | None = field(default=None, compare=False)
+    quantised: Quantised | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         what = "prototypes" if self.sequences is None else "records"
@@ -115,6 +118,11 @@ class ReferenceIndex:
         """The width of the model's vectors. Those of a whitened index can be narrower."""
         return len(self.whitening.mean) if self.whitening else self.vectors.shape[1]
 
+    @property
+    def nearest(self) -> Search:
+        """The function that finds the closest vectors: quantised if the index is, or exact."""
+        return self.quantised.nearest if self.quantised else nearest
+
     def as_searched(self, vectors: np.ndarray) -> np.ndarray:
         """Return vectors of the model, (Q, dimension), as the index is searched with them.
 
@@ -123,10 +131,11 @@ class ReferenceIndex:
         """
         return as_searched(vectors, self.whitening)
 
-    def search(self, vectors: np.ndarray, k: int = 10) -> Matches:
+    def search(self, vectors: np.ndarray, k: int = 10, *, exact: bool = False) -> Matches:
         """Return the ``k`` most similar reference vectors of each query.
 
-        The search is exact. Equally similar references are in the order of their rows. ``vectors``
+        The search is exact, unless the index is quantised (``index.quantised``) and ``exact`` is
+        false. Equally similar references are in the order of their rows. ``vectors``
         (Q, dimension) are those that the model makes, not whitened: ``embedder.embed(sequences)``,
         or ``embedder.embed(sequences, normalise=False)`` if the index is whitened
         (``index.whitening``). With fewer than ``k`` reference vectors all are returned.
@@ -160,7 +169,8 @@ class ReferenceIndex:
         queries = self.as_searched(vectors)
         missing = ~np.isfinite(queries).all(1)
         queries[missing] = 0.0
-        similarities, rows = nearest(np.asarray(self.vectors), queries, k)
+        find = nearest if exact else self.nearest
+        similarities, rows = find(np.asarray(self.vectors), queries, k)
         similarities[missing], rows[missing] = np.nan, -1
         return Matches(similarities.astype(np.float32), rows)
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from barcodeembed.errors import ReferenceDataError
-from barcodeembed.index.settings import Amplicon
+from barcodeembed.index.settings import Amplicon, QuantisedSearch
 from barcodeembed.sequences.cleaning import clean, reverse_complement
 from barcodeembed.sequences.decoys import find_decoy, known_decoys
 from barcodeembed.sequences.orientation import learn_strands
@@ -33,7 +33,7 @@ class BuildReport:
     ``amplicon`` is the part of the marker to which the references were cut, if they were.
     ``contaminants`` are the ids of the records that were left out as contaminants, ``names``
     the names that were changed or not read, and ``unnamed`` the columns of the first record without
-    an id.
+    an id. ``search`` is the quantised search that was tried, if any.
     """
 
     records: int = 0
@@ -46,6 +46,7 @@ class BuildReport:
     contaminants: list[str] = field(default_factory=list)
     names: NameNotes = field(default_factory=NameNotes)
     unnamed: list[str] = field(default_factory=list)
+    search: QuantisedSearch | None = None
 
     @property
     def used(self) -> int:

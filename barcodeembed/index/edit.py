@@ -33,6 +33,7 @@ from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.taxonomy.names import note_names
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
+from barcodeembed.vocabulary import AUTO
 
 
 def add_records(
@@ -197,6 +198,7 @@ def _grow(
             min_bases=min(index.settings.min_bases for index in indexes),
             read_errors=indexes[0].settings.read_errors,
             seed=indexes[0].settings.seed,
+            search="quantised" if any(index.quantised for index in indexes) else AUTO,
         ),
         report=report,
         known=KnownVectors(_vectors_of(indexes)),

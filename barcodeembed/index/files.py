@@ -10,6 +10,7 @@
 - ``calibration.json``, ``orientation.npy``, ``config.json`` (`IndexSettings`), ``manifest.json``;
 - ``kmers/``: which barcodes have which k-mers (`SharedKmers`), three arrays;
 - ``whitening.npz``, if the vectors are whitened;
+- ``quantised/``: 8-bit vectors in clusters (`Quantised`), five arrays, if the search is not exact;
 - ``model/``, a copy of the model bundle, unless it was left out.
 
 An index of prototypes contains neither sequences nor records. Instead of the first four it has
@@ -37,6 +38,7 @@ from barcodeembed.bundles.manifest import read_object, write_json
 from barcodeembed.bundles.tables import read_table, write_table
 from barcodeembed.calibration.fit import Calibration
 from barcodeembed.errors import BundleError, ran_out_of_memory
+from barcodeembed.index.large import read_quantised, write_quantised
 from barcodeembed.index.packing import pack_kmers, unpack_kmers
 from barcodeembed.index.settings import IndexSettings
 from barcodeembed.index.sources import Sources
@@ -114,6 +116,8 @@ def write_index(bundle: Path, index: ReferenceIndex) -> None:
             mean=index.whitening.mean,
             directions=index.whitening.directions,
         )
+    if index.quantised:
+        write_quantised(bundle, index.quantised)
     write_json(bundle / "calibration.json", index.calibration.to_json())
     write_json(bundle / CONFIG, index.settings.to_json())
 
@@ -133,9 +137,13 @@ def read_index(bundle: Path, *, verify: bool = True) -> dict[str, Any]:
     whitening = None
     if settings.whitening:  # a file that the build did not write has no checksum: ignore it
         whitening = _read_whitening(bundle / "whitening.npz", held["vectors"].shape[1])
+    quantised = None
+    if settings.search:
+        quantised = read_quantised(bundle, settings.search, held["vectors"], verify=verify)
     model = bundle / MODEL
     return {
         **held,
+        "quantised": quantised,
         "calibration": _read_calibration(bundle, held["taxa"].ranks),
         "orientation": load_array(bundle / "orientation.npy", "int32", (4**6,)),
         "whitening": whitening,

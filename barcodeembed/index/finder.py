@@ -9,6 +9,7 @@ import numpy as np
 from barcodeembed.scoring.candidates import Finder, Weights
 from barcodeembed.scoring.identity import Identities, identities
 from barcodeembed.sequences.shared_kmers import SharedKmers
+from barcodeembed.vectors.search import Search, nearest
 
 
 def make_finder(
@@ -20,10 +21,12 @@ def make_finder(
     median_length: float,
     *,
     kmers_for_all: bool,
+    search: Search = nearest,
 ) -> Finder:
     """Return a finder of ``count`` neighbours among references with these sequences and k-mers.
 
-    ``sequences`` is None for prototypes, which cannot be aligned.
+    ``sequences`` is None for prototypes, which cannot be aligned. ``search`` finds the closest
+    references by vectors.
     """
 
     def align(queries: Sequence[str], rows: np.ndarray) -> Identities:
@@ -38,4 +41,5 @@ def make_finder(
         None if sequences is None else align,
         kmers,
         kmers_for_all,
+        search,
     )

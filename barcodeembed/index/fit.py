@@ -37,13 +37,15 @@ _FREQUENCIES = (0.4, 0.15, 0.15, 0.15, 0.15)
 class Fitted:
     """How the neighbours of whole barcodes and of fragments vote, and the calibration.
 
-    ``kmers_for_all``: whether whole barcodes are searched by shared k-mers, too.
+    ``kmers_for_all``: whether whole barcodes are searched by shared k-mers, too. ``read_vectors``
+    (S, D) are those of the fragments, one of each barcode of the sample.
     """
 
     whole: Weights
     fragments: Weights
     kmers_for_all: bool
     calibration: Calibration
+    read_vectors: np.ndarray
 
 
 def fit_index(
@@ -106,7 +108,13 @@ def fit_index(
     owners = barcodes.members.lineages[barcodes.members.starts[:-1]]
     copies = MutatedCopies(voter, barcodes.bases, owners, embed, rng)
     calibration = calibrate(examples, taxa.ranks, median_length, copies.examples)
-    return Fitted(finder.whole, finder.fragments, finder.kmers_for_all, calibration)
+    return Fitted(
+        finder.whole,
+        finder.fragments,
+        finder.kmers_for_all,
+        calibration,
+        fragments.sample.vectors,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from barcodeembed.calibration.sample import SAMPLE
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.primers import PrimerPair, choose_pair
-from barcodeembed.vocabulary import CONFLICT_POLICIES, DUPLICATE_POLICIES, MIN_BASES, PROTOTYPES
+from barcodeembed.vocabulary import (
+    AUTO,
+    CONFLICT_POLICIES,
+    DUPLICATE_POLICIES,
+    MIN_BASES,
+    PROTOTYPES,
+    SEARCHES,
+)
 
 #: A function of the number of sequences embedded so far and the number of all.
 ProgressCallback = Callable[[int, int], None]
@@ -40,6 +47,8 @@ class BuildOptions:
         seed: Seed of all random choices.
         amplicon: Name of the amplicon to which the references are cut, such as ``leray``.
         primers: Instead, its primers: ``FORWARD,REVERSE``, both from 5' to 3'.
+        search: ``exact`` compares a query with all vectors, ``quantised`` with 8-bit codes of
+            some. ``auto`` is quantised from 500,000 vectors on.
     """
 
     whiten: int | None = None
@@ -52,13 +61,17 @@ class BuildOptions:
     seed: int = 0
     amplicon: str | None = None
     primers: str | None = None
+    search: str = AUTO
 
     def __post_init__(self) -> None:
         self.primer_pair()
         _check_choice("duplicate_ids", self.duplicate_ids, DUPLICATE_POLICIES)
         _check_choice("on_conflict", self.on_conflict, CONFLICT_POLICIES)
+        _check_choice("search", self.search, SEARCHES)
         if self.prototypes is not None:
             _check_choice("prototypes", self.prototypes, PROTOTYPES)
+            if self.search == "quantised":
+                raise InputError("prototypes are searched exactly; there are few of them")
         for name, least in (("min_bases", 1), ("sample", 1), ("seed", 0), ("whiten", 0)):
             value = getattr(self, name)
             if value is not None and value < least:

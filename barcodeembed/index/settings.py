@@ -42,6 +42,26 @@ class Amplicon:
         return PrimerPair(self.name, self.forward, self.reverse)
 
 
+@dataclass(frozen=True, slots=True)
+class QuantisedSearch:
+    """How an index is searched by 8-bit codes in ``clusters``, and how much is found.
+
+    ``margin`` is that of `Quantised`. The recalls are the fractions of the most similar references,
+    and of the ten most similar ones, that are found. They were measured on fragments and whole
+    barcodes of the index.
+    """
+
+    clusters: int
+    margin: float
+    recall_nearest: float
+    recall_ten: float
+
+    @property
+    def recall(self) -> float:
+        """The lower of the recalls."""
+        return min(self.recall_nearest, self.recall_ten)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings:
     """How an index was made and what it contains: the content of ``config.json``.
@@ -70,6 +90,7 @@ class IndexSettings:
         amplicon: The part of the marker to which the references were cut, or None.
         non_coding: True if the barcodes that the prototypes were made from are not protein-coding.
             None if they are, and for an index that contains its barcodes.
+        search: The search by 8-bit codes. None if the search is exact.
         coverage: What the references include and what they lack, in the words of their author.
     """
 
@@ -92,17 +113,20 @@ class IndexSettings:
     coverage: str | None = None
     amplicon: Amplicon | None = None
     non_coding: bool | None = None
+    search: QuantisedSearch | None = None
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> IndexSettings:
         """Read what `to_json` returned. Raises KeyError if a required setting is missing."""
-        optional = ("records", "prototypes", "barcodes", "coverage", "amplicon", "non_coding")
+        optional = [f.name for f in fields(cls) if f.default is None] + ["records"]
         settings: dict[str, Any] = {
             f.name: values.get(f.name) if f.name in optional else values[f.name]
             for f in fields(cls)
         }
         if settings["amplicon"] is not None:
             settings["amplicon"] = Amplicon.from_json(settings["amplicon"])
+        if settings["search"] is not None:
+            settings["search"] = QuantisedSearch(**settings["search"])
         return cls(**settings)
 
     def to_json(self) -> dict[str, Any]:

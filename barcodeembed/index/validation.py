@@ -53,6 +53,11 @@ def check_settings(values: Mapping[str, Any]) -> None:
         raise ValueError(f"prototypes is {values['prototypes']!r}")
     if amplicon := optional(values, "amplicon", dict):
         _check_amplicon(amplicon)
+    if search := optional(values, "search", dict):
+        field(search, "clusters", int, 1, values["vectors"])
+        field(search, "margin", float, 0, 2)
+        for name in ("recall_nearest", "recall_ten"):
+            field(search, name, float, 0, 1)
 
 
 def _check_amplicon(values: Mapping[str, Any]) -> None:
@@ -83,17 +88,19 @@ def check_calibration(values: Mapping[str, Any], ranks: Sequence[str]) -> None:
 
 
 def _check_logistic(values: Mapping[str, Any]) -> None:
-    steps = len(Logistic((), 0.0).growth)
-    for name, count in (
-        ("weights", len(FEATURES) - CONTEXT),
-        ("growth", steps),
-        ("shift", steps),
-    ):
+    features, steps = len(FEATURES) - CONTEXT, len(Logistic((), 0.0).growth)
+    counts = {"weights": features, "growth": steps, "shift": steps}
+    if "products" in values:
+        pairs = features * (features + 1) // 2
+        counts |= {"products": pairs, "centres": features, "spreads": features}
+    for name, count in counts.items():
         limit = _MAX_GROWTH if name == "growth" else _MAX_SLOPE
         if any(abs(number) > limit for number in numbers(values, name, count)):
             raise ValueError(f"{name} has a number over {limit}")
     for name in ("bias", "middle"):
         field(values, name, float, -_MAX_SLOPE, _MAX_SLOPE)
+    if "products" in values and min(values["spreads"]) <= 0:
+        raise ValueError("spreads has a number that is not positive")
     field(values, "noise", float, 0, 1)
 
 

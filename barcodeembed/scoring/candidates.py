@@ -21,7 +21,7 @@ import numpy as np
 
 from barcodeembed.scoring.features import Neighbours
 from barcodeembed.scoring.identity import Identities
-from barcodeembed.vectors.search import exact, nearest
+from barcodeembed.vectors.search import Search, exact, nearest
 
 #: Queries of at least this fraction of the median length are whole, shorter ones are fragments.
 WHOLE = 0.9
@@ -88,6 +88,7 @@ class Finder:
             if the reference contains no sequences.
         kmers: The k-mers of the references; None to search by vectors alone.
         kmers_for_all: Whether k-mers count for whole barcodes, too.
+        search: Finds the closest references by vectors.
     """
 
     count: int
@@ -97,6 +98,7 @@ class Finder:
     align: Callable[[Sequence[str], np.ndarray], Identities] | None = None
     kmers: Kmers | None = None
     kmers_for_all: bool = False
+    search: Search = nearest
 
     def weights(self, query: str) -> Weights:
         """Return how the neighbours of a query count."""
@@ -168,7 +170,7 @@ class Finder:
         The vectors have unit length, or are longer where similarities are to be raised. Those of a
         query are lowered again together if the highest is above 1.
         """
-        similarities_QK, rows_QK = nearest(vectors_ND, asked_QD, self.count)
+        similarities_QK, rows_QK = self.search(vectors_ND, asked_QD, self.count)
         candidates = []
         for i, query in enumerate(queries):
             found = self.with_kmers(

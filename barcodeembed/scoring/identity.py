@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,14 +82,16 @@ def overlap(query: str, reference: str) -> tuple[str, str]:
     ('ACGTACGTAA', 'ACGTA-GTAA')
     """
     shorter, longer = sorted((query, reference), key=len)
-    one, other = _rows(shorter, longer, *_align(shorter, longer))
+    if not shorter:
+        return "", ""
+    one, other = _rows(shorter, longer, *_columns(_align(shorter, longer)))
     return (one, other) if shorter is query else (other, one)
 
 
 def _rows(
     shorter: str, longer: str, columns: list[tuple[int, str]], i: int, j: int
 ) -> tuple[str, str]:
-    """Return both rows of an alignment; the arguments are those and the result of `_align`."""
+    """Return both rows of an alignment; ``columns``, ``i`` and ``j`` are those of `_columns`."""
     rows: tuple[list[str], list[str]] = ([], [])
     for n, operation in columns:
         rows[0].append("-" * n if operation == "D" else shorter[i : i + n])
@@ -102,24 +104,38 @@ def _rows(
 def _identity(query: str, reference: str) -> tuple[float, int]:
     """Return the percent identity and the number of columns of the overlap."""
     shorter, longer = sorted((query, reference), key=len)
+    if not shorter:
+        return 0.0, 0
+    if shorter in longer and "N" not in longer:
+        return 100.0, len(shorter)
     found = _align(shorter, longer)
-    length = sum(n for n, _ in found[0])
-    matches = sum(n for n, operation in found[0] if operation == "=")
     if "N" in query or "N" in reference:
-        pairs = zip(*_rows(shorter, longer, *found), strict=True)
-        operations = "".join(operation * n for n, operation in found[0])
+        columns, *begin = _columns(found)
+        pairs = zip(*_rows(shorter, longer, columns, *begin), strict=True)
+        operations = "".join(operation * n for n, operation in columns)
         read = [o for o, pair in zip(operations, pairs, strict=True) if "N" not in pair]
         length, matches = len(read), read.count("=")
+    elif "I" in found["cigar"] or "D" in found["cigar"]:
+        columns, *_ = _columns(found)
+        length = sum(n for n, _ in columns)
+        matches = sum(n for n, operation in columns if operation == "=")
+    else:  # without gaps, the columns need not be counted
+        length, matches = len(shorter), len(shorter) - found["editDistance"]
     return (100 * matches / length if length else 0.0), length
 
 
-def _align(shorter: str, longer: str) -> tuple[list[tuple[int, str]], int, int]:
-    """Return the columns of the overlap, as runs, and its start in each sequence."""
+def _align(shorter: str, longer: str) -> dict[str, Any]:
+    """Return edlib's alignment of two sequences that are not empty."""
     import edlib
 
-    if not shorter:
-        return [], 0, 0
-    found = edlib.align(shorter, longer, mode="HW", task="path", additionalEqualities=_EQUALITIES)
+    # Equalities make an alignment slower, and without ambiguity codes they change nothing.
+    plain = not (shorter + longer).encode().translate(None, b"ACGT")
+    equalities = None if plain else _EQUALITIES
+    return edlib.align(shorter, longer, mode="HW", task="path", additionalEqualities=equalities)
+
+
+def _columns(found: dict[str, Any]) -> tuple[list[tuple[int, str]], int, int]:
+    """Return the columns of the overlap, as runs, and its start in each sequence."""
     columns = [(int(n), operation) for n, operation in _OPERATION.findall(found["cigar"])]
     begin = {"I": 0, "D": found["locations"][0][0]}
     while columns and columns[0][1] in "ID":

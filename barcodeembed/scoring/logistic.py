@@ -1,10 +1,12 @@
 """A logistic model of features that allows for short queries, errors and wrong reference names.
 
-Shapes: E examples, F features, of which G are not of the context, S steps of the context.
+Shapes: E examples, F features, of which G are not of the context, P products of two of these,
+S steps of the context.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +28,14 @@ _MAX_NOISE = 0.02
 #: Minimum number of examples of each kind, to fit fragments apart.
 _MIN = 50
 
+#: Minimum number of examples of each kind, to fit products of features. Fewer would not determine
+#: so many weights.
+_MIN_FOR_PRODUCTS = 500
+
+#: Products are of standardised features, which end here: beyond the examples a square would soon
+#: outweigh all else.
+_FARTHEST = 3.0
+
 _RIDGE = 1e-3
 _DECIMALS = 5
 
@@ -35,11 +45,13 @@ _GRADIENT = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """``P = 1 / (1 + exp(-z))`` with ``z = (weights @ features - middle) * exp(growth @ context) +
-    shift @ context + bias``.
+    """``P = 1 / (1 + exp(-z))`` with ``z = (weights @ features + products @ pairs - middle) *
+    exp(growth @ context) + shift @ context + bias``.
 
     ``weights`` (G,) are for all features except the last ones, error rate and length, from which
-    the ``context`` is computed (`_context`). ``noise`` is the fitted fraction of wrong names.
+    the ``context`` is computed (`_context`). ``products`` (P,) are for the ``pairs``, products of
+    two features after ``centres`` (G,) were subtracted and they were divided by ``spreads`` (G,);
+    from few examples there are none. ``noise`` is the fitted fraction of wrong names.
     """
 
     weights: tuple[float, ...]
@@ -48,11 +60,17 @@ class Logistic:
     growth: tuple[float, ...] = (0.0,) * _STEPS
     shift: tuple[float, ...] = (0.0,) * _STEPS
     noise: float = 0.0
+    products: tuple[float, ...] = ()
+    centres: tuple[float, ...] = ()
+    spreads: tuple[float, ...] = ()
 
     def probability(self, features: np.ndarray) -> np.ndarray:
         """Return probabilities (...) for features (..., F)."""
         context = _context(features)
         score = features[..., :-CONTEXT] @ np.array(self.weights) - self.middle
+        if self.products:
+            pairs = _pairs(features[..., :-CONTEXT], self.centres, self.spreads)
+            score = score + pairs @ np.array(self.products)
         logits = score * np.exp(context @ np.array(self.growth)) + context @ np.array(self.shift)
         return 1 / (1 + np.exp(-np.clip(logits + self.bias, -500, 500)))
 
@@ -63,18 +81,23 @@ def fit_logistic(
     """Fit a logistic model by weighted maximum likelihood with a small ridge (BFGS).
 
     ``features`` (E, F), ``true`` bool (E,), ``weights`` (E,). A feature that can only support a
-    name gets no negative weight. With ``noisy``, a fraction of the true examples may be labelled
-    false; the fraction is fitted (at most `_MAX_NOISE`). The results are rounded, so that a bundle
-    does not depend on the last bits of a sum.
+    name gets no negative weight, apart from its products, which are fitted if there are enough
+    examples. With ``noisy``, a fraction of the true examples may be labelled false; the fraction is
+    fitted (at most `_MAX_NOISE`). The results are rounded, so that a bundle does not depend on the
+    last bits of a sum.
     """
     from scipy.optimize import minimize
 
-    middle, spread = features[:, :-CONTEXT].mean(0), features[:, :-CONTEXT].std(0)
-    varies = spread > 1e-9
-    scale = np.where(varies, spread, 1.0)
+    x = features[:, :-CONTEXT]
+    centres, spreads, _ = _standard(x)
+    G = x.shape[1]
+    if min(true.sum(), (~true).sum()) >= _MIN_FOR_PRODUCTS:
+        x = np.concatenate([x, _pairs(x, centres, spreads)], 1)
+    middle, scale, varies = _standard(x)
     loss = _Loss(
-        (features[:, :-CONTEXT] - middle) / scale,
+        (x - middle) / scale,
         varies,
+        np.concatenate([_SUPPORTS, np.zeros(x.shape[1] - G, bool)]),
         _context(features),
         true.astype(float),
         weights / weights.sum(),
@@ -89,13 +112,17 @@ def fit_logistic(
     def rounded(values: np.ndarray) -> tuple[float, ...]:
         return tuple(np.round(values, _DECIMALS).tolist())
 
+    with_products = x.shape[1] > G
     return Logistic(
-        rounded(slopes),
+        rounded(slopes[:G]),
         round(float(bias), _DECIMALS),
         round(float(slopes @ middle), _DECIMALS),
         rounded(growth),
         rounded(shift),
         round(_MAX_NOISE * float(_sigmoid(doubt)), _DECIMALS) if noisy else 0.0,
+        rounded(slopes[G:]),
+        rounded(centres) if with_products else (),
+        rounded(spreads) if with_products else (),
     )
 
 
@@ -135,13 +162,15 @@ def is_fragment(features: np.ndarray) -> np.ndarray:
 class _Loss:
     """The penalised negative log-likelihood and its gradient, as a function of all parameters.
 
-    ``x`` (E, G) are standardised features, of which some ``varies``; ``context`` (E, S), ``true``
-    (E,) 0 or 1, ``weights`` (E,) with sum 1. Sums are by einsum, not by BLAS, so that they do not
+    ``x`` (E, X) are standardised features and products, of which some ``varies``, and some can only
+    be ``supports`` of a name; ``context`` (E, S), ``true`` (E,) 0 or 1, ``weights`` (E,) with sum
+    1. Sums are by einsum, not by BLAS, so that they do not
     depend on the number of threads.
     """
 
     x: np.ndarray
     varies: np.ndarray
+    supports: np.ndarray
     context: np.ndarray
     true: np.ndarray
     weights: np.ndarray
@@ -155,14 +184,14 @@ class _Loss:
     def split(
         self, parameters: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return free (G,), growth (S,), shift (S,), bias () and doubt () of a vector."""
+        """Return free (X,), growth (S,), shift (S,), bias () and doubt () of a vector."""
         f, s = self.x.shape[1], self.context.shape[1]
         free, growth, shift, rest = np.split(parameters, [f, f + s, f + 2 * s])
         return free, growth, shift, rest[0], rest[-1]
 
     def slopes(self, free: np.ndarray) -> np.ndarray:
         """Return the weights of standardised features; a softplus keeps some at 0 or more."""
-        return np.where(_SUPPORTS, np.logaddexp(0.0, free), free) * self.varies
+        return np.where(self.supports, np.logaddexp(0.0, free), free) * self.varies
 
     def __call__(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         free, growth, shift, bias, doubt = self.split(parameters)
@@ -181,7 +210,7 @@ class _Loss:
         gradient = [
             np.einsum("ef,e->f", self.x, to_score)
             * self.varies
-            * np.where(_SUPPORTS, _sigmoid(free), 1.0)
+            * np.where(self.supports, _sigmoid(free), 1.0)
             + 2 * _RIDGE * free / len(free),
             np.einsum("es,e->s", self.context, to_score * score)
             + 2 * _RIDGE * growth / len(growth),
@@ -196,6 +225,24 @@ class _Loss:
 
 #: Which features, of all but the context, can only support a name.
 _SUPPORTS = np.array(list(FEATURES.values())[:-CONTEXT])
+
+
+def _standard(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean, standard deviation (1 if it is 0), and whether it is more than 0, each (X,)."""
+    spreads = x.std(0)
+    varies = spreads > 1e-9
+    return x.mean(0), np.where(varies, spreads, 1.0), varies
+
+
+def _pairs(
+    features: np.ndarray,
+    centres: Sequence[float] | np.ndarray,
+    spreads: Sequence[float] | np.ndarray,
+) -> np.ndarray:
+    """Return all products of two standardised features, squares included, (..., P)."""
+    z = np.clip((features - np.array(centres)) / np.array(spreads), -_FARTHEST, _FARTHEST)
+    first, second = np.triu_indices(z.shape[-1])
+    return z[..., first] * z[..., second]
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ again, so that the order depends only on the vectors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 #: Number of candidates in addition to k, so that rounding cannot decide which are among the k.
@@ -19,6 +21,12 @@ _BLAS_FROM = 20
 
 #: Number of decimals at which similarities are compared.
 DECIMALS = 6
+
+#: Number of queries whose candidates are compared at a time.
+_AT_ONCE = 256
+
+#: A search for neighbours: `nearest`, or a function that returns almost the same.
+Search = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
 def nearest(vectors: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -36,9 +44,21 @@ def nearest(vectors: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarra
     _, rows = faiss.knn(
         np.ascontiguousarray(queries), vectors, fetched, metric=faiss.METRIC_INNER_PRODUCT
     )
-    products = np.einsum("qd,qkd->qk", queries, vectors[rows], dtype=np.float64)
+    return rank_exactly(vectors, queries, rows, count)
+
+
+def rank_exactly(
+    vectors: np.ndarray, queries: np.ndarray, rows: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k most similar of the candidates ``rows``, int64 (Q, C), as `nearest` does."""
+    products = np.empty(rows.shape)
+    for start in range(0, len(rows), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        products[part] = np.einsum(
+            "qd,qkd->qk", queries[part], vectors[rows[part]], dtype=np.float64
+        )
     similarities = np.round(products, DECIMALS)
-    order = np.lexsort((rows, -similarities))[:, :count]
+    order = np.lexsort((rows, -similarities))[:, :k]
     return np.take_along_axis(similarities, order, 1), np.take_along_axis(rows, order, 1)
 
 
@@ -48,10 +68,14 @@ def exact(query: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 
 def nearest_others(
-    vectors: np.ndarray, queries: np.ndarray, own_Q: np.ndarray, k: int
+    vectors: np.ndarray,
+    queries: np.ndarray,
+    own_Q: np.ndarray,
+    k: int,
+    search: Search = nearest,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the same as `nearest`, without the own row of each query; ``k`` is less than N."""
-    similarities, rows = nearest(vectors, queries, k + 1)
+    similarities, rows = search(vectors, queries, k + 1)
     others = rows != own_Q[:, None]
     others[others.all(1), -1] = False  # the own row is not among them: leave out the last
     return similarities[others].reshape(len(rows), -1), rows[others].reshape(len(rows), -1)

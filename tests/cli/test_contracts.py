@@ -51,6 +51,7 @@ def test_statuses_and_choices():
     assert vocabulary.DEVICES == ("auto", "cpu", "cuda", "mps")
     assert vocabulary.PRECISIONS == ("auto", "fp32", "bf16")
     assert vocabulary.PROTOTYPES == ("species", "bin")
+    assert vocabulary.SEARCHES == ("auto", "exact", "quantised")
     assert vocabulary.CONFLICT_POLICIES == ("majority", "fail")
     assert vocabulary.DUPLICATE_POLICIES == ("fail", "first", "keep")
     assert vocabulary.PROTOCOLS == ("open-world", "knn", "probe", "finetune", "bins")

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from scipy.optimize import check_grad
 
+from barcodeembed.calibration.fit import ERROR_FRACTIONS, Calibration, RankModel
+from barcodeembed.index.validation import check_calibration
 from barcodeembed.scoring.features import CONTEXT, FEATURES
 from barcodeembed.scoring.logistic import (
     _MAX_NOISE,
     _RIDGE,
+    ByLength,
+    Logistic,
     _context,
     _Loss,
     fit_by_length,
     fit_logistic,
 )
 
+NO_REPORT = {
+    "calibration_error": 0.0,
+    "coverage": {"0.95": None},
+    "confidence_threshold": dict.fromkeys(map(str, ERROR_FRACTIONS)),
+}
 SUPPORTS = torch.tensor(list(FEATURES.values())[:-CONTEXT])
 
 
@@ -37,7 +48,7 @@ def loss_of(features: np.ndarray, true: np.ndarray, weights: np.ndarray, noisy: 
     x = (features[:, :-CONTEXT] - features[:, :-CONTEXT].mean(0)) / features[:, :-CONTEXT].std(0)
     varies = np.ones(x.shape[1], bool)
     w = weights / weights.sum()
-    return _Loss(x, varies, _context(features), true.astype(float), w, noisy)
+    return _Loss(x, varies, SUPPORTS.numpy(), _context(features), true.astype(float), w, noisy)
 
 
 @pytest.mark.parametrize("noisy", [False, True])
@@ -55,6 +66,50 @@ def test_the_fit_equals_a_fit_by_torch(seed, noisy):
     found = fit_logistic(features, true, weights, noisy=noisy)
     other = fit_by_torch(features, true, weights, noisy)
     assert np.abs(found.probability(features) - other).max() < 2e-3
+
+
+def surface(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return features, truth and its probability, in which two features act only together."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(count, len(FEATURES)))
+    features[:, -CONTEXT:] = 0.0  # no errors, median length
+    probability = 1 / (1 + np.exp(-(features[:, 0] + 1.5 * features[:, 3] * features[:, 4])))
+    return features, rng.random(count) < probability, probability
+
+
+@pytest.fixture(scope="module")
+def with_products() -> Logistic:
+    features, true, _ = surface(8_000)
+    return fit_logistic(features, true, np.ones(len(true)))
+
+
+def as_calibration(model: Logistic) -> Calibration:
+    models = ByLength(model, model), ByLength(model, model)
+    rank = RankModel(*models, "hidden references", "hidden references", NO_REPORT)
+    return Calibration({"species": rank}, 658.0)
+
+
+def test_products_are_learned_from_many_examples(with_products):
+    features, true, probability = surface(8_000)
+    assert np.abs(with_products.probability(features) - probability).mean() < 0.03
+    few = slice(0, 900)
+    plain = fit_logistic(features[few], true[few], np.ones(900))
+    assert not plain.products
+    assert np.abs(plain.probability(features) - probability).mean() > 0.1
+
+
+def test_products_end_beyond_the_examples(with_products):
+    """Far from all examples the square of a feature does not outweigh its own weight."""
+    far = np.zeros((3, len(FEATURES)))
+    far[:, 0] = 3.5, 100.0, 1e6
+    known = with_products.probability(far)
+    assert known[0] <= known[1] <= known[2] and known[2] > 0.999
+
+
+def test_a_fit_with_products_survives_json(with_products):
+    calibration = as_calibration(with_products)
+    kept = json.loads(json.dumps(calibration.to_json()))
+    assert Calibration.from_json(kept, ["species"]) == calibration
 
 
 def test_the_fit_does_not_depend_on_the_number_of_threads():
@@ -110,3 +165,15 @@ def test_whole_barcodes_and_fragments_have_models_of_their_own():
     few = np.flatnonzero(~fragment | (np.cumsum(fragment) < 60))
     joint = fit_by_length(features[few], true[few], weights[few])
     assert joint.whole == joint.fragments == fit_logistic(features[few], true[few], weights[few])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("products", [0.0]), ("products", [1e12] * 28), ("centres", []), ("spreads", [0.0] * 7)],
+)
+def test_a_damaged_model_with_products_is_an_error(name, value, with_products):
+    kept = json.loads(json.dumps(as_calibration(with_products).to_json()))
+    check_calibration(kept, ["species"])
+    kept["ranks"]["species"]["correct"]["whole"][name] = value
+    with pytest.raises(ValueError, match=name):
+        check_calibration(kept, ["species"])
