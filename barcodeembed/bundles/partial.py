@@ -53,6 +53,11 @@ class Partial:
         shutil.rmtree(self.folder)
 
 
+def folder_of(output: str | os.PathLike[str]) -> Path:
+    """Return the folder of the unfinished output of a run."""
+    return resolve_links(Path(f"{output}.part"))
+
+
 @contextmanager
 def open_partial(
     output: str | os.PathLike[str], settings: dict[str, Any], names: Sequence[str]
@@ -63,7 +68,7 @@ def open_partial(
     occurs. Raises OutputError if the folder is of a run with other settings, if another process
     uses it, or if it is damaged.
     """
-    folder = resolve_links(Path(f"{output}.part"))
+    folder = folder_of(output)
     with ExitStack() as stack:
         with output_errors([folder]):
             if folder.exists() and not _is_partial(folder, names):

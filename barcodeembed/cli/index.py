@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from barcodeembed.cli import (
+    build_options,
     index_add,
     index_audit,
     index_merge,
@@ -12,7 +13,6 @@ from barcodeembed.cli import (
     index_subset,
     options,
     reading_options,
-    search_options,
 )
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import tell_format, warn_of_build
@@ -46,7 +46,7 @@ def build(
     primers: options.Primers = None,
     whiten: index_options.Whiten = None,
     prototypes: index_options.Prototypes = None,
-    search: search_options.Search = "auto",
+    search: build_options.Search = "auto",
     without_model: index_options.WithoutModel = False,
     coverage: options.Coverage = None,
     ranks: reading_options.Ranks = None,
@@ -55,6 +55,7 @@ def build(
     gene: reading_options.Gene = None,
     duplicate_ids: reading_options.DuplicateIds = "fail",
     json: index_options.Json = None,
+    resume: build_options.Resume = False,
     allow_missing: options.AllowMissing = False,
     on_conflict: options.OnConflict = "majority",
     read_errors: index_options.ReadErrors = 0.0,
@@ -116,12 +117,14 @@ def build(
         **unusual,
     )
     report = BuildReport()
+    build_options.tell_unfinished(output, resume)
     with console.progress("embedding references") as progress:
         index = build_index(
             labelled,
             embedder,
             report=report,
             progress=progress,
+            resume=output if resume else None,
             whiten=whiten,
             min_bases=min_length,
             duplicate_ids=duplicate_ids,
@@ -137,6 +140,7 @@ def build(
     warn_of_build(report, references)
     index_options.remove_json(json)
     index.save(output, None if without_model else embedder.path)
+    build_options.remove_unfinished(output, resume)
     index_options.describe_built(output, index, report)
     if json:
         index_options.write_json(json, references, output, report)

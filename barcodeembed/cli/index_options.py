@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from barcodeembed.cli.build_options import describe_search
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import lowest_taxa
-from barcodeembed.cli.search_options import describe_search
 
 if TYPE_CHECKING:
     from barcodeembed.index.bundle import ReferenceIndex

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -51,8 +51,16 @@ def encode_all(
     Returns float32 (len(sequences), dimension).
     """
     vectors = np.empty((len(sequences), embedder.dimension), np.float32)
-    for start in range(0, len(sequences), _CHUNK):
-        chunk = sequences[start : start + _CHUNK]
-        vectors[start : start + len(chunk)] = embedder.encode(chunk)
-        progress(start + len(chunk), len(sequences))
+    for end, made in encode_chunks(embedder, sequences):
+        vectors[end - len(made) : end] = made
+        progress(end, len(sequences))
     return vectors
+
+
+def encode_chunks(
+    embedder: VectorMaker, sequences: Sequence[str], start: int = 0
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Encode clean sequences from ``start`` on; yield the end of each chunk, and its vectors."""
+    for first in range(start, len(sequences), _CHUNK):
+        chunk = sequences[first : first + _CHUNK]
+        yield first + len(chunk), embedder.encode(chunk)

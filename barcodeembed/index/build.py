@@ -48,6 +48,7 @@ def build_index(
     *,
     report: BuildReport | None = None,
     progress: ProgressCallback = no_progress,
+    resume: str | PathLike[str] | None = None,
     **options: Any,
 ) -> ReferenceIndex:
     """Build an index of labelled barcodes.
@@ -68,13 +69,17 @@ def build_index(
         embedder: What makes the vectors; by default the COI model that ships with barcodeembed.
         report: Filled with the counts of records that were used and left out.
         progress: Called with the number of barcodes embedded so far and the number of all.
+        resume: A path: vectors are kept in the folder ``PATH.part`` as they are made, and those
+            that an interrupted build of the same barcodes kept there are not made again. Delete
+            the folder when the index is saved.
         options: The fields of `BuildOptions`: ``whiten``, ``min_bases``, ``duplicate_ids``,
             ``on_conflict``, ``prototypes``, ``read_errors``, ``sample``, ``seed``, ``amplicon``,
             ``primers`` and ``search``.
 
-    Raises InputError if an option is out of range or the file cannot be read, ReferenceDataError
-    if no record can be used, an id stands for different references, taxa have conflicting parents
-    and ``on_conflict`` is ``fail``, or prototypes of BINs are requested and no record has a BIN.
+    Raises InputError if an option is out of range or the file cannot be read, OutputError if
+    vectors of other barcodes or another model are in ``PATH.part``, ReferenceDataError if no record
+    can be used, an id stands for different references, taxa have conflicting parents and
+    ``on_conflict`` is ``fail``, or prototypes of BINs are requested and no record has a BIN.
     """
     chosen = BuildOptions(**options)
     report = BuildReport() if report is None else report
@@ -82,7 +87,7 @@ def build_index(
         embedder = Embedder.load()
     labelled = read_labelled(references) if isinstance(references, str | PathLike) else references
     prepared = prepare(labelled, embedder, chosen, report)
-    return make_index(prepared, embedder, chosen, report=report, progress=progress)
+    return make_index(prepared, embedder, chosen, report=report, progress=progress, resume=resume)
 
 
 def prepare(
@@ -121,6 +126,7 @@ def make_index(
     report: BuildReport,
     known: KnownVectors | None = None,
     progress: ProgressCallback = no_progress,
+    resume: str | PathLike[str] | None = None,
 ) -> ReferenceIndex:
     """Make an index of prepared references, which have the orientation of their source.
 
@@ -132,7 +138,7 @@ def make_index(
     report.distinct = len(bases)
     report.embedded = sum(known is None or b not in known.vectors for b in bases)
     vectors, whitening = embed_barcodes(
-        bases, embedder, known=known, whiten=options.whiten, progress=progress
+        bases, embedder, known=known, whiten=options.whiten, progress=progress, resume=resume
     )
     _check_finite(vectors, references, vectors_of)
     barcodes = Barcodes.of(references, bases, vectors, vectors_of)

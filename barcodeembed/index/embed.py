@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
 
 from barcodeembed.embedding.embedder import Embedder
+from barcodeembed.embedding.kept import encode_kept
 from barcodeembed.embedding.vector_maker import VectorMaker, encode_all
 from barcodeembed.index.options import ProgressCallback, no_progress
 from barcodeembed.vectors.whitening import Whitening, as_searched, default_width
@@ -31,14 +33,18 @@ def embed_barcodes(
     known: KnownVectors | None = None,
     whiten: int | None = None,
     progress: ProgressCallback = no_progress,
+    resume: str | PathLike[str] | None = None,
 ) -> tuple[np.ndarray, Whitening | None]:
     """Return the unit vectors of barcodes, float32 (N, D), and the whitening applied to them.
 
     Barcodes with a ``known`` vector are not embedded, and the others get the whitening of the
-    known ones. Otherwise ``whiten`` is as in `BuildOptions`.
+    known ones. Otherwise ``whiten`` is as in `BuildOptions`, and ``resume`` as in `build_index`.
     """
     if known is None:
-        raw = encode_all(embedder, barcodes, progress)
+        if resume is None:
+            raw = encode_all(embedder, barcodes, progress)
+        else:
+            raw = encode_kept(embedder, barcodes, progress, resume)
         whitening = _fit_whitening(raw, _width(embedder) if whiten is None else whiten)
         return as_searched(raw, whitening), whitening
     raw = encode_all(embedder, [b for b in barcodes if b not in known.vectors], progress)

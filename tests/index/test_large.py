@@ -14,7 +14,7 @@ from support import SIMULATED
 import barcodeembed as be
 from barcodeembed.bundles.manifest import write_manifest
 from barcodeembed.calibration.sample import Sample
-from barcodeembed.cli.search_options import describe_search
+from barcodeembed.cli.build_options import describe_search
 from barcodeembed.errors import BundleError
 from barcodeembed.index import large
 from barcodeembed.index.collect import BuildReport
@@ -188,3 +188,32 @@ def test_wrong_settings_are_refused(bundle, change, problem):
     assert IndexSettings.from_json(values).to_json() == values
     with pytest.raises(ValueError, match=problem):
         check_settings(values | {"search": values["search"] | change})
+
+
+@pytest.mark.slow
+def test_an_interrupted_build_goes_on(call, model_bundle, tmp_path, monkeypatch):
+    """The index is that of an uninterrupted build, byte for byte."""
+    monkeypatch.setattr("barcodeembed.embedding.vector_maker._CHUNK", 20)
+    few, path = tmp_path / "few.fasta", tmp_path / "few.bix"
+    few.write_text("".join((SIMULATED / "reference.fasta").read_text().splitlines(True)[:120]))
+    build = ("index", "build", few, "-m", model_bundle, "-o")
+    assert call(*build, tmp_path / "whole.bix").code == 0
+    encode, done = be.Embedder.encode, []
+
+    def interrupted(self, sequences):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(len(sequences))
+        return encode(self, sequences)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(be.Embedder, "encode", interrupted)
+        assert call(*build, path, "--resume").code == 130
+    assert not path.exists()
+    resumed = call(*build, path, "--resume")
+    assert resumed.code == 0 and "going on with the vectors" in resumed.err
+    assert not Path(f"{path}.part").exists()
+    for file in (tmp_path / "whole.bix").rglob("*"):
+        if file.is_file() and file.suffix != ".fxi" and file.name != "manifest.json":
+            written = path / file.relative_to(tmp_path / "whole.bix")
+            assert written.read_bytes() == file.read_bytes(), file.name

@@ -1,7 +1,8 @@
-"""The option of how an index is searched, and the message about the recall of that search."""
+"""Options of ``index build`` for many references, and their messages: search, and resume."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,31 @@ Search = Annotated[
         "closest ones it finds is measured.",
     ),
 ]
+
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Keep vectors in NAME.bix.part as they are made; if the build is interrupted, the "
+        "same command does not make them again.",
+    ),
+]
+
+
+def tell_unfinished(output: Path, resume: bool) -> None:
+    """Say that a build goes on with the vectors of an interrupted one, if it does."""
+    from barcodeembed.embedding.kept import has_kept
+
+    if resume and has_kept(output):
+        console.say(f"{output}.part: going on with the vectors that are there")
+
+
+def remove_unfinished(output: Path, resume: bool) -> None:
+    """Delete the vectors that were kept for an index, which is saved now."""
+    from barcodeembed.embedding.kept import remove_kept
+
+    if resume:
+        remove_kept(output)
 
 
 def describe_search(index: ReferenceIndex, report: BuildReport) -> None:
