@@ -5,7 +5,16 @@ The command line shows these as one line. Any other exception is a bug and keeps
 
 from __future__ import annotations
 
+import errno
+import re
 from os import PathLike
+
+#: What torch, NumPy, the dynamic loader and the operating system write if memory has run out.
+_NO_MEMORY = re.compile(
+    r"can't allocate memory|not enough memory|out of memory|unable to allocate|"
+    r"cannot allocate memory|failed to map segment|bad_alloc",
+    re.IGNORECASE,
+)
 
 
 def printable(text: str) -> str:
@@ -17,6 +26,18 @@ def printable(text: str) -> str:
     'Apis\\x1b[31m'
     """
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error of any library means that memory has run out.
+
+    Such an error says nothing about the file that was being read.
+
+    >>> ran_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    True
+    """
+    known = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    return known or bool(_NO_MEMORY.search(str(error)))
 
 
 class BarcodeEmbedError(Exception):

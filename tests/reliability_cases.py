@@ -227,7 +227,8 @@ GROUPS = {
                "test_reliability::test_an_unusual_environment_changes_no_byte"),
         Listed(101, "`--help` with a broken torch", "works",
                "test_cli::test_help_and_version_import_no_large_library"),
-        Listed(102, "two copies of OpenMP on macOS", "not tested: there is no macOS machine", ""),
+        Listed(102, "two copies of OpenMP", "same rows; torch is loaded before FAISS. Not "
+               "tested on macOS", "test_threads::test_two_copies_of_openmp_give_the_same_rows"),
         Listed(103, "`OMP_NUM_THREADS=abc`, one core for a container", "a number of threads that "
                "fits", "test_threads::test_the_quota_of_a_container "
                "test_reliability::test_an_unusual_environment_changes_no_byte"),

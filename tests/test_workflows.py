@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import re
 import shutil
@@ -99,3 +101,81 @@ def test_every_setting_of_the_workflow_has_a_default():
     read = set(re.findall(r'config\["(\w+)"\]', SNAKEFILE.read_text()))
     written = (SNAKEFILE.parent / "config.yaml").read_text()
     assert read == set(re.findall(r"^(\w+):", written, re.M))
+
+
+MODULES = sorted((REPOSITORY / "workflows/nextflow/modules/local/barcodeembed").iterdir())
+
+
+def parts_of(module: Path) -> dict[str, str]:
+    """Return the text of each part of a process: input, output, script and so on."""
+    text = (module / "main.nf").read_text()
+    found = re.split(r"^    (\w+):$", text, flags=re.M)
+    return dict(zip(found[1::2], found[2::2], strict=True))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_the_description_of_a_module_fits_it(module):
+    """Every input and output of main.nf is in meta.yml, and no other."""
+    parts, meta = parts_of(module), (module / "meta.yml").read_text()
+    described = meta[meta.index("\ninput:") :].partition("\noutput:")
+    inputs = re.findall(r"(?:val|path)[ (](\w+)", parts["input"])
+    assert re.findall(r"^  [- ] - (\w+):$", described[0], re.M) == inputs
+    emitted = re.findall(r"emit: (\w+)", parts["output"])
+    assert re.findall(r"^  (\w+):$", described[2], re.M) == emitted
+    assert f'name: "barcodeembed_{module.name}"' in meta
+    assert f"process BARCODEEMBED_{module.name.upper()} " in (module / "main.nf").read_text()
+
+
+def script_of(module: Path, part: str, values: dict[str, object]) -> str:
+    """Return the shell script of a process, as Nextflow fills in its variables."""
+    text = parts_of(module)[part].split('"""')[1]
+    text = re.sub(r"\$\{([\w.]+)\}", lambda match: str(values[match[1]]), text)
+    lines = text.replace("\\\\", "\\").replace("\\$", "$").splitlines()
+    # <<- removes tabs, not the spaces of this file, which Nextflow removes.
+    return "\n".join(line.removeprefix("    ") for line in lines)
+
+
+VALUES = {"args": "", "prefix": "x", "task.cpus": 1, "task.process": "P", "meta.id": "x"}
+
+
+def run_script(script: str, program: dict[str, str], folder: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=program,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    versions = (folder / "versions.yml").read_text()
+    assert re.fullmatch(r'"P":\n    barcodeembed: \d[\w.]*\n', versions), versions
+
+
+@pytest.mark.slow
+def test_the_scripts_of_the_modules_name_the_reads(program, model_bundle, call, tmp_path):
+    """An index is built, two shards are classified, and their tables are joined."""
+    modules = {module.name: module for module in MODULES}
+    references = SIMULATED / "reference.fasta"
+    built = {"references": references, "lineages": "", "encoder": f"-m {model_bundle}"}
+    run_script(script_of(modules["index_build"], "script", VALUES | built), program, tmp_path)
+    assert json.loads((tmp_path / "x.json").read_text())
+    for shard in (1, 2):
+        values = {"reads": SIMULATED / "reads.fasta", "references": "-i x.bix", "shards": 2}
+        script = script_of(modules["classify"], "script", VALUES | values | {"shard": shard})
+        run_script(script, program, tmp_path)
+    tables = {"tables": "x.1.tsv.gz x.2.tsv.gz"}
+    run_script(script_of(modules["gather"], "script", VALUES | tables), program, tmp_path)
+    rows = gzip.decompress((tmp_path / "x.tsv.gz").read_bytes()).decode()
+    whole = call("classify", SIMULATED / "reads.fasta", "-i", tmp_path / "x.bix").out
+    assert rows == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_a_stub_makes_the_outputs_of_its_module(module, program, tmp_path):
+    values = VALUES | {"shard": 1, "shards": 2}
+    run_script(script_of(module, "stub", values), program, tmp_path)
+    patterns = re.findall(r'path\(?\s*"([^"]+)"', parts_of(module)["output"])
+    assert patterns
+    for pattern in patterns:
+        assert list(tmp_path.glob(pattern.replace("${prefix}", "x"))), pattern

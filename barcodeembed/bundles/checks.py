@@ -6,7 +6,6 @@ file that was edited by hand and given a new checksum, or damaged before the sum
 
 from __future__ import annotations
 
-import errno
 import math
 import struct
 import tokenize
@@ -20,7 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from barcodeembed.errors import BarcodeEmbedError, BundleError
+from barcodeembed.errors import BarcodeEmbedError, BundleError, ran_out_of_memory
 
 #: Everything that the standard library, NumPy and pyfastx raise when they read damaged files.
 _ERRORS = (
@@ -56,7 +55,7 @@ def reading(path: Path) -> Iterator[None]:
             raise
         raise BundleError(f"{path}: {error}") from None
     except _ERRORS as error:
-        if getattr(error, "errno", None) == errno.ENOMEM:
+        if ran_out_of_memory(error):
             raise
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise BundleError(

@@ -5,10 +5,10 @@ of the query is in the reference, the other the probability that the winning nam
 references have an incorrect name, so that even a perfect match can look like an error. The fraction
 of these is a parameter of the second model (label-noise likelihood, Natarajan et al., NIPS 2013,
 with one kind of error), which returns the probability for a reference with a correct name. A
-feature that can only support a name gets no negative weight. From many examples the models also
-learn products of two features: how much a similarity counts depends on the margin to the next
-taxon. Whole barcodes and fragments have models of their own, in which length and errors scale the
-features by a fitted factor.
+feature that can only support a name gets no negative weight. Whole barcodes and fragments have
+models of their own, in which length and errors scale the features by a fitted factor. From many
+examples, those of fragments also learn products of two features: how much a similarity counts
+depends on the margin to the next taxon.
 
 Probabilities refer to a mixture of queries. In the mixture used here, half of the queries are of
 species in the reference. Of the others, most are of a new species of a known genus, and each higher

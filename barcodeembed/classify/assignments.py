@@ -31,6 +31,7 @@ class Assignments:
     Queries are classified while you iterate, in batches, and the results are not kept. So a file
     of any size needs little memory. `to_frame` collects the results in a table. Each new iteration
     classifies again. If the queries came from an iterator, they can only be classified once.
+    ``more`` are further fields of `Assignment` that are columns of the table.
 
     >>> import barcodeembed as be
     >>> assignments = be.Classifier.load().classify(["ACGT", "GGTA"])
@@ -51,8 +52,10 @@ class Assignments:
         *,
         name: str,
         once: bool = False,
+        more: Sequence[str] = (),
     ) -> None:
         self._classify = classify
+        self._more = tuple(more)
         self._name, self._once = name, once
         self._started = False
         self.ranks = tuple(ranks)
@@ -80,7 +83,8 @@ class Assignments:
         """
         import pandas as pd
 
-        names = columns(self.ranks)
-        table = pd.DataFrame([values(a, self.ranks) for a in self], columns=names)
+        names = [*columns(self.ranks), *self._more]
+        rows = [[*values(a, self.ranks), *(getattr(a, name) for name in self._more)] for a in self]
+        table = pd.DataFrame(rows, columns=names)
         confidences = [name for name in names if name.endswith("confidence")]
         return table.astype(_NUMBERS | dict.fromkeys(confidences, "float64"))

@@ -54,6 +54,7 @@ class MarkerClassifier(Classifier):
         counts: How many reads were of each marker so far; those of none are ``unclassifiable``.
     """
 
+    further_columns = ("marker",)
     marker: str
     auto: bool
     counts: Counter[str]

@@ -84,6 +84,9 @@ class Classifier:
     ValueError for a ``max_error`` below 0.001.
     """
 
+    #: Fields of `Assignment` that are columns of `Assignments.to_frame`, after the usual ones.
+    further_columns: tuple[str, ...] = ()
+
     def __init__(
         self,
         index: ReferenceIndex,
@@ -215,7 +218,9 @@ class Classifier:
         )
 
     def _assignments(self, start: Any, queries: Sequences, *, once: bool = False) -> Assignments:
-        return Assignments(start, self.ranks, name=called(queries), once=once)
+        return Assignments(
+            start, self.ranks, name=called(queries), once=once, more=self.further_columns
+        )
 
     def _stream(
         self, records: Iterator[SequenceRecord], batch_size: int, part: Part | Flagged

@@ -26,6 +26,7 @@ from barcodeembed.cli import (
 )
 from barcodeembed.cli.boundary import boundary
 from barcodeembed.cli.console import console
+from barcodeembed.cli.memory import describe_memory_error
 
 
 class _Commands(TyperGroup):
@@ -111,4 +112,8 @@ def main(arguments: list[str] | None = None) -> None:
                 file=sys.stderr,
             )
             sys.exit(2)
-    app(args=arguments, prog_name="barcodeembed")
+    try:
+        app(args=arguments, prog_name="barcodeembed")
+    except MemoryError as error:  # before the command began, when its options were read
+        console.error(str(describe_memory_error(error)))
+        sys.exit(1)

@@ -72,7 +72,7 @@ def evaluate(
     options.refuse_overwriting(
         [output, json], [reference, *queries, taxonomy, taxdump, model], no_clobber
     )
-    from barcodeembed.bundles.files import open_output
+    from barcodeembed.bundles.files import replace_together
     from barcodeembed.errors import InputError
     from barcodeembed.evaluation import run
 
@@ -110,8 +110,7 @@ def evaluate(
             warn=console.warn,
             progress=progress,
         )
-    if json:
-        with open_output(json) as stream:
-            stream.write(result.to_json())
-    with open_output(output) as stream:
-        stream.write(result.to_markdown())
+    with replace_together() as group:
+        group.text(output).write(result.to_markdown())
+        if json:
+            group.text(json).write(result.to_json())

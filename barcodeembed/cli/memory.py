@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import re
 
-#: What torch, NumPy, the dynamic loader and the operating system write.
-_WORDS = re.compile(
-    r"can't allocate memory|not enough memory|out of memory|unable to allocate|"
-    r"cannot allocate memory|failed to map segment|bad_alloc",
-    re.IGNORECASE,
-)
+from barcodeembed.errors import ran_out_of_memory
 
 _ASKED = re.compile(r"allocate (\d[\d.]*) ?([KMGTPE]i?B|bytes)", re.IGNORECASE)
 
@@ -24,8 +18,7 @@ def describe_memory_error(error: Exception) -> str | None:
     'out of memory; a smaller --batch-size needs less'
     >>> describe_memory_error(RuntimeError("another error"))
     """
-    ran_out = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
-    if not ran_out and not _WORDS.search(str(error)):
+    if not ran_out_of_memory(error):
         return None
     asked = _ASKED.search(str(error))
     needed = f": {_size(*asked.groups())} more were needed" if asked else ""
@@ -33,4 +26,15 @@ def describe_memory_error(error: Exception) -> str | None:
 
 
 def _size(number: str, unit: str) -> str:
-    return f"{float(number) / 1e9:.2f} GB" if unit.lower() == "bytes" else f"{number} {unit}"
+    """Return a size as it is printed.
+
+    >>> _size("70000", "bytes"), _size("4000000", "bytes"), _size("2.50", "GiB")
+    ('70 kB', '4 MB', '2.50 GiB')
+    """
+    if unit.lower() != "bytes":
+        return f"{number} {unit}"
+    size = float(number)
+    for name, step in (("GB", 1e9), ("MB", 1e6)):
+        if size >= step:
+            return f"{size / step:.2f} {name}" if name == "GB" else f"{size / step:.0f} {name}"
+    return f"{size / 1e3:.0f} kB"

@@ -89,7 +89,8 @@ def report(
     check_tables(tables, table)
     inputs = [*tables, *(vectors or []), *(reads or []), index, ids, run, hits]
     refuse_overwriting([output, table], inputs, no_clobber)
-    from barcodeembed.bundles.files import open_output, replace_file
+    from barcodeembed.bundles.files import replace_together
+    from barcodeembed.report.dwc import write_archive
     from barcodeembed.report.run import Report
 
     if index:
@@ -109,18 +110,12 @@ def report(
         exclude=exclude_flags.split(",") if exclude_flags else (),
         warn=console.warn,
     )
-    if to == "dwc":
-        from barcodeembed.report.dwc import write_archive
-
-        files = made.archive()
-        with replace_file(output) as archive:
-            write_archive(files, archive)
-    else:
-        with open_output(output) as stream:
-            for fragment in made.text():
-                stream.write(fragment)
-    if table is not None:
-        with open_output(table) as stream:
-            stream.writelines(made.table().text())
+    with replace_together() as group:
+        if to == "dwc":
+            write_archive(made.archive(), group.binary(output))
+        else:
+            group.text(output).writelines(made.text())
+        if table is not None:
+            group.text(table).writelines(made.table().text())
     left_out = f", {made.excluded:,} left out by --exclude-flags" if exclude_flags else ""
     console.say(f"{made.queries:,} records{left_out}")

@@ -38,7 +38,7 @@ from barcodeembed.bundles.columns import read_columns
 from barcodeembed.bundles.manifest import read_object, write_json
 from barcodeembed.bundles.tables import read_table, write_table
 from barcodeembed.calibration.fit import Calibration
-from barcodeembed.errors import BundleError
+from barcodeembed.errors import BundleError, ran_out_of_memory
 from barcodeembed.index.large import read_quantised, write_quantised
 from barcodeembed.index.packing import pack_kmers, unpack_kmers
 from barcodeembed.index.settings import IndexSettings
@@ -80,6 +80,8 @@ class FastaSequences(Sequence[str]):
         try:
             self._fasta = pyfastx.Fasta(str(path), uppercase=False)
         except (SystemError, RuntimeError) as error:  # a full disk, a damaged index
+            if ran_out_of_memory(error):
+                raise MemoryError(str(error)) from None
             raise OSError(f"pyfastx cannot index {path.name}: {error}") from None
 
     def __len__(self) -> int:

@@ -46,6 +46,7 @@ def check_settings(values: Mapping[str, Any]) -> None:
         field(values, f"{kind}identity_weight", float, 0, _MAX_SLOPE)
     for name in ("records", "barcodes"):
         optional(values, name, int, 1)
+    field(values, "kmers_for_all", bool)
     optional(values, "coverage", str)
     optional(values, "non_coding", bool)
     if optional(values, "prototypes", str) not in (None, *PROTOTYPES):

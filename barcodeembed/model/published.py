@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from barcodeembed.bundles.manifest import kind_of
-from barcodeembed.errors import BundleError, InputError
+from barcodeembed.errors import BundleError, InputError, ran_out_of_memory
 from barcodeembed.model.bundle import KIND
 
 #: File names of the weights in a directory of the Hugging Face layout, best first.
@@ -178,9 +178,11 @@ def _read_values(file: Path) -> dict[Any, Any]:
     torch.serialization.add_safe_globals([argparse.Namespace])
     try:
         values = torch.load(file, map_location="cpu", weights_only=True)
-    except (MemoryError, OSError):
+    except OSError:
         raise
-    except Exception:  # a damaged pickle can raise anything
+    except Exception as error:  # a damaged pickle can raise anything
+        if ran_out_of_memory(error):
+            raise
         raise InputError(
             "is damaged, or contains more than weights. Reading it could run code stored in it. "
             "Save only its state dict, preferably as safetensors",

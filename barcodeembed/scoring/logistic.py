@@ -76,12 +76,17 @@ class Logistic:
 
 
 def fit_logistic(
-    features: np.ndarray, true: np.ndarray, weights: np.ndarray, *, noisy: bool = False
+    features: np.ndarray,
+    true: np.ndarray,
+    weights: np.ndarray,
+    *,
+    noisy: bool = False,
+    products: bool = False,
 ) -> Logistic:
     """Fit a logistic model by weighted maximum likelihood with a small ridge (BFGS).
 
     ``features`` (E, F), ``true`` bool (E,), ``weights`` (E,). A feature that can only support a
-    name gets no negative weight, apart from its products, which are fitted if there are enough
+    name gets no negative weight, apart from its ``products``, which are fitted if there are enough
     examples. With ``noisy``, a fraction of the true examples may be labelled false; the fraction is
     fitted (at most `_MAX_NOISE`). The results are rounded, so that a bundle does not depend on the
     last bits of a sum.
@@ -91,7 +96,7 @@ def fit_logistic(
     x = features[:, :-CONTEXT]
     centres, spreads, _ = _standard(x)
     G = x.shape[1]
-    if min(true.sum(), (~true).sum()) >= _MIN_FOR_PRODUCTS:
+    if products and min(true.sum(), (~true).sum()) >= _MIN_FOR_PRODUCTS:
         x = np.concatenate([x, _pairs(x, centres, spreads)], 1)
     middle, scale, varies = _standard(x)
     loss = _Loss(
@@ -145,12 +150,20 @@ class ByLength:
 def fit_by_length(
     features: np.ndarray, true: np.ndarray, weights: np.ndarray, *, noisy: bool = False
 ) -> ByLength:
-    """Fit `fit_logistic` to whole barcodes and to fragments; together if one has few examples."""
+    """Fit `fit_logistic` to whole barcodes and to fragments; together if one has few examples.
+
+    Only the model of fragments has products. Those of whole barcodes improve nothing.
+    """
     parts = (~is_fragment(features), is_fragment(features))
     if min(int((part & (true == kind)).sum()) for part in parts for kind in (True, False)) < _MIN:
         fitted = fit_logistic(features, true, weights, noisy=noisy)
         return ByLength(fitted, fitted)
-    return ByLength(*(fit_logistic(features[p], true[p], weights[p], noisy=noisy) for p in parts))
+    return ByLength(
+        *(
+            fit_logistic(features[p], true[p], weights[p], noisy=noisy, products=products)
+            for p, products in zip(parts, (False, True), strict=True)
+        )
+    )
 
 
 def is_fragment(features: np.ndarray) -> np.ndarray:

@@ -1,6 +1,8 @@
-/* Makes the N-th call that writes below a folder fail, in any language: for LD_PRELOAD.
+/* Makes the N-th call of a kind fail, in any language: for LD_PRELOAD.
  *
- * fault_arm(folder, n, error) starts to count; fault_calls() returns how many calls there were.
+ * The kinds are calls that write below a folder, that map a file below a folder into memory, and
+ * that ask for much memory. fault_arm(kind, folder, n, error) starts to count; fault_calls() returns
+ * how many calls there were.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -9,14 +11,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-static char folder[4096];
-static long at, calls, code;
+enum { WRITES, MAPS, MEMORY };
 
-void fault_arm(const char *path, long n, long error) {
+static char folder[4096];
+static long kind, at, calls, code;
+
+void fault_arm(long which, const char *path, long n, long error) {
+    kind = which;
     snprintf(folder, sizeof folder, "%s", path);
     at = n;
     code = error;
@@ -25,22 +31,30 @@ void fault_arm(const char *path, long n, long error) {
 
 long fault_calls(void) { return calls; }
 
-static int strike(const char *path) {
-    if (!*folder || !path || strncmp(path, folder, strlen(folder))) return 0;
-    if (++calls != at) return 0;
+static int count(void) {
+    if (__sync_add_and_fetch(&calls, 1) != at) return 0;
     errno = (int)code;
     return 1;
 }
 
-static int strike_file(int file) {
+static int strike_path(long of, const char *path) {
+    if (kind != of || !*folder || !path || strncmp(path, folder, strlen(folder))) return 0;
+    return count();
+}
+
+static int strike(const char *path) { return strike_path(WRITES, path); }
+
+static int strike_descriptor(long of, int file) {
     char link[64], path[4096];
-    if (!*folder) return 0;
+    if (kind != of || !*folder) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     ssize_t size = readlink(link, path, sizeof path - 1);
     if (size < 0) return 0;
     path[size] = 0;
-    return strike(path);
+    return strike_path(of, path);
 }
+
+static int strike_file(int file) { return strike_descriptor(WRITES, file); }
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
@@ -81,3 +95,35 @@ static int opened(const char *name, const char *path, int flags, mode_t mode) {
     }
 OPEN(open)
 OPEN(open64)
+
+void *mmap(void *place, size_t size, int protection, int flags, int file, off_t at_) {
+    if (file >= 0 && strike_descriptor(MAPS, file)) return MAP_FAILED;
+    return NEXT(mmap)(place, size, protection, flags, file, at_);
+}
+void *mmap64(void *place, size_t size, int protection, int flags, int file, off64_t at_) {
+    if (file >= 0 && strike_descriptor(MAPS, file)) return MAP_FAILED;
+    return NEXT(mmap64)(place, size, protection, flags, file, at_);
+}
+
+/* Small requests are those of the interpreter itself. dlsym would ask for memory, too. */
+#define MUCH (1 << 16)
+static int strike_memory(size_t size) {
+    return kind == MEMORY && *folder && size >= MUCH && count();
+}
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t), *__libc_memalign(size_t, size_t);
+void *malloc(size_t size) { return strike_memory(size) ? NULL : __libc_malloc(size); }
+void *calloc(size_t n, size_t size) {
+    return strike_memory(n * size) ? NULL : __libc_calloc(n, size);
+}
+void *realloc(void *old, size_t size) {
+    return strike_memory(size) ? NULL : __libc_realloc(old, size);
+}
+void *aligned_alloc(size_t to, size_t size) {
+    return strike_memory(size) ? NULL : __libc_memalign(to, size);
+}
+int posix_memalign(void **found, size_t to, size_t size) {
+    if (strike_memory(size)) return ENOMEM;
+    *found = __libc_memalign(to, size);
+    return *found ? 0 : ENOMEM;
+}

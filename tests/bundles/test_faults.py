@@ -1,6 +1,7 @@
-"""Commands whose N-th system call that writes fails: nothing is broken with exit code 0.
+"""Commands whose N-th call fails that writes, maps a file, or asks for memory.
 
-The failing calls are those of the C library, so SQLite, NumPy and safetensors fail too.
+Nothing is broken with exit code 0. The failing calls are those of the C library, so SQLite, NumPy,
+torch and safetensors fail too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from pathlib import Path
 import pytest
 from support import REPOSITORY, run_here
 
-FULL, BROKEN = 28, 5  # errno of a full disk and of a disk that fails
+FULL, BROKEN, NO_MEMORY = 28, 5, 12  # errno: a full disk, one that fails, and no memory
+WRITES, MAPS, MEMORY = range(3)  # kinds of calls
 
 SOURCE = Path(__file__).with_name("faults.c")
 
@@ -31,7 +33,10 @@ from barcodeembed.bundles.manifest import digest_file
 from barcodeembed.cli import main
 
 shim = ctypes.CDLL(None)
-folder, before, most, error, *commands = sys.argv[1:]
+folder, before, kind, where, most, error, *commands = sys.argv[1:]
+
+def arm(where, n, error):
+    shim.fault_arm(ctypes.c_long(int(kind)), where.encode(), ctypes.c_long(n), ctypes.c_long(error))
 
 def contents(path):
     files = (f for f in sorted(path.rglob("*")) if f.is_file())
@@ -44,7 +49,7 @@ def run(number, arguments, n):
         child = os.fork()
         if not child:
             os.dup2(err.fileno(), 2)
-            shim.fault_arm(folder.encode(), ctypes.c_long(n), ctypes.c_long(int(error)))
+            arm(where, n, int(error))
             code = 0
             try:
                 main([*arguments, "-q"])
@@ -54,7 +59,7 @@ def run(number, arguments, n):
                 print("traceback", repr(failure), file=sys.stderr, flush=True)
                 code = 99
             calls = shim.fault_calls()
-            shim.fault_arm(b"", ctypes.c_long(0), ctypes.c_long(0))
+            arm("", 0, 0)
             count.write(str(calls).encode())
             count.flush()
             os._exit(code)
@@ -62,7 +67,7 @@ def run(number, arguments, n):
         err.seek(0), count.seek(0)
         found = [number, n, code, err.read().decode(), contents(Path(folder))]
         print(json.dumps(found), flush=True)
-        return int(count.read())
+        return int(count.read() or 0)
 
 for number, command in enumerate(commands):
     calls = run(number, command.split(), 0)
@@ -86,11 +91,15 @@ def shim(tmp_path_factory) -> Path:
 def faults(shim, tmp_path, before):
     """Run commands with their calls failing; return the lines of DRIVER, for each command."""
 
-    def faults(commands: Sequence[str], count: int, error: int = FULL) -> list[list[list]]:
+    def faults(
+        commands: Sequence[str], count: int, error: int = FULL, kind: int = WRITES
+    ) -> list[list[list]]:
         folder = tmp_path / "out"
+        where = folder if kind == WRITES else before.parent
+        numbers = map(str, (count, error))
         filled = [c.replace("OUT", str(folder)).replace("IN", str(before.parent)) for c in commands]
         done = subprocess.run(
-            [sys.executable, "-c", DRIVER, folder, before, str(count), str(error), *filled],
+            [sys.executable, "-c", DRIVER, folder, before, str(kind), where, *numbers, *filled],
             env=os.environ | {"LD_PRELOAD": str(shim)},
             capture_output=True,
             text=True,
@@ -162,7 +171,7 @@ def before(tmp_path_factory, model_bundle) -> Path:
     shutil.copytree(model_bundle, before / "model")
     for name in ("v.npy", "v.npz", "v.parquet", "v.tsv.gz", "names.tsv", "krona.xml", "audit.tsv"):
         (before / name).write_text("old")
-    for name in SECOND:
+    for name in (*SECOND, "figures.md", "figures.json"):
         (before / name).write_text("old")
     return before
 
@@ -200,6 +209,79 @@ PRETRAIN = (
     "pretrain IN/two.fa -o OUT/new --preset tiny --batch-size 2 --steps 4 --checkpoint-every 2 "
     "--precision fp32 --device cpu"
 )
+
+
+EVALUATE = (
+    "evaluate IN/two.bix --queries IN/third.fa --against none -o OUT/figures.md "
+    "--json OUT/figures.json"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [FULL, BROKEN])
+def test_an_evaluation_survives_the_failure_of_any_call(error, faults, before):
+    """The figures contain times, so that two runs differ: only old and new are compared."""
+    old = contents(before)
+    ((succeeded, *failed),) = faults([EVALUATE], 0, error)
+    assert succeeded[1] == 0 and failed, succeeded
+    tables, figures = "figures.md", "figures.json"
+    for n, code, err, found in failed:
+        if code == 0:
+            assert {tables, figures} <= set(found)
+            continue
+        lines = [line for line in err.splitlines() if "warning: " not in line]
+        assert (code, len(lines)) == (1, 1) and lines[0].startswith("barcodeembed: error: "), err
+        renewed = found.get(tables) != old[tables]
+        # The second file is missing, or belongs to the first.
+        assert figures not in found or (found[figures] != old[figures]) == renewed, (n, err)
+        rest = {tables, figures}
+        assert {k: v for k, v in found.items() if k not in rest} == {
+            k: v for k, v in old.items() if k not in rest
+        }
+
+
+def check_memory(outcomes: list[list], old: dict[str, str], *, same: bool = True) -> int:
+    """Assert that a lack of memory is one line, and that the old or the new files stay.
+
+    Return how often the process crashed: oneDNN, the library of torch for matrix products, does not
+    look whether it got memory. The outputs are the old ones then, too.
+    """
+    succeeded, *failed = outcomes
+    assert succeeded[1] == 0, succeeded
+    new, crashes = succeeded[3], 0
+    for n, code, err, found in failed:
+        if code == 0:  # what asked for memory can do without it
+            assert found == new if same else set(found) == set(new), (n, err)
+            continue
+        if code < 0:  # as after kill -9, files with hidden names stay
+            shown = {name: digest for name, digest in found.items() if not name.startswith(".")}
+            assert shown == old, (n, code)
+            crashes += 1
+            continue
+        assert found == old, (n, code, err)
+        lines = [line for line in err.splitlines() if "warning: " not in line]
+        assert (code, len(lines)) == (1, 1), (n, code, err)
+        assert lines[0].startswith("barcodeembed: error: out of memory"), (n, err)
+        assert "--batch-size" in lines[0]
+    return crashes
+
+
+def test_commands_survive_a_lack_of_memory(faults, before):
+    (outcomes,) = faults([COMMANDS["embed npy"]], 2, NO_MEMORY, MEMORY)
+    check_memory(outcomes, contents(before))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [MAPS, MEMORY])
+@pytest.mark.parametrize("command", ["index build", "embed npy", "classify", "evaluate"])
+def test_a_command_without_memory_ends_with_one_line(command, kind, faults, before):
+    """Each file that is mapped, and 40 of the requests for 64 kB or more, are refused."""
+    words = EVALUATE if command == "evaluate" else COMMANDS[command]
+    (outcomes,) = faults([words], 40, NO_MEMORY, kind)
+    crashes = check_memory(outcomes, contents(before), same=command != "evaluate")
+    assert kind == MEMORY or not crashes
+    assert len(outcomes) > 20 or kind == MAPS
+    print(f"{command}, {('', 'maps', 'memory')[kind]}: {len(outcomes) - 1}, {crashes} crashes")
 
 
 @pytest.mark.slow

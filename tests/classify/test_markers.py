@@ -206,6 +206,14 @@ def test_a_rare_marker_does_not_read_the_whole_file(box, monkeypatch):
     assert rest[-1].marker == "ITS2"
 
 
+def test_a_frame_has_the_marker_of_each_read(box):
+    reads = mixed_reads()
+    frame = MarkerClassifier.of_marker().classify(reads).to_frame()
+    assert list(frame.columns)[-1] == "marker"
+    own = [read.id for read in reads if read.id.startswith("ITS2")]
+    assert set(frame.set_index("query_id").loc[own, "marker"]) == {"ITS2"}
+
+
 def test_results_do_not_depend_on_the_size_of_batches(box):
     reads = mixed_reads()
     classifier = MarkerClassifier.of_marker()

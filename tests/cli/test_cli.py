@@ -49,7 +49,7 @@ FLAGS = {
     "index audit": """index --debug --log --no-verify --output --quiet --threads --top-k --verbose
         -k -o -q -t -v --no-clobber""",
     "classify": f"""reads {SHARED} --amplicon --batch-size --check-chimeras --cluster-novel
-        --counts --explain --marker --resume --shard --negative-control --samples --units
+        --counts --explain --ids --marker --resume --shard --negative-control --samples --units
         --genetic-code --hits --index --json --max-error --min-confidence --model --no-verify
         --output --primers --read-errors --temperature --top-k -i -k -m -o --strict --no-clobber""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
@@ -58,7 +58,7 @@ FLAGS = {
         --no-clobber""",
     "report": """tables --by --debug --exclude-flags --hits --ids --index --log --output --quiet
         --reads --run --sample-pattern --table --title
-        --to --vectors --verbose -i -o -q -v --no-clobber""",
+        --to --training --vectors --verbose -i -o -q -v --no-clobber""",
     "info": "bundle --debug --json --no-verify",
     "models": "--debug --json --no-verify",
     "models install": "source --debug --log --output --quiet --sha256 --verbose -o -q -v",

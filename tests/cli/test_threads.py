@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import SIMULATED
 
 from barcodeembed.cli import threads
 
@@ -107,3 +108,46 @@ def test_all_libraries_use_as_many_threads(given):
     assert done.returncode == 0, done.stderr
     counts = done.stdout.split()
     assert len(counts) >= 4 and set(counts) == {"1"}, counts
+
+
+IMPORTS = """
+import importlib.abc, sys
+order = []
+
+class Note(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name in ("torch", "faiss"):
+            order.append(name)
+
+sys.meta_path.insert(0, Note())
+from barcodeembed.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as ended:
+    assert not ended.code
+with open("/proc/self/maps") as maps:
+    copies = {line.split()[-1] for line in maps if "omp" in line.split()[-1].rsplit("/")[-1]}
+print(*order, len(copies), file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for libraries in /proc")
+@pytest.mark.parametrize("count", [1, 2])
+def test_two_copies_of_openmp_give_the_same_rows(count, call, index_bundle, tmp_path):
+    """torch and FAISS each bring their own. torch is always loaded first."""
+    reads = tmp_path / "reads.fasta"
+    reads.write_text("".join((SIMULATED / "reads.fasta").read_text().partition(">read_009")[0]))
+    words = ("classify", reads, "-i", index_bundle, "-q")
+    environment = {name: v for name, v in os.environ.items() if not name.startswith("KMP_")}
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS, *map(str, words), "-t", str(count)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    *order, copies = done.stderr.split()
+    assert order == ["torch", "faiss"] and int(copies) >= 1
+    assert done.stdout == call(*words).out

@@ -80,7 +80,7 @@ def surface(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @pytest.fixture(scope="module")
 def with_products() -> Logistic:
     features, true, _ = surface(8_000)
-    return fit_logistic(features, true, np.ones(len(true)))
+    return fit_logistic(features, true, np.ones(len(true)), products=True)
 
 
 def as_calibration(model: Logistic) -> Calibration:
@@ -93,7 +93,7 @@ def test_products_are_learned_from_many_examples(with_products):
     features, true, probability = surface(8_000)
     assert np.abs(with_products.probability(features) - probability).mean() < 0.03
     few = slice(0, 900)
-    plain = fit_logistic(features[few], true[few], np.ones(900))
+    plain = fit_logistic(features[few], true[few], np.ones(900), products=True)
     assert not plain.products
     assert np.abs(plain.probability(features) - probability).mean() > 0.1
 
@@ -104,6 +104,13 @@ def test_products_end_beyond_the_examples(with_products):
     far[:, 0] = 3.5, 100.0, 1e6
     known = with_products.probability(far)
     assert known[0] <= known[1] <= known[2] and known[2] > 0.999
+
+
+def test_only_fragments_have_products():
+    features, true, _ = surface(6_000)
+    features[::2, -1] = np.log(0.5)
+    found = fit_by_length(features, true, np.ones(len(true)))
+    assert found.fragments.products and not found.whole.products
 
 
 def test_a_fit_with_products_survives_json(with_products):
