@@ -160,7 +160,7 @@ def try_names(file: Path, data: bytes) -> None:
     binomials.reduce_species(text)
     binomials.strip_author(text)
     names = text.split(";")
-    place(names)
+    exhaust(lambda: place(names))
     exhaust(lambda: find_layout([names]))
     exhaust(lambda: parse_ranks(text))
 
@@ -202,7 +202,7 @@ def main() -> None:
             f"-seed={arguments.seed}",
             f"-artifact_prefix={arguments.folder}/",
             "-timeout=10",
-            "-max_len=4096",
+            "-max_len=8192",
             "-print_final_stats=1",
             str(corpus),
         ]

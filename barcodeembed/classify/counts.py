@@ -106,9 +106,10 @@ def _checked(
 
 def _count(cell: str, path: str | os.PathLike[str], line: int) -> int:
     """Return a count, which BIOM writes as ``12.0``."""
-    if not re.fullmatch(r"\d+(\.0*)?", cell.strip()):
-        raise InputError(f"{cell!r} is not a count of reads", path, line)
-    return int(cell.partition(".")[0])
+    found = re.fullmatch(r"([0-9]{1,18})(\.0*)?", cell.strip())
+    if not found:
+        raise InputError(f"{cell[:40]!r} is not a count of reads", path, line)
+    return int(found[1])
 
 
 def write_counts(reads: dict[str, int]) -> str | None:

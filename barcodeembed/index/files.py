@@ -34,6 +34,7 @@ from barcodeembed.bundles.checks import (
     load_arrays,
     reading,
 )
+from barcodeembed.bundles.columns import read_columns
 from barcodeembed.bundles.manifest import read_object, write_json
 from barcodeembed.bundles.tables import read_table, write_table
 from barcodeembed.calibration.fit import Calibration
@@ -276,10 +277,9 @@ def _read_references(bundle: Path, verify: bool) -> dict[str, Any]:
             raise ValueError(f"has {len(sequences)} sequences for {len(vectors)} vectors")
     taxa = _read_taxa(bundle / "lineages.tsv")
     with reading(path):
-        header, rows = read_table(path)
-        columns = dict(zip(header, zip(*rows, strict=True), strict=True))
-        record_vectors = np.array(columns["vector"], np.int64)
-        record_lineages = np.array(columns["lineage"], np.int64)
+        columns = read_columns(path)
+        record_vectors = columns["vector"].numbers()
+        record_lineages = columns["lineage"].numbers()
         check_records(path, record_vectors, record_lineages, len(vectors), len(taxa.lineages))
         source_lineages = (
             _read_lineages(bundle / "source_lineage.tsv") if "source_lineage" in columns else []

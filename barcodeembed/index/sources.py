@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+
+from barcodeembed.bundles.columns import Column, OptionalColumn
 from barcodeembed.index.collect import Reference
 from barcodeembed.taxonomy.ranks import Lineage
 from barcodeembed.vocabulary import NA
@@ -64,18 +67,20 @@ class Sources:
         return {name: column for name, column in cells.items() if column}
 
     @classmethod
-    def read(cls, columns: Mapping[str, Sequence[str]], lineages: Sequence[Lineage]) -> Sources:
+    def read(cls, columns: Mapping[str, Column], lineages: Sequence[Lineage]) -> Sources:
         """Read the cells that `columns` returned and the list that `lineages` returned."""
-        return cls(
-            [None if cell == NA else cell for cell in columns.get("bin", ())],
-            [None if cell == NA else cell for cell in columns.get("country", ())],
-            [cell == "-" for cell in columns.get("strand", ())],
-            [
-                None if cell == NA else lineages[int(cell)]
-                for cell in columns.get("source_lineage", ())
-            ],
-            [None if cell == NA else cell for cell in columns.get("taxon_id", ())],
-        )
+
+        def optional(name: str) -> Sequence[str | None]:
+            return OptionalColumn(columns[name], NA) if name in columns else ()
+
+        changed: list[Lineage | None] = []
+        if "source_lineage" in columns:
+            cells = columns["source_lineage"]
+            changed = [None] * len(cells)
+            for row in np.flatnonzero(~cells.equals(NA)).tolist():
+                changed[row] = lineages[int(cells[row])]
+        strands = columns["strand"].equals("-").tolist() if "strand" in columns else ()
+        return cls(optional("bin"), optional("country"), strands, changed, optional("taxon_id"))
 
 
 def _if_any(column: Sequence[T]) -> Sequence[T]:

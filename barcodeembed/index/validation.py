@@ -132,7 +132,7 @@ def check_records(
     """Raise BundleError unless each record has a vector and a lineage, and each vector a record."""
     check_range(path, "a lineage", lineages, taxa)
     check_range(path, "a vector", vectors, count)
-    if len(np.unique(vectors)) != count:
+    if not np.bincount(vectors, minlength=count).all():
         raise BundleError(f"{path}: a vector has no record")
 
 

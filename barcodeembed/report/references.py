@@ -18,7 +18,6 @@ from barcodeembed.errors import InputError
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.report.rows import Row
 from barcodeembed.taxonomy.ranks import Lineage
-from barcodeembed.vectors.search import nearest
 
 #: Number of references shown for each query, in addition to the one in its row.
 PER_QUERY = 3
@@ -61,7 +60,7 @@ def surround(
     named = _named(rows, index)
     _check_similarities(queries, named, rows, index)
     unturned = _differences(queries, named, rows, index, "-") > _MAX_DIFFERENCE
-    chosen = sorted(_most_shown(queries, named, index.vectors))
+    chosen = sorted(_most_shown(queries, named, index))
     records = index.first_records[chosen]
     lineages = index.taxa.lineages
     return queries, References(
@@ -117,7 +116,7 @@ def _check_similarities(
         )
 
 
-def _most_shown(queries: np.ndarray, named: np.ndarray, vectors: np.ndarray) -> list[int]:
+def _most_shown(queries: np.ndarray, named: np.ndarray, index: ReferenceIndex) -> list[int]:
     """Return at most MAX_SHOWN reference vectors, those close to the most queries first.
 
     Among equals, those in the rows are first, in the order of the queries.
@@ -126,6 +125,6 @@ def _most_shown(queries: np.ndarray, named: np.ndarray, vectors: np.ndarray) -> 
     usable = np.flatnonzero(np.isfinite(queries).all(1))
     for start in range(0, len(usable), _BLOCK):
         block = usable[start : start + _BLOCK]
-        _, near = nearest(vectors, queries[block], PER_QUERY)
+        _, near = index.nearest(index.vectors, queries[block], PER_QUERY)
         about.update(near[near != named[block, None]].tolist())
     return [vector for vector, _ in about.most_common(MAX_SHOWN)]

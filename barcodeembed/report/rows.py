@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,7 @@ REQUIRED = (
     "flags",
 )
 _SIZE = re.compile(r"(?:^|;)size=(\d+)(?=;|$)")
+_MAX_DIGITS = 18
 _SAMPLE = re.compile(r"(?:^|;)sample=([^;]+)(?=;|$)")
 
 
@@ -147,7 +149,7 @@ def _row(cells: dict[str, str], place: _Place, sample_of: Callable[[str], str | 
     return Row(
         query_id=cells["query_id"],
         sample=sample,
-        reads=int(size[1]) if size else 1,
+        reads=_reads(size[1], place) if size else 1,
         status=cells["status"],
         novel_rank=known["novel_rank"],
         rank=known["rank"],
@@ -166,6 +168,12 @@ def _row(cells: dict[str, str], place: _Place, sample_of: Callable[[str], str | 
         nearest_taxon=known.get("nearest_taxon"),
         nearest_bin=known.get("nearest_bin"),
     )
+
+
+def _reads(digits: str, place: _Place) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise place.error(f"size={digits[:20]}... is no number of reads")
+    return int(digits)
 
 
 def _counted(row: Row, cell: str, place: _Place, by_sample: bool) -> Iterator[Row]:
@@ -191,6 +199,9 @@ def _placement(names: Lineage, rank: str | None, taxon: str | None) -> Lineage:
 def _number(cells: dict[str, str | None], name: str, place: _Place) -> float | None:
     cell = cells.get(name)
     try:
-        return None if cell is None else float(cell)
+        number = None if cell is None else float(cell)
     except ValueError:
+        number = math.nan
+    if number is not None and not math.isfinite(number):
         raise place.error(f"{cell!r} in the column {name} is not a number") from None
+    return number

@@ -17,7 +17,7 @@ from barcodeembed.taxonomy.signs import usual_rank
 
 _SINTAX = re.compile(r"(?:^|[;\s])tax=([^;]*)")
 _PREFIXED = re.compile(r"(?:^|###|[|;\s])\s*(?=(?:[dkp]|D_0)__)", re.IGNORECASE)
-_PREFIX = re.compile(r"(?:([A-Za-z]{1,4})__|D_(\d+)__)")
+_PREFIX = re.compile(r"(?:([A-Za-z]{1,4})__|D_(\d{1,2})__)")
 _PAIRS = re.compile(r"(?:^|\s)Lineage=")
 _ROOT = re.compile(r"root(?:_1)?", re.IGNORECASE)
 #: After a name: the bootstrap support that mothur writes, or an accession.

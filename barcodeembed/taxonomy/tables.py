@@ -19,6 +19,7 @@ from barcodeembed.taxonomy.taxdump import read_lineages
 
 #: Names of columns with NCBI's taxids, and with GenBank's accessions.
 _TAXID_COLUMNS = ("taxid", "tax_id", "staxid", "ncbi_taxid")
+_TAXID = re.compile("[0-9]{1,18}")
 _ACCESSION_COLUMNS = ("accession.version", "accession")
 
 _Row = tuple[int, str, str]  # line, id, lineage or taxid
@@ -213,9 +214,9 @@ def _resolve(
     """Yield ids with the lineages of their taxids."""
     parsed: list[tuple[int, str, int]] = []
     for line, identifier, written in rows:
-        if not (written.strip().isascii() and written.strip().isdigit()):
+        if not _TAXID.fullmatch(written.strip()):
             raise ReferenceDataError(f"{written[:20]!r} is not a taxid", path, line, identifier)
-        parsed.append((line, identifier, int(written)))
+        parsed.append((line, identifier, int(written.strip())))
     lineages = read_lineages(taxdump, {taxid for *_, taxid in parsed})
     for line, identifier, taxid in parsed:
         if taxid in lineages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Collection, Iterator
 from os import PathLike
@@ -16,6 +17,9 @@ _RANKS = ("", *RANKS, "superkingdom", "domain")
 _SCIENTIFIC = "scientific name"
 #: Far above any taxid. The tables below have an entry for every taxid up to the largest.
 _MAX_TAXID = 100_000_000
+
+#: A number that int() reads: it refuses thousands of digits.
+_DIGITS = re.compile("[0-9]{1,18}")
 
 
 def read_lineages(dump: str | PathLike[str], taxids: Collection[int]) -> dict[int, Lineage]:
@@ -109,6 +113,6 @@ def _rows(path: Path, width: int, *, required: bool = True) -> Iterator[tuple[in
 
 
 def _taxid(text: str, path: Path, line: int) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < _MAX_TAXID):
+    if not (_DIGITS.fullmatch(text) and 0 < int(text) < _MAX_TAXID):
         raise ReferenceDataError(f"{text[:20]!r} is not a taxid", path, line)
     return int(text)

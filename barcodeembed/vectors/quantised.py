@@ -77,7 +77,7 @@ class Quantised:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return what `search.nearest` does, except for a few of the k nearest that are missed."""
         count = k + _SPARE
-        if count > np.diff(self.starts).min():  # one cluster may not have so many
+        if not len(queries) or count > np.diff(self.starts).min():  # more than a cluster has
             return nearest(vectors, queries, k)
         return rank_exactly(vectors, queries, self._candidates(queries, count), k)
 

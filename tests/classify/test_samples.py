@@ -147,6 +147,7 @@ def test_counts_of_many_programs(table, reads, tmp_path):
     [
         ("id\tA\nx\t1.5\n", "counts:2: '1.5' is not a count of reads"),
         ("id\tA\nx\tinf\n", "counts:2: 'inf' is not a count of reads"),
+        (f"id\tA\nx\t{'9' * 5_000}\n", "counts:2: '9{40}' is not a count of reads"),
         ("id\tA\tB\nx\t1\t2\ny\t1\n", "counts:3: the row has 2 columns, the header has 3"),
         ("id\tA\nx\t1\nx\t2\n", "counts: a name occurs twice in the first column"),
         ("id\tA;B\nx\t1\n", "'A;B' is no name of a sample"),

@@ -764,6 +764,10 @@ def break_line(name: str, old: str, new: str) -> Callable[[Path], object]:
             "'9876543210' is not a taxid",
         ),
         (
+            break_line("nodes.dmp", "6656\t|\t33208", f"{'9' * 5_000}\t|\t1"),
+            "'9{20}' is not a taxid",
+        ),
+        (
             break_line("names.dmp", "Arthropoda\t|\t\t|\tscientific name", "A\t|\t\t|\tmisnomer"),
             "no scientific name for taxid 6656",
         ),
@@ -854,6 +858,7 @@ def test_a_path_that_is_not_a_dump_is_an_error(write, problem, tmp_path):
     "content, problem",
     [
         ("XX1.1\t900003\nXX2.1\tnone\n", r"t:2 \(XX2.1\): 'none' is not a taxid"),
+        (f"XX1.1\t900003\nXX2.1\t{'9' * 5_000}\n", "t:2 .*: '9{20}' is not a taxid"),
         ("XX1.1\t900003\nXX1.1\t900006\n", r"t:2 \(XX1.1\): a second, different lineage"),
         (QIIME, "has no column of taxids; leave --taxdump out"),
         ("id\tgenus\ttaxid\nR1\tApis\t900003\n", "has no column of taxids"),

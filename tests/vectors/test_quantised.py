@@ -100,6 +100,10 @@ def test_a_query_without_a_vector_has_neighbours_of_similarity_zero(vectors, mad
     assert np.array_equal(rows[:3], made.nearest(vectors, queries[:3], 10)[1])
 
 
+def test_no_queries_have_no_neighbours(vectors, made):
+    assert made.nearest(vectors, vectors[:0], 10)[1].shape == (0, 10)
+
+
 def test_more_neighbours_than_a_cluster_has_are_searched_exactly(vectors, made, queries):
     k = int(np.diff(made.starts).min())
     wanted, found = nearest(vectors, queries[:5], k), made.nearest(vectors, queries[:5], k)
