@@ -269,6 +269,8 @@ def table(results: Path) -> str:
         ("unanchored", UNANCHORED),
         ("with labels", LABELLED),
     ):
+        if found.keys().isdisjoint(group):
+            continue
         lines += [
             f"| {title} | vectors | seeds | "
             + " | ".join(f"{c}: {r}" for c, r in columns)
