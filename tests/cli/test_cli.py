@@ -37,8 +37,8 @@ FLAGS = {
     "index": "",
     "index build": f"""references {SHARED} --allow-missing --amplicon --coverage --duplicate-ids
         --gene --id-column --json --min-length --model --offsets --on-conflict --output --precision
-        --primers --prototypes --ranks --read-errors --seed --sequence-column --taxdump --taxonomy
-        --whiten --without-model -m -o --strict --no-clobber""",
+        --primers --prototypes --ranks --read-errors --resume --search --seed --sequence-column
+        --taxdump --taxonomy --whiten --without-model -m -o --strict --no-clobber""",
     "index add": f"""index references {SHARED} --allow-missing --coverage --gene --id-column
         --model --no-verify --on-conflict --output --ranks --sequence-column --taxonomy -m -o
         --strict --no-clobber""",
@@ -49,7 +49,7 @@ FLAGS = {
     "index audit": """index --debug --log --no-verify --output --quiet --threads --top-k --verbose
         -k -o -q -t -v --no-clobber""",
     "classify": f"""reads {SHARED} --amplicon --batch-size --check-chimeras --cluster-novel
-        --counts --explain --ids --marker --resume --shard --negative-control --samples --units
+        --counts --exact --explain --ids --marker --resume --shard --negative-control --samples --units
         --genetic-code --hits --index --json --max-error --min-confidence --model --no-verify
         --output --primers --read-errors --temperature --top-k -i -k -m -o --strict --no-clobber""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
