@@ -49,8 +49,8 @@ FLAGS = {
     "index audit": """index --debug --log --no-verify --output --quiet --threads --top-k --verbose
         -k -o -q -t -v --no-clobber""",
     "classify": f"""reads {SHARED} --amplicon --batch-size --check-chimeras --cluster-novel
-        --counts --exact --explain --ids --marker --resume --shard --negative-control --samples --units
-        --genetic-code --hits --index --json --max-error --min-confidence --model --no-verify
+        --counts --exact --explain --genetic-code --hits --ids --marker --negative-control --resume
+        --samples --shard --units --index --json --max-error --min-confidence --model --no-verify
         --output --primers --read-errors --temperature --top-k -i -k -m -o --strict --no-clobber""",
     "evaluate": f"""reference {SHARED} --against --batch-size --deduplicate --finetune-epochs
         --json --max-error --min-confidence --model --no-verify --offsets --output --protocol
