@@ -6,7 +6,6 @@ import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
@@ -51,7 +50,7 @@ def remove_kept(output: str | PathLike[str]) -> None:
 
 def has_kept(output: str | PathLike[str]) -> bool:
     """Return whether an interrupted run has kept vectors for an output."""
-    return Path(folder_of(output)).exists()
+    return folder_of(output).exists()
 
 
 def _identity(embedder: VectorMaker, sequences: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A self-contained HTML page, made of a template, a style, scripts and data."""
+"""A self-contained HTML page: a body in the shell of all pages, with style, scripts and data."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 # Escapes that keep JSON from ending its HTML element, and that JavaScript reads as JSON does.
 _ESCAPES = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"})
 
-#: Where the template has a part: /*TITLE*/, /*STYLE*/, /*DATA*/ and /*SCRIPT*/.
+#: Where shell.html and the body have a part: /*TITLE*/, /*STYLE*/, /*DATA*/ and /*SCRIPT*/.
 _MARK = re.compile(r"/\*([A-Z]+)\*/")
 
 
 def assemble(
-    template: str, scripts: Sequence[str], data: Mapping[str, Any], title: str
+    body: str, scripts: Sequence[str], data: Mapping[str, Any], title: str
 ) -> Iterator[str]:
-    """Yield the text of a page. ``template`` and ``scripts`` are files next to this module."""
+    """Yield the text of a page. ``body`` and ``scripts`` are files next to this module."""
 
     def read(name: str) -> str:
         return files(__package__).joinpath(name).read_text(encoding="utf-8")
@@ -30,6 +30,7 @@ def assemble(
         "DATA": json.dumps(data, separators=(",", ":")).translate(_ESCAPES),
         "SCRIPT": "\n".join(map(read, scripts)),
     }
+    template = read("shell.html").replace("/*BODY*/", read(body).rstrip())
     # Only the template is searched for marks: names and titles can contain them.
-    for number, fragment in enumerate(_MARK.split(read(template))):
+    for number, fragment in enumerate(_MARK.split(template)):
         yield parts[fragment] if number % 2 else fragment

@@ -72,7 +72,7 @@ class Logistic:
             pairs = _pairs(features[..., :-CONTEXT], self.centres, self.spreads)
             score = score + pairs @ np.array(self.products)
         logits = score * np.exp(context @ np.array(self.growth)) + context @ np.array(self.shift)
-        return 1 / (1 + np.exp(-np.clip(logits + self.bias, -500, 500)))
+        return _sigmoid(logits + self.bias)
 
 
 def fit_logistic(
