@@ -90,6 +90,9 @@ LABEL_FREE = {
     "contrastive-soft": ["--objective", "contrastive", "--set", "soften=0.3"],
     "maelm+contrastive": ["--objective", "maelm+contrastive:0.1"],
     "maelm+wced": ["--objective", "maelm+wced"],
+}
+#: Other shapes of the models of ``place``.
+SHAPED = {
     "contrastive-geglu": ["--objective", "contrastive", "--feed-forward", "geglu"],
     "contrastive-post": ["--objective", "contrastive", "--norm", "post"],
     "contrastive-k3": ["--objective", "contrastive", "--k", "3", "--merge", "6"],
@@ -104,18 +107,18 @@ LABELLED = {
     "distill": ["--objective", "distill", "--set", "teacher={teacher}"],
 }
 UNANCHORED = {f"{name}, unanchored": LABEL_FREE[name] for name in ("maelm", "mlm", "clm")}
-RUNS = {name: ["--anchor", *flags] for name, flags in (LABEL_FREE | LABELLED).items()} | UNANCHORED
+ANCHORED = LABEL_FREE | SHAPED | LABELLED
+RUNS = {name: ["--anchor", *flags] for name, flags in ANCHORED.items()} | UNANCHORED
 
-#: Runs of ``place``: the objectives that can read merged k-mers, and the shapes of its models.
+#: The objectives that can read merged k-mers.
 MERGED = (
     "untrained/maelm/maelm-masks/maelm-deep/maelm-narrow/maelm-shown/maelm-variable/mlm/mlm-bert/"
     "mlm-singularity/codes/clm/clm-maelm/clm-mlm-causal/contrastive/contrastive-soft/fragments/"
-    "maelm+contrastive/contrastive-geglu/contrastive-post/contrastive-k3/contrastive-k6/"
-    "taxonomy/maelm+taxonomy/naming/fragments-bin/supcon"
+    "maelm+contrastive/taxonomy/maelm+taxonomy/naming/fragments-bin/supcon"
 ).split("/")
 OF_CONDITION = {
-    "average": [name for name in RUNS if not name.startswith("contrastive-") or "soft" in name],
-    "place": MERGED,
+    "average": [name for name in RUNS if name not in SHAPED],
+    "place": [*MERGED, *SHAPED],
 }
 
 #: The teacher of ``distill`` is the run of this name with seed 0.
@@ -265,7 +268,7 @@ def table(results: Path) -> str:
     columns = [("seen", "species"), ("unseen species", "genus"), ("unseen genus", "family")]
     lines = []
     for title, group in (
-        ("label-free", LABEL_FREE),
+        ("label-free", LABEL_FREE | SHAPED),
         ("unanchored", UNANCHORED),
         ("with labels", LABELLED),
     ):
