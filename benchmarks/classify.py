@@ -58,7 +58,10 @@ def main() -> None:
 
 
 def commands(asked: argparse.Namespace, folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield the name of each program, and its command with a place for the reads."""
+    """Yield the name of each program, and its command with a place for the reads.
+
+    Options are those of ``evaluate --against`` (barcodeembed/evaluation/open_world/aligners.py).
+    """
     threads = str(asked.threads)
     ours = [sys.executable, "-m", "barcodeembed", "classify", "{reads}", "-q", "-t", threads]
     if asked.index:
@@ -67,14 +70,14 @@ def commands(asked: argparse.Namespace, folder: Path) -> Iterator[tuple[str, lis
     if asked.references is None:
         return
     known = str(asked.references)
-    hits = ["--id", "0.7", "--maxaccepts", "10", "--maxrejects", "32", "--strand", "both"]
-    vsearch = ["vsearch", "--usearch_global", "{reads}", "--db", known, "--threads", threads]
-    yield "VSEARCH --usearch_global", [*vsearch, *hits, "--blast6out", "/dev/stdout"]
+    vsearch = ["vsearch", "--usearch_global", "{reads}", "--db", known, "--id", "0.7"]
+    vsearch += ["--userfields", "query+target+id", "--userout", "/dev/stdout"]
+    yield "VSEARCH --usearch_global", [*vsearch, "--threads", threads]
     database = folder / "db"
     if not database.with_suffix(".nsq").exists():
         made = ["makeblastdb", "-in", known, "-dbtype", "nucl", "-out", str(database)]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
-    shown = ["-num_threads", threads, "-max_target_seqs", "10", "-outfmt", "6"]
+    shown = ["-num_threads", threads, "-max_target_seqs", "10", "-max_hsps", "1", "-outfmt", "6"]
     yield "blastn", ["blastn", "-query", "{reads}", "-db", str(database), *shown]
 
 
