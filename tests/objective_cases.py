@@ -31,6 +31,7 @@ PREDICTING_TOKENS = (
     "maelm",
     "mlm",
     "codes",
+    "evolve",
     "clm",
     "meap",
     "rtd",

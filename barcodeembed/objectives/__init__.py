@@ -15,6 +15,7 @@ OBJECTIVES = {
     "maelm": "MaskedAutoencoder",
     "mlm": "MaskedLanguageModel",
     "codes": "CodePrediction",
+    "evolve": "Evolution",
     "clm": "CausalLanguageModel",
     "meap": "MaskedCausalModel",
     "rtd": "ReplacedTokenDetection",
