@@ -91,6 +91,8 @@ DEDUPLICATE = ("none", "exact", "contained")
 REPORT_FORMATS = (
     *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html", "dwc"),
 )
+#: What `report --training` writes.
+TRAINING_FORMATS = ("html", "csv", "tensorboard")
 
 #: The markers whose model and prototypes ship with the package. The first is the main one.
 COI = "COI"
