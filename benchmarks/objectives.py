@@ -73,6 +73,7 @@ LABEL_FREE = {
     "mlm-singularity": ["--objective", "mlm", "--set", "singularity=1"],
     "evolve": ["--objective", "evolve"],
     "codes": ["--objective", "codes"],
+    "pseudo": ["--objective", "pseudo"],
     "clm": ["--objective", "clm"],
     "meap": ["--objective", "meap"],
     "clm-maelm": ["--schedule", "clm:0.3,maelm:0.7"],
@@ -114,8 +115,9 @@ RUNS = {name: ["--anchor", *flags] for name, flags in ANCHORED.items()} | UNANCH
 #: The objectives that can read merged k-mers.
 MERGED = (
     "untrained/maelm/maelm-masks/maelm-deep/maelm-narrow/maelm-shown/maelm-variable/mlm/mlm-bert/"
-    "mlm-singularity/evolve/codes/clm/clm-maelm/clm-mlm-causal/contrastive/contrastive-soft/fragments/"
-    "maelm+contrastive/taxonomy/maelm+taxonomy/naming/fragments-bin/supcon"
+    "mlm-singularity/evolve/codes/pseudo/clm/clm-maelm/clm-mlm-causal/contrastive/"
+    "contrastive-soft/fragments/maelm+contrastive/taxonomy/maelm+taxonomy/naming/fragments-bin/"
+    "supcon"
 ).split("/")
 OF_CONDITION = {
     "average": [name for name in RUNS if name not in SHAPED],

@@ -32,6 +32,7 @@ PREDICTING_TOKENS = (
     "mlm",
     "codes",
     "evolve",
+    "pseudo",
     "clm",
     "meap",
     "rtd",

@@ -16,6 +16,7 @@ OBJECTIVES = {
     "mlm": "MaskedLanguageModel",
     "codes": "CodePrediction",
     "evolve": "Evolution",
+    "pseudo": "PseudoLabels",
     "clm": "CausalLanguageModel",
     "meap": "MaskedCausalModel",
     "rtd": "ReplacedTokenDetection",
