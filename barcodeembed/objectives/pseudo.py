@@ -78,7 +78,8 @@ class PseudoLabels(MaskedLanguageModel):
             tokens_BT, 4**config.k, options.codes, options.levels, sampled
         )
         sizes = [options.codes] * options.levels + [_ACIDS] * bool(options.acids)
-        self.head = nn.ModuleList(nn.Linear(width, size) for size in sizes).apply(initialise)
+        del self.head  # of k-mers
+        self.heads = nn.ModuleList(nn.Linear(width, size) for size in sizes).apply(initialise)
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         inputs = super().prepare(batch, rng)
@@ -99,7 +100,7 @@ class PseudoLabels(MaskedLanguageModel):
         hidden_ND = kmer_features(features_BTD, encoder.config)[inputs["predicted"]]
         results = [
             _loss(head(hidden_ND).float(), labels_N)
-            for head, labels_N in zip(self.head, inputs["labels"], strict=True)
+            for head, labels_N in zip(self.heads, inputs["labels"], strict=True)
         ]
         codes, acids = results[: self.options.levels], results[self.options.levels :]
         metrics = {"code_loss": torch.stack([loss for loss, _ in codes]).mean()}

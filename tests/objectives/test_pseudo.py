@@ -113,14 +113,14 @@ def test_each_label_trains_its_own_head_and_the_encoder():
     objective, encoder = make("pseudo"), make_encoder()
     found = objective(encoder, to_torch(objective.prepare(rectangle(), rng())))
     found["acid_loss"].backward()
-    trained = [head.weight.grad is not None and head.weight.grad.any() for head in objective.head]
+    trained = [head.weight.grad is not None and head.weight.grad.any() for head in objective.heads]
     assert trained == [False, False, True] and encoder.tokens.weight.grad.any()
 
 
 def test_without_amino_acids_there_are_only_codes():
     objective = make("pseudo", acids=0)
     found = objective(make_encoder(), to_torch(objective.prepare(rectangle(), rng())))
-    assert len(objective.head) == 2 and "acid_loss" not in found
+    assert len(objective.heads) == 2 and "acid_loss" not in found
     assert torch.equal(found["loss"], found["code_loss"])
 
 
