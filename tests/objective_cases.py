@@ -31,6 +31,8 @@ PREDICTING_TOKENS = (
     "maelm",
     "mlm",
     "codes",
+    "evolve",
+    "pseudo",
     "clm",
     "meap",
     "rtd",

@@ -15,6 +15,8 @@ OBJECTIVES = {
     "maelm": "MaskedAutoencoder",
     "mlm": "MaskedLanguageModel",
     "codes": "CodePrediction",
+    "evolve": "Evolution",
+    "pseudo": "PseudoLabels",
     "clm": "CausalLanguageModel",
     "meap": "MaskedCausalModel",
     "rtd": "ReplacedTokenDetection",
