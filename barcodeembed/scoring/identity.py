@@ -118,9 +118,9 @@ def _identity(query: str, reference: str) -> tuple[float, int]:
         read = [o for o, pair in zip(operations, pairs, strict=True) if "N" not in pair]
         length, matches = len(read), read.count("=")
     else:  # each column that is no match costs 1
-        columns = len(shorter) + sum(map(int, _DELETED.findall(found["cigar"])))
-        matches = columns - found["editDistance"]
-        length = columns - _outside(found["cigar"])
+        count = len(shorter) + sum(map(int, _DELETED.findall(found["cigar"])))
+        matches = count - found["editDistance"]
+        length = count - _outside(found["cigar"])
     return (100 * matches / length if length else 0.0), length
 
 
