@@ -22,6 +22,8 @@ from barcodeembed.taxonomy.references import read_labelled
 from barcodeembed.vectors.normalise import normalise
 from barcodeembed.vectors.search import nearest
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 _PLANTED = 12
 
 
