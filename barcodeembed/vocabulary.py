@@ -74,7 +74,7 @@ PRESETS = ("tiny", "small", "base", "aligned", "barcodemae")
 POOLINGS = ("mean", "place", "class")
 NORMS = ("pre", "post")
 FEED_FORWARDS = ("gelu", "geglu")
-POSITIONS = ("learned", "rotary")
+POSITIONS = ("learned", "rotary", "alibi")
 RATE_SCHEDULES = ("cosine", "wsd", "onecycle")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -91,6 +91,8 @@ DEDUPLICATE = ("none", "exact", "contained")
 REPORT_FORMATS = (
     *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html", "dwc"),
 )
+#: What `report --training` writes.
+TRAINING_FORMATS = ("html", "csv", "tensorboard")
 
 #: The markers whose model and prototypes ship with the package. The first is the main one.
 COI = "COI"

@@ -71,7 +71,10 @@ LABEL_FREE = {
     "mlm": ["--objective", "mlm"],
     "mlm-bert": ["--objective", "mlm", "--set", "random=0.1", "--set", "kept=0.1"],
     "mlm-singularity": ["--objective", "mlm", "--set", "singularity=1"],
+    "evolve": ["--objective", "evolve"],
     "codes": ["--objective", "codes"],
+    "pseudo": ["--objective", "pseudo"],
+    "translate": ["--objective", "translate"],
     "clm": ["--objective", "clm"],
     "meap": ["--objective", "meap"],
     "clm-maelm": ["--schedule", "clm:0.3,maelm:0.7"],
@@ -113,8 +116,9 @@ RUNS = {name: ["--anchor", *flags] for name, flags in ANCHORED.items()} | UNANCH
 #: The objectives that can read merged k-mers.
 MERGED = (
     "untrained/maelm/maelm-masks/maelm-deep/maelm-narrow/maelm-shown/maelm-variable/mlm/mlm-bert/"
-    "mlm-singularity/codes/clm/clm-maelm/clm-mlm-causal/contrastive/contrastive-soft/fragments/"
-    "maelm+contrastive/taxonomy/maelm+taxonomy/naming/fragments-bin/supcon"
+    "mlm-singularity/evolve/codes/pseudo/translate/clm/clm-maelm/clm-mlm-causal/contrastive/"
+    "contrastive-soft/fragments/maelm+contrastive/taxonomy/maelm+taxonomy/naming/fragments-bin/"
+    "supcon"
 ).split("/")
 OF_CONDITION = {
     "average": [name for name in RUNS if name not in SHAPED],
@@ -172,76 +176,67 @@ def encode(asked: argparse.Namespace) -> None:
 
 def link_encoded(encoded: Path, training: Path) -> None:
     """Give a run the encoded corpus and its positions in the marker, as hard links."""
+    if training.exists():
+        return
     shutil.copytree(encoded / "corpus", training / "corpus", copy_function=os.link)
     for positions in encoded.glob("positions-*.npz"):
         os.link(positions, training / positions.name)
 
 
 def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> None:
-    """Pretrain and score one run, each in a separate process."""
+    """Pretrain and score one run."""
     stem = f"{name.replace(', ', '-')}-seed{seed}"
     result = RESULTS / asked.condition / f"{stem}.json"
     if result.exists():
         return
     model = asked.out / asked.condition / stem
-    model.parent.mkdir(exist_ok=True)
     flags = [flag.format(teacher=model.with_name(f"{TEACHER}-seed0")) for flag in RUNS[name]]
-    corpus = [str(asked.data / f"{part}.tsv.gz") for part in CORPUS]
-    if not (training := Path(f"{model}.training")).exists():
-        link_encoded(asked.out / "encoded.training", training)
-    environment = os.environ | {"OMP_NUM_THREADS": str(asked.threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    began = time.time()
-    with open(model.with_suffix(".log"), "a") as log:
-        for command in (
-            [
-                sys.executable,
-                "-m",
-                "barcodeembed",
-                "pretrain",
-                *corpus,
-                "-o",
-                str(model),
-                *SHAPES[asked.condition],
-                *BUDGET,
-                *flags,
-                "--seed",
-                str(seed),
-                "--threads",
-                str(asked.threads),
-                "--resume",
-            ],
-            [
-                sys.executable,
-                __file__.replace("objectives.py", "score.py"),
-                str(model),
-                str(reference),
-                *(str(asked.data / f"{part}.tsv.gz") for part in QUERIES),
-                "--threads",
-                str(asked.threads),
-                "--json",
-                str(model.with_suffix(".json")),
-            ],
-        ):
-            subprocess.run(command, stdout=log, stderr=log, env=environment, check=True)
-    metrics = [json.loads(line) for line in (training / "metrics.jsonl").open()]
-    # The median, so that a pause of the machine has no effect.
-    speed = median(row["sequences_per_second"] for row in metrics)
-    result.parent.mkdir(parents=True, exist_ok=True)
-    scores = json.loads(model.with_suffix(".json").read_text())
+    link_encoded(asked.out / "encoded.training", Path(f"{model}.training"))
     made = {
         "run": name,
         "seed": seed,
         "flags": RUNS[name],
         "budget": [*SHAPES[asked.condition], *BUDGET],
+    }
+    corpus = [asked.data / f"{part}.tsv.gz" for part in CORPUS]
+    flags = [*made["budget"], *flags, "--seed", str(seed)]
+    train_and_score(model, corpus, flags, reference, asked, made, result)
+
+
+def train_and_score(
+    model: Path,
+    corpus: list[Path],
+    flags: list[str],
+    reference: Path,
+    asked: argparse.Namespace,
+    made: dict,
+    result: Path,
+) -> None:
+    """Pretrain a model and score it, each in a separate process; write ``made`` and the scores."""
+    threads = ["--threads", str(asked.threads)]
+    queries = [asked.data / f"{part}.tsv.gz" for part in QUERIES]
+    scores = model.with_name(f"{model.name}.json")
+    environment = os.environ | {"OMP_NUM_THREADS": str(asked.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    pretrain = [sys.executable, "-m", "barcodeembed", "pretrain", *corpus, "-o", model, *flags]
+    score = [sys.executable, Path(__file__).with_name("score.py"), model, reference, *queries]
+    began = time.time()
+    with open(model.with_name(f"{model.name}.log"), "a") as log:
+        for command in ([*pretrain, *threads, "--resume"], [*score, *threads, "--json", scores]):
+            subprocess.run(command, stdout=log, stderr=log, env=environment, check=True)
+    metrics = [json.loads(line) for line in Path(f"{model}.training/metrics.jsonl").open()]
+    # The median, so that a pause of the machine has no effect.
+    speed = median(row["sequences_per_second"] for row in metrics)
+    made |= {
         "threads": asked.threads,
         "jobs": asked.jobs,
         "training_seconds": round(metrics[-1]["step"] * 64 / speed),
         "sequences_per_second": round(speed, 1),
         "loss": {row["step"]: {key: row[key] for key in row if "loss" in key} for row in metrics},
-        **scores,
+        **json.loads(scores.read_text()),
     }
+    result.parent.mkdir(parents=True, exist_ok=True)
     result.write_text(json.dumps(made, indent=1) + "\n")
-    print(f"{name} seed {seed}: {time.time() - began:.0f} s", flush=True)
+    print(f"{result.stem}: {time.time() - began:.0f} s", flush=True)
 
 
 def one_of_each_species(source: Path, path: Path) -> Path:

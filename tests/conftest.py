@@ -74,6 +74,20 @@ def index_bundle(tmp_path_factory, model_bundle) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def small_samples(index_bundle) -> Iterator[None]:
+    """Calibrate the indexes of a file of tests on few examples, which is faster.
+
+    For tests that do not depend on how good the confidence is. The index that all tests share is
+    built before.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("barcodeembed.calibration.sample._FRACTION", 0.05)
+        patch.setattr("barcodeembed.calibration.sample._MIN_COUNT", 24)
+        patch.setattr("barcodeembed.calibration.mutants._COPIES", 8)
+        yield
+
+
 @pytest.fixture(scope="session")
 def coi() -> Path:
     """Return the folder of real COI barcodes, which are not part of the project."""

@@ -40,6 +40,7 @@ def pages() -> list[Path]:
         *sorted(REPOSITORY.glob("*.md")),
         *sorted((REPOSITORY / "docs").glob("*.md")),
         REPOSITORY / "data" / "README.md",
+        REPOSITORY / "workflows" / "README.md",
     ]
 
 

@@ -12,6 +12,8 @@ from support import SIMULATED
 
 import barcodeembed as be
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 NAMES = [name for name in be.__all__ if name != "__version__"]
 
 

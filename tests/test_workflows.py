@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from support import REPOSITORY, SIMULATED
 
+from barcodeembed import __version__
+
 WORKFLOWS = REPOSITORY / "workflows"
 SNAKEFILE = WORKFLOWS / "snakemake" / "Snakefile"
 SNAKEMAKE = shutil.which("snakemake")
@@ -121,7 +123,8 @@ def test_the_description_of_a_module_fits_it(module):
     inputs = re.findall(r"(?:val|path)[ (](\w+)", parts["input"])
     assert re.findall(r"^  [- ] - (\w+):$", described[0], re.M) == inputs
     emitted = re.findall(r"emit: (\w+)", parts["output"])
-    assert re.findall(r"^  (\w+):$", described[2], re.M) == emitted
+    outputs = described[2].partition("\ntopics:")[0]
+    assert re.findall(r"^  (\w+):$", outputs, re.M) == emitted
     assert f'name: "barcodeembed_{module.name}"' in meta
     assert f"process BARCODEEMBED_{module.name.upper()} " in (module / "main.nf").read_text()
 
@@ -130,12 +133,11 @@ def script_of(module: Path, part: str, values: dict[str, object]) -> str:
     """Return the shell script of a process, as Nextflow fills in its variables."""
     text = parts_of(module)[part].split('"""')[1]
     text = re.sub(r"\$\{([\w.]+)\}", lambda match: str(values[match[1]]), text)
-    lines = text.replace("\\\\", "\\").replace("\\$", "$").splitlines()
-    # <<- removes tabs, not the spaces of this file, which Nextflow removes.
-    return "\n".join(line.removeprefix("    ") for line in lines)
+    (version,) = re.findall(r'eval\("(.*)"\)', parts_of(module)["output"])
+    return f"{text.replace(2 * chr(92), chr(92))}\n{version} > version.txt\n"
 
 
-VALUES = {"args": "", "prefix": "x", "task.cpus": 1, "task.process": "P", "meta.id": "x"}
+VALUES = {"args": "", "prefix": "x", "task.cpus": 1, "meta.id": "x"}
 
 
 def run_script(script: str, program: dict[str, str], folder: Path) -> None:
@@ -147,8 +149,18 @@ def run_script(script: str, program: dict[str, str], folder: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    versions = (folder / "versions.yml").read_text()
-    assert re.fullmatch(r'"P":\n    barcodeembed: \d[\w.]*\n', versions), versions
+    assert (folder / "version.txt").read_text() == f"{__version__}\n"
+
+
+def test_every_script_of_nextflow_can_be_read():
+    """By the parser of RefTrace, which knows processes, workflows and what they include."""
+    reader = pytest.importorskip("reftrace").Module
+    for path in (REPOSITORY / "workflows" / "nextflow").rglob("*.nf"):
+        read, text = reader.from_file(str(path)), path.read_text()
+        assert [process.name for process in read.processes] == re.findall(
+            r"^process (\w+)", text, re.M
+        )
+        assert len(read.workflows) == len(re.findall(r"^workflow\b", text, re.M))
 
 
 @pytest.mark.slow
@@ -157,7 +169,7 @@ def test_the_scripts_of_the_modules_name_the_reads(program, model_bundle, call, 
     modules = {module.name: module for module in MODULES}
     references = SIMULATED / "reference.fasta"
     built = {"references": references, "lineages": "", "encoder": f"-m {model_bundle}"}
-    run_script(script_of(modules["index_build"], "script", VALUES | built), program, tmp_path)
+    run_script(script_of(modules["indexbuild"], "script", VALUES | built), program, tmp_path)
     assert json.loads((tmp_path / "x.json").read_text())
     for shard in (1, 2):
         values = {"reads": SIMULATED / "reads.fasta", "references": "-i x.bix", "shards": 2}

@@ -21,7 +21,7 @@ Search = Annotated[
         "--search",
         metavar="NAME",
         callback=one_of(*SEARCHES),
-        help="exact, quantised, or auto: quantised from 500,000 distinct barcodes on. quantised "
+        help="exact, quantised, or auto: quantised from 100,000 distinct barcodes on. quantised "
         "compares a query with 8-bit vectors of a part of the references first; how many of the "
         "closest ones it finds is measured.",
     ),

@@ -16,6 +16,7 @@ from barcodeembed.cli.report_checks import (
 )
 from barcodeembed.cli.report_training import report_training
 from barcodeembed.cli.threads import use_threads
+from barcodeembed.vocabulary import REPORT_FORMATS
 
 
 def report(
@@ -54,6 +55,7 @@ def report(
       barcodeembed classify reads.fasta | barcodeembed report - --to sintax
       barcodeembed report names.tsv --to dwc --ids worms.tsv --reads asvs.fasta -o archive.zip
       barcodeembed report model.training other.training --training -o curves.html
+      barcodeembed report model.training --training --to tensorboard -o logs
 
     \b
     Formats:
@@ -75,6 +77,7 @@ def report(
         return
     if to is None:
         raise typer.BadParameter("Missing option '--to': a format is needed")
+    check_choice("--to", to, REPORT_FORMATS)
     check_formats(
         "table" if table and to not in TABLES else to,
         {"--by": (by, TABLES)},

@@ -14,7 +14,7 @@ TABLES = ("biom", "table")
 #: Suffixes of formats, and those that the output of a format can have. Others are not checked.
 _SUFFIXES = {
     **{"html": (".html", ".htm"), "biom": (".biom", ".json"), "multiqc": (".json",)},
-    **{"dwc": (".zip",)},
+    **{"dwc": (".zip",), "csv": (".csv",), "tensorboard": ()},
     **dict.fromkeys(("table", "qiime2"), (".tsv", ".txt")),
     **dict.fromkeys(("krona", "kraken", "sintax"), (".txt", ".tsv")),
 }

@@ -36,8 +36,9 @@ To = Annotated[
     typer.Option(
         "--to",
         metavar="FORMAT",
-        help=f"One of {', '.join(vocabulary.REPORT_FORMATS)}.",
-        callback=one_of(*vocabulary.REPORT_FORMATS),
+        help=f"One of {', '.join(vocabulary.REPORT_FORMATS)}; with --training, "
+        f"{', '.join(vocabulary.TRAINING_FORMATS)}.",
+        callback=one_of(*dict.fromkeys(vocabulary.REPORT_FORMATS + vocabulary.TRAINING_FORMATS)),
     ),
 ]
 Output = Annotated[
@@ -115,7 +116,7 @@ Training = Annotated[
     bool,
     typer.Option(
         "--training",
-        help="The learning curves of one or more runs as one page; give MODEL.training of each.",
+        help="The learning curves of one or more runs; give MODEL.training of each.",
     ),
 ]
 Run = Annotated[

@@ -1,4 +1,4 @@
-"""``barcodeembed report --training``: the learning curves of pretrain as a page."""
+"""``barcodeembed report --training``: the learning curves of pretrain."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from pathlib import Path
 
 import typer
 
-from barcodeembed.cli.checks import refuse_overwriting
+from barcodeembed.cli.checks import check_choice, refuse_overwriting
 from barcodeembed.cli.console import console
 from barcodeembed.cli.report_checks import check_suffix
+from barcodeembed.vocabulary import TRAINING_FORMATS
+
+_PAGE, _CSV, _TENSORBOARD = TRAINING_FORMATS
 
 
 def report_training(
@@ -20,18 +23,28 @@ def report_training(
     others: Mapping[str, object],
     no_clobber: bool,
 ) -> None:
-    """Write the page. Raises a usage error if an option is given that it does not have."""
-    if to not in (None, "html"):
-        raise typer.BadParameter("--training writes html", param_hint="--to")
-    for option, value in others.items():
+    """Write a page, a table or logs. Raises a usage error if an option is given that has no use."""
+    to = to or _PAGE
+    check_choice("--to", to, TRAINING_FORMATS)
+    for option, value in {**others, "--title": to != _PAGE and title}.items():
         if value:
-            raise typer.BadParameter("is not for --training", param_hint=option)
-    check_suffix(output, "html")
+            raise typer.BadParameter(f"is not for --training --to {to}", param_hint=option)
+    check_suffix(output, to)
+    if to == _TENSORBOARD and output == "-":
+        raise typer.BadParameter("--to tensorboard writes a directory; give -o DIR")
     metrics = [Path(run) / "metrics.jsonl" for run in runs]
     refuse_overwriting([output], metrics, no_clobber)
     from barcodeembed.bundles.files import open_output
     from barcodeembed.report.curves import curves
+    from barcodeembed.report.training_logs import read_runs, write_csv, write_events
 
-    with open_output(output) as stream:
-        stream.writelines(curves(runs, title))
+    read = read_runs(runs)
+    if to == _TENSORBOARD:
+        write_events(read, output)
+    else:
+        with open_output(output) as stream:
+            if to == _CSV:
+                write_csv(read, stream)
+            else:
+                stream.writelines(curves(read, title))
     console.say(f"{len(runs):,} runs" if len(runs) != 1 else "1 run")

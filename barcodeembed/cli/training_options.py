@@ -105,7 +105,7 @@ Positions = Annotated[
         "--positions",
         metavar="NAME",
         show_default="the preset's",
-        help="Encoding of positions: learned or rotary; learned with --anchor.",
+        help="Encoding of positions: learned, rotary or alibi; learned with --anchor.",
     ),
 ]
 

@@ -25,7 +25,7 @@ from barcodeembed.vectors.search import nearest_others
 QUANTISED = "quantised"
 
 #: From this number of vectors on, ``search="auto"`` is quantised.
-LARGE = 500_000
+LARGE = 100_000
 
 #: The recall that a quantised search must have.
 LEAST_RECALL = 0.999

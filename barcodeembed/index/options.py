@@ -48,7 +48,7 @@ class BuildOptions:
         amplicon: Name of the amplicon to which the references are cut, such as ``leray``.
         primers: Instead, its primers: ``FORWARD,REVERSE``, both from 5' to 3'.
         search: ``exact`` compares a query with all vectors, ``quantised`` with 8-bit codes of
-            some. ``auto`` is quantised from 500,000 vectors on.
+            some. ``auto`` is quantised from 100,000 vectors on.
     """
 
     whiten: int | None = None

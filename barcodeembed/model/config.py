@@ -48,7 +48,8 @@ class ModelConfig:
         heads: Attention heads per block.
         feed_forward_width: Inner width of the feed-forward layer; with geglu, of each half.
         feed_forward: Activation, "gelu" or the gated "geglu".
-        positions: "learned" or "rotary" position encoding.
+        positions: "learned" or "rotary" position encoding, or "alibi", which lowers attention with
+            distance.
         norm: Layer norm before ("pre") or after ("post", as in BERT) each sublayer.
         pooling: How the vector is made: the mean over real tokens ("mean"), the mean after a
             linear map of its own for each position ("place"), or the class token ("class").

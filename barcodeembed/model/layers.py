@@ -27,6 +27,26 @@ def rotate(x_BHTE: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1)
 
 
+def linear_bias(positions_BT: Tensor, heads: int) -> Tensor:
+    """Return minus a slope times the distance, (B, H, T, T), to add to the scores of attention.
+
+    Each head has a slope of its own, which is not learned (ALiBi, Press et al., arXiv 2108.12409).
+    Distances count in both directions, as in MosaicBERT (Portes et al., arXiv 2312.17482).
+    """
+    numbers = torch.arange(1, heads + 1, device=positions_BT.device, dtype=torch.float32)
+    slopes_H11 = (2.0 ** (-8 * numbers / heads))[:, None, None]
+    distances_BTT = (positions_BT[:, :, None] - positions_BT[:, None, :]).abs().float()
+    return -slopes_H11 * distances_BTT[:, None]
+
+
+def biased_mask(bias_BHTT: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    """Return the bias, with minus infinity at the tokens that must not be attended to."""
+    if causal:
+        later_TT = torch.ones(bias_BHTT.shape[2:], dtype=torch.bool, device=bias_BHTT.device)
+        return bias_BHTT.masked_fill(later_TT.triu(1), -torch.inf)
+    return bias_BHTT if mask is None else bias_BHTT.masked_fill(~mask, -torch.inf)
+
+
 class Attention(nn.Module):
     """Multi-head self-attention over real tokens."""
 
@@ -49,6 +69,8 @@ class Attention(nn.Module):
         q_BHTE, k_BHTE, v_BHTE = qkv.permute(2, 0, 3, 1, 4)
         if angles is not None:
             q_BHTE, k_BHTE = rotate(q_BHTE, angles), rotate(k_BHTE, angles)
+        if mask is not None and mask.dtype != torch.bool:
+            mask = mask.to(q_BHTE.dtype)
         mixed_BHTE = F.scaled_dot_product_attention(
             q_BHTE,
             k_BHTE,
@@ -132,9 +154,11 @@ class Stack(nn.Module):
         A causal block needs no mask, because padding comes last. ``causal`` makes all blocks
         causal. The output of each block is appended to ``outputs``.
         """
-        angles = None
+        angles = bias = None
         if self.positions is not None:
             x_BTD = x_BTD + self.positions(positions_BT)
+        elif self.config.positions == "alibi":
+            bias = linear_bias(positions_BT, self.config.heads)
         else:
             angles = rotary_angles(positions_BT, self.config.width // self.config.heads)
         if self.config.norm == "post":
@@ -142,7 +166,10 @@ class Stack(nn.Module):
         x_BTD = self.dropout(x_BTD)
         for number, block in enumerate(self.blocks):
             before_only = causal or number < self.config.causal_blocks
-            x_BTD = block(x_BTD, None if before_only else mask, angles, before_only)
+            if bias is None:
+                x_BTD = block(x_BTD, None if before_only else mask, angles, before_only)
+            else:
+                x_BTD = block(x_BTD, biased_mask(bias, mask, before_only), None)
             if outputs is not None:
                 outputs.append(x_BTD)
         return self.norm(x_BTD) if self.config.norm == "pre" else x_BTD

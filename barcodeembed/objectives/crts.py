@@ -105,15 +105,20 @@ def cluster_kmers(
     seen_S, vectors_SE = neighbour_vectors(tokens_BT, kmers, rng)
     cluster_V = clusters + np.arange(kmers)
     if len(seen_S):
-        centres_CE = choose_centres(vectors_SE, min(clusters, len(seen_S)), rng)
-        cluster_V[seen_S] = spherical_k_means(
-            vectors_SE,
-            most_similar(vectors_SE, centres_CE),
-            centres_CE,
-            lambda sums, counts: unit(sums),
-            iterations=_ITERATIONS,
-        )
+        cluster_V[seen_S] = cluster_vectors(vectors_SE, clusters, rng)
     return cluster_V
+
+
+def cluster_vectors(vectors_SE: np.ndarray, clusters: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the cluster (S,) of each unit vector."""
+    centres_CE = choose_centres(vectors_SE, min(clusters, len(vectors_SE)), rng)
+    return spherical_k_means(
+        vectors_SE,
+        most_similar(vectors_SE, centres_CE),
+        centres_CE,
+        lambda sums, counts: unit(sums),
+        iterations=_ITERATIONS,
+    )
 
 
 def neighbour_vectors(

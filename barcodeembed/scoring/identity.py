@@ -27,6 +27,8 @@ _IUPAC = {
 _EQUALITIES = [(code, base) for code, bases in _IUPAC.items() for base in bases]
 
 _OPERATION = re.compile(r"(\d+)([=XID])")
+_DELETED = re.compile(r"(\d+)D")
+_GAPS = re.compile(r"(?:\d+[ID])*")
 
 
 class Identities(NamedTuple):
@@ -115,12 +117,10 @@ def _identity(query: str, reference: str) -> tuple[float, int]:
         operations = "".join(operation * n for n, operation in columns)
         read = [o for o, pair in zip(operations, pairs, strict=True) if "N" not in pair]
         length, matches = len(read), read.count("=")
-    elif "I" in found["cigar"] or "D" in found["cigar"]:
-        columns, *_ = _columns(found)
-        length = sum(n for n, _ in columns)
-        matches = sum(n for n, operation in columns if operation == "=")
-    else:  # without gaps, the columns need not be counted
-        length, matches = len(shorter), len(shorter) - found["editDistance"]
+    else:  # each column that is no match costs 1
+        count = len(shorter) + sum(map(int, _DELETED.findall(found["cigar"])))
+        matches = count - found["editDistance"]
+        length = count - _outside(found["cigar"])
     return (100 * matches / length if length else 0.0), length
 
 
@@ -132,6 +132,15 @@ def _align(shorter: str, longer: str) -> dict[str, Any]:
     plain = not (shorter + longer).encode().translate(None, b"ACGT")
     equalities = None if plain else _EQUALITIES
     return edlib.align(shorter, longer, mode="HW", task="path", additionalEqualities=equalities)
+
+
+def _outside(cigar: str) -> int:
+    """Return the number of columns before the first and after the last pair of bases."""
+    begin = _GAPS.match(cigar)
+    assert begin  # it can be empty
+    last = max(cigar.rfind("="), cigar.rfind("X"))
+    gaps = begin[0] + (cigar[last + 1 :] if last > 0 else "")
+    return sum(int(n) for n, _ in _OPERATION.findall(gaps))
 
 
 def _columns(found: dict[str, Any]) -> tuple[list[tuple[int, str]], int, int]:

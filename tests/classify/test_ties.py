@@ -13,6 +13,8 @@ from barcodeembed.scoring.ties import best_hits
 from barcodeembed.scoring.vote import Members, supported
 from barcodeembed.sequences.reading import read_records
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 RECORDS = list(read_records(SIMULATED / "reference.fasta"))
 
 

@@ -61,6 +61,7 @@ def test_statuses_and_choices():
     assert vocabulary.REPORT_FORMATS == (
         *("krona", "kraken", "qiime2", "sintax", "biom", "table", "multiqc", "html", "dwc"),
     )
+    assert vocabulary.TRAINING_FORMATS == ("html", "csv", "tensorboard")
 
 
 def test_flags():

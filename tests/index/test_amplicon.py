@@ -21,6 +21,8 @@ from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.primer_positions import amplicon_positions, pairs_of_marker
 from barcodeembed.sequences.primers import PrimerPair, usual_pairs
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 FORWARD, REVERSE = "CAGTWCCGATACGYTGACCATGC", "GTCACTAGRGCTTACGATCARCG"
 #: The marker has 600 bases: the forward site at 150 to 173, the reverse site at 400 to 423.
 START, END = 173, 400

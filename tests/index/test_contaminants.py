@@ -22,6 +22,8 @@ from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import lineage
 from barcodeembed.taxonomy.references import read_labelled
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 GENE = "".join(random.Random(7).choices("ACGT", k=658))
 INSECT = {"kingdom": "Animalia", "class": "Insecta", "order": "Mockoptera", "species": "Aus bus"}
 HUMAN = {"kingdom": "Animalia", "class": "Mammalia", "order": "Primates", "species": "Homo sapiens"}

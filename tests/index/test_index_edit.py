@@ -21,6 +21,8 @@ from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.references import read_labelled
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 COUNTRIES = ("Canada", "Kenya", "Canada: Ontario", "")
 
 
@@ -36,7 +38,7 @@ class Counted(KmerCounter):
         return super().encode(sequences)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def table(tmp_path_factory):
     """Write tables of 240 simulated references with all optional columns.
 
@@ -76,7 +78,7 @@ def table(tmp_path_factory):
     return write
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def parts(table):
     """Write three tables that share a few records, and one table of all records."""
     return (
@@ -87,7 +89,7 @@ def parts(table):
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def built(parts, model_bundle, tmp_path_factory):
     """Build the indexes of these tables with the command."""
     folder = tmp_path_factory.mktemp("built")
@@ -354,7 +356,7 @@ def test_records_can_be_added_to_an_index_without_optional_columns(built, parts,
     assert (refused.code, "keeps no countries" in refused.err) == (1, True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def other_model(tmp_path_factory) -> Path:
     import torch
 

@@ -18,7 +18,7 @@ from barcodeembed.model.bundle import ModelBundle, load_model, save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
 from barcodeembed.model.devices import autocast, for_inference
 from barcodeembed.model.encoder import Encoder
-from barcodeembed.model.layers import Attention, rotary_angles
+from barcodeembed.model.layers import Attention, biased_mask, linear_bias, rotary_angles
 from barcodeembed.model.tokenizer import PAD
 from barcodeembed.training.recipe import Recipe
 from barcodeembed.vectors.normalise import normalise
@@ -27,6 +27,7 @@ TINY = PRESETS["tiny"].model
 VARIANTS = {
     "rotary": replace(TINY, positions="rotary"),
     "learned": replace(TINY, positions="learned"),
+    "alibi": replace(TINY, positions="alibi"),
     "gated": replace(TINY, feed_forward="geglu"),
     "post-norm": replace(TINY, norm="post", positions="learned"),
     "class token": replace(TINY, pooling="class"),
@@ -72,7 +73,7 @@ def test_other_barcodes_in_the_batch_do_not_change_a_bit(config):
     assert together.tobytes() == alone.tobytes() == backwards.tobytes()
 
 
-@pytest.mark.parametrize("positions", ["learned", "rotary"])
+@pytest.mark.parametrize("positions", ["learned", "rotary", "alibi"])
 def test_a_barcode_as_long_as_the_model_reads_has_a_vector(positions):
     """Batches are padded, but not beyond the last learned position."""
     config = replace(TINY, positions=positions, max_tokens=101)
@@ -139,6 +140,24 @@ def test_attention_agrees_with_the_textbook():
     weights = scores.masked_fill(~real[:, None, None, :], -torch.inf).softmax(-1)
     wanted = attention.output(torch.einsum("bhts,bshe->bthe", weights, v).flatten(2))
     torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_alibi_subtracts_a_multiple_of_the_distance():
+    """The reference is the formula. A causal block attends only to the tokens before."""
+    torch.manual_seed(1)
+    attention = Attention(TINY)
+    x, positions = torch.randn(1, 5, TINY.width), torch.tensor([[0, 2, 3, 9, 10]])
+    real = torch.tensor([[True, True, True, True, False]])
+    bias = linear_bias(positions, TINY.heads)
+    q, k, v = attention.query_key_value(x).view(5, 3, TINY.heads, -1).permute(1, 2, 0, 3)
+    distance = (positions[0][:, None] - positions[0]).abs()
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    scores = scores - torch.tensor([2**-4, 2**-8])[:, None, None] * distance
+    for causal, seen in ((False, real.expand(5, 5)), (True, torch.ones(5, 5).tril().bool())):
+        weights = scores.masked_fill(~seen, -torch.inf).softmax(-1)
+        wanted = attention.output((weights @ v).transpose(0, 1).flatten(1))
+        got = attention(x, biased_mask(bias, real[:, None, None], causal), None)[0]
+        torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_post_norm_is_bert():

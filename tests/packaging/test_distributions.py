@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from support import REPOSITORY
 
 #: Bytes. The model and the prototypes that ship are most of it; PyPI accepts 100 MB.
 LARGEST = 95_000_000
+
+SITE = "https://github.com/barcodeembed/barcodeembed"
 
 #: What must not be packed: made by tools, or large.
 LEFT_OUT = (".*", "build", "dist", "*.egg-info", "__pycache__", "demo", "mini")
@@ -98,7 +101,17 @@ def test_size_licence_and_description(built):
     assert described["License-Expression"] == "MIT"
     assert described["License-File"] == "LICENSE"
     assert described["Description-Content-Type"] == "text/markdown"
-    assert str(described.get_payload()).strip() == (REPOSITORY / "README.md").read_text().strip()
+
+
+def test_the_description_is_the_readme_with_links_that_work_elsewhere(built):
+    """Every link of the description is absolute, and leads to what the README links to."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    described = metadata(built.wheel).get_payload(decode=True).decode()
+    links = re.findall(r"\]\(([^)]+)\)", described)
+    assert links and all(link.startswith("https://") for link in links)
+    assert re.findall(r"!\[[^]]*\]\(([^)]+)\)", described) == [f"{SITE}/raw/main/docs/report.png"]
+    restored = re.sub(rf"{SITE}/(blob|raw)/main/(README\.md(?=#))?", "", described)
+    assert restored.strip() == readme.strip()
 
 
 def test_the_wheel_installs_the_command(built):

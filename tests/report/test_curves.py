@@ -1,9 +1,10 @@
-"""`report --training`: the learning curves of pretrain as a page."""
+"""`report --training`: the learning curves of pretrain as a page, a table and logs."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 
 import pytest
 
@@ -69,10 +70,60 @@ def test_another_directory_is_an_error(call, trained, tmp_path):
     assert done.code == 1 and "two runs have the name run" in done.err
 
 
+def test_a_table_has_a_line_for_each_report(call, trained):
+    first = trained("first", {"step": 1, "loss": 2.5}, {"step": 2, "loss": 2.0, "held_out_loss": 3})
+    second = trained("a,b", {"step": 5, "loss": float("nan"), "accuracy": 0.5})
+    done = call("report", first, second, "--training", "--to", "csv")
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "run,step,loss,held_out_loss,accuracy",
+        "first,1,2.5,,",
+        "first,2,2.0,3.0,",
+        '"a,b",5,,,0.5',
+    ]
+
+
+LOGS = ("--training", "--to", "tensorboard")
+
+
+def test_tensorboard_reads_the_metrics_of_every_run(call, trained, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    rows = [{"step": 1, "loss": 2.5}, {"step": 2, "loss": 2.0, "held_out_loss": 2.25}]
+    logs = tmp_path / "logs"
+    first, second = trained("first", *rows), trained("second", {"step": 5, "loss": float("nan")})
+    done = call("report", first, second, *LOGS, "-o", logs)
+    assert done.code == 0 and "2 runs" in done.err, done.err
+    found = {}
+    for folder in sorted({path.parent for path in logs.rglob("events.*")}):
+        events = accumulator.EventAccumulator(str(folder)).Reload()
+        for tag in events.Tags()["scalars"]:
+            scalars = [(event.step, event.value) for event in events.Scalars(tag)]
+            found[str(folder.relative_to(logs)), tag] = scalars
+    assert found == {
+        ("first", "loss"): [(1, 2.5), (2, 2.0)],
+        ("first/held_out", "loss"): [(2, 2.25)],
+    }
+    done = call("report", first, *LOGS, "-o", logs)
+    assert done.code == 1 and "exists; delete it, or give a new name" in done.err
+
+
+def test_without_tensorboard_the_error_says_what_to_install(call, trained, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
+    run, logs = trained("run", {"step": 1, "loss": 1.0}), tmp_path / "logs"
+    done = call("report", run, *LOGS, "-o", logs)
+    assert done.code == 1 and "pip install 'barcodeembed[tensorboard]'" in done.err
+    assert not logs.exists()
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (("--training", "--to", "krona"), "--training writes html"),
+        (("--training", "--to", "krona"), "'krona' is not one of html, csv, tensorboard"),
+        (("--to", "csv"), "'csv' is not one of krona"),
+        (("--training", "--to", "csv", "--title", "Runs"), "is not for --training --to csv"),
+        (("--training", "--to", "csv", "-o", "curves.tsv"), "does not write .tsv"),
+        (("--training", "--to", "tensorboard"), "writes a directory; give -o DIR"),
+        (("--training", "--to", "tensorboard", "-o", "logs.html"), "does not write .html"),
         (("--training", "--by", "query"), "is not for --training"),
         (("--training", "-o", "curves.pdf"), "does not write .pdf"),
         ((), "a format is needed"),

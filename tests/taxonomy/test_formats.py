@@ -25,6 +25,8 @@ from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, Lineage
 from barcodeembed.taxonomy.references import read_labelled
 from barcodeembed.taxonomy.tables import read_taxonomy
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 _random = random.Random(3)
 BASES = ["".join(_random.choices("ACGT", k=300)) for _ in range(8)]
 

@@ -18,6 +18,8 @@ from barcodeembed.taxonomy.names import NameNotes, note_names
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.references import read_labelled
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 _random = random.Random(9)
 BASES = ["".join(_random.choices("ACGT", k=300)) for _ in range(9)]
 CASES = SHARED / "cases" / "references"

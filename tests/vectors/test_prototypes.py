@@ -36,6 +36,8 @@ from barcodeembed.vectors.prototypes import (
     quantise,
 )
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 
 def scattered(seed: int, barcodes: int = 40, groups: int = 9, width: int = 6):
     """Return unit vectors and distinct members; a few barcodes are in two groups."""

@@ -18,6 +18,5 @@ workflow BARCODES {
     BARCODEEMBED_GATHER(BARCODEEMBED_CLASSIFY.out.shard.groupTuple(size: shards))
 
     emit:
-    names    = BARCODEEMBED_GATHER.out.names // channel: [ val(meta), path(names) ]
-    versions = BARCODEEMBED_CLASSIFY.out.versions.mix(BARCODEEMBED_GATHER.out.versions)
+    names = BARCODEEMBED_GATHER.out.names // channel: [ val(meta), path(names) ]
 }

@@ -10,7 +10,7 @@ process BARCODEEMBED_CLASSIFY {
 
     output:
     tuple val(meta), path("*.tsv.gz"), path("*.shard.json"), emit: shard
-    path "versions.yml", emit: versions
+    tuple val("${task.process}"), val('barcodeembed'), eval("barcodeembed --version | sed 's/barcodeembed //'"), emit: versions_barcodeembed, topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -27,22 +27,12 @@ process BARCODEEMBED_CLASSIFY {
         --shard ${shard}/${shards} \\
         --threads ${task.cpus} \\
         -o ${prefix}.${shard}.tsv.gz
-
-    cat <<-END_VERSIONS > versions.yml
-    "${task.process}":
-        barcodeembed: \$(barcodeembed --version | sed 's/barcodeembed //')
-    END_VERSIONS
     """
 
     stub:
     def prefix = task.ext.prefix ?: "${meta.id}"
     """
-    echo | gzip > ${prefix}.${shard}.tsv.gz
+    echo "" | gzip > ${prefix}.${shard}.tsv.gz
     echo '{}' > ${prefix}.${shard}.tsv.gz.shard.json
-
-    cat <<-END_VERSIONS > versions.yml
-    "${task.process}":
-        barcodeembed: \$(barcodeembed --version | sed 's/barcodeembed //')
-    END_VERSIONS
     """
 }

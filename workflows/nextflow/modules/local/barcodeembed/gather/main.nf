@@ -9,7 +9,7 @@ process BARCODEEMBED_GATHER {
 
     output:
     tuple val(meta), path("${prefix}.tsv.gz"), emit: names
-    path "versions.yml", emit: versions
+    tuple val("${task.process}"), val('barcodeembed'), eval("barcodeembed --version | sed 's/barcodeembed //'"), emit: versions_barcodeembed, topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -18,21 +18,11 @@ process BARCODEEMBED_GATHER {
     prefix = task.ext.prefix ?: "${meta.id}"
     """
     barcodeembed gather ${tables} -o ${prefix}.tsv.gz
-
-    cat <<-END_VERSIONS > versions.yml
-    "${task.process}":
-        barcodeembed: \$(barcodeembed --version | sed 's/barcodeembed //')
-    END_VERSIONS
     """
 
     stub:
     prefix = task.ext.prefix ?: "${meta.id}"
     """
-    echo | gzip > ${prefix}.tsv.gz
-
-    cat <<-END_VERSIONS > versions.yml
-    "${task.process}":
-        barcodeembed: \$(barcodeembed --version | sed 's/barcodeembed //')
-    END_VERSIONS
+    echo "" | gzip > ${prefix}.tsv.gz
     """
 }

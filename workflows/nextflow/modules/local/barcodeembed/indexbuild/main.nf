@@ -1,4 +1,4 @@
-process BARCODEEMBED_INDEX_BUILD {
+process BARCODEEMBED_INDEXBUILD {
     tag "${meta.id}"
     label 'process_medium'
 
@@ -12,7 +12,7 @@ process BARCODEEMBED_INDEX_BUILD {
     output:
     tuple val(meta), path("${prefix}.bix"), emit: index
     tuple val(meta), path("${prefix}.json"), emit: json
-    path "versions.yml", emit: versions
+    tuple val("${task.process}"), val('barcodeembed'), eval("barcodeembed --version | sed 's/barcodeembed //'"), emit: versions_barcodeembed, topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -31,11 +31,6 @@ process BARCODEEMBED_INDEX_BUILD {
         --threads ${task.cpus} \\
         --json ${prefix}.json \\
         -o ${prefix}.bix
-
-    cat <<-END_VERSIONS > versions.yml
-    "${task.process}":
-        barcodeembed: \$(barcodeembed --version | sed 's/barcodeembed //')
-    END_VERSIONS
     """
 
     stub:
@@ -44,10 +39,5 @@ process BARCODEEMBED_INDEX_BUILD {
     mkdir ${prefix}.bix
     echo '{}' > ${prefix}.bix/manifest.json
     echo '{}' > ${prefix}.json
-
-    cat <<-END_VERSIONS > versions.yml
-    "${task.process}":
-        barcodeembed: \$(barcodeembed --version | sed 's/barcodeembed //')
-    END_VERSIONS
     """
 }
