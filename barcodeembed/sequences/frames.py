@@ -11,6 +11,7 @@ from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 
 #: NCBI's translation table 5, the invertebrate mitochondrial code. It fits COI of most animals.
 GENETIC_CODE = 5
+_TABLE_5 = "KNKNTTTTSSSSMIMIQHQHPPPPRRRRLLLLEDEDAAAAGGGGVVVV*Y*YSSSSWCWCLFLF"
 
 
 #: A marker is protein-coding if this fraction of a sample of barcodes has no stop codon.
@@ -67,8 +68,10 @@ def stop_codons(
 def amino_acids(genetic_code: int = GENETIC_CODE) -> str:
     """Return the amino acid of each codon in the order of codon numbers, ``*`` for a stop.
 
-    The tables are Biopython's.
+    All tables but the default one are Biopython's.
     """
+    if genetic_code == GENETIC_CODE:
+        return _TABLE_5  # pretraining must not need Biopython
     from Bio.Data import CodonTable
 
     table = CodonTable.unambiguous_dna_by_id[genetic_code]
