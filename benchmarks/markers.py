@@ -13,7 +13,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-BEST = (("seen", "species"), ("unseen species", "genus"), ("unseen genus", "family"))
+#: 16S names most bacteria to their genus at best.
+_TO_GENUS = ("seen genus", "genus")
+BEST = (("seen", "species"), _TO_GENUS, ("unseen species", "genus"), ("unseen genus", "family"))
 NAMES = {
     "nearest reference": "closest reference",
     "classify": "`classify`",
@@ -27,13 +29,16 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     out = parser.parse_args().out
     results = {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json"))}
-    header = " | ".join(": ".join(of) for of in BEST)
+    to_genus = any(_TO_GENUS[0] in result["queries"] for result in results.values())
+    shown = [of for of in BEST if to_genus or of != _TO_GENUS]
+    header = " | ".join(": ".join(of) for of in shown)
     print(f"| marker | method | {header} | AUROC, novel species | AUROC, novel genus |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| --- | --- |" + " --- |" * (len(shown) + 2))
     for marker, result in results.items():
         for method in result["methods"]:
             print(
-                f"| {marker} | {NAMES.get(method['method'], method['method'])} | {scores(method)} |"
+                f"| {marker} | {NAMES.get(method['method'], method['method'])} | "
+                f"{scores(method, shown)} |"
             )
     columns = "seen species: named, correct | new species named | largest calibration error"
     print(f"\n| marker | references | queries | {columns} |\n| --- | --- | --- | --- | --- | --- |")
@@ -42,8 +47,8 @@ def main() -> None:
         print(f"| {marker} | {result['references']:,} | {count:,} | {decided(result)} |")
 
 
-def scores(method: dict[str, Any]) -> str:
-    fractions = [method["accuracy"].get(category, {}).get(rank) for category, rank in BEST]
+def scores(method: dict[str, Any], shown: list[tuple[str, str]]) -> str:
+    fractions = [method["accuracy"].get(category, {}).get(rank) for category, rank in shown]
     novelty = [method["novelty_auroc"].get(rank) for rank in ("species", "genus")]
     return " | ".join("" if v is None else f"{v:.3f}" for v in [*fractions, *novelty])
 
