@@ -65,9 +65,10 @@ class Audit:
     """Audits one index with different lineages; the neighbours are searched only once."""
 
     def __init__(self, index: ReferenceIndex) -> None:
-        vectors = np.asarray(index.vectors)[index.record_vectors]
         self.index = index
-        self.neighbours = neighbourhoods(vectors, 10, lambda done, total: None)
+        self.neighbours = neighbourhoods(
+            index.vectors, index.record_vectors, 10, lambda done, total: None
+        )
 
     def suspects(self, lineages: np.ndarray) -> dict[int, Suspect]:
         found = find_suspects(*self.neighbours, lineages, self.index.taxa)

@@ -193,8 +193,6 @@ def check_objectives(bench: Bench) -> Cases:
     anchored = replace(PRESETS["tiny"].model, anchored=True)
     cases = {name: (f"{name}:1", {}) for name in OBJECTIVES}
     cases["distill"] = ("distill:1", {"settings": (f"teacher={bench.folder / 'teacher'}",)})
-    # Amino acids need Biopython, which such a machine need not have.
-    cases["pseudo"] = ("pseudo:1", {"settings": ("acids=0",)})
     cases |= {
         "sum": ("maelm+contrastive:1", {}),
         "encoder masks": ("maelm:1", {"settings": ("encoder_masks=yes",)}),

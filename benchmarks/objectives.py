@@ -74,6 +74,7 @@ LABEL_FREE = {
     "evolve": ["--objective", "evolve"],
     "codes": ["--objective", "codes"],
     "pseudo": ["--objective", "pseudo"],
+    "translate": ["--objective", "translate"],
     "clm": ["--objective", "clm"],
     "meap": ["--objective", "meap"],
     "clm-maelm": ["--schedule", "clm:0.3,maelm:0.7"],
@@ -115,7 +116,7 @@ RUNS = {name: ["--anchor", *flags] for name, flags in ANCHORED.items()} | UNANCH
 #: The objectives that can read merged k-mers.
 MERGED = (
     "untrained/maelm/maelm-masks/maelm-deep/maelm-narrow/maelm-shown/maelm-variable/mlm/mlm-bert/"
-    "mlm-singularity/evolve/codes/pseudo/clm/clm-maelm/clm-mlm-causal/contrastive/"
+    "mlm-singularity/evolve/codes/pseudo/translate/clm/clm-maelm/clm-mlm-causal/contrastive/"
     "contrastive-soft/fragments/maelm+contrastive/taxonomy/maelm+taxonomy/naming/fragments-bin/"
     "supcon"
 ).split("/")

@@ -33,6 +33,7 @@ PREDICTING_TOKENS = (
     "codes",
     "evolve",
     "pseudo",
+    "translate",
     "clm",
     "meap",
     "rtd",

@@ -196,11 +196,15 @@ GROUPS = {
         Listed(89, "`| head -1`", "exit code 141, no message",
                "test_cli::test_a_closed_pipe_has_exit_code_141_and_no_message"),
         Listed(90, "Ctrl-C", "130, nothing is left",
-               "test_reliability::test_an_interrupted_command_leaves_nothing"),
+               "test_reliability::test_an_interrupted_command_leaves_nothing "
+               "test_reliability::test_a_command_can_be_killed_at_any_time"),
         Listed(91, "SIGTERM", "143, nothing is left",
-               "test_reliability::test_an_interrupted_command_leaves_nothing"),
+               "test_reliability::test_an_interrupted_command_leaves_nothing "
+               "test_reliability::test_a_command_can_be_killed_at_any_time"),
         Listed(92, "kill -9 at any time", "the old or the new output, or none", "test_reliability::"
-               "test_a_killed_command_leaves_a_complete_output_or_none"),
+               "test_a_killed_command_leaves_a_complete_output_or_none "
+               "test_reliability::test_a_command_can_be_killed_at_any_time "
+               "test_pretrain_command::test_a_killed_run_resumes_to_the_same_weights"),
         Listed(93, "`/dev/full`, full disk", "error, the old output stays",
                "test_cli::test_a_run_time_error_has_exit_code_1_and_one_line "
                "test_cli::test_a_full_standard_output_has_exit_code_1 "

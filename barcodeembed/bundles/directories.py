@@ -41,7 +41,8 @@ def replace_directory(path: str | os.PathLike[str], kind: str) -> Iterator[Path]
             with signals_held():
                 put_in_place(temporary, target)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            with signals_held():
+                shutil.rmtree(temporary, ignore_errors=True)
         confirm_rename(Path(path), target.parent)
 
 

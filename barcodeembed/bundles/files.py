@@ -120,7 +120,8 @@ def _prepared(path: Path) -> Iterator[_Output]:
             with open(temporary, "xb") as stream:
                 yield _Output(path, stream, target, temporary)
         finally:
-            temporary.unlink(missing_ok=True)
+            with signals_held():
+                temporary.unlink(missing_ok=True)
 
 
 def _put_in_place(outputs: Sequence[_Output]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from barcodeembed.bundles.signals import signals_held
 from barcodeembed.errors import OutputError
 
 #: Windows has other locks, and cannot delete a file that is open.
@@ -34,9 +35,10 @@ def locked(target: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        _held.discard(path)
-        path.unlink(missing_ok=True)  # before it is released, so that no one else has it open
-        os.close(descriptor)
+        with signals_held():
+            _held.discard(path)
+            path.unlink(missing_ok=True)  # before it is released, so that no one else has it open
+            os.close(descriptor)
 
 
 def _acquire(path: Path, target: Path) -> int:

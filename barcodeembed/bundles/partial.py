@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from barcodeembed.bundles.files import output_errors, replace_file, resolve_links
 from barcodeembed.bundles.locks import lock_file
+from barcodeembed.bundles.signals import signals_held
 from barcodeembed.errors import OutputError
 
 _JOURNAL = "journal.json"
@@ -50,7 +51,8 @@ class Partial:
 
     def remove(self) -> None:
         """Delete the folder: the output is finished."""
-        shutil.rmtree(self.folder)
+        with signals_held():
+            shutil.rmtree(self.folder)
 
 
 def folder_of(output: str | os.PathLike[str]) -> Path:

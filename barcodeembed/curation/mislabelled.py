@@ -19,7 +19,7 @@ from barcodeembed.curation.findings import Finding, nearest_pair
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.taxa import Taxa
-from barcodeembed.vectors.search import nearest_others
+from barcodeembed.vectors.search import Search, nearest, nearest_others
 from barcodeembed.vocabulary import NEIGHBOURS
 
 #: Minimum number of neighbours that must be close, and the fraction of them that must agree.
@@ -64,7 +64,7 @@ def find_mislabelled(
     """
     members = index.members
     owners = np.repeat(np.arange(len(index.vectors)), np.diff(members.starts))
-    similarities, rows = neighbourhoods(np.asarray(index.vectors)[owners], neighbours, progress)
+    similarities, rows = neighbourhoods(index.vectors, owners, neighbours, progress, index.nearest)
     suspects = find_suspects(similarities, rows, members.lineages, index.taxa)
     pairs = zip(index.record_vectors.tolist(), index.record_lineages.tolist(), strict=True)
     records: dict[tuple[int, int], list[str]] = {}
@@ -91,19 +91,53 @@ def find_mislabelled(
 
 
 def neighbourhoods(
-    vectors_MD: np.ndarray, neighbours: int, progress: Callable[[int, int], None]
+    vectors: np.ndarray,
+    owners_M: np.ndarray,
+    neighbours: int,
+    progress: Callable[[int, int], None],
+    search: Search = nearest,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return similarities and rows, each (M, K), of the nearest other members of each member."""
-    count = len(vectors_MD)
+    """Return similarities and members, each (M, K), of the nearest other members of each member.
+
+    ``owners_M`` are the numbers of the members' ``vectors``; each vector has a member. ``search``
+    finds the nearest vectors.
+    """
+    order_M = np.argsort(owners_M, kind="stable")
+    starts = np.searchsorted(owners_M[order_M], np.arange(len(vectors) + 1))
+
+    def nearest_members(
+        vectors: np.ndarray, queries: np.ndarray, k: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        similarities_QK, rows_QK = search(vectors, queries, k)
+        members_QK, places_QK = _first(rows_QK, starts, k)
+        return np.take_along_axis(similarities_QK, places_QK, 1), order_M[members_QK]
+
+    count = len(owners_M)
     wanted = min(neighbours, count - 1)
-    similarities_MK, rows_MK = np.empty((count, wanted)), np.empty((count, wanted), np.int64)
+    similarities_MK, members_MK = np.empty((count, wanted)), np.empty((count, wanted), np.int64)
     for start in range(0, count, _BLOCK):
         block = slice(start, min(start + _BLOCK, count))
-        similarities_MK[block], rows_MK[block] = nearest_others(
-            vectors_MD, vectors_MD[block], np.arange(block.start, block.stop), wanted
+        own = np.arange(block.start, block.stop)
+        similarities_MK[block], members_MK[block] = nearest_others(
+            vectors, vectors[owners_M[block]], own, wanted, nearest_members
         )
         progress(block.stop, count)
-    return similarities_MK, rows_MK
+    return similarities_MK, members_MK
+
+
+def _first(rows_QR: np.ndarray, starts: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first ``k`` members of the vectors ``rows_QR``, and their places in a row, (Q, k).
+
+    The members of vector v are ``range(starts[v], starts[v + 1])``.
+    """
+    queries, width = rows_QR.shape
+    rows = rows_QR.reshape(-1)
+    counts = starts[rows + 1] - starts[rows]
+    ends = counts.reshape(queries, width).cumsum(1)
+    place_QK = (ends[:, None, :] <= np.arange(k)[:, None]).sum(2)
+    begins = np.take_along_axis(ends - counts.reshape(queries, width), place_QK, 1)
+    first = starts[np.take_along_axis(rows_QR, place_QK, 1)]
+    return first + np.arange(k) - begins, place_QK
 
 
 def find_suspects(

@@ -17,6 +17,7 @@ OBJECTIVES = {
     "codes": "CodePrediction",
     "evolve": "Evolution",
     "pseudo": "PseudoLabels",
+    "translate": "Translation",
     "clm": "CausalLanguageModel",
     "meap": "MaskedCausalModel",
     "rtd": "ReplacedTokenDetection",

@@ -11,8 +11,8 @@ codes of the sound, the other what a listener would call it, its pitches. Here
 MERT adds the sound of another piece of the batch to a part of each piece. Here a part of some
 barcodes is replaced by that of another barcode of the batch, as in a chimera. The targets are
 always those of the barcode itself.
-Shapes: B sequences, T tokens, K k-mers (T, unless the model merges k-mers), L bases, N hidden
-k-mers, V kinds of k-mers, S k-mers with neighbours, E width of their vectors, C levels of codes.
+Shapes: B sequences, T tokens, K k-mers (T, unless the model merges k-mers), N hidden k-mers,
+V kinds of k-mers, S k-mers with neighbours, E width of their vectors, C levels of codes.
 """
 
 from __future__ import annotations
@@ -27,18 +27,15 @@ from torch.nn import functional as F
 from barcodeembed.corpus.batches import Batch
 from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.corpus.masking import Masking
+from barcodeembed.corpus.translation import ACIDS, acids_of
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import initialise
-from barcodeembed.model.tokenizer import PAD, SPECIAL_TOKENS
+from barcodeembed.model.tokenizer import PAD
 from barcodeembed.objectives.base import Inputs, kmer_features, token_features
 from barcodeembed.objectives.crts import cluster_vectors, neighbour_vectors, sample_tokens, unit
 from barcodeembed.objectives.mlm import MaskedLanguageModel
-from barcodeembed.sequences.bases import AMBIGUOUS, overlapping_kmers
-from barcodeembed.sequences.frames import amino_acids, reading_frames
-
-_ACIDS = 21  # with the stop
 
 #: The maximum part of a barcode that is replaced by another one.
 _LONGEST = 0.5
@@ -77,7 +74,7 @@ class PseudoLabels(MaskedLanguageModel):
         self.codes_CV = residual_codes(
             tokens_BT, 4**config.k, options.codes, options.levels, sampled
         )
-        sizes = [options.codes] * options.levels + [_ACIDS] * bool(options.acids)
+        sizes = [options.codes] * options.levels + [ACIDS] * bool(options.acids)
         del self.head  # of k-mers
         self.heads = nn.ModuleList(nn.Linear(width, size) for size in sizes).apply(initialise)
 
@@ -124,24 +121,6 @@ def residual_codes(
         means = sums / np.maximum(np.bincount(found_S, minlength=codes), 1)[:, None]
         rest_SE = rest_SE - means[found_S]
     return codes_CV
-
-
-def acids_of(tokens_BK: np.ndarray, k: int) -> np.ndarray:
-    """Return the number of the amino acid of each k-mer's middle base, int64 (B, K).
-
-    The k-mers of a row follow each other. The reading frame is the one with the fewest stop codons.
-    -1 stands for a codon that is not complete, or has an ambiguous base.
-    """
-    kmers_BK1 = tokens_BK[..., None] - SPECIAL_TOKENS
-    bases_BKk = np.where(kmers_BK1 < 0, AMBIGUOUS, kmers_BK1 // 4 ** np.arange(k)[::-1] % 4)
-    bases_BL = bases_BKk.reshape(len(tokens_BK), -1).astype(np.uint8)
-    middle_K = np.arange(tokens_BK.shape[1]) * k + k // 2
-    first_BK = middle_K - (middle_K - reading_frames(bases_BL)[:, None]) % 3
-    codons_BL = overlapping_kmers(bases_BL, 3)
-    inside_BK = (first_BK >= 0) & (first_BK < codons_BL.shape[1])
-    codons_BK = np.take_along_axis(codons_BL, np.where(inside_BK, first_BK, 0), 1)
-    numbers = np.append(np.unique(list(amino_acids()), return_inverse=True)[1], -1)
-    return np.where(inside_BK, numbers[codons_BK], -1)
 
 
 def mix(tokens_BK: np.ndarray, merge: int, fraction: float, rng: np.random.Generator) -> np.ndarray:

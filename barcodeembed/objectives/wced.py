@@ -14,7 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from barcodeembed.corpus.batches import Batch
 from barcodeembed.corpus.corpus import Corpus
@@ -39,11 +41,14 @@ class WholeBarcodeDecoder(Objective):
             keep: Fraction of the tokens that the encoder reads.
             predict_ratio: Fraction of the tokens to predict.
             decoder_width: Width of the decoder; 0 is the width of the encoder.
+            read_weight: Weight of a k-mer that the encoder has read. Those that it has not read,
+                with ``keep`` below 1, have the weight 1, as genes outside the input in BMFM-RNA.
         """
 
         keep: float = 1.0
         predict_ratio: float = 0.5
         decoder_width: int = 0
+        read_weight: float = 1.0
 
         def __post_init__(self) -> None:
             for name in ("keep", "predict_ratio"):
@@ -51,6 +56,8 @@ class WholeBarcodeDecoder(Objective):
                     raise TrainingError(f"{name} is {getattr(self, name)}, not in (0, 1]")
             if self.decoder_width < 0:
                 raise TrainingError(f"decoder_width is {self.decoder_width}, not positive or 0")
+            if self.read_weight < 0 or (self.keep == 1 and self.read_weight != 1):
+                raise TrainingError("read_weight must not be negative, and needs keep below 1")
 
     def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
@@ -73,12 +80,20 @@ class WholeBarcodeDecoder(Objective):
             "sequences": predicted // tokens_BT.shape[1],
             "predicted_positions": batch.positions_BT.reshape(-1)[predicted],
             "classes": classes,
+            "read": read_BT.reshape(-1)[predicted],
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         vectors_BD = encoder.embed(inputs["tokens"], inputs["positions"], padded=inputs["padded"])
         rebuilt_NW = self.decoder(vectors_BD, inputs["sequences"], inputs["predicted_positions"])
-        return token_losses(self.head(rebuilt_NW), inputs["classes"])
+        logits_NV = self.head(rebuilt_NW)
+        metrics = token_losses(logits_NV, inputs["classes"])
+        if self.options.read_weight == 1:
+            return metrics
+        losses_N = F.cross_entropy(logits_NV.float(), inputs["classes"], reduction="none")
+        weights_N = torch.where(inputs["read"], self.options.read_weight, 1.0)
+        total = weights_N.sum().clamp(min=1e-9)
+        return metrics | {"loss": (losses_N * weights_N).sum() / total}
 
 
 class VectorDecoder(nn.Module):

@@ -511,6 +511,28 @@ def test_a_signal_during_the_renames_waits_until_the_bundle_is_complete(
     assert {path.name for path in tmp_path.iterdir()} == {"bundle"}
 
 
+def test_a_signal_during_the_clean_up_waits_until_nothing_is_left(ctrl_c, tmp_path, monkeypatch):
+    """The old content of a bundle, and the temporary file of an output that is not renamed."""
+
+    def interrupted(function: Callable) -> Callable:
+        def clean_up(*arguments, **options) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            function(*arguments, **options)
+
+        return clean_up
+
+    make_bundle(tmp_path / "bundle", "old")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", interrupted(shutil.rmtree))
+        with pytest.raises(KeyboardInterrupt):
+            make_bundle(tmp_path / "bundle", "new")
+        patch.setattr(Path, "unlink", interrupted(Path.unlink))
+        with pytest.raises(KeyboardInterrupt), replace_file(tmp_path / "table.tsv"):
+            raise ZeroDivisionError
+    assert content_of(tmp_path / "bundle") == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle"}
+
+
 @pytest.mark.parametrize("old", [None, "old"])
 def test_a_bundle_survives_failures_where_paths_cannot_be_exchanged(old, tmp_path, monkeypatch):
     monkeypatch.setattr(swap, "exchange", lambda first, second: False)

@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from Bio.Data import CodonTable
 from hypothesis import given
 from hypothesis import strategies as st
 from support import REPOSITORY, SIMULATED, rows_of
@@ -31,7 +32,7 @@ from barcodeembed.scoring.identity import overlap, percent_identity
 from barcodeembed.scoring.vote import Members
 from barcodeembed.sequences.anchor import learn_anchor
 from barcodeembed.sequences.bases import encode_bases
-from barcodeembed.sequences.frames import stops_by_frame
+from barcodeembed.sequences.frames import GENETIC_CODE, amino_acids, stops_by_frame
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.taxa import Taxa
@@ -429,3 +430,9 @@ def test_prototypes_of_a_marker_without_a_reading_frame_raise_no_flags_about_cod
     query = put_stop(barcodes[0], 300) if coding else barcodes[0]
     (found,) = classifier.classify([SequenceRecord("q", query)])
     assert ("stop_codon" in found.flags) is coding
+
+
+def test_the_default_genetic_code_is_that_of_biopython():
+    table = CodonTable.unambiguous_dna_by_id[GENETIC_CODE]
+    codons = (a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT")
+    assert amino_acids() == "".join(table.forward_table.get(codon, "*") for codon in codons)

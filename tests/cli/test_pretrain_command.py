@@ -133,6 +133,66 @@ def test_ctrl_c_leaves_a_checkpoint(fasta, tmp_path):
     assert not list(tmp_path.rglob(".*.tmp-*"))
 
 
+KILLER = """
+import os, random, shutil, signal, sys, time
+from pathlib import Path
+import torch  # so that a child is killed at work, not at loading
+from barcodeembed.bundles.manifest import digest_file
+from barcodeembed.cli import main
+
+times, folder, output, *arguments = sys.argv[1:]
+folder, weights = Path(folder), Path(output, "model.safetensors")
+random.seed(0)
+torch.set_num_threads(1)
+
+def start(*more):
+    child = os.fork()
+    if not child:
+        try:
+            main([*arguments, *more, "-q"])
+        except SystemExit as ended:
+            os._exit(ended.code or 0)
+        os._exit(0)
+    return child
+
+def clear():
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+clear()
+began = time.monotonic()
+assert os.waitpid(start(), 0)[1] == 0
+took = time.monotonic() - began
+complete = digest_file(weights)
+for turn in range(int(times)):
+    clear()
+    child = start()
+    time.sleep(random.uniform(0, 1.2 * took))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    if weights.exists():
+        assert digest_file(weights) == complete, turn
+    assert os.waitpid(start("--resume"), 0)[1] == 0, turn
+    assert digest_file(weights) == complete, turn
+print("same weights")
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_same_weights(fasta, tmp_path):
+    """After kill -9 at any time."""
+    output = tmp_path / "out" / "model"
+    words = command(fasta, output, "--steps", "12", "--checkpoint-every", "3")[3:]
+    times = os.environ.get("KILLS", "50")
+    done = subprocess.run(
+        [sys.executable, "-c", KILLER, times, output.parent, output, *words],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "same weights\n"), done.stderr
+
+
 def test_a_changed_corpus_is_not_resumed(fasta, tmp_path, train):
     changed = tmp_path / "corpus.fasta"
     changed.write_text(fasta.read_text())
@@ -179,6 +239,7 @@ def test_every_objective_learns_on_real_barcodes(objective, real, model_bundle, 
     more = {
         "distill": ["--set", f"teacher={model_bundle}", "--set", "features=0"],
         "evolve": ["--set", "begin=0"],  # its loss rises when it begins to hide what is difficult
+        "translate": ["--set", "alignment=0"],
     }
     done = call(
         "pretrain",

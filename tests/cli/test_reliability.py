@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -396,15 +397,15 @@ from barcodeembed.bundles.manifest import digest_file
 from barcodeembed.bundles.swap import restore_old
 from barcodeembed.cli import main
 
-times, folder, old, *arguments = sys.argv[1:]
-folder, old = Path(folder), Path(old)
+times, how, folder, old, *commands = sys.argv[1:]
+how, folder, old = getattr(signal, how), Path(folder), Path(old)
 random.seed(0)
 
-def start():
+def start(command):
     child = os.fork()
     if not child:
         try:
-            main([*arguments, "-q", "-t", "1"])
+            main([*command.split(), "-q", "-t", "1"])
         except SystemExit as ended:
             os._exit(ended.code or 0)
     return child
@@ -421,23 +422,29 @@ def restore(before):
     shutil.copytree(old, folder) if before else folder.mkdir()
     return contents()
 
-restore(False)
-began = time.monotonic()
-assert os.waitpid(start(), 0)[1] == 0
-took = time.monotonic() - began
-complete = contents()
-for turn in range(int(times)):
-    before = restore(turn % 2)
-    child = start()
-    time.sleep(random.uniform(0, 1.2 * took))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    found = contents()
-    # The second file of a pair is absent rather than next to another version of the first.
-    states = [{n: d for n, d in state.items() if n in found or "hits" not in n and "ids" not in n}
-              for state in (before, before | complete)]
-    assert found in states, (turn, found, before, complete)
-print("complete", len(complete))
+for command in commands:
+    restore(False)
+    began = time.monotonic()
+    assert os.waitpid(start(command), 0)[1] == 0
+    took = time.monotonic() - began
+    complete = contents()
+    for turn in range(int(times)):
+        before = restore(turn % 2)
+        child = start(command)
+        time.sleep(random.uniform(0, 1.2 * took))
+        os.kill(child, how)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if how != signal.SIGKILL:
+            assert code in (0, 128 + how, -how), code  # -how: the program had not begun
+            assert not [f for f in folder.rglob(".*") if f.suffix != ".lock"], (turn, code)
+        found = contents()
+        # The second file of a pair is absent rather than next to another version of the first.
+        states = [
+            {n: d for n, d in state.items() if n in found or "hits" not in n and "ids" not in n}
+            for state in (before, before | complete)
+        ]
+        assert found in states, (command, turn, found, before, complete)
+    print("complete", flush=True)
 """
 
 KILLED = {
@@ -452,7 +459,7 @@ KILLED = {
 def killed(tmp_path_factory, model_bundle, reads) -> dict[str, Path]:
     """Return what the commands of KILLED read, and a folder with old outputs of all of them."""
     folder = tmp_path_factory.mktemp("killed")
-    many = [*reads, *((f"short_{i}", "ACGT") for i in range(20_000))]
+    many = [*reads, *((f"short_{i}", "ACGT") for i in range(2_000))]
     (folder / "reads.fa").write_text(fasta(many))
     for name, taxa in (("first", ("Apis", "Bombus")), ("second", ("Osmia", "Andrena"))):
         (folder / f"{name}.fa").write_text(
@@ -478,31 +485,35 @@ def killed(tmp_path_factory, model_bundle, reads) -> dict[str, Path]:
     }
 
 
+#: Kills of each command by `pytest -m slow`.
 MANY = int(os.environ.get("KILLS", 50))
 
 
-@pytest.mark.parametrize(
-    "command, times",
-    [
-        *[(command, 3) for command in ("classify", "index build")],
-        *[pytest.param(command, MANY, marks=pytest.mark.slow) for command in KILLED],
-    ],
-)
-def test_a_killed_command_leaves_a_complete_output_or_none(command, times, killed):
-    """After kill -9 a temporary file can remain, but an output is never incomplete."""
-    arguments = KILLED[command]
+def kill_all(commands: Iterable[str], how: str, times: int, killed: dict[str, Path]) -> None:
+    """Run KILLER. After kill -9 a temporary file can remain, but an output is never incomplete."""
+    filled = [KILLED[command] for command in commands]
     for word, path in killed.items():
-        arguments = arguments.replace(word, str(path))
-    words = [str(times), killed["OUT"], killed["old"], *arguments.split()]
+        filled = [text.replace(word, str(path)) for text in filled]
     done = subprocess.run(
-        [sys.executable, "-c", KILLER, *map(str, words)],
+        [sys.executable, "-c", KILLER, str(times), how, killed["OUT"], killed["old"], *filled],
         capture_output=True,
         text=True,
-        timeout=1_500,
         cwd=REPOSITORY,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("complete")
+    assert done.stdout.count("complete") == len(filled)
+
+
+def test_a_killed_command_leaves_a_complete_output_or_none(killed):
+    kill_all(("classify", "index build"), "SIGKILL", 2, killed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("command", KILLED)
+def test_a_command_can_be_killed_at_any_time(command, how, killed):
+    kill_all([command], how, MANY, killed)
 
 
 @pytest.mark.parametrize(

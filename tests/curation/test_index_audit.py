@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -137,16 +138,32 @@ def test_close_is_the_lower_quartile_of_the_nearest_relatives():
 def test_neighbours_are_the_nearest_others():
     vectors = normalise(np.random.default_rng(0).standard_normal((50, 5)).astype(np.float32))
     vectors[20:34] = vectors[20]  # more equal vectors than neighbours
+    owners = np.concatenate([np.arange(50), [3, 3, 3, 3, 3, 7, 49]])  # some share a vector
     reported = []
-    similarities, rows = neighbourhoods(
-        vectors, 4, lambda done, total: reported.append((done, total))
+    similarities, members = neighbourhoods(
+        vectors, owners, 4, lambda done, total: reported.append((done, total))
     )
-    assert reported == [(50, 50)]
-    for m in range(50):
-        assert m not in rows[m] and len(set(rows[m])) == 4
-        others = np.delete(np.arange(50), m)
-        wanted, _ = nearest(vectors[others], vectors[[m]], 4)
+    assert reported == [(57, 57)]
+    for m, owner in enumerate(owners):
+        assert m not in members[m] and len(set(members[m])) == 4
+        others = np.delete(vectors[owners], m, 0)
+        wanted, _ = nearest(others, vectors[[owner]], 4)
         np.testing.assert_allclose(similarities[m], wanted[0], atol=2e-6)
+        found = (vectors[owners[members[m]]] * vectors[owner]).sum(1)
+        np.testing.assert_allclose(similarities[m], found, atol=2e-6)
+
+
+def test_a_quantised_index_is_audited_with_its_search(labelled, unplanted):
+    asked = []
+
+    def search(vectors, queries, k):
+        asked.append(len(queries))
+        return nearest(vectors, queries, k)
+
+    index = build_index(labelled, KmerCounter(5))
+    quantised = replace(index, quantised=SimpleNamespace(nearest=search))
+    assert list(find_mislabelled(quantised)) == unplanted
+    assert asked == [len(index.members.lineages)]
 
 
 def record(name: str, bases: str, **fields: str):

@@ -329,6 +329,19 @@ def test_wced_can_leave_tokens_out_at_their_true_positions():
         assert all(tokens[position] == token for token, position in read_back(inputs, row))
 
 
+def test_wced_weights_the_kmers_that_were_read_and_the_others_apart():
+    """The weighted mean of the losses of both."""
+    losses = {}
+    for weight in (0.0, 0.5, 1.0):
+        objective = make("wced", keep=0.4, read_weight=weight)
+        inputs = objective.prepare(rectangle(), rng())
+        losses[weight] = objective(make_encoder(), to_torch(inputs))["loss"].item()
+    read, count = inputs["read"].sum(), len(inputs["read"])
+    of_read = (losses[1.0] * count - losses[0.0] * (count - read)) / read
+    half = (0.5 * of_read * read + losses[0.0] * (count - read)) / (count - 0.5 * read)
+    assert losses[0.5] == pytest.approx(half, rel=1e-5) and of_read != losses[0.0]
+
+
 def test_a_narrow_wced_decoder_is_narrow():
     objective = make("wced", decoder_width=32)
     assert objective.head.in_features == objective.decoder.project.out_features == 32
@@ -404,6 +417,7 @@ def test_without_any_ngram_single_tokens_are_hidden():
         ("ngram", {"lexicon": 1, "longest": 3}),
         ("wced", {"keep": 0.0}),
         ("wced", {"keep": 1.1}),
+        ("wced", {"read_weight": 0.5}),
         ("wced", {"predict_ratio": 0.0}),
         ("wced", {"decoder_width": -1}),
     ],

@@ -21,10 +21,11 @@ from objective_cases import (
     with_tokens,
 )
 
+from barcodeembed.corpus.translation import acids_of
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.tokenizer import MASK, PAD, SPECIAL_TOKENS, KmerTokenizer
 from barcodeembed.objectives.crts import neighbour_vectors, unit
-from barcodeembed.objectives.pseudo import acids_of, mix, residual_codes
+from barcodeembed.objectives.pseudo import mix, residual_codes
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.frames import amino_acids
 
