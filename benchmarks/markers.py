@@ -16,6 +16,10 @@ from typing import Any
 #: 16S names most bacteria to their genus at best.
 _TO_GENUS = ("seen genus", "genus")
 BEST = (("seen", "species"), _TO_GENUS, ("unseen species", "genus"), ("unseen genus", "family"))
+
+#: Figures of fewer queries are left out.
+MIN_QUERIES = 10
+
 NAMES = {
     "nearest reference": "closest reference",
     "classify": "`classify`",
@@ -38,7 +42,7 @@ def main() -> None:
         for method in result["methods"]:
             print(
                 f"| {marker} | {NAMES.get(method['method'], method['method'])} | "
-                f"{scores(method, shown)} |"
+                f"{scores(method, shown, result['queries'])} |"
             )
     columns = "seen species: named, correct | new species named | largest calibration error"
     print(f"\n| marker | references | queries | {columns} |\n| --- | --- | --- | --- | --- | --- |")
@@ -47,15 +51,24 @@ def main() -> None:
         print(f"| {marker} | {result['references']:,} | {count:,} | {decided(result)} |")
 
 
-def scores(method: dict[str, Any], shown: list[tuple[str, str]]) -> str:
-    fractions = [method["accuracy"].get(category, {}).get(rank) for category, rank in shown]
-    novelty = [method["novelty_auroc"].get(rank) for rank in ("species", "genus")]
+def scores(method: dict[str, Any], shown: list[tuple[str, str]], queries: dict[str, int]) -> str:
+    enough = {category for category, count in queries.items() if count >= MIN_QUERIES}
+    fractions = [
+        method["accuracy"].get(category, {}).get(rank) if category in enough else None
+        for category, rank in shown
+    ]
+    novelty = [
+        method["novelty_auroc"].get(rank) if f"unseen {rank}" in enough else None
+        for rank in ("species", "genus")
+    ]
     return " | ".join("" if v is None else f"{v:.3f}" for v in [*fractions, *novelty])
 
 
 def decided(result: dict[str, Any]) -> str:
     seen, unseen = (
-        result["decisions"].get(kind, {}).get("ranks", {}).get("species", {})
+        result["decisions"][kind]["ranks"]["species"]
+        if result["queries"].get(kind, 0) >= MIN_QUERIES
+        else {}
         for kind in ("seen", "unseen species")
     )
     ours = next(m for m in result["methods"] if m["method"] == "classify")

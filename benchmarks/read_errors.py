@@ -20,7 +20,7 @@ import numpy as np
 from damage import cut
 
 from barcodeembed.calibration.examples import add_sequencing_errors
-from barcodeembed.classify.read_errors import SAMPLE, estimate_rate, find_signs
+from barcodeembed.classify.read_errors import SAMPLE, estimate_rates, find_signs
 from barcodeembed.model.bundle import load_model
 from barcodeembed.sequences.reading import read_records
 
@@ -53,7 +53,7 @@ def main() -> None:
             print(
                 f"| {path.name} | {kind} | {length} | {100 * rate:g} % | "
                 f"{signs.breaks / signs.bases:.5f} | {signs.stopped / signs.reads:.3f} | "
-                f"{100 * estimate_rate(signs):.2f} % |",
+                f"{100 * estimate_rates(signs).total:.2f} % |",
                 flush=True,
             )
 

@@ -15,7 +15,7 @@ deletions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -33,8 +33,12 @@ SAMPLE = 300
 _BREAKS = (0.0002, 0.0012, 0.0023, 0.0060, 0.0091, 0.0222, 0.0308)
 _INDELS = (0.0, 0.001, 0.002, 0.006, 0.01, 0.03, 0.05)
 
-#: In the ordinary mixture, one error in five is an insertion or deletion.
+#: In the ordinary mixture, one error in five is an insertion or deletion. Confidence is learned for
+#: this mixture.
 _MIXTURE = 5
+
+#: An insertion or deletion lowers the similarity of vectors as much as so many substitutions.
+_HARM_OF_INDELS = 1.8
 
 #: The highest rate that confidence is learned for.
 _HIGHEST = 0.05
@@ -61,18 +65,21 @@ class ReadErrors:
     """The error rate of a run, and where it comes from.
 
     ``rate`` is the expected fraction of wrong bases, of reads whose record has no qualities, or of
-    all reads if it was ``given``. ``source`` is GIVEN, QUALITIES, ESTIMATED or ASSUMED.
+    all reads if it was ``given``. ``source`` is GIVEN, QUALITIES, ESTIMATED or ASSUMED. ``harm`` is
+    how much an error lowers the similarity, compared with an ordinary mixture of errors.
     """
 
     rate: float = 0.0
     source: str = ASSUMED
+    harm: float = 1.0
 
     def of(self, queries: Sequence[Query]) -> np.ndarray:
-        """Return the error rate of each query, float64 (Q,)."""
+        """Return for each query the rate of an ordinary mixture that does as much harm, (Q,)."""
         if self.source == GIVEN:
             return np.full(len(queries), self.rate)
         own = [query.record.error_rate for query in queries]
-        return np.array([self.rate if rate is None else rate for rate in own], float)
+        usual = min(self.rate * self.harm, _HIGHEST)
+        return np.array([usual if rate is None else rate for rate in own], float)
 
     def learn(self, queries: Sequence[Query], anchor: Anchor | None) -> ReadErrors:
         """Return the error rate of a run that begins with these queries."""
@@ -83,8 +90,8 @@ class ReadErrors:
             return ReadErrors(float(np.mean(own)), QUALITIES)
         if anchor is None or not queries:
             return self
-        signs = find_signs([query.bases for query in queries], anchor)
-        return replace(self, rate=estimate_rate(signs), source=ESTIMATED)
+        found = estimate_rates(find_signs([query.bases for query in queries], anchor))
+        return ReadErrors(found.total, ESTIMATED, found.harm)
 
 
 class Signs(NamedTuple):
@@ -99,6 +106,28 @@ class Signs(NamedTuple):
     stopped: int = 0
     reads: int = 0
     codons: int = 0
+
+
+class Rates(NamedTuple):
+    """Errors for each base, by kind."""
+
+    substitutions: float
+    indels: float
+
+    @property
+    def total(self) -> float:
+        """The error rate, at most the highest that confidence is learned for."""
+        return min(self.substitutions + self.indels, _HIGHEST)
+
+    @property
+    def harm(self) -> float:
+        """How much an error lowers the similarity, compared with an ordinary mixture."""
+        total = self.substitutions + self.indels
+        if not total:
+            return 1.0
+        of_mixture = 1 + (_HARM_OF_INDELS - 1) / _MIXTURE
+        harm = (self.substitutions + _HARM_OF_INDELS * self.indels) / total / of_mixture
+        return round(harm, 6)
 
 
 def find_signs(reads: Sequence[str], anchor: Anchor) -> Signs:
@@ -131,13 +160,13 @@ def _stopped(rows_BL: np.ndarray, positions_BL: np.ndarray) -> tuple[int, int, i
     return stopped[best], len(rows_BL), int(frames[best].sum())
 
 
-def estimate_rate(signs: Signs) -> float:
-    """Return the error rate that explains the signs.
+def estimate_rates(signs: Signs) -> Rates:
+    """Return the error rates that explain the signs.
 
-    >>> [round(estimate_rate(Signs(breaks, 100_000)), 4) for breaks in (0, 20, 230, 600)]
+    >>> [round(estimate_rates(Signs(breaks, 100_000)).total, 4) for breaks in (0, 20, 230, 600)]
     [0.0, 0.0, 0.0097, 0.0291]
     >>> substituted = Signs(5, 100_000, stopped=45, reads=300, codons=65_000)
-    >>> round(estimate_rate(substituted), 3)
+    >>> round(estimate_rates(substituted).total, 3)
     0.011
     """
     density = (signs.breaks + _BREAKS[0] * _PRIOR_BASES) / (signs.bases + _PRIOR_BASES)
@@ -151,4 +180,4 @@ def estimate_rate(signs: Signs) -> float:
         if abs(signs.stopped - stopped) > _CLEARLY * np.sqrt(stopped + 1):
             found = -np.log1p(-signs.stopped / (signs.reads + 1)) / codons
             substitutions = max(found - of_indels, 0.0) / _STOPS_OF_SUBSTITUTIONS
-    return float(min(indels + substitutions, _HIGHEST))
+    return Rates(float(substitutions), indels)

@@ -9,7 +9,7 @@ import pytest
 from anchored_barcodes import make_barcode
 
 from barcodeembed.calibration.examples import add_sequencing_errors
-from barcodeembed.classify.read_errors import ReadErrors, Signs, estimate_rate, find_signs
+from barcodeembed.classify.read_errors import ReadErrors, Signs, estimate_rates, find_signs
 from barcodeembed.sequences.anchor import Anchor
 from barcodeembed.sequences.reading import read_records
 
@@ -55,22 +55,30 @@ def test_other_codons_and_lost_codons_are_no_signs(barcodes, anchor):
         reads.append("".join(codons[:100] + codons[101:]))
     signs = find_signs(reads, anchor)
     assert signs.stopped == 0 and signs.reads == 40 and signs.codons > 40 * 200
-    assert estimate_rate(signs) < 0.002
+    assert estimate_rates(signs).total < 0.002
 
 
 def test_few_signs_are_not_enough_for_a_high_rate():
-    assert estimate_rate(Signs(1, 600)) < 0.005 < estimate_rate(Signs(20, 6_000))
+    assert estimate_rates(Signs(1, 600)).total < 0.005 < estimate_rates(Signs(20, 6_000)).total
     clean = Signs(0, 600_000, reads=1_000, codons=200_000)
-    assert estimate_rate(clean._replace(stopped=3)) == 0.0  # pseudogenes, for example
-    assert estimate_rate(clean._replace(stopped=1_000)) == 0.05  # as high as is learned
+    assert estimate_rates(clean._replace(stopped=3)).total == 0.0  # pseudogenes, for example
+    assert estimate_rates(clean._replace(stopped=1_000)).total == 0.05  # as high as is learned
 
 
 def test_stop_codons_contradict_a_mixture_in_both_directions():
     mixed = Signs(2_300, 1_000_000, stopped=330, reads=1_500, codons=330_000)
-    rates = [estimate_rate(mixed._replace(stopped=n)) for n in (330, 700, 150)]
-    assert rates[0] == pytest.approx(0.01, abs=0.0001)
-    assert rates[1] > 0.02
-    assert rates[2] == pytest.approx(0.002, abs=0.001)  # insertions and deletions alone
+    rates = [estimate_rates(mixed._replace(stopped=n)) for n in (330, 700, 150)]
+    assert rates[0].total == pytest.approx(0.01, abs=0.0001)
+    assert rates[1].total > 0.02
+    assert rates[2].total == pytest.approx(0.002, abs=0.001)  # insertions and deletions alone
+    assert rates[0].harm == 1.0 and rates[1].harm < 0.95 and rates[2].harm > 1.2
+
+
+def test_insertions_and_deletions_count_as_a_higher_rate_of_mixed_errors():
+    reads = [query("A"), query("A", 0.01)]
+    np.testing.assert_allclose(ReadErrors(0.01, "estimated", 1.9).of(reads), [0.019, 0.01])
+    np.testing.assert_allclose(ReadErrors(0.04, "estimated", 1.9).of(reads), [0.05, 0.01])
+    np.testing.assert_allclose(ReadErrors(0.04, "given").of(reads), 0.04)
 
 
 def test_qualities_come_before_an_estimate_and_a_given_rate_before_both(barcodes, anchor):
