@@ -13,7 +13,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-BEST = (("seen", "species"), ("unseen species", "genus"), ("unseen genus", "family"))
+#: 16S names most bacteria to their genus at best.
+_TO_GENUS = ("seen genus", "genus")
+BEST = (("seen", "species"), _TO_GENUS, ("unseen species", "genus"), ("unseen genus", "family"))
+
+#: Figures of fewer queries are left out.
+MIN_QUERIES = 10
+
 NAMES = {
     "nearest reference": "closest reference",
     "classify": "`classify`",
@@ -27,13 +33,16 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     out = parser.parse_args().out
     results = {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json"))}
-    header = " | ".join(": ".join(of) for of in BEST)
+    to_genus = any(_TO_GENUS[0] in result["queries"] for result in results.values())
+    shown = [of for of in BEST if to_genus or of != _TO_GENUS]
+    header = " | ".join(": ".join(of) for of in shown)
     print(f"| marker | method | {header} | AUROC, novel species | AUROC, novel genus |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| --- | --- |" + " --- |" * (len(shown) + 2))
     for marker, result in results.items():
         for method in result["methods"]:
             print(
-                f"| {marker} | {NAMES.get(method['method'], method['method'])} | {scores(method)} |"
+                f"| {marker} | {NAMES.get(method['method'], method['method'])} | "
+                f"{scores(method, shown, result['queries'])} |"
             )
     columns = "seen species: named, correct | new species named | largest calibration error"
     print(f"\n| marker | references | queries | {columns} |\n| --- | --- | --- | --- | --- | --- |")
@@ -42,15 +51,24 @@ def main() -> None:
         print(f"| {marker} | {result['references']:,} | {count:,} | {decided(result)} |")
 
 
-def scores(method: dict[str, Any]) -> str:
-    fractions = [method["accuracy"].get(category, {}).get(rank) for category, rank in BEST]
-    novelty = [method["novelty_auroc"].get(rank) for rank in ("species", "genus")]
+def scores(method: dict[str, Any], shown: list[tuple[str, str]], queries: dict[str, int]) -> str:
+    enough = {category for category, count in queries.items() if count >= MIN_QUERIES}
+    fractions = [
+        method["accuracy"].get(category, {}).get(rank) if category in enough else None
+        for category, rank in shown
+    ]
+    novelty = [
+        method["novelty_auroc"].get(rank) if f"unseen {rank}" in enough else None
+        for rank in ("species", "genus")
+    ]
     return " | ".join("" if v is None else f"{v:.3f}" for v in [*fractions, *novelty])
 
 
 def decided(result: dict[str, Any]) -> str:
     seen, unseen = (
-        result["decisions"].get(kind, {}).get("ranks", {}).get("species", {})
+        result["decisions"][kind]["ranks"]["species"]
+        if result["queries"].get(kind, 0) >= MIN_QUERIES
+        else {}
         for kind in ("seen", "unseen species")
     )
     ours = next(m for m in result["methods"] if m["method"] == "classify")

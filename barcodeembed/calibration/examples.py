@@ -137,15 +137,20 @@ def random_fragment(
     return bases[start : start + length]
 
 
-def add_sequencing_errors(bases: str, rate: float, rng: np.random.Generator) -> str:
-    """Return the bases with random errors: 80 % substitutions, 10 % insertions, 10 % deletions."""
+def add_sequencing_errors(
+    bases: str, rate: float, rng: np.random.Generator, indels: float = 0.2
+) -> str:
+    """Return the bases with random errors: substitutions, and a fraction of ``indels``.
+
+    Half of the indels are insertions, half deletions.
+    """
     read = []
     for base, draw in zip(bases, rng.random(len(bases)) / rate, strict=True):
         if draw >= 1 or base not in "ACGT":
             read.append(base)
-        elif draw < 0.1:  # insertion
+        elif draw < indels / 2:  # insertion
             read.append(base + "ACGT"[rng.integers(4)])
-        elif draw >= 0.2:  # otherwise a deletion
+        elif draw >= indels:  # otherwise a deletion
             read.append("ACGT"[("ACGT".index(base) + rng.integers(1, 4)) % 4])
     return "".join(read)
 

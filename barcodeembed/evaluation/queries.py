@@ -13,9 +13,17 @@ from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
 
-#: Category -> the highest rank at which the taxon of its queries is not in the reference; None for
-#: the category whose species are in the reference.
-CATEGORIES = {"seen": None, "unseen species": "species", "unseen genus": "genus"}
+#: Category -> the highest rank at which the taxon of its queries is not in the reference; None if
+#: the reference has the taxa of all ranks at which its queries have a name.
+CATEGORIES = {
+    "seen": None,
+    "seen genus": None,
+    "unseen species": "species",
+    "unseen genus": "genus",
+}
+
+#: The categories of queries that are not new.
+SEEN = tuple(category for category, rank in CATEGORIES.items() if rank is None)
 
 OTHER = "other"
 
@@ -39,9 +47,10 @@ def sort_queries(
 ) -> LabelledQueries:
     """Read queries and assign each one to a category.
 
-    ``seen``: the reference has the species of the query. ``unseen species``: it has the genus, but
-    not the species. ``unseen genus``: it has the family, but not the genus. ``other``: it has none
-    of these, or the query has no names at these ranks. ``taxa`` are those of the reference.
+    ``seen``: the reference has the species of the query. ``seen genus``: it has the genus, and the
+    query has no species. ``unseen species``: it has the genus, but not the species. ``unseen
+    genus``: it has the family, but not the genus. ``other``: it has none of these, or the query has
+    no names at these ranks. ``taxa`` are those of the reference.
     ``sample`` is the largest number of queries of each category; they are drawn with the seed.
     Raises InputError if there are no queries.
     """
@@ -72,8 +81,8 @@ def _category(lineage: Lineage, in_reference: Sequence[set[str | None]]) -> str:
 
     if has(_SPECIES):
         return "seen"
-    if lineage[_SPECIES] and has(_GENUS):
-        return "unseen species"
-    if lineage[_GENUS] and not has(_GENUS) and has(_FAMILY):
+    if has(_GENUS):
+        return "unseen species" if lineage[_SPECIES] else "seen genus"
+    if lineage[_GENUS] and has(_FAMILY):
         return "unseen genus"
     return OTHER

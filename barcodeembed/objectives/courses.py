@@ -6,8 +6,10 @@ between others, which the generator samples without seeing what they push aside.
 every barcode once, and has its own head. The encoder never reads a mask.
 
 An insertion moves the k-mers after it to later positions, and those that move past the end of the
-barcode are cut off, so that all courses read equally many tokens at the same positions. The
-self-correction courses of the paper are left out.
+barcode are cut off, so that all courses read equally many tokens at the same positions.
+
+With ``corrects=yes`` replacement has a second pass (self-correction): the k-mers that the encoder
+judged worst in the first are masked. The generator proposes again, and the encoder judges again.
 Shapes: B sequences, T tokens, D width, I inserted tokens, P chosen tokens, N tokens to judge.
 """
 
@@ -37,7 +39,9 @@ class Courses(ReplacedTokenDetection):
 
     @dataclass(frozen=True, slots=True)
     class Options(ReplacedTokenDetection.Options):
-        pass
+        """Settings. ``corrects`` adds a second pass on the encoder's own errors."""
+
+        corrects: bool = False
 
     def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
@@ -50,6 +54,8 @@ class Courses(ReplacedTokenDetection):
         judged_N = kmer_indices(tokens_BT)
         inserted_I = np.flatnonzero(inserted_BT == MASK)
         remaining_N = np.flatnonzero((inserted_BT == MASK) | (inserted_BT >= SPECIAL_TOKENS))
+        if self.options.corrects:
+            inputs["uniform_again"] = rng.random(len(inputs["masked"]), np.float32)
         return inputs | {
             "swapped": swapped_BT,
             "swapped_judged": judged_N,
@@ -62,9 +68,13 @@ class Courses(ReplacedTokenDetection):
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
-        metrics = super().forward(encoder, inputs)
+        metrics, losses_N = self.compete(encoder, inputs)
         shown = {"swapped": inputs["swapped"], "inserted": self._inserted(encoder, inputs)}
         loss = metrics["loss"]
+        if self.options.corrects:
+            again, _ = self.compete(encoder, correction(inputs, losses_N))
+            loss = loss + again["loss"]
+            metrics |= {f"again_{name}": value for name, value in again.items()}
         for course, tokens_BT in shown.items():
             found = self._judge(course, encoder, tokens_BT, inputs)
             loss = loss + self.options.detection_weight * found["loss"]
@@ -97,6 +107,22 @@ class Courses(ReplacedTokenDetection):
         )
         kmers_I = sample(logits_IV, inputs["inserted_uniform"]) + SPECIAL_TOKENS
         return masked_BT.flatten().scatter(0, inserted_I, kmers_I).view_as(masked_BT)
+
+
+def correction(inputs: Inputs, losses_N: Tensor) -> Inputs:
+    """Return the inputs of a second pass, in which the k-mers with the highest losses are masked.
+
+    As many are masked as in the first pass.
+    """
+    tokens_BT = inputs["tokens"]
+    masked_P = inputs["judged"][losses_N.topk(len(inputs["masked"])).indices]
+    hidden_BT = tokens_BT.flatten().index_fill(0, masked_P, MASK).view_as(tokens_BT)
+    return inputs | {
+        "generator_tokens": hidden_BT,
+        "masked": masked_P,
+        "classes": tokens_BT.flatten()[masked_P] - SPECIAL_TOKENS,
+        "uniform": inputs["uniform_again"],
+    }
 
 
 def swap(tokens_BT: np.ndarray, chosen_BT: np.ndarray, rng: np.random.Generator) -> np.ndarray:

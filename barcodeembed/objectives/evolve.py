@@ -73,7 +73,9 @@ class Evolution(KmerPrediction):
         self.reference = Encoder(config).requires_grad_(False)
         self.reference_head = kmer_head(config).requires_grad_(False)
         self.register_buffer("taken", torch.zeros((), dtype=torch.int32))
-        self._has_reference = False
+        # The same on the CPU. A GPU would have to be waited for.
+        self._taken = False
+        self.register_load_state_dict_post_hook(_resume)
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         merge, tokens_BK = self.config.merge, batch.tokens_BT
@@ -133,13 +135,16 @@ class Evolution(KmerPrediction):
     @torch.no_grad()
     def _take_reference(self, encoder: Encoder) -> None:
         """Copy the encoder and the head, the first time."""
-        if not self._has_reference and not self.taken:
+        if not self._taken:
             self.reference.load_state_dict(encoder.state_dict())
             self.reference_head.load_state_dict(self.head.state_dict())
             self.taken.fill_(1)
-        # So that a GPU is asked only once.
-        self._has_reference = True
+            self._taken = True
         self.reference.eval()
+
+
+def _resume(module: Evolution, keys: object) -> None:
+    module._taken = bool(module.taken)
 
 
 def rectified(losses_N: Tensor, ours_NV: Tensor, theirs_NV: Tensor, weight: float) -> Tensor:

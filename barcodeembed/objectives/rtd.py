@@ -51,8 +51,8 @@ from barcodeembed.objectives.base import (
 )
 from barcodeembed.objectives.substitution import (
     Substitution,
-    detect,
     detection_head,
+    detection_losses,
     kmer_indices,
 )
 
@@ -102,6 +102,10 @@ class ReplacedTokenDetection(Objective):
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
+        return self.compete(encoder, inputs)[0]
+
+    def compete(self, encoder: Encoder, inputs: Inputs) -> tuple[dict[str, Tensor], Tensor]:
+        """Return loss and metrics, and the detection loss (N,) of each judged token."""
         tokens_BT, judged_N = inputs["tokens"], inputs["judged"]
         logits_PV = self.generator(
             encoder.tokens.weight,
@@ -118,14 +122,18 @@ class ReplacedTokenDetection(Objective):
         )
         # If the generator samples the original k-mer, the token counts as original.
         replaced_N = (shown_BT != tokens_BT).flatten()[judged_N]
-        detected = detect(self.head, features_BTD, judged_N, replaced_N)
+        logits_N = self.head(features_BTD.flatten(0, 1)[judged_N]).squeeze(-1)
+        detected = detection_losses(logits_N, replaced_N)
+        losses_N = F.binary_cross_entropy_with_logits(
+            logits_N.detach().float(), replaced_N.float(), reduction="none"
+        )
         return {
             **detected,
             "loss": generated["loss"] + self.options.detection_weight * detected["loss"],
             "detection_loss": detected["loss"],
             "generator_loss": generated["loss"],
             "generator_accuracy": generated["accuracy"],
-        }
+        }, losses_N
 
 
 class Generator(nn.Module):

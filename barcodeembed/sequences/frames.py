@@ -36,7 +36,7 @@ def reading_frames(codes_BL: np.ndarray, genetic_code: int = GENETIC_CODE) -> np
 
     ``codes_BL`` are base codes, uint8 (B, L), ambiguous past the end.
     """
-    stops = _stops(genetic_code)[overlapping_kmers(codes_BL, 3)]
+    stops, _ = stop_codons(codes_BL, genetic_code)
     counts = np.stack([stops[:, frame::3].sum(1) for frame in range(3)], axis=1)
     return counts.argmin(1)
 
@@ -49,9 +49,19 @@ def stops_by_frame(bases: str, genetic_code: int = GENETIC_CODE) -> list[int]:
     >>> stops_by_frame("TAGTAACTAG")
     [2, 0, 0]
     """
-    kmers = overlapping_kmers(encode_bases(bases)[None], 3)[0]
-    stops = _stops(genetic_code)[kmers]
+    stops = stop_codons(encode_bases(bases)[None], genetic_code)[0][0]
     return [int(stops[frame::3][:-1].sum()) for frame in range(3)]
+
+
+def stop_codons(
+    codes_BL: np.ndarray, genetic_code: int = GENETIC_CODE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where stop codons begin, and where codons without an ambiguous base do, bool (B, K).
+
+    ``codes_BL`` are base codes, uint8 (B, L), ambiguous past the end; K is L - 2.
+    """
+    codons_BK = overlapping_kmers(codes_BL, 3)
+    return _stops(genetic_code)[codons_BK], codons_BK < 64
 
 
 @lru_cache

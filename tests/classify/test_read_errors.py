@@ -9,7 +9,7 @@ import pytest
 from anchored_barcodes import make_barcode
 
 from barcodeembed.calibration.examples import add_sequencing_errors
-from barcodeembed.classify.read_errors import ReadErrors, density_of_breaks, estimate_rate
+from barcodeembed.classify.read_errors import ReadErrors, Signs, estimate_rates, find_signs
 from barcodeembed.sequences.anchor import Anchor
 from barcodeembed.sequences.reading import read_records
 
@@ -32,32 +32,53 @@ def barcodes(anchor) -> list[str]:
 
 @pytest.mark.parametrize("length", [658, 200])
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.03])
-def test_the_estimate_is_near_the_rate_of_simulated_errors(barcodes, anchor, rate, length):
+@pytest.mark.parametrize("indels", [0.2, 0.0, 1.0])
+def test_the_estimate_is_near_the_rate_of_simulated_errors(barcodes, anchor, rate, length, indels):
     rng = np.random.default_rng(1)
-    reads = [bases[200 : 200 + length] if length < 658 else bases for bases in barcodes]
+    starts = range(0, 659 - length, 150)
+    reads = [bases[start : start + length] for start in starts for bases in barcodes]
     if rate:
-        reads = [add_sequencing_errors(bases, rate, rng) for bases in reads]
+        reads = [add_sequencing_errors(bases, rate, rng, indels) for bases in reads]
     found = ReadErrors().learn([query(bases) for bases in reads], anchor)
     assert found.source == "estimated"
     assert found.rate == pytest.approx(rate, abs=max(0.4 * rate, 0.002))
 
 
-def test_substitutions_and_lost_codons_are_no_breaks(barcodes, anchor):
+def test_other_codons_and_lost_codons_are_no_signs(barcodes, anchor):
     """A species that no reference has differs by these, so it does not look like errors."""
     rng = np.random.default_rng(2)
     reads = []
     for bases in barcodes[:40]:
-        letters = np.array(list(bases))
-        sites = rng.permutation(len(letters))[:40]
-        letters[sites] = rng.choice(list("ACGT"), 40)
-        letters = "".join(letters)
-        reads.append(letters[:300] + letters[303:])
-    breaks, bases = density_of_breaks(reads, anchor)
-    assert estimate_rate(breaks, bases) < 0.002
+        codons = [bases[i : i + 3] for i in range(1, len(bases) - 2, 3)]  # the marker's frame
+        for at in rng.permutation(len(codons))[:40]:
+            codons[at] = codons[at][:2] + rng.choice(list("CT"))  # no stop codon ends with these
+        reads.append("".join(codons[:100] + codons[101:]))
+    signs = find_signs(reads, anchor)
+    assert signs.stopped == 0 and signs.reads == 40 and signs.codons > 40 * 200
+    assert estimate_rates(signs).total < 0.002
 
 
-def test_a_few_clean_reads_are_not_enough_for_a_high_rate():
-    assert estimate_rate(1, 600) < 0.005 < estimate_rate(20, 6_000)
+def test_few_signs_are_not_enough_for_a_high_rate():
+    assert estimate_rates(Signs(1, 600)).total < 0.005 < estimate_rates(Signs(20, 6_000)).total
+    clean = Signs(0, 600_000, reads=1_000, codons=200_000)
+    assert estimate_rates(clean._replace(stopped=3)).total == 0.0  # pseudogenes, for example
+    assert estimate_rates(clean._replace(stopped=1_000)).total == 0.05  # as high as is learned
+
+
+def test_stop_codons_contradict_a_mixture_in_both_directions():
+    mixed = Signs(2_300, 1_000_000, stopped=330, reads=1_500, codons=330_000)
+    rates = [estimate_rates(mixed._replace(stopped=n)) for n in (330, 700, 150)]
+    assert rates[0].total == pytest.approx(0.01, abs=0.0001)
+    assert rates[1].total > 0.02
+    assert rates[2].total == pytest.approx(0.002, abs=0.001)  # insertions and deletions alone
+    assert rates[0].harm == 1.0 and rates[1].harm < 0.95 and rates[2].harm > 1.2
+
+
+def test_insertions_and_deletions_count_as_a_higher_rate_of_mixed_errors():
+    reads = [query("A"), query("A", 0.01)]
+    np.testing.assert_allclose(ReadErrors(0.01, "estimated", 1.9).of(reads), [0.019, 0.01])
+    np.testing.assert_allclose(ReadErrors(0.04, "estimated", 1.9).of(reads), [0.05, 0.01])
+    np.testing.assert_allclose(ReadErrors(0.04, "given").of(reads), 0.04)
 
 
 def test_qualities_come_before_an_estimate_and_a_given_rate_before_both(barcodes, anchor):

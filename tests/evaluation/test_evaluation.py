@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barcodeembed.classify.pipeline import Classifier
-from barcodeembed.evaluation.markdown import markdown
+from barcodeembed.evaluation.markdown import _methods, markdown
 from barcodeembed.evaluation.metrics import auroc, calibration_error
 from barcodeembed.evaluation.open_world.aligners import PEERS
 from barcodeembed.evaluation.open_world.figures import (
@@ -77,9 +77,32 @@ def test_queries_are_sorted_by_the_taxa_in_the_reference():
         "unseen species",
         "unseen genus",
         "other",
-        "other",
+        "seen genus",
         "unseen genus",
     ]
+
+
+def test_queries_without_a_species_count_at_the_ranks_that_they_have():
+    """16S names most bacteria to their genus at best."""
+    truth = [named("F", "G", None)] * 2 + [named("F", "H", None)]
+    of = ["seen genus", "seen genus", "unseen genus"]
+    queries = LabelledQueries([None] * 3, truth, of)
+    guesses = [named("F", "G", "G a"), UNKNOWN, named("F", "G", None)]
+    confidences = np.full((3, len(RANKS)), 1.0)
+    figures = evaluate_method(
+        Predictions("x", guesses, np.array([0.9, 0.6, 0.7]), 1.0, confidences), queries
+    )
+    assert figures["accuracy"]["seen genus"] == {"family": 0.5, "genus": 0.5}
+    assert figures["novelty_auroc"] == {"species": None, "genus": 0.5}
+    # The two seen queries have half of the weight, the new genus has the other half.
+    assert figures["calibration_error"]["genus"] == 0.75
+    table = {
+        "references": 1,
+        "threads": 1,
+        "queries": {"seen genus": 2, "unseen genus": 1},
+        "methods": [figures],
+    }
+    assert "| seen genus: genus |" in "\n".join(_methods(table))
 
 
 def test_figures_of_a_case_counted_by_hand():

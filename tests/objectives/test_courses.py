@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from objective_cases import (
     losses_on_a_repeated_batch,
     make,
@@ -16,7 +17,7 @@ from objective_cases import (
 )
 
 from barcodeembed.model.tokenizer import MASK, PAD, SPECIAL_TOKENS, UNKNOWN
-from barcodeembed.objectives.courses import insert_masks, swap
+from barcodeembed.objectives.courses import correction, insert_masks, swap
 
 
 @pytest.mark.parametrize("batch", [ragged(), rectangle()], ids=["ragged", "rectangle"])
@@ -84,3 +85,31 @@ def test_the_loss_is_that_of_rtd_and_the_courses_together():
 def test_the_courses_learn():
     losses = losses_on_a_repeated_batch(make("courses"), steps=20)
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_the_second_pass_masks_the_kmers_that_were_judged_worst():
+    batch = rectangle()
+    inputs = to_torch(make("courses", corrects="yes").prepare(batch, rng()))
+    losses = torch.zeros(len(inputs["judged"]))
+    wrong = torch.arange(len(inputs["masked"])) * 3 + 1
+    losses[wrong] = 1.0
+    again = correction(inputs, losses)
+    expected = inputs["judged"][wrong]
+    assert set(again["masked"].tolist()) == set(expected.tolist())
+    hidden = torch.nonzero((again["generator_tokens"] == MASK).flatten()).flatten()
+    assert torch.equal(hidden, expected.sort().values)
+    assert torch.equal(
+        inputs["tokens"].flatten()[again["masked"]], again["classes"] + SPECIAL_TOKENS
+    )
+
+
+def test_the_second_pass_reads_no_masks_and_trains_the_generator_too():
+    objective, encoder = make("courses", corrects="yes"), make_encoder()
+    inputs = objective.prepare(rectangle(), rng())
+    passes = seen_by_encoder(objective, encoder, inputs)
+    assert len(passes) == 4 and not any((seen == MASK).any() for seen in passes)
+    found = objective(encoder, to_torch(inputs))
+    found["again_generator_loss"].backward()
+    assert objective.generator.head.weight.grad.any()
+    once = make("courses")(encoder, to_torch(inputs))
+    torch.testing.assert_close(found["loss"], once["loss"] + found["again_loss"])

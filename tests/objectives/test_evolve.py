@@ -11,6 +11,7 @@ from objective_cases import (
     all_unknown,
     losses_on_a_repeated_batch,
     make,
+    make_corpus,
     make_encoder,
     ragged,
     rectangle,
@@ -23,6 +24,9 @@ from torch.nn import functional as F
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.tokenizer import MASK, PAD, SPECIAL_TOKENS
 from barcodeembed.objectives.evolve import rectified
+from barcodeembed.objectives.plan import Phase, resolve_settings
+from barcodeembed.objectives.pretraining import Pretraining
+from barcodeembed.training.work import flops_of
 
 MERGED = replace(TINY, merge=2)
 
@@ -85,6 +89,16 @@ def test_the_reference_is_taken_once_and_never_trained():
     for each in (objective, resumed):
         each(encoder, inputs)
         assert torch.equal(each.reference.tokens.weight, taken["tokens.weight"])
+
+
+def test_the_second_part_does_not_depend_on_values():
+    """Only shapes are computed, as for the speed on a GPU. Reading a value would fail."""
+    plan = (Phase(1.0, {"evolve": 1.0}),)
+    settings = resolve_settings(plan, {}, ["begin=0"])
+    pretraining = Pretraining(make_encoder(), plan, settings, make_corpus())
+    inputs = {name: to_torch(i) for name, i in pretraining.prepare(0, rectangle(), rng()).items()}
+    assert flops_of(pretraining, 0, [(1.0, inputs)]) > 0
+    assert not pretraining.objectives["evolve"].taken
 
 
 def test_rectified_labels_are_a_mixture():

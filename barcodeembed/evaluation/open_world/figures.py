@@ -16,7 +16,7 @@ import pandas as pd
 from barcodeembed.classify.assignment import Assignment
 from barcodeembed.evaluation.metrics import auroc, calibration_error
 from barcodeembed.evaluation.open_world.predictions import Predictions
-from barcodeembed.evaluation.queries import CATEGORIES, LabelledQueries
+from barcodeembed.evaluation.queries import CATEGORIES, SEEN, LabelledQueries
 from barcodeembed.taxonomy.ranks import RANKS
 
 
@@ -119,6 +119,8 @@ def _accuracy(outcomes: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 
 def _novelty(predictions: Predictions, queries: LabelledQueries) -> dict[str, float | None]:
     of = np.array(queries.categories)
+    named = np.array([[name is not None for name in lineage] for lineage in queries.lineages])
+    seen = np.isin(of, SEEN)[:, None] & named
     result = {}
     for category, rank in CATEGORIES.items():
         if rank is None:
@@ -127,7 +129,8 @@ def _novelty(predictions: Predictions, queries: LabelledQueries) -> dict[str, fl
         if predictions.in_reference is not None:
             scores = predictions.in_reference[:, RANKS.index(rank)]
         if not np.isnan(scores).any():
-            result[rank] = _rounded(auroc(scores[of == "seen"], scores[of == category]))
+            known = seen[:, RANKS.index(rank)]
+            result[rank] = _rounded(auroc(scores[known], scores[of == category]))
     return result
 
 
@@ -138,7 +141,7 @@ def _calibration(outcomes: pd.DataFrame) -> dict[str, float | None]:
             calibration_error(
                 rows["confidence"].to_numpy(float),
                 rows["correct"].to_numpy(bool),
-                weights=_half_weights(rows["category"] == "seen"),
+                weights=_half_weights(rows["category"].isin(SEEN)),
             )
         )
         for rank, rows in with_confidence.groupby("rank", sort=False)
@@ -154,7 +157,7 @@ def _accepted(outcomes: pd.DataFrame) -> dict[str, dict[str, float | None]]:
     """
     result = {}
     for rank, rows in outcomes.groupby("rank", sort=False):
-        weights = _half_weights(rows["category"] == "seen")
+        weights = _half_weights(rows["category"].isin(SEEN))
         accepted, correct = (rows[c].to_numpy(float) for c in ("accepted", "correct"))
         new = [
             category
