@@ -37,8 +37,8 @@ _INDELS = (0.0, 0.001, 0.002, 0.006, 0.01, 0.03, 0.05)
 #: this mixture.
 _MIXTURE = 5
 
-#: An insertion or deletion lowers the similarity of the vectors of whole barcodes as much as so many
-#: substitutions. Fragments are compared by k-mers, too, and there both do the same harm.
+#: An insertion or deletion lowers the similarity of the vectors of whole barcodes as much as this
+#: number of substitutions. Fragments are compared by k-mers, too, and there both do the same harm.
 _HARM_OF_INDELS = 1.8
 
 #: The highest rate that confidence is learned for.
