@@ -99,6 +99,43 @@ def test_snakemake_gives_the_table_of_one_run(call, program, index_bundle, tmp_p
     assert not list((tmp_path / "shards").glob("*"))
 
 
+WRAPPERS = SNAKEFILE.parent / "wrappers"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(SNAKEMAKE is None, reason="Snakemake is not installed")
+def test_the_wrappers_do_what_the_commands_do(call, program, model_bundle, tmp_path):
+    reads, names = SIMULATED / "reads.fasta", tmp_path / "names.tsv"
+    (tmp_path / "Snakefile").write_text(f"""
+rule classify:
+    input: reads="{reads}", index="references.bix"
+    output: names="{names}", json="run.json"
+    params: extra="--min-confidence 0.5"
+    log: "classify.log"
+    wrapper: "file:{WRAPPERS}/classify"
+
+rule build:
+    input: references="{SIMULATED / "reference.fasta"}", model="{model_bundle}"
+    output: index=directory("references.bix")
+    wrapper: "file:{WRAPPERS}/index-build"
+""")
+    words = [SNAKEMAKE, "--cores", "1", "-s", "Snakefile"]
+    done = subprocess.run(words, cwd=tmp_path, env=program, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    index = tmp_path / "references.bix"
+    assert names.read_text() == call("classify", reads, "-i", index, "--min-confidence", 0.5).out
+    assert json.loads((tmp_path / "run.json").read_text())["records"] == 120
+    assert "assigned" in (tmp_path / "classify.log").read_text()
+
+
+@pytest.mark.parametrize("wrapper", sorted(WRAPPERS.iterdir()), ids=lambda wrapper: wrapper.name)
+def test_the_description_of_a_wrapper_fits_it(wrapper):
+    code, meta = (wrapper / "wrapper.py").read_text(), (wrapper / "meta.yaml").read_text()
+    used = set(re.findall(r"snakemake\.(?:input|output)\.([a-z]+)\b(?!\()", code))
+    assert used == set(re.findall(r"^  - (\w+):", meta, re.M)) - {"extra"}
+    assert (wrapper / "environment.yaml").is_file()
+
+
 def test_every_setting_of_the_workflow_has_a_default():
     read = set(re.findall(r'config\["(\w+)"\]', SNAKEFILE.read_text()))
     written = (SNAKEFILE.parent / "config.yaml").read_text()

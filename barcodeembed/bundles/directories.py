@@ -55,7 +55,7 @@ def _sync(folder: Path) -> None:
             continue
         with open(path, "rb") as stream:
             # safetensors creates files that only their owner can read; models are shared.
-            os.fchmod(stream.fileno(), mode)
+            os.chmod(path, mode)
             os.fsync(stream.fileno())
     sync_directory(folder)
 

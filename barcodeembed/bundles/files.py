@@ -240,6 +240,8 @@ def confirm_rename(path: Path, folder: Path) -> None:
 
 def sync_directory(path: Path) -> None:
     """Flush the entries of a directory to disk, so that a rename in it survives a crash."""
+    if sys.platform == "win32":
+        return  # a directory cannot be opened there
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

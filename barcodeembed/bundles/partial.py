@@ -6,7 +6,6 @@ What was written after it is cut off when the folder is opened again.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from barcodeembed.bundles.files import output_errors, replace_file, resolve_links
+from barcodeembed.bundles.locks import lock_file
 from barcodeembed.bundles.signals import signals_held
 from barcodeembed.errors import OutputError
 
@@ -82,7 +82,7 @@ def open_partial(
             }
         try:
             for stream in streams.values():
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_file(stream.fileno())
         except OSError:
             raise OutputError(f"{folder}: another run is writing it") from None
         sizes, state = _read_journal(folder, settings)

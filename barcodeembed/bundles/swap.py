@@ -7,6 +7,7 @@ import errno
 import glob
 import os
 import shutil
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def put_in_place(new: Path, target: Path) -> None:
 
 def exchange(first: Path, second: Path) -> bool:
     """Exchange two paths in one step. Return False if the system cannot."""
+    if sys.platform != "linux":
+        return False
     libc = ctypes.CDLL(None, use_errno=True)
     if not hasattr(libc, "renameat2"):
         return False

@@ -23,10 +23,18 @@ _SIZE = re.compile(r";size=\d+;?$")
 
 
 class Counts:
-    """The reads of each variant in each sample, and which variants were found among the records."""
+    """The reads of each variant in each sample, and which variants were found among the records.
 
-    def __init__(self, samples: Sequence[str], reads: dict[str, dict[str, int]]) -> None:
-        self.samples, self.reads = list(samples), reads
+    ``path`` is the file of the table.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[str],
+        reads: dict[str, dict[str, int]],
+        path: str | os.PathLike[str],
+    ) -> None:
+        self.samples, self.reads, self.path = list(samples), reads, path
         self.unused = set(reads)
         self.missing: set[str] = set()
 
@@ -82,6 +90,7 @@ def read_counts(path: str | os.PathLike[str]) -> Counts:
             }
             for variant, row in values.items()
         },
+        path,
     )
 
 

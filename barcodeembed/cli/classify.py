@@ -99,7 +99,13 @@ def classify(
     from barcodeembed.classify.counts import read_counts
     from barcodeembed.classify.genetic_codes import parse_code
     from barcodeembed.classify.unit_registry import UnitRegistry
-    from barcodeembed.cli.classify_run import Request, name_reads, open_classifier
+    from barcodeembed.cli.classify_run import (
+        Additions,
+        Outputs,
+        Request,
+        name_reads,
+        open_classifier,
+    )
     from barcodeembed.taxonomy.identifiers import TaxonIds, read_ids
 
     outputs = [output, hits, json, units]
@@ -134,19 +140,18 @@ def classify(
             opened.classifier, sources, explain, output, encoding=encoding, batch_size=batch_size
         )
     request = Request(
-        sources,
-        samples is not None or len(sources) > 1,
-        output,
-        hits,
-        json,
-        counts,
-        counted,
-        identifiers,
-        controls,
-        registry,
-        cluster_novel or units is not None,
-        max_error,
-        encoding,
-        batch_size,
+        sources=sources,
+        named=samples is not None or len(sources) > 1,
+        outputs=Outputs(rows=output, hits=hits, json=json),
+        added=Additions(
+            counts=counted,
+            ids=identifiers,
+            controls=controls,
+            registry=registry,
+            cluster_novel=cluster_novel or units is not None,
+        ),
+        max_error=max_error,
+        encoding=encoding,
+        batch_size=batch_size,
     )
     name_reads(context, opened, request)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from barcodeembed.cli.console import console
 from barcodeembed.vocabulary import AUTO, COI, MARKERS
 
@@ -33,15 +31,8 @@ def warn_of_ranks_without_names(classifier: Classifier, max_error: float | None)
         )
 
 
-def choose_marker(marker: str | None, index: Path | None, model: Path | None) -> str | None:
-    """Return the marker of the reads, or None if there is an index. Raises BadParameter for both.
-
-    A given model is that of the COI prototypes.
-    """
-    if index is not None and marker is not None:
-        raise typer.BadParameter("--marker chooses what ships; it cannot be used with --index")
-    if index is not None:
-        return None
+def choose_marker(marker: str | None, model: Path | None) -> str:
+    """Return the marker of the reads, if there is no index. A given model is that of COI."""
     return marker or (AUTO if model is None else COI)
 
 

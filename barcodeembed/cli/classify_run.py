@@ -9,6 +9,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from barcodeembed.bundles.files import replace_together
 from barcodeembed.classify.columns import more_columns
 from barcodeembed.classify.markers import MarkerClassifier
@@ -30,8 +32,6 @@ from barcodeembed.shipped import shipped_index
 from barcodeembed.vocabulary import AUTO, COI
 
 if TYPE_CHECKING:
-    import typer
-
     from barcodeembed.classify.columns import Controls
     from barcodeembed.classify.counts import Counts
     from barcodeembed.classify.samples import Sample
@@ -51,39 +51,53 @@ class Opened:
 def open_classifier(
     index: Path | None, marker: str | None, model: Path | None, **options: Any
 ) -> Opened:
-    """Open an index, or what ships for a marker, and report what it contains."""
+    """Open an index, or what ships for a marker, and report what it contains.
+
+    Raises BadParameter if both are given.
+    """
+    if index is not None and marker is not None:
+        raise typer.BadParameter("--marker chooses what ships; it cannot be used with --index")
     began = perf_counter()
-    marker = choose_marker(marker, index, model)
     classifier: Classifier
-    if marker:
+    if index is not None:
+        path, classifier = index, Classifier.load(index, model, **options)
+    else:
+        marker = choose_marker(marker, model)
         path = shipped_index(COI if marker == AUTO else marker)
         classifier = MarkerClassifier.of_marker(marker, model, **options)
         console.say(describe_coverage(classifier))
-    else:
-        path = index or shipped_index(COI)
-        classifier = Classifier.load(path, model, **options)
     warn_of_ranks_without_names(classifier, options["max_error"])
     return Opened(classifier, path, perf_counter() - began)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The reads to name, and the outputs.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """Where to write: ``rows`` and ``hits`` are tables, ``json`` is the description of the run."""
 
-    ``named`` is true if rows have the sample. ``counts`` is the file of ``counted``.
-    """
-
-    sources: Sequence[Sample]
-    named: bool
-    output: str
+    rows: str
     hits: Path | None
     json: Path | None
-    counts: Path | None
-    counted: Counts | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Additions:
+    """What rows have besides names."""
+
+    counts: Counts | None
     ids: TaxonIds | None
     controls: Controls | None
     registry: UnitRegistry | None
     cluster_novel: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The reads to name, and the outputs. Rows have the sample if ``named`` is true."""
+
+    sources: Sequence[Sample]
+    named: bool
+    outputs: Outputs
+    added: Additions
     max_error: float | None
     encoding: str
     batch_size: int
@@ -92,21 +106,23 @@ class Request:
 def name_reads(context: typer.Context, opened: Opened, asked: Request) -> None:
     """Write the rows and the other outputs, all or none of them, and report the counts."""
     classifier, tally, inputs = opened.classifier, Tally(), Inputs(asked.encoding)
+    outputs, added = asked.outputs, asked.added
     shown, began = asked.sources if asked.named else (), perf_counter()
     more = more_columns(
         classifier.index,
         samples=asked.named,
-        counts=asked.counted,
+        counts=added.counts,
         marker=isinstance(classifier, MarkerClassifier),
-        ids=asked.ids,
+        ids=added.ids,
     )
     with (
         open_classification(context, classifier, opened.path, shown, tally) as work,
         replace_together() as group,
     ):
-        tables = open_tables(work, group, asked.output, asked.hits)
-        run = group.text(asked.json) if asked.json else None
-        with tables as rows, console.progress("classifying", output=asked.output) as on:
+        tables = open_tables(work, group, outputs.rows, outputs.hits)
+        run = group.text(outputs.json) if outputs.json else None
+        total = work.expected(file for sample in asked.sources for file in sample.files)
+        with tables as rows, console.progress("classifying", total, outputs.rows) as on:
             answers = classify_samples(
                 classifier,
                 asked.sources,
@@ -121,9 +137,9 @@ def name_reads(context: typer.Context, opened: Opened, asked: Request) -> None:
                 classifier,
                 *rows,
                 more=more,
-                cluster_novel=asked.cluster_novel,
-                controls=asked.controls,
-                registry=asked.registry,
+                cluster_novel=added.cluster_novel,
+                controls=added.controls,
+                registry=added.registry,
                 resumed=not work.is_new,
             ):
                 refuse_flagged(inputs.names, assignment.query_id, assignment.flags)
@@ -131,18 +147,18 @@ def name_reads(context: typer.Context, opened: Opened, asked: Request) -> None:
                 work.add(1)
                 on(tally.statuses.total())
         inputs.warn()
-        if asked.counted and asked.counts:
-            warn_of_counts(asked.counted, asked.counts)
-        if asked.ids:
-            warn_of_ids(asked.ids)
+        if added.counts:
+            warn_of_counts(added.counts)
+        if added.ids:
+            warn_of_ids(added.ids)
         if run:
             run.write(_summary(opened, asked, tally, perf_counter() - began))
-        if asked.registry:
-            asked.registry.save()
+        if added.registry:
+            added.registry.save()
     if isinstance(classifier, MarkerClassifier) and classifier.auto and tally.statuses:
         console.say(f"--marker auto: {listed(classifier.counts)}")
-    if asked.registry:
-        tell_units(asked.registry)
+    if added.registry:
+        tell_units(added.registry)
     if inputs.records:
         console.say(f"{work.of(inputs.records)} records: {listed(tally.statuses)}")
 

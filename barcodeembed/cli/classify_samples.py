@@ -96,14 +96,18 @@ def find_controls(
     return controls
 
 
-def warn_of_counts(counts: Counts, path: Path) -> None:
+def warn_of_counts(counts: Counts) -> None:
     """Warn of sequences that the reads or the table of counts lack."""
     if counts.missing:
         first = min(counts.missing)
-        console.warn(f"{path}: {len(counts.missing):,} records are not in the table, as {first!r}")
+        console.warn(
+            f"{counts.path}: {len(counts.missing):,} records are not in the table, as {first!r}"
+        )
     if counts.unused:
         first = min(counts.unused)[:40]
-        console.warn(f"{path}: {len(counts.unused):,} sequences are not in the reads, as {first!r}")
+        console.warn(
+            f"{counts.path}: {len(counts.unused):,} sequences are not in the reads, as {first!r}"
+        )
 
 
 def warn_of_ids(ids: TaxonIds) -> None:

@@ -104,7 +104,7 @@ def embed(
         open_embedding(context, embedder, refused) as work,
         open_store(work, output, embedder.dimension, batch_size) as write,
     ):
-        with console.progress("embedding", output=output) as progress:
+        with console.progress("embedding", work.expected([reads]), output) as progress:
             records = work.watch(watch(read_records(reads, encoding=encoding), counts))
             for batch in embed_records(
                 work.part.of(records),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from barcodeembed.bundles.partial import Partial, open_partial
 from barcodeembed.cli.console import console
+from barcodeembed.sequences.counting import count_records
 from barcodeembed.sequences.parts import ALL, InputDigest, Part
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.shards import forget_shard, write_shard
@@ -50,6 +51,16 @@ class Work:
     def watch(self, records: Iterator[SequenceRecord]) -> Iterator[SequenceRecord]:
         """Yield all records of the input, and check that they are those of the earlier run."""
         return self._digest.watch(records) if self._watched else records
+
+    def expected(self, files: Iterable[str]) -> int | None:
+        """Return the number of records of the part, for a progress bar; None if it is not known."""
+        if not console.live:
+            return None
+        counts = [count_records(file) for file in files]
+        known = [count for count in counts if count is not None]
+        if len(known) < len(counts):
+            return None
+        return len(range(self.part.shard - 1, sum(known), self.part.shards))
 
     def add(self, records: int) -> None:
         """Count records that are answered and written; store them if a block is complete."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 
-from support import SIMULATED
+from support import REPOSITORY, SIMULATED
 
 SCRIPT = """
 import sys
@@ -40,3 +41,29 @@ def test_the_check_can_fail(model_bundle, tmp_path):
     reads = SIMULATED / "reads.fasta"
     done = without_pandas("embed", reads, "-m", model_bundle, "-o", tmp_path / "v.parquet")
     assert done.returncode != 0 and "pyarrow" in done.stderr
+
+
+#: Modules of Python that Windows does not have.
+POSIX = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+
+
+def test_no_module_needs_posix_to_be_imported():
+    """Functions may: on Windows, outputs are written without locks."""
+    found = {
+        path.name: names & POSIX
+        for path in (REPOSITORY / "barcodeembed").rglob("*.py")
+        for statement in ast.parse(path.read_text()).body
+        if isinstance(statement, ast.Import | ast.ImportFrom)
+        if (names := {getattr(statement, "module", None), *(n.name for n in statement.names)})
+    }
+    assert found and not any(found.values())
+
+
+def test_outputs_are_written_where_the_system_has_no_locks(tmp_path, monkeypatch):
+    from barcodeembed.bundles import locks
+
+    monkeypatch.setattr(locks, "_SYSTEM_HAS_LOCKS", False)
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with locks.locked(tmp_path / "names.tsv"), open(tmp_path / "rows", "ab") as stream:
+        locks.lock_file(stream.fileno())
+        assert [path.name for path in tmp_path.iterdir()] == ["rows"]

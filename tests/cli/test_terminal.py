@@ -10,7 +10,10 @@ import subprocess
 import pytest
 from support import SIMULATED, command
 
+from barcodeembed.cli.console import Console
 from barcodeembed.cli.terminal import ReadableRows
+from barcodeembed.cli.work import Work
+from barcodeembed.sequences.parts import Part
 
 HEADER = [
     *("query_id", "status", "novel_rank", "rank", "taxon", "confidence", "species"),
@@ -98,3 +101,11 @@ def test_classify_shows_rows_on_a_terminal_and_a_table_in_a_pipe(run, index_bund
     table = run(*words).out
     assert table.startswith("query_id\tstatus\tnovel_rank\t")
     assert len(screen.splitlines()) == len(table.splitlines())
+
+
+def test_a_progress_bar_knows_the_records_of_files_but_not_of_a_pipe(monkeypatch):
+    work, reads = Work(Part(2, 50), {}, 10), str(SIMULATED / "reads.fasta")
+    assert work.expected([reads]) is None  # nothing is counted if no bar is drawn
+    monkeypatch.setattr(Console, "live", True)
+    assert work.expected([reads]) == 3 and work.expected([reads, reads]) == 5
+    assert work.expected([reads, "-"]) is None
