@@ -30,8 +30,8 @@ _HYBRID = re.compile(r"(?:^|\s)(?:[xX]\s|×)")
 _COMMON_NAME = re.compile(r"(?<=[a-z]) \([a-z][a-z' -]*\)$")
 #: Kinds without a Latin name, and the name of a specimen, after that of its species.
 _SPECIMEN = re.compile(
-    r"^(\S+ [^\W\d_]{3,}\b.*?) (?:voucher|isolate|strain|clone|haplotype|specimen|culture|population"
-    r"|lineage|clade|biotype|ecotype|genotype|serotype|serovar|morpha|morphotype|race|breed)\b.*"
+    r"^(\S+ [^\W\d_]{3,}\b.*?) (?:voucher|isolate|strain|clone|haplotype|specimen|culture"
+    r"|population|lineage|clade|biotype|ecotype|genotype|serotype|serovar|morpha|morphotype|race|breed)\b.*"
 )
 _SUBGENUS = re.compile(r"^(\S+)(?: \([^\W\d_][^()\d,]*\))+(?= [^\W\d_])")
 
