@@ -2,9 +2,10 @@
 
     python benchmarks/memory.py --table benchmarks/results/memory.tsv > docs/memory.svg
 
-The reads come through a pipe. They are barcodes of `data/simulated`: one in 40 has 1 to 10 new
-substitutions, and all others repeat one of the last 1,000 of these. The index has the references of
-`data/simulated` and the model that ships. A million reads take about ten minutes. Needs Linux.
+The reads come through a pipe. They are fragments of 200 bases of the barcodes of `data/simulated`:
+one in 50 is a new one, with 1 to 4 substitutions, and all others repeat one of the last 1,000 of
+these. The index has the references of `data/simulated` and the model that ships. The table is
+written as the reads are classified. Needs Linux.
 """
 
 from __future__ import annotations
@@ -23,21 +24,24 @@ from typing import IO
 
 SIMULATED = Path(__file__).resolve().parent.parent / "data" / "simulated"
 PROGRAM = [sys.executable, "-m", "barcodeembed"]
-_NEW, _RECENT = 40, 1_000
+_BASES, _NEW, _RECENT = 200, 50, 1_000
 _WIDTH, _HEIGHT, _LEFT, _TOP = 640, 240, 60, 24
 
 
 def make_reads(count: int) -> Iterator[str]:
-    """Yield barcodes with substitutions, most of them repeats."""
+    """Yield fragments with substitutions, most of them repeats."""
     random.seed(1)
     records = (SIMULATED / "reads.fasta").read_text().split(">")[1:]
     barcodes = ["".join(record.split("\n")[1:]) for record in records]
-    recent = deque(barcodes, maxlen=_RECENT)
+    whole = [bases for bases in barcodes if len(bases) > _BASES]
+    recent: deque[str] = deque(maxlen=_RECENT)
     for number in range(count):
         if number % _NEW == 0:
-            letters = list(random.choice(barcodes))
-            for _ in range(random.randint(1, 10)):
-                letters[random.randrange(len(letters))] = random.choice("ACGT")
+            bases = random.choice(whole)
+            start = random.randrange(len(bases) - _BASES)
+            letters = list(bases[start : start + _BASES])
+            for _ in range(random.randint(1, 4)):
+                letters[random.randrange(_BASES)] = random.choice("ACGT")
             recent.append("".join(letters))
             yield recent[-1]
         else:
@@ -113,9 +117,12 @@ def main() -> None:
         index = Path(folder) / "some.bix"
         build = ["index", "build", str(SIMULATED / "reference.fasta"), "-o", str(index), "-q"]
         subprocess.run([*PROGRAM, *build], check=True)
-        points = list(measure(index, arguments.reads, arguments.reads // 100))
-    rows = "".join(f"{rows}\t{seconds:.0f}\t{mb:.1f}\n" for rows, seconds, mb in points)
-    arguments.table.write_text(f"reads\tseconds\tmegabytes\n{rows}")
+        points = []
+        with open(arguments.table, "w", buffering=1) as table:
+            table.write("reads\tseconds\tmegabytes\n")
+            for rows, seconds, mb in measure(index, arguments.reads, arguments.reads // 100):
+                table.write(f"{rows}\t{seconds:.0f}\t{mb:.1f}\n")
+                points.append((rows, seconds, mb))
     print(draw(points), end="")
 
 

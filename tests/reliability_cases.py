@@ -176,7 +176,7 @@ GROUPS = {
         Listed(81, "`-k` larger than the index", "fewer hits",
                "test_taxonomy::test_top_k_can_exceed_the_number_of_references"),
         Listed(82, "more ties than `-k`", "same rows in any order of the references",
-               "test_reliability::test_the_order_of_the_references_changes_no_byte "
+               "test_bundles::test_the_same_references_in_any_order_give_the_same_bundle "
                "test_search::test_equal_references_are_in_the_order_of_their_rows"),
         Listed(83, "batch sizes, threads, parts of a file", "same bytes",
                "test_reliability::test_batches_and_threads_change_no_byte "

@@ -28,7 +28,7 @@ from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.model import load_embedder, open_with_model
-from barcodeembed.scoring.candidates import Weights, count_read
+from barcodeembed.scoring.candidates import Weights, count_read, is_fragment
 from barcodeembed.scoring.decision import Decisions, decide, novel_below
 from barcodeembed.scoring.features import Closest, Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
@@ -316,7 +316,7 @@ class Classifier:
             self.index.taxa.codes,
             self.finder.temperatures(bases),
             read_Q,
-            errors.of(queries),
+            errors.of(queries, is_fragment(read_Q, calibration.median_length)),
             calibration.median_length,
         )
         in_reference = calibration.in_reference(features)

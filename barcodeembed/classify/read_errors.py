@@ -37,7 +37,8 @@ _INDELS = (0.0, 0.001, 0.002, 0.006, 0.01, 0.03, 0.05)
 #: this mixture.
 _MIXTURE = 5
 
-#: An insertion or deletion lowers the similarity of vectors as much as so many substitutions.
+#: An insertion or deletion lowers the similarity of the vectors of whole barcodes as much as this
+#: number of substitutions. Fragments are compared by k-mers, too, and there both do the same harm.
 _HARM_OF_INDELS = 1.8
 
 #: The highest rate that confidence is learned for.
@@ -54,8 +55,8 @@ _CLEARLY = 3.0
 #: Within so many bases of the ends of a read, in all, no change of position is found.
 _ENDS = 40
 
-#: A run of few reads is taken to be clean unless it is clearly not: so many clean bases are added.
-_PRIOR_BASES = 3_000
+#: A run of few reads is taken to be clean unless it is clearly not: a clean barcode is added.
+_PRIOR_BASES = 600
 
 GIVEN, QUALITIES, ESTIMATED, ASSUMED = "given", "qualities", "estimated", "assumed"
 
@@ -66,20 +67,23 @@ class ReadErrors:
 
     ``rate`` is the expected fraction of wrong bases, of reads whose record has no qualities, or of
     all reads if it was ``given``. ``source`` is GIVEN, QUALITIES, ESTIMATED or ASSUMED. ``harm`` is
-    how much an error lowers the similarity, compared with an ordinary mixture of errors.
+    how much an error of a whole barcode counts, compared with an ordinary mixture of errors.
     """
 
     rate: float = 0.0
     source: str = ASSUMED
     harm: float = 1.0
 
-    def of(self, queries: Sequence[Query]) -> np.ndarray:
-        """Return for each query the rate of an ordinary mixture that does as much harm, (Q,)."""
+    def of(self, queries: Sequence[Query], fragment_Q: np.ndarray) -> np.ndarray:
+        """Return for each query the rate of an ordinary mixture that does as much harm, (Q,).
+
+        ``fragment_Q`` bool (Q,) says which queries are fragments.
+        """
         if self.source == GIVEN:
             return np.full(len(queries), self.rate)
+        usual_Q = np.where(fragment_Q, self.rate, min(self.rate * self.harm, _HIGHEST))
         own = [query.record.error_rate for query in queries]
-        usual = min(self.rate * self.harm, _HIGHEST)
-        return np.array([usual if rate is None else rate for rate in own], float)
+        return np.array([u if o is None else o for u, o in zip(usual_Q, own, strict=True)], float)
 
     def learn(self, queries: Sequence[Query], anchor: Anchor | None) -> ReadErrors:
         """Return the error rate of a run that begins with these queries."""
@@ -121,7 +125,7 @@ class Rates(NamedTuple):
 
     @property
     def harm(self) -> float:
-        """How much an error lowers the similarity, compared with an ordinary mixture."""
+        """How much an error of a whole barcode counts, compared with an ordinary mixture."""
         total = self.substitutions + self.indels
         if not total:
             return 1.0
@@ -164,7 +168,7 @@ def estimate_rates(signs: Signs) -> Rates:
     """Return the error rates that explain the signs.
 
     >>> [round(estimate_rates(Signs(breaks, 100_000)).total, 4) for breaks in (0, 20, 230, 600)]
-    [0.0, 0.0, 0.0097, 0.0291]
+    [0.0, 0.0, 0.0099, 0.0298]
     >>> substituted = Signs(5, 100_000, stopped=45, reads=300, codons=65_000)
     >>> round(estimate_rates(substituted).total, 3)
     0.011

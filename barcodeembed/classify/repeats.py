@@ -8,6 +8,7 @@ Shapes: Q queries, D dimensions.
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
@@ -22,6 +23,9 @@ Value = TypeVar("Value")
 
 #: Number of results that are kept for later batches: about 40 MB for 192 dimensions.
 REMEMBERED = 10_000
+
+#: Number of new results after which free memory is returned to the system.
+_NEW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class Repeats(Generic[Value]):
     ) -> None:
         self._make, self._most = make, most
         self._known: dict[str, Value] = {}
+        self._new = 0
 
     def of(self, sequences: Sequence[str]) -> list[Value]:
         """Return the value of each sequence, in order."""
@@ -90,7 +95,23 @@ class Repeats(Generic[Value]):
         self._known |= values
         for sequence in list(self._known)[: max(len(self._known) - self._most, 0)]:
             del self._known[sequence]
+        self._new += len(new)
+        if self._new >= _NEW:
+            self._new = 0
+            return_free_memory()
         return [values[sequence] for sequence in sequences]
+
+
+def return_free_memory() -> None:
+    """Return free memory to the system, where the C library (glibc) would keep it.
+
+    It grows a block of memory to make room for the large arrays of a search. The small results that
+    are kept lie behind them, so that without this the block never shrinks and each search adds to
+    it.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)
 
 
 def _one(neighbours: Neighbours, i: int) -> Neighbours:

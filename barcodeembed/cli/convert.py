@@ -21,6 +21,7 @@ def convert(
     pooling: convert_options.Pooling = "mean",
     max_length: convert_options.MaxLength = None,
     weights: convert_options.Weights = None,
+    average: convert_options.Average = None,
     no_clobber: options.NoClobber = False,
     log: options.Log = None,
     quiet: options.Quiet = False,
@@ -39,6 +40,7 @@ def convert(
       barcodeembed convert best_pretraining.pt -o model
       barcodeembed convert state.safetensors -o model --heads 6
       barcodeembed convert model -o smaller --weights bf16
+      barcodeembed convert one --average two --average three -o soup
       barcodeembed convert model --to onnx -o model.onnx
       barcodeembed convert model --to huggingface -o hf_model
     """
@@ -47,7 +49,7 @@ def convert(
         options.check_choice("--weights", weights, ("fp32", "bf16"))
     if not output.name:
         raise typer.BadParameter(f"{output} is not a name for a new bundle", param_hint="--output")
-    options.refuse_overwriting([output], [source], no_clobber)
+    options.refuse_overwriting([output], [source, *(average or [])], no_clobber)
     options.use_threads(None)
     from barcodeembed.bundles.manifest import kind_of
     from barcodeembed.model.bundle import KIND, save_model
@@ -56,11 +58,16 @@ def convert(
 
     shape_given = any((k, heads, special_tokens, max_length)) or pooling != "mean"
     if to != vocabulary.MODEL_FORMATS[0]:
-        if shape_given or weights is not None:
+        if shape_given or weights is not None or average:
             raise typer.BadParameter("has no options of the model", param_hint="--to")
         _export(source, output, to)
         return
     options.claim(output, KIND)
+    if average:
+        if shape_given:
+            raise typer.BadParameter("models have a shape of their own", param_hint="--average")
+        _average([source, *average], output, weights)
+        return
     if weights is not None and kind_of(source) == KIND:
         if shape_given:
             raise typer.BadParameter(
@@ -117,6 +124,16 @@ def _export(source: Path, output: Path, to: str) -> None:
         )
     if model.config.anchored:
         console.say("the model needs positions in the marker, which barcodeembed finds")
+
+
+def _average(sources: list[Path], output: Path, weights: str | None) -> None:
+    """Write the mean of model bundles."""
+    from barcodeembed.model.average import average
+    from barcodeembed.model.bundle import load_model, save_model
+
+    training = {"average_of": [load_model(source).fingerprint for source in sources]}
+    save_model(output, average(sources), training, precision=weights or "fp32")
+    console.say(f"{output}: the average of {len(sources)} models")
 
 
 def _rewrite(source: Path, output: Path, weights: str) -> None:

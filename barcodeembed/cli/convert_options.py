@@ -80,6 +80,15 @@ MaxLength = Annotated[
         help="Longest barcode in the training data, in bases.",
     ),
 ]
+Average = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--average",
+        metavar="MODEL",
+        show_default=False,
+        help="Another model bundle; average its weights with those of SOURCE. Can be repeated.",
+    ),
+]
 Weights = Annotated[
     str | None,
     typer.Option(

@@ -187,7 +187,10 @@ def best(scores: np.ndarray, count: int) -> np.ndarray:
     >>> best(np.array([0.0, 2.0, 0.0, 3.0, 2.0]), 2)
     array([3, 1])
     """
-    rows = np.flatnonzero(scores > 0)
+    for floor in (scores.max(initial=0.0) / 4, 0.0):  # few references are above the first
+        rows = np.flatnonzero(scores > floor)
+        if len(rows) >= count:
+            break
     if len(rows) > count:
         least = np.partition(scores[rows], len(rows) - count)[len(rows) - count]
         rows = rows[scores[rows] >= least]

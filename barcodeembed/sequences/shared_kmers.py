@@ -151,7 +151,8 @@ class SharedKmers:
     def _rarity(self, hashes_H: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return where hashes are, how many references have them, and their rarity, (H,) each."""
         hashes, starts, _ = self.postings
-        at_H = np.searchsorted(hashes, hashes_H)
+        # Of one type, or NumPy converts all hashes of the references.
+        at_H = np.searchsorted(hashes, hashes_H.astype(hashes.dtype))
         counts_H = np.zeros(len(hashes_H), np.int64)
         known = np.flatnonzero(at_H < len(hashes))
         known = known[hashes[at_H[known]] == hashes_H[known]]

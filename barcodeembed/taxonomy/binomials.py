@@ -9,22 +9,30 @@ _NO_EPITHET = frozenset(
     "sp spp spec species morphospecies ssp subsp subspecies var nov new cf aff nr near gen gr grp "
     "group complex agg indet indeterminate undet undetermined unidentified undescribed unknown "
     "unnamed unclassified uncultured environmental sample metagenome ined auct n bacterium "
-    "archaeon fungus eukaryote".split()
+    "archaeon fungus eukaryote hybrid hybrids cultivar cv".split()
 )
 #: Words that make an interim name wherever they stand.
 _INTERIM_WORD = re.compile(
     r"(?:^|\s)(?:spp?|species|morphospecies|cf|aff|nr|near|gen|group|complex|agg|indet|undet"
-    r"|undetermined|unidentified|undescribed|nov)\b\.?",
+    r"|undetermined|unidentified|undescribed|nov|sensu lato|(?-i:s\. ?l(?:at)?))\b\.?",
     re.IGNORECASE,
 )
 _INTERIM_SIGN = re.compile(r"\d|[?/]")
+#: A genus or an epithet that is abbreviated, and an epithet or a cultivar in quotes.
+_UNCLEAR = re.compile(r"[^\W\d_]{1,3}\. .*|\S+ (?:[^\W\d_]{1,3}\.|['\"‘“].+)")
 
 _PLAIN = re.compile(r"[A-Z][a-z]+ ([a-z]{3,})")
-_WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+#: ``7-punctata`` is an older spelling of numerals.
+_WORD = re.compile(r"(?:\d{1,2}-)?[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _GENUS = re.compile(r"\[?[^\W\d_]{2,}(?:-[^\W\d_]+)*\]?")
 _HYBRID = re.compile(r"(?:^|\s)(?:[xX]\s|×)")
 #: A common name, as GenBank writes it: ``Bos taurus (domestic cattle)``.
 _COMMON_NAME = re.compile(r"(?<=[a-z]) \([a-z][a-z' -]*\)$")
+#: Kinds without a Latin name, and the name of a specimen, after that of its species.
+_SPECIMEN = re.compile(
+    r"^(\S+ [^\W\d_]{3,}\b.*?) (?:voucher|isolate|strain|clone|haplotype|specimen|culture"
+    r"|population|lineage|clade|biotype|ecotype|genotype|serotype|serovar|morpha|morphotype|race|breed)\b.*"
+)
 _SUBGENUS = re.compile(r"^(\S+)(?: \([^\W\d_][^()\d,]*\))+(?= [^\W\d_])")
 
 #: Ranks below the species, and words of authorships that begin with a small letter.
@@ -80,7 +88,16 @@ def reduce_species(name: str) -> str | None:
         return prefix + binomial if binomial else None
     if _INTERIM_WORD.search(name) or _INTERIM_SIGN.search(name):
         return None
-    return name
+    return None if _UNCLEAR.fullmatch(rest) and not _HYBRID.search(rest) else name
+
+
+def strip_specimen(name: str) -> str:
+    """Return the name of a species without that of a specimen, a strain or a breed.
+
+    >>> strip_specimen("Culex pipiens biotype molestus voucher X1")
+    'Culex pipiens'
+    """
+    return _SPECIMEN.sub(r"\1", name)
 
 
 def strip_author(name: str) -> str:

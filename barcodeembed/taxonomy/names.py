@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from barcodeembed.taxonomy.binomials import reduce_species, strip_author
+from barcodeembed.taxonomy.binomials import reduce_species, strip_author, strip_specimen
 
 #: The rank prefix of a name, in lists and sometimes in columns: ``k__Animalia``.
 PREFIX = re.compile(r"^(?:(sf|[dkpcofgs])__|D_(\d)__)", re.IGNORECASE)
@@ -124,7 +124,7 @@ def _tidy(name: str, rank: str) -> str | None:
     if tidy is None or _NO_NAME.fullmatch(tidy) or _FILLED.search(name):
         return None
     if rank == "species":
-        return reduce_species(tidy)
+        return reduce_species(strip_specimen(tidy))
     if " " in tidy:
         return _SUBGENUS.sub(r"\1", tidy) if _SUBGENUS.fullmatch(tidy) else strip_author(tidy)
     return _usual_case(tidy, rank)

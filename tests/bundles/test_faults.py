@@ -193,7 +193,7 @@ COMMANDS = {
 
 
 def test_commands_survive_the_failure_of_some_calls(faults, before):
-    commands = [COMMANDS[name] for name in ("index build", "embed npy", "classify")]
+    commands = [COMMANDS[name] for name in ("index build", "classify")]
     for outcomes in faults(commands, 2):
         check(outcomes, contents(before))
 

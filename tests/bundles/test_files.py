@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 from support import files_in
 
-from barcodeembed.bundles import files, swap
+from barcodeembed.bundles import files, locks, swap
 from barcodeembed.bundles.directories import refuse_directory, replace_directory
 from barcodeembed.bundles.files import open_output, replace_file, replace_together
 from barcodeembed.bundles.manifest import open_bundle, write_manifest
@@ -597,3 +597,86 @@ def test_a_folder_that_cannot_be_flushed_is_an_error_that_says_what_was_written(
     with pytest.raises(OutputError, match="bundle: is complete, but could be lost in a power"):
         make_bundle(tmp_path / "bundle", "new")
     assert content_of(tmp_path / "bundle") == "new"
+
+
+# Systems that lack what Linux has.
+
+
+def test_paths_are_not_exchanged_where_the_system_cannot(tmp_path, monkeypatch):
+    monkeypatch.setattr(swap.ctypes, "CDLL", lambda *_, **__: object())
+    assert not swap.exchange(tmp_path / "a", tmp_path / "b")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EINVAL, errno.EACCES])
+def test_an_exchange_that_is_refused_is_an_error_unless_it_cannot_be(code, tmp_path, monkeypatch):
+    class Refuses:
+        def renameat2(self, *_) -> int:
+            return -1
+
+    monkeypatch.setattr(swap.ctypes, "CDLL", lambda *_, **__: Refuses())
+    monkeypatch.setattr(swap.ctypes, "get_errno", lambda: code)
+    if code != errno.EACCES:
+        assert not swap.exchange(tmp_path / "a", tmp_path / "b")
+        return
+    with pytest.raises(PermissionError, match="/b'"):
+        swap.exchange(tmp_path / "a", tmp_path / "b")
+
+
+def test_an_old_bundle_is_not_restored_over_a_new_one(tmp_path, monkeypatch):
+    """Another process can write the bundle before this one has the lock."""
+    target = tmp_path / "bundle"
+    make_bundle(target, "old")
+    target.rename(tmp_path / ".bundle.old-1-abcdef")
+    make_bundle(tmp_path / "other", "new")
+
+    @contextmanager
+    def locked(path: Path) -> Iterator[None]:
+        (tmp_path / "other").rename(path)
+        yield
+
+    monkeypatch.setattr(swap, "locked", locked)
+    swap.restore_old(target)
+    assert content_of(target) == "new"
+
+
+def test_a_bundle_is_written_where_there_are_no_locks(tmp_path, monkeypatch):
+    def refuse(*_) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(locks.fcntl, "flock", refuse)
+    make_bundle(tmp_path / "bundle", "new")
+    assert content_of(tmp_path / "bundle") == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle"}
+
+
+def test_a_lock_file_that_its_holder_deleted_is_made_again(tmp_path, monkeypatch):
+    answers = iter([False])
+    same = os.path.samestat
+    monkeypatch.setattr(
+        os.path, "samestat", lambda *both: next(answers, None) is None and same(*both)
+    )
+    make_bundle(tmp_path / "bundle", "new")
+    assert next(answers, None) is None
+    assert content_of(tmp_path / "bundle") == "new"
+
+
+def test_a_folder_that_need_not_be_flushed_is_no_error(tmp_path, monkeypatch):
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        files.sync_directory(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path, monkeypatch):
+    """Also for root, for whom the system says that it can."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(OutputError, match="bundle: cannot be written: "):
+        make_bundle(tmp_path / "bundle", "new")
+
+
+def test_standard_output_that_is_closed_is_an_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(OutputError, match="standard output is closed"), open_output("-"):
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import tarfile
 from pathlib import Path
 from urllib.error import URLError
@@ -11,6 +12,8 @@ from urllib.error import URLError
 import pytest
 
 from barcodeembed.bundles import install as module
+from barcodeembed.bundles.manifest import MANIFEST, open_bundle
+from barcodeembed.errors import BundleError
 from barcodeembed.model.bundle import load_model
 
 
@@ -127,3 +130,23 @@ def test_a_damaged_archive_or_file_is_refused(call, archive, model_bundle, tmp_p
 def test_models_alone_still_lists_what_ships(call):
     done = call("models", "--no-verify")
     assert done.code == 0 and done.out.startswith("marker\t")
+
+
+def test_a_folder_has_no_checksum(call, model_bundle, tmp_path):
+    done = call("models", "install", model_bundle, "--sha256", "0" * 64, "-o", tmp_path / "new")
+    assert done.code == 1 and "is a folder, which has no sha256" in done.err
+
+
+def test_a_file_that_cannot_be_read_is_an_error(call, tmp_path):
+    done = call("models", "install", tmp_path / "nowhere.tar.gz", "-o", tmp_path / "new")
+    assert done.code == 1 and "nowhere.tar.gz: cannot be read: No such file" in done.err
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../outside", "part/../../outside"])
+def test_a_manifest_names_only_files_of_its_bundle(name, tmp_path):
+    bundle = tmp_path / "some"
+    bundle.mkdir()
+    manifest = {"kind": "model", "format_version": 1, "files": {name: {"bytes": 1, "sha256": ""}}}
+    (bundle / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="is not the name of a file of the bundle"):
+        open_bundle(bundle, "model", 1)

@@ -75,21 +75,26 @@ def test_stop_codons_contradict_a_mixture_in_both_directions():
 
 
 def test_insertions_and_deletions_count_as_a_higher_rate_of_mixed_errors():
-    reads = [query("A"), query("A", 0.01)]
-    np.testing.assert_allclose(ReadErrors(0.01, "estimated", 1.9).of(reads), [0.019, 0.01])
-    np.testing.assert_allclose(ReadErrors(0.04, "estimated", 1.9).of(reads), [0.05, 0.01])
-    np.testing.assert_allclose(ReadErrors(0.04, "given").of(reads), 0.04)
+    reads, fragment = [query("A"), query("A"), query("A", 0.01)], np.array([False, True, False])
+
+    def rates(rate: float, source: str) -> np.ndarray:
+        return ReadErrors(rate, source, 1.9).of(reads, fragment)
+
+    np.testing.assert_allclose(rates(0.01, "estimated"), [0.019, 0.01, 0.01])
+    np.testing.assert_allclose(rates(0.04, "estimated"), [0.05, 0.04, 0.01])
+    np.testing.assert_allclose(rates(0.04, "given"), 0.04)
 
 
 def test_qualities_come_before_an_estimate_and_a_given_rate_before_both(barcodes, anchor):
     reads = [query(bases, 0.001 * i) for i, bases in enumerate(barcodes[:5])]
     found = ReadErrors().learn(reads, anchor)
     assert found == ReadErrors(pytest.approx(0.002), "qualities")
-    np.testing.assert_allclose(found.of(reads), [0, 0.001, 0.002, 0.003, 0.004])
+    whole = np.zeros(5, bool)
+    np.testing.assert_allclose(found.of(reads, whole), [0, 0.001, 0.002, 0.003, 0.004])
     given = ReadErrors(0.05, "given").learn(reads, anchor)
-    np.testing.assert_allclose(given.of(reads), 0.05)
+    np.testing.assert_allclose(given.of(reads, whole), 0.05)
     assert ReadErrors().learn([query(barcodes[0])], None) == ReadErrors(0.0, "assumed")
-    mixed = ReadErrors(0.02, "estimated").of([query("A"), query("A", 0.3)])
+    mixed = ReadErrors(0.02, "estimated").of([query("A"), query("A", 0.3)], whole[:2])
     np.testing.assert_allclose(mixed, [0.02, 0.3])
 
 

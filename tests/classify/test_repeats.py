@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 from collections import Counter
 from dataclasses import replace
 from itertools import cycle, islice
+from pathlib import Path
 
 import pytest
 from support import SIMULATED
 
+from barcodeembed.classify import repeats
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.repeats import Repeats
 from barcodeembed.classify.rows import row
@@ -81,10 +84,34 @@ def test_a_sequence_is_embedded_once(classifier):
 
 def test_only_the_sequences_used_last_are_remembered():
     asked = []
-    repeats = Repeats(lambda new: asked.extend(new) or [s.lower() for s in new], most=2)
-    assert repeats.of(["A", "C", "A"]) == ["a", "c", "a"]
-    assert repeats.of(["A", "G"]) == ["a", "g"]
+    remembered = Repeats(lambda new: asked.extend(new) or [s.lower() for s in new], most=2)
+    assert remembered.of(["A", "C", "A"]) == ["a", "c", "a"]
+    assert remembered.of(["A", "G"]) == ["a", "g"]
     assert asked == ["A", "C", "G"]
-    assert repeats.of(["A", "C"]) == ["a", "c"]
+    assert remembered.of(["A", "C"]) == ["a", "c"]
     assert asked == ["A", "C", "G", "C"]
-    assert repeats.of([]) == []
+    assert remembered.of([]) == []
+
+
+def test_free_memory_is_returned_after_many_new_results(monkeypatch):
+    returned = []
+    monkeypatch.setattr(repeats, "return_free_memory", lambda: returned.append(1))
+    remembered = Repeats(lambda new: new)
+    for first in range(0, 200, 10):
+        remembered.of([str(number) for number in range(first, first + 10)])
+    assert len(returned) == 2
+    remembered.of([str(number) for number in range(200)])
+    assert len(returned) == 2
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs the C library of GNU")
+def test_memory_between_small_results_is_returned():
+    def megabytes() -> float:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1_000
+
+    blocks = [bytearray(100_000) for _ in range(1_000)]
+    blocks = blocks[::50]
+    before = megabytes()
+    repeats.return_free_memory()
+    assert megabytes() < before - 50, len(blocks)

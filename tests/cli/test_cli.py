@@ -66,7 +66,7 @@ FLAGS = {
     "cite": "--bibtex",
     "completion": "shell",
     "man": "command",
-    "convert": """source --debug --heads --k --log --max-length --output --pooling --quiet
+    "convert": """source --average --debug --heads --k --log --max-length --output --pooling --quiet
         --special-tokens --to --verbose --weights -o -q -v --no-clobber""",
 }
 

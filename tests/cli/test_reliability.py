@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import gzip
 import os
-import random
 import re
 import runpy
 import shutil
@@ -310,25 +309,6 @@ def test_the_other_strand_gives_the_same_row_except_for_the_strand(reads, table)
     ):
         assert other["strand"] == {"+": "-", "-": "+", "NA": "NA"}[row["strand"]]
         assert {**row, "strand": ""} == {**other, "strand": ""}
-
-
-@pytest.mark.slow
-def test_the_order_of_the_references_changes_no_byte(reads, call, model_bundle, tmp_path):
-    text = (SIMULATED / "reference.fasta").read_text()
-    references = [f">{record}" for record in text.split(">")[1:]][:160]
-    tables = []
-    for name in ("first", "second"):
-        (tmp_path / f"{name}.fa").write_text("".join(references))
-        index = tmp_path / f"{name}.bix"
-        assert (
-            call("index", "build", tmp_path / f"{name}.fa", "-m", model_bundle, "-o", index).code
-            == 0
-        )
-        (tmp_path / "reads.fa").write_text(fasta(reads))
-        tables.append(call("classify", tmp_path / "reads.fa", "-i", index).out)
-        random.Random(1).shuffle(references)
-    assert tables[0] == tables[1]
-    assert {row["status"] for row in rows_of(tables[0])} > {"novel", "unclassifiable"}
 
 
 def test_an_unusual_environment_changes_no_byte(reads, table, run, index_bundle, tmp_path):

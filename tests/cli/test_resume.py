@@ -155,16 +155,6 @@ def test_a_folder_of_something_else_is_left_alone(call, index_bundle, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["thesis.doc"]
 
 
-def test_two_runs_at_the_same_time(call, index_bundle, tmp_path):
-    import fcntl
-
-    (tmp_path / "names.tsv.part").mkdir()
-    with open(tmp_path / "names.tsv.part" / "rows", "w") as rows:
-        fcntl.flock(rows, fcntl.LOCK_EX)
-        done = call("classify", READS, "-i", index_bundle, "-o", tmp_path / "names.tsv", "--resume")
-    assert done.code == 1 and "another run is writing it" in done.err
-
-
 def test_an_empty_input(call, index_bundle, tmp_path):
     empty = tmp_path / "empty.fasta"
     empty.write_text("")

@@ -21,6 +21,7 @@ from support import SIMULATED, files_in
 
 from barcodeembed.bundles.manifest import digest_file
 from barcodeembed.errors import BundleError, InputError
+from barcodeembed.model.average import average
 from barcodeembed.model.bundle import load_model, save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
 from barcodeembed.model.convert import convert
@@ -581,3 +582,31 @@ def test_the_shape_of_a_bundle_cannot_be_converted(flags, model_bundle, call, tm
     result = call("convert", model_bundle, "-o", tmp_path / "m", "--weights", "bf16", *flags)
     assert (result.code, "whose shape cannot change" in result.err) == (2, True)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_average_of_models_is_the_mean_of_their_weights(trained, call, tmp_path):
+    model = load_model(trained)
+    moved = tmp_path / "moved"
+    with torch.no_grad():
+        for weight in model.encoder.parameters():
+            weight.add_(2.0)
+    save_model(moved, model.encoder, {})
+    done = call("convert", trained, "--average", moved, "--average", moved, "-o", tmp_path / "m")
+    assert done.code == 0 and "the average of 3 models" in done.err
+    made, before = load_model(tmp_path / "m"), load_model(trained).encoder.state_dict()
+    assert made.training["average_of"][0] == load_model(trained).fingerprint
+    for name, weight in made.encoder.named_parameters():
+        torch.testing.assert_close(weight, before[name] + 4 / 3)
+
+
+def test_models_of_another_shape_or_marker_are_not_averaged(trained, tmp_path):
+    config = load_model(trained).config
+    save_model(tmp_path / "wide", Encoder(replace(config, feed_forward_width=32)), {})
+    with pytest.raises(InputError, match="feed_forward_width is 32"):
+        average([trained, tmp_path / "wide"])
+    for name, length in (("one", 600), ("two", 700)):
+        encoder = Encoder(replace(config, anchored=True))
+        encoder.anchor_length.fill_(length)
+        save_model(tmp_path / name, encoder, {})
+    with pytest.raises(InputError, match="at different positions"):
+        average([tmp_path / "one", tmp_path / "two"])

@@ -100,3 +100,7 @@ def test_both_strands_have_the_same_flags(letters):
 def test_the_reverse_complement_equals_biopythons(bases):
     assert reverse_complement(bases) == biopython_reverse_complement(bases)
     assert reverse_complement(reverse_complement(bases)) == bases
+
+
+def test_a_read_too_short_for_words_is_not_informative():
+    assert cleaned("ACG", min_bases=1).unclassifiable == "low_information"

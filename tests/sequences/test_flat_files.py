@@ -83,3 +83,14 @@ def test_a_damaged_flat_file_is_an_error(flat):
     flat.write_text("".join(lines[:-4]))
     with pytest.raises(InputError, match=r"x:\d+: not a valid (genbank|embl) flat file"):
         list(read_records(flat))
+
+
+def test_a_record_without_its_sequence_is_empty(tmp_path):
+    path = tmp_path / "contig.gb"
+    path.write_text(
+        "LOCUS       A 120 bp DNA\nFEATURES             Location/Qualifiers\n"
+        '     gene            1..20\n                     /gene="XYZ"\n'
+        "CONTIG      join(B:1..120)\n//\n"
+    )
+    assert [r.sequence for r in read_records(path)] == [""]
+    assert [r.sequence for r in read_records(path, gene="xyz")] == [""]

@@ -264,3 +264,9 @@ def test_the_page_lists_the_usual_pairs():
     for pair in PAIRS.values():
         names = f"{pair.forward_name}, {pair.reverse_name}"
         assert f"| `{pair.name}` | {pair.marker} | {names} | {pair.citation} |" in page
+
+
+def test_a_pair_is_named_with_its_primers():
+    assert str(PrimerPair("own", "ACGT", "TTTT")) == "own"
+    pair = pair_of("leray")
+    assert str(pair) == f"leray ({pair.forward_name}, {pair.reverse_name})"

@@ -7,8 +7,10 @@ import csv
 import gzip
 import io
 import lzma
+import sys
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from Bio.SeqIO.FastaIO import SimpleFastaParser
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from support import SIMULATED
 
 from barcodeembed.errors import InputError, InputWarning
+from barcodeembed.sequences import containers as opening
 from barcodeembed.sequences import fasta
 from barcodeembed.sequences.lines import open_lines
 from barcodeembed.sequences.reading import read_records
@@ -469,3 +472,36 @@ def test_real_tables_are_read_as_the_csv_module_reads_them(coi):
     for number, (record, row) in enumerate(zip(found, expected, strict=True), 2):
         assert (record.id, record.sequence) == (row["record_id"], row.pop("nucleotides"))
         assert (record.fields, record.line) == (row, number)
+
+
+def test_standard_input_that_is_closed_is_an_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="standard input: is closed; nothing can be read"):
+        next(read_records("-"))
+
+
+def test_zstandard_is_read_where_python_can(tmp_path, monkeypatch):
+    """By a module of Python 3.14 or its backport, for which gzip stands here."""
+    path = tmp_path / "reads.fa.zst"
+    path.write_bytes(b"\x28\xb5\x2f\xfd")
+    modules = {"backports.zstd": SimpleNamespace(ZstdFile=lambda _: io.BytesIO(b">a\nACGT\n"))}
+
+    def find(name: str) -> SimpleNamespace:
+        if name not in modules:
+            raise ImportError(name)
+        return modules[name]
+
+    monkeypatch.setattr(opening.importlib, "import_module", find)
+    assert [record.sequence for record in read_records(path)] == ["ACGT"]
+    modules.clear()
+    with pytest.raises(InputError, match="pip install backports.zstd"):
+        next(read_records(path))
+
+
+@pytest.mark.parametrize("compress", [bz2.compress, lzma.compress])
+def test_padding_between_and_after_members_is_passed_over(compress, tmp_path, monkeypatch):
+    monkeypatch.setattr(opening, "_CHUNK", 64)
+    path = tmp_path / "reads.fa"
+    padding = bytes(300)
+    path.write_bytes(compress(b">a\nAC\n") + padding + compress(b">b\nGT\n") + padding)
+    assert [record.sequence for record in read_records(path)] == ["AC", "GT"]

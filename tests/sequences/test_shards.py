@@ -11,7 +11,13 @@ import pytest
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.parts import ALL, Flagged, InputDigest, Part
 from barcodeembed.sequences.records import SequenceRecord
-from barcodeembed.sequences.shards import SUFFIX, join_tables, sort_shards, write_shard
+from barcodeembed.sequences.shards import (
+    SUFFIX,
+    forget_shard,
+    join_tables,
+    sort_shards,
+    write_shard,
+)
 
 RECORDS = [SequenceRecord(f"r{i}", "ACGT" * (i + 1)) for i in range(7)]
 
@@ -166,3 +172,19 @@ def test_rows_that_are_lost(tmp_path):
     Path(shards[1][0]).write_text("query_id\tnumber\nr1\t1\n")
     with pytest.raises(InputError, match="the shards have 3 rows for 7 records"):
         list(join_tables(shards))
+
+
+@pytest.mark.parametrize("cut", [0, 12])
+def test_a_table_that_is_damaged_after_its_check(tmp_path, cut):
+    shards = sort_shards([make(tmp_path, 1, shards=1)])
+    packed = gzip.compress(Path(shards[0][0]).read_bytes() + bytes(range(128, 256)))
+    Path(shards[0][0]).write_bytes(packed[: len(packed) - cut])
+    with pytest.raises(InputError, match="damaged; run this shard again"):
+        list(join_tables(shards))
+
+
+def test_the_description_of_an_earlier_output_is_forgotten(tmp_path):
+    output = make(tmp_path, 1)
+    for _ in range(2):
+        forget_shard(output)
+        assert Path(output).exists() and not Path(output + SUFFIX).exists()

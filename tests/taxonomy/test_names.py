@@ -76,10 +76,8 @@ KEPT = [
     "x Hesperotropsis leylandii",
     "Apis mellifera x Apis cerana",
     "A. mellifera x A. cerana",
-    "Apis mellifera s.l.",
     "Apis mellifera or cerana",
     "Apis mellifera auct. non L.",
-    "Apis mellifera strain K",
     "Apis mellifera A",
     "Apis m. carnica",
     "Apis DHJ",
@@ -120,6 +118,37 @@ def test_ranks_below_the_species_become_the_species(below):
 )
 def test_case_and_subgenus_make_no_species_of_their_own(name):
     assert tidy_name(name, "species") == "Apis mellifera"
+
+
+@pytest.mark.parametrize(
+    "specimen",
+    ["voucher X1", "isolate 12", "strain K", "morpha fario", "biotype A voucher 7", "L. lineage M"],
+)
+def test_names_of_specimens_and_breeds_are_removed_from_species(specimen):
+    assert tidy_name(f"Apis mellifera {specimen}", "species") == "Apis mellifera"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Apis mellifera s.l.",
+        "Apis mellifera s. lat.",
+        "Apis mellifera sensu lato",
+        "Apis 'mellifera'",
+        'Apis "mellifera"',
+        "A. mellifera",
+        "Apis m.",
+        "Rosa hybrid cultivar",
+        "Rosa 'Peace'",
+    ],
+)
+def test_unclear_names_are_no_species(name):
+    assert tidy_name(name, "species") is None
+
+
+def test_an_epithet_can_be_a_numeral_or_an_author_have_initials():
+    assert tidy_name("Coccinella 7-punctata Linnaeus, 1758", "species") == "Coccinella 7-punctata"
+    assert tidy_name("Xyleborus affinis S. L. Wood, 1980", "species") == "Xyleborus affinis"
 
 
 @pytest.mark.parametrize("name", KEPT)

@@ -1,0 +1,95 @@
+"""Unfinished outputs: what was committed comes back, and nothing else is touched."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from barcodeembed.bundles.partial import folder_of, open_partial
+from barcodeembed.errors import OutputError
+
+SETTINGS = {"top_k": 10}
+NAMES = ("rows", "hits")
+
+
+@pytest.fixture
+def output(tmp_path) -> Path:
+    """Write an unfinished output with one commit, and a row after it."""
+    path = tmp_path / "names.tsv"
+    with open_partial(path, SETTINGS, NAMES) as partial:
+        assert partial.state == {}
+        partial.streams["rows"].write(b"a\nb\n")
+        partial.commit({"done": 2})
+        partial.streams["rows"].write(b"half")
+    return path
+
+
+def test_what_was_committed_comes_back(output):
+    folder = folder_of(output)
+    assert (folder / "rows").read_bytes() == b"a\nb\nhalf"
+    with open_partial(output, SETTINGS, NAMES) as partial:
+        assert partial.state == {"done": 2}
+        partial.streams["rows"].write(b"c\n")
+        partial.streams["hits"].write(b"1\n")
+        partial.commit({"done": 3})
+        assert (folder / "rows").read_bytes() == b"a\nb\nc\n"
+        partial.remove()
+    assert not folder.exists()
+
+
+def test_an_error_keeps_what_was_committed(output):
+    with pytest.raises(ZeroDivisionError), open_partial(output, SETTINGS, NAMES) as partial:
+        partial.streams["rows"].write(b"c\n")
+        partial.commit({"done": 3})
+        raise ZeroDivisionError
+    with open_partial(output, SETTINGS, NAMES) as partial:
+        assert partial.state == {"done": 3}
+
+
+def test_another_run_is_refused(output):
+    for settings in ({"top_k": 5}, SETTINGS | {"min_length": 50}):
+        with pytest.raises(OutputError, match="is of a run with another (top-k|min-length); give"):
+            with open_partial(output, settings, NAMES):
+                pass
+    assert (folder_of(output) / "rows").read_bytes() == b"a\nb\nhalf"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"settings": {}}', '{"settings": 1}'])
+def test_a_damaged_journal_is_an_error(text, output):
+    (folder_of(output) / "journal.json").write_text(text)
+    with pytest.raises(OutputError, match="journal.json: damaged; delete .* to start again"):
+        with open_partial(output, SETTINGS, NAMES):
+            pass
+
+
+def test_a_file_that_was_cut_is_an_error(output):
+    os.truncate(folder_of(output) / "rows", 3)
+    with pytest.raises(OutputError, match="rows: damaged; delete .* to start again"):
+        with open_partial(output, SETTINGS, NAMES):
+            pass
+
+
+def test_two_runs_at_the_same_time_are_refused(output):
+    with open(folder_of(output) / "rows") as rows:
+        fcntl.flock(rows, fcntl.LOCK_EX)
+        with pytest.raises(OutputError, match="names.tsv.part: another run is writing it"):
+            with open_partial(output, SETTINGS, NAMES):
+                pass
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_something_else_is_left_alone(is_file, tmp_path):
+    other = tmp_path / "names.tsv.part"
+    if is_file:
+        other.write_text("mine")
+    else:
+        other.mkdir()
+        (other / "thesis.doc").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OutputError, match="is not the unfinished output of a run; remove it"):
+        with open_partial(tmp_path / "names.tsv", SETTINGS, NAMES):
+            pass
+    assert sorted(tmp_path.rglob("*")) == before
