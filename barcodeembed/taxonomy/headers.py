@@ -19,7 +19,8 @@ _SINTAX = re.compile(r"(?:^|[;\s])tax=([^;]*)")
 _PREFIXED = re.compile(r"(?:^|###|[|;\s])\s*(?=(?:[dkp]|D_0)__)", re.IGNORECASE)
 _PREFIX = re.compile(r"(?:([A-Za-z]{1,4})__|D_(\d{1,2})__)")
 _PAIRS = re.compile(r"(?:^|\s)Lineage=")
-_ROOT = re.compile(r"root(?:_1)?", re.IGNORECASE)
+#: Levels above the first rank. The second one is that of CO1Classifier, and of NCBI's taxonomy.
+_ROOT = re.compile(r"root(?:_1)?|cellular[ _]?organisms(?:_131567)?", re.IGNORECASE)
 #: After a name: the bootstrap support that mothur writes, or an accession.
 _BRACKETS = re.compile(r"\((?:\d+(?:\.\d+)?|[A-Z]{1,4}_?[\w.]*\d{4}[\w.]*)\)$")
 _NO_NAME = re.compile(r"=|^(?!Candidatus|[Uu]n|[Ii]ncertae)[^;]*\s[^;]|^[^;]*(?:\d|__)")
@@ -211,7 +212,7 @@ def parse_levels(text: str) -> tuple[str, ...] | None:
     if not parts[-1]:
         parts.pop()
     names = [_BRACKETS.sub("", part.strip()).strip('"') for part in parts]
-    if names and _ROOT.fullmatch(names[0]):
+    while names and _ROOT.fullmatch(names[0]):
         del names[0]
     # An id or a size before the first semicolon is not a name.
     first = re.sub(r"_\d+$", "", names[0]) if names else "0"

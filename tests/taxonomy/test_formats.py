@@ -127,6 +127,7 @@ RDP = fasta(
     "R2\tRoot;Animalia;Arthropoda;Insecta;;Mockidae;Mockia;Mockia altera",
     "R3\tRoot;Animalia;Arthropoda;Insecta;Hemiptera;Shamidae;Shamia;Shamia sp. 12",
 )
+CO1CLASSIFIER = RDP.replace("Root;Animalia", "cellularOrganisms;Eukaryota;Metazoa")
 RDP_PAIRS = fasta(
     "R1\tLineage=Root;rootrank;Animalia;kingdom;Arthropoda;phylum;Insecta;class;Pterygota;subclass;"
     "Lepidoptera;order;Fictiidae;family;Fictia;genus;Fictia prima;species",
@@ -278,6 +279,7 @@ REFERENCES = {
     "RDP": ("RDP headers", RDP, NAMED, ALL),
     "RDP trainset": ("RDP trainset headers", RDP_PAIRS, NAMED, ALL),
     "RDP without root": ("RDP headers", RDP.replace("Root;", ""), NAMED, ALL),
+    "CO1Classifier": ("RDP headers", CO1CLASSIFIER, NAMED, EUKARYOTA),
     "MIDORI2 RDP": ("RDP headers", MIDORI_RDP, _MIDORI_IDS, EUKARYOTA),
     "MIDORI2 BLAST": ("RDP headers", MIDORI_BLAST, _MIDORI_IDS, EUKARYOTA),
     "MIDORI2 DADA2": ("DADA2 headers", MIDORI_DADA2, NUMBERED, EUKARYOTA),
