@@ -74,6 +74,18 @@ class _Rewound(io.RawIOBase):
         super().close()
 
 
+class _Gzip(gzip.GzipFile):
+    """The data of a gzip stream. Unlike `gzip.GzipFile`, it closes the stream, too."""
+
+    def __init__(self, compressed: IO[bytes]) -> None:
+        self._compressed = compressed
+        super().__init__(fileobj=compressed)
+
+    def close(self) -> None:
+        super().close()
+        self._compressed.close()
+
+
 class _Members(io.RawIOBase):
     """The data of concatenated bzip2 or xz streams, as written by pbzip2 and pixz.
 
@@ -125,21 +137,28 @@ def open_source(source: str | os.PathLike[str]) -> tuple[IO[bytes], str]:
     raw = _open_raw(source)
     try:
         stream, start = _peek(raw)
+        if start.startswith(_ZIP) and raw.seekable() and os.fspath(source) != STDIN:
+            # The directory of a zip archive is at its end, so it is opened again by its path.
+            stream.close()
+            return open_artifact(source), "QIIME 2 artifact"
+        return _decompress(stream, start, source)
     except BaseException:
         raw.close()
         raise
+
+
+def _decompress(
+    stream: IO[bytes], start: bytes, source: str | os.PathLike[str]
+) -> tuple[IO[bytes], str]:
+    """Return the data of a stream that begins with ``start``, and the name of its container."""
     if start.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=stream), "gzip"  # type: ignore[return-value]  # is no IO[bytes] in typeshed
+        return _Gzip(stream), "gzip"  # type: ignore[return-value]  # is no IO[bytes] in typeshed
     if start.startswith(b"BZh"):
         return io.BufferedReader(_Members(stream, bz2.BZ2Decompressor)), "bzip2"
     if start.startswith(b"\xfd7zXZ\x00"):
         return io.BufferedReader(_Members(stream, lzma.LZMADecompressor)), "xz"
     if start.startswith(b"\x28\xb5\x2f\xfd"):
         return _open_zstandard(stream, source), "zstandard"
-    if start.startswith(_ZIP) and raw.seekable() and os.fspath(source) != STDIN:
-        # The directory of a zip archive is at its end, so it is opened again by its path.
-        stream.close()
-        return open_artifact(source), "QIIME 2 artifact"
     return stream, "plain"
 
 

@@ -9,6 +9,7 @@ import io
 import lzma
 import sys
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -472,6 +473,38 @@ def test_real_tables_are_read_as_the_csv_module_reads_them(coi):
     for number, (record, row) in enumerate(zip(found, expected, strict=True), 2):
         assert (record.id, record.sequence) == (row["record_id"], row.pop("nucleotides"))
         assert (record.fields, record.line) == (row, number)
+
+
+_READS = b">a\nACGT\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _READS,
+        gzip.compress(_READS),
+        gzip.compress(_READS)[:-9],
+        bz2.compress(_READS)[:-9],
+        lzma.compress(_READS),
+        b"\x28\xb5\x2f\xfd",
+        b"PK\x03\x04",
+    ],
+    ids=["plain", "gzip", "half gzip", "half bzip2", "xz", "zstandard", "zip"],
+)
+def test_the_file_below_a_container_is_closed_at_once(content, tmp_path, monkeypatch):
+    """And not when it is no longer referred to, which would be later in some versions of Python."""
+    opened = []
+    peek = opening._peek
+
+    def kept(raw):
+        opened.append((raw, *peek(raw)))
+        return opened[-1][1:]
+
+    monkeypatch.setattr(opening, "_peek", kept)
+    (tmp_path / "reads").write_bytes(content)
+    with suppress(InputError):
+        list(read_records(tmp_path / "reads"))
+    assert opened and all(raw.closed for raw, *_ in opened)
 
 
 def test_standard_input_that_is_closed_is_an_error(monkeypatch):

@@ -1,6 +1,5 @@
 """Snakemake wrapper of ``barcodeembed classify``."""
 
-from snakemake.script import snakemake
 from snakemake.shell import shell
 
 index = f"--index {snakemake.input.index}" if snakemake.input.get("index") else ""

@@ -1,6 +1,5 @@
 """Snakemake wrapper of ``barcodeembed index build``."""
 
-from snakemake.script import snakemake
 from snakemake.shell import shell
 
 model = f"--model {snakemake.input.model}" if snakemake.input.get("model") else ""
