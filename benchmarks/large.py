@@ -111,8 +111,8 @@ def _compare(real: np.ndarray, count: int, asked: int, threads: int, folder: Pat
     rng = np.random.default_rng(count)
     steps = _differences(real, rng)
     made = _perturb(real, count + asked, steps, rng)
-    order = rng.permutation(len(made))
-    vectors, queries = made[order[asked:]], made[order[:asked]]
+    rng.shuffle(made)  # in place: it can be most of the memory
+    vectors, queries = made[asked:], made[:asked].copy()
     del made
     queries[::2] = _blur(queries[::2], steps, rng)
     np.save(folder / "queries.npy", queries)
