@@ -9,6 +9,7 @@ Shapes: Q queries, D dimensions.
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
@@ -109,9 +110,10 @@ def return_free_memory() -> None:
     are kept lie behind them, so that without this the block never shrinks and each search adds to
     it.
     """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim:
-        trim(0)
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+        if trim:
+            trim(0)
 
 
 def _one(neighbours: Neighbours, i: int) -> Neighbours:

@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 from support import files_in
 
-from barcodeembed.bundles import files, locks, swap
+from barcodeembed.bundles import files, swap
 from barcodeembed.bundles.directories import refuse_directory, replace_directory
 from barcodeembed.bundles.files import open_output, replace_file, replace_together
 from barcodeembed.bundles.manifest import open_bundle, write_manifest
@@ -643,7 +643,7 @@ def test_a_bundle_is_written_where_there_are_no_locks(tmp_path, monkeypatch):
     def refuse(*_) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(locks.fcntl, "flock", refuse)
+    monkeypatch.setattr("fcntl.flock", refuse)
     make_bundle(tmp_path / "bundle", "new")
     assert content_of(tmp_path / "bundle") == "new"
     assert {path.name for path in tmp_path.iterdir()} == {"bundle"}

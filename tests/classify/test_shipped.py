@@ -95,7 +95,7 @@ def test_a_wheel_contains_all_files(reads, tmp_path):
         source / "barcodeembed",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(REPOSITORY / name, source)
     script = "import sys, setuptools.build_meta as it; it.build_wheel(sys.argv[1])"
     subprocess.run(
