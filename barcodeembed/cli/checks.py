@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,10 +33,11 @@ def check_choice(option: str | None, value: str, choices: Iterable[str]) -> None
 
 
 def check_encoding(name: str) -> str:
-    """Return the name of a text encoding; raise a usage error if Python does not know it."""
+    """Return the name of a text encoding; raise a usage error if Python cannot read it."""
     try:
         "".encode(name)  # also refuses codecs that are not text encodings, such as hex
-    except LookupError as error:
+        codecs.getincrementaldecoder(name)("surrogateescape").decode(b"", True)
+    except (LookupError, ValueError) as error:  # ValueError: idna, punycode, undefined
         raise typer.BadParameter(str(error)) from None
     return name
 

@@ -350,6 +350,12 @@ def test_the_encoding_can_be_given(tmp_path):
     assert read(">Größe\nA\n".encode("cp1252"), tmp_path / "x", encoding="cp1252")[0].id == "Größe"
 
 
+@pytest.mark.parametrize("name", ["utf-16", "utf-32", "utf-32-be"])
+def test_bytes_that_an_encoding_cannot_pass_through_are_an_error(name, tmp_path):
+    with pytest.raises(InputError, match=f"x: is not {name} text; give the file's encoding"):
+        read(b">a x\xe9\nACGTA\n", tmp_path / "x", encoding=name)
+
+
 SMALL = "".join(f">r{i}\n{'ACGTTGCA' * (i % 5 + 1)}\n" for i in range(60)).encode()
 
 
