@@ -61,6 +61,19 @@ def claim(output: Path, kind: str) -> None:
     hold(locked(resolve_links(output)))
 
 
+def claim_file(path: Path) -> None:
+    """Lock a file that a command reads and then replaces, until the command ends.
+
+    Otherwise, of two commands at the same time, one would lose what the other has added. Raises
+    OutputError if it cannot be written, or another command holds it.
+    """
+    from barcodeembed.bundles.files import output_errors, resolve_links
+    from barcodeembed.bundles.locks import locked
+
+    with output_errors([path]):
+        hold(locked(resolve_links(path)))
+
+
 def refuse_overwriting(
     outputs: Iterable[Path | str | None],
     inputs: Iterable[Path | str | None],

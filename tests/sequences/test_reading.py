@@ -259,6 +259,16 @@ def test_a_table_without_sequences_is_an_error_with_its_columns(head, tmp_path):
         read(f"{head}\ns1\tACGT\tx\n", tmp_path / "x")
 
 
+@pytest.mark.parametrize("delimiter", ["\t", ",", ";"])
+def test_two_columns_of_one_name_must_not_differ(delimiter, tmp_path):
+    rows = [["ID", "nuc", "Nuc"], ["q1", "ACGT", ""], ["q2", "ACGT", "ACGT"], ["q3", "", "GGG"]]
+    text = "".join(delimiter.join(cells) + "\n" for cells in rows)
+    found = read(text, tmp_path / "x")
+    assert [record.sequence for record in found] == ["ACGT", "ACGT", "GGG"]
+    with pytest.raises(InputError, match="x:5: the table has two columns 'nuc', with 'A' and 'C'"):
+        read(text + delimiter.join(["q4", "A", "C"]) + "\n", tmp_path / "x")
+
+
 def test_a_table_with_quoted_cells_is_read_as_r_writes_it(tmp_path):
     rows = '"r1"\t"Apis \\"m\\" L."\t"ACGT"\n"r2"\tApis "m."\tAC\n'
     records = read('"id"\t"species"\t"nuc"\n' + rows, tmp_path / "x")
