@@ -113,16 +113,11 @@ UNANCHORED = {f"{name}, unanchored": LABEL_FREE[name] for name in ("maelm", "mlm
 ANCHORED = LABEL_FREE | SHAPED | LABELLED
 RUNS = {name: ["--anchor", *flags] for name, flags in ANCHORED.items()} | UNANCHORED
 
-#: The objectives that can read merged k-mers.
-MERGED = (
-    "untrained/maelm/maelm-masks/maelm-deep/maelm-narrow/maelm-shown/maelm-variable/mlm/mlm-bert/"
-    "mlm-singularity/evolve/codes/pseudo/translate/clm/clm-maelm/clm-mlm-causal/contrastive/"
-    "contrastive-soft/fragments/maelm+contrastive/taxonomy/maelm+taxonomy/naming/fragments-bin/"
-    "supcon"
-).split("/")
+#: Runs that cannot read merged k-mers, and ``maelm-span``: a merged token is a span already.
+UNMERGED = {"ngram", "ngram-generator", "distill", "maelm-span"}
 OF_CONDITION = {
     "average": [name for name in RUNS if name not in SHAPED],
-    "place": [*MERGED, *SHAPED],
+    "place": [name for name in ANCHORED if name not in UNMERGED],
 }
 
 #: The teacher of ``distill`` is the run of this name with seed 0.

@@ -89,12 +89,13 @@ class Alternatives:
 
 
 def sample_tokens(corpus: Corpus, config: ModelConfig, rng: np.random.Generator) -> np.ndarray:
-    """Return the tokens (B, T) of random training barcodes, cut at random reading frames."""
+    """Return the k-mers (B, T) of random training barcodes, cut at random reading frames."""
     rows = rng.choice(corpus.train, min(_BARCODES, len(corpus.train)), replace=False)
     first_B = rng.integers(0, config.k, len(rows))
     counts_B = (corpus.lengths[rows] - first_B) // config.k
+    longest = config.max_tokens * config.merge
     return config.tokenizer.encode_windows(
-        corpus.codes, corpus.starts[rows] + first_B, np.minimum(counts_B, config.max_tokens)
+        corpus.codes, corpus.starts[rows] + first_B, np.minimum(counts_B, longest)
     )
 
 
