@@ -100,6 +100,7 @@ SHAPED = {
     "contrastive-post": ["--objective", "contrastive", "--norm", "post"],
     "contrastive-k3": ["--objective", "contrastive", "--k", "3", "--merge", "6"],
     "contrastive-k6": ["--objective", "contrastive", "--k", "6", "--merge", "3"],
+    "maelm-short": ["--objective", "maelm", "--k", "5", "--merge", "2"],
 }
 LABELLED = {
     "taxonomy": ["--objective", "taxonomy"],
@@ -109,19 +110,21 @@ LABELLED = {
     "supcon": ["--objective", "supcon", "--group-by", "genus:4"],
     "distill": ["--objective", "distill", "--set", "teacher={teacher}"],
 }
+#: A student whose tokens have half as many bases as its teacher's.
+SHORTER = {"distill-short": [*LABELLED["distill"], "--k", "5", "--merge", "2"]}
 UNANCHORED = {f"{name}, unanchored": LABEL_FREE[name] for name in ("maelm", "mlm", "clm")}
-ANCHORED = LABEL_FREE | SHAPED | LABELLED
+ANCHORED = LABEL_FREE | SHAPED | LABELLED | SHORTER
 RUNS = {name: ["--anchor", *flags] for name, flags in ANCHORED.items()} | UNANCHORED
 
 #: Runs that cannot read merged k-mers, and ``maelm-span``: a merged token is a span already.
-UNMERGED = {"ngram", "ngram-generator", "distill", "maelm-span"}
+UNMERGED = {"ngram", "ngram-generator", "maelm-span"}
 OF_CONDITION = {
-    "average": [name for name in RUNS if name not in SHAPED],
+    "average": [name for name in RUNS if name not in SHAPED | SHORTER],
     "place": [name for name in ANCHORED if name not in UNMERGED],
 }
 
 #: The teacher of ``distill`` is the run of this name with seed 0.
-TEACHER = "maelm+taxonomy"
+TEACHER = {"average": "maelm+taxonomy", "place": "taxonomy"}
 
 
 def main() -> None:
@@ -185,7 +188,8 @@ def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> Non
     if result.exists():
         return
     model = asked.out / asked.condition / stem
-    flags = [flag.format(teacher=model.with_name(f"{TEACHER}-seed0")) for flag in RUNS[name]]
+    teacher = model.with_name(f"{TEACHER[asked.condition]}-seed0")
+    flags = [flag.format(teacher=teacher) for flag in RUNS[name]]
     link_encoded(asked.out / "encoded.training", Path(f"{model}.training"))
     made = {
         "run": name,
@@ -260,7 +264,7 @@ def table(results: Path) -> str:
     for title, group in (
         ("label-free", LABEL_FREE | SHAPED),
         ("unanchored", UNANCHORED),
-        ("with labels", LABELLED),
+        ("with labels", LABELLED | SHORTER),
     ):
         if found.keys().isdisjoint(group):
             continue
