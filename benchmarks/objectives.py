@@ -84,6 +84,7 @@ LABEL_FREE = {
     "courses": ["--objective", "courses"],
     "rts": ["--objective", "rts"],
     "crts": ["--objective", "crts"],
+    "crts-errors": ["--objective", "crts", "--set", "errors=yes"],
     "slm": ["--objective", "slm"],
     "ngram": ["--objective", "ngram"],
     "ngram-generator": ["--objective", "ngram", "--set", "generator=yes"],
