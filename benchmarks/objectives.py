@@ -90,6 +90,7 @@ LABEL_FREE = {
     "ngram-generator": ["--objective", "ngram", "--set", "generator=yes"],
     "wced": ["--objective", "wced"],
     "contrastive": ["--objective", "contrastive"],
+    "splade": ["--objective", "splade"],
     "fragments": ["--objective", "fragments", "--set", "bin_weight=0"],
     "contrastive-soft": ["--objective", "contrastive", "--set", "soften=0.3"],
     "maelm+contrastive": ["--objective", "maelm+contrastive:0.1"],
