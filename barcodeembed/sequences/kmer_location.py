@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log
 from typing import NamedTuple
 
 import numpy as np
@@ -96,7 +97,7 @@ def find_known(places: np.ndarray, known: np.ndarray, chance: float) -> Segment:
     """
     if not known.any():
         return Segment(0.0, 0, 0)
-    gain, loss = np.log(_KNOWN / chance), np.log((1 - _KNOWN) / (1 - chance))
+    gain, loss = log(_KNOWN / chance), log((1 - _KNOWN) / (1 - chance))
     values = np.where(known, gain, loss)
     after = values.cumsum()
     gains = after - np.minimum.accumulate(after - values)
