@@ -23,13 +23,13 @@ from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_K = 12
+K = 12
 
 #: An odd multiplier permutes the k-mers (Knuth's multiplicative hash), here modulo 4^K.
 _MULTIPLIER = 2_654_435_761
 
 #: One in four: the k-mers whose hash is below this.
-_HASHES = 4 ** (_K - 1)
+_HASHES = 4 ** (K - 1)
 
 #: The rarest k-mers of a query are read until they have this many references in all. Frequent
 #: k-mers say little and cost most.
@@ -134,6 +134,20 @@ class SharedKmers:
         counts_H = self._rarity(_hashes(query))[1]
         return float((counts_H > 0).mean()) if len(counts_H) else 0.0
 
+    def known_at(self, bases: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the sampled k-mers of a sequence begin, and which any reference has.
+
+        A k-mer that is repeated is only returned once, so that repeats do not count.
+        """
+        hashes, places = _sampled(overlapping_kmers(encode_bases(bases), K))
+        first = np.sort(np.unique(hashes, return_index=True)[1])
+        return places[first], self._rarity(hashes[first])[1] > 0
+
+    @property
+    def density(self) -> float:
+        """The fraction of all k-mers that a reference has."""
+        return len(self.postings.hashes) / _HASHES
+
     def take(self, chosen: np.ndarray) -> SharedKmers:
         """Return the index of the references where ``chosen``, bool (N,), is true."""
         hashes, starts, rows = self.postings
@@ -186,19 +200,19 @@ def _matrix(sequences: Sequence[str]) -> csr_array:
 
 def _hashes(bases: str) -> np.ndarray:
     """Return the distinct hashes of the sampled k-mers of a sequence, int64 (H,), ascending."""
-    return np.unique(_sampled(overlapping_kmers(encode_bases(bases), _K))[0])
+    return np.unique(_sampled(overlapping_kmers(encode_bases(bases), K))[0])
 
 
 def _hashes_of_each(sequences: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the hashes of the sampled k-mers of sequences and their numbers, int32 (P,) each."""
     # Separated by an ambiguous base, so that no k-mer is from two sequences.
-    hashes, places = _sampled(overlapping_kmers(encode_bases("N".join(sequences)), _K))
+    hashes, places = _sampled(overlapping_kmers(encode_bases("N".join(sequences)), K))
     ends = np.cumsum([len(bases) + 1 for bases in sequences])
     return hashes.astype(np.int32), np.searchsorted(ends, places, "right").astype(np.int32)
 
 
 def _sampled(kmers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the hashes of the k-mers that are sampled, and their places."""
-    hashes = kmers * _MULTIPLIER % 4**_K
-    places = np.flatnonzero((hashes < _HASHES) & (kmers < 4**_K))
+    hashes = kmers * _MULTIPLIER % 4**K
+    places = np.flatnonzero((hashes < _HASHES) & (kmers < 4**K))
     return hashes[places], places
