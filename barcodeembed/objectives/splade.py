@@ -86,5 +86,5 @@ class SparseContrast(Objective):
 
 
 def flops(weights_BV: Tensor) -> Tensor:
-    """Return the sum of the squared mean weights (Paria et al., arXiv 2004.05665)."""
+    """Return the sum of the squared mean weights (FLOPS, arXiv 2004.05665)."""
     return weights_BV.mean(0).square().sum()
