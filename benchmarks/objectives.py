@@ -98,8 +98,8 @@ LABEL_FREE = {
 }
 #: Other shapes of the models of ``place``.
 SHAPED = {
-    "contrastive-geglu": ["--objective", "contrastive", "--feed-forward", "geglu"],
-    "contrastive-post": ["--objective", "contrastive", "--norm", "post"],
+    "maelm-geglu": ["--objective", "maelm", "--feed-forward", "geglu"],
+    "maelm-post": ["--objective", "maelm", "--norm", "post"],
     "maelm-disentangled": ["--objective", "maelm", "--positions", "disentangled"],
     "maelm-k1": ["--objective", "maelm", "--k", "1", "--merge", "20"],
     "maelm-k3": ["--objective", "maelm", "--k", "3", "--merge", "6"],
