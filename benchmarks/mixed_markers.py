@@ -1,10 +1,11 @@
 """Classify a mixed file of held-out reads of several markers, and print which marker each read got.
 
-    python benchmarks/mixed_markers.py DATA [--sample N] [--bases N]
+    python benchmarks/mixed_markers.py DATA [--sample N] [--bases N] [--contigs]
 
 DATA has a folder for each marker with reference.tsv.gz and val_*.tsv.gz, and COI in DATA/../coi.
 `--sample` reads are drawn from each file with seed 0, every second one is reverse-complemented, and
-all are shuffled. `--bases` cuts a part of so many bases out of each. Also in the file: references
+all are shuffled. `--bases` cuts a part of so many bases out of each. `--contigs` puts each between
+1,500 to 4,000 random bases of its own composition on both sides. Also in the file: references
 of markers that do not ship, and shuffled barcodes. The columns are the fraction of reads with the
 right marker, with another one, and with none, and of correct best guesses (species of seen queries,
 genus of unseen species, family of unseen genera).
@@ -42,13 +43,16 @@ def files(data: Path) -> Iterator[tuple[str, str, Path]]:
 
 
 def draw(
-    path: Path, sample: int, bases: int | None, rng: random.Random
+    path: Path, sample: int, bases: int | None, contigs: bool, rng: random.Random
 ) -> Iterator[tuple[SequenceRecord, Lineage]]:
     records = list(chain_labelled([path]))
     for number, (record, lineage) in enumerate(rng.sample(records, min(sample, len(records)))):
         read = record.sequence.upper()
         start = rng.randrange(max(len(read) - bases, 0) + 1) if bases else 0
         read = read[start : start + bases if bases else None]
+        if contigs:
+            before, after = (rng.choices(read, k=rng.randint(1_500, 4_000)) for _ in "ab")
+            read = "".join((*before, read, *after))
         read = reverse_complement(read) if number % 2 else read
         yield replace(record, sequence=read, length=-1), lineage
 
@@ -58,11 +62,12 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--sample", type=int, default=150)
     parser.add_argument("--bases", type=int)
+    parser.add_argument("--contigs", action="store_true")
     asked = parser.parse_args()
     rng = random.Random(0)
     reads = []
     for marker, kind, path in files(asked.data):
-        for record, lineage in draw(path, asked.sample, asked.bases, rng):
+        for record, lineage in draw(path, asked.sample, asked.bases, asked.contigs, rng):
             if marker == "shuffled":
                 letters = rng.sample(record.sequence, len(record.sequence))
                 record = replace(record, sequence="".join(letters))

@@ -81,14 +81,17 @@ LABEL_FREE = {
     "clm-mlm": ["--schedule", "clm:0.3,mlm:0.7"],
     "clm-mlm-causal": ["--schedule", "clm:0.3,mlm:0.7", "--causal-blocks", "1"],
     "rtd": ["--objective", "rtd"],
+    "rtd-deberta": ["--objective", "rtd", "--set", "sharing=deberta"],
     "courses": ["--objective", "courses"],
     "rts": ["--objective", "rts"],
     "crts": ["--objective", "crts"],
+    "crts-errors": ["--objective", "crts", "--set", "errors=yes"],
     "slm": ["--objective", "slm"],
     "ngram": ["--objective", "ngram"],
     "ngram-generator": ["--objective", "ngram", "--set", "generator=yes"],
     "wced": ["--objective", "wced"],
     "contrastive": ["--objective", "contrastive"],
+    "splade": ["--objective", "splade"],
     "fragments": ["--objective", "fragments", "--set", "bin_weight=0"],
     "contrastive-soft": ["--objective", "contrastive", "--set", "soften=0.3"],
     "maelm+contrastive": ["--objective", "maelm+contrastive:0.1"],
@@ -96,10 +99,13 @@ LABEL_FREE = {
 }
 #: Other shapes of the models of ``place``.
 SHAPED = {
-    "contrastive-geglu": ["--objective", "contrastive", "--feed-forward", "geglu"],
-    "contrastive-post": ["--objective", "contrastive", "--norm", "post"],
-    "contrastive-k3": ["--objective", "contrastive", "--k", "3", "--merge", "6"],
-    "contrastive-k6": ["--objective", "contrastive", "--k", "6", "--merge", "3"],
+    "maelm-geglu": ["--objective", "maelm", "--feed-forward", "geglu"],
+    "maelm-post": ["--objective", "maelm", "--norm", "post"],
+    "maelm-disentangled": ["--objective", "maelm", "--positions", "disentangled"],
+    "maelm-k1": ["--objective", "maelm", "--k", "1", "--merge", "20"],
+    "maelm-k3": ["--objective", "maelm", "--k", "3", "--merge", "6"],
+    "maelm-k6": ["--objective", "maelm", "--k", "6", "--merge", "3"],
+    "maelm-short": ["--objective", "maelm", "--k", "5", "--merge", "2"],
 }
 LABELLED = {
     "taxonomy": ["--objective", "taxonomy"],
@@ -109,24 +115,21 @@ LABELLED = {
     "supcon": ["--objective", "supcon", "--group-by", "genus:4"],
     "distill": ["--objective", "distill", "--set", "teacher={teacher}"],
 }
+#: A student whose tokens have half as many bases as its teacher's.
+SHORTER = {"distill-short": [*LABELLED["distill"], "--k", "5", "--merge", "2"]}
 UNANCHORED = {f"{name}, unanchored": LABEL_FREE[name] for name in ("maelm", "mlm", "clm")}
-ANCHORED = LABEL_FREE | SHAPED | LABELLED
+ANCHORED = LABEL_FREE | SHAPED | LABELLED | SHORTER
 RUNS = {name: ["--anchor", *flags] for name, flags in ANCHORED.items()} | UNANCHORED
 
-#: The objectives that can read merged k-mers.
-MERGED = (
-    "untrained/maelm/maelm-masks/maelm-deep/maelm-narrow/maelm-shown/maelm-variable/mlm/mlm-bert/"
-    "mlm-singularity/evolve/codes/pseudo/translate/clm/clm-maelm/clm-mlm-causal/contrastive/"
-    "contrastive-soft/fragments/maelm+contrastive/taxonomy/maelm+taxonomy/naming/fragments-bin/"
-    "supcon"
-).split("/")
+#: Runs that cannot read merged k-mers, and ``maelm-span``: a merged token is a span already.
+UNMERGED = {"ngram", "ngram-generator", "maelm-span"}
 OF_CONDITION = {
-    "average": [name for name in RUNS if name not in SHAPED],
-    "place": [*MERGED, *SHAPED],
+    "average": [name for name in RUNS if name not in SHAPED | SHORTER],
+    "place": [name for name in ANCHORED if name not in UNMERGED],
 }
 
 #: The teacher of ``distill`` is the run of this name with seed 0.
-TEACHER = "maelm+taxonomy"
+TEACHER = {"average": "maelm+taxonomy", "place": "taxonomy"}
 
 
 def main() -> None:
@@ -190,7 +193,8 @@ def run(name: str, seed: int, asked: argparse.Namespace, reference: Path) -> Non
     if result.exists():
         return
     model = asked.out / asked.condition / stem
-    flags = [flag.format(teacher=model.with_name(f"{TEACHER}-seed0")) for flag in RUNS[name]]
+    teacher = model.with_name(f"{TEACHER[asked.condition]}-seed0")
+    flags = [flag.format(teacher=teacher) for flag in RUNS[name]]
     link_encoded(asked.out / "encoded.training", Path(f"{model}.training"))
     made = {
         "run": name,
@@ -265,7 +269,7 @@ def table(results: Path) -> str:
     for title, group in (
         ("label-free", LABEL_FREE | SHAPED),
         ("unanchored", UNANCHORED),
-        ("with labels", LABELLED),
+        ("with labels", LABELLED | SHORTER),
     ):
         if found.keys().isdisjoint(group):
             continue

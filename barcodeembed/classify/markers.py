@@ -4,6 +4,9 @@ Each marker that ships has a model and prototypes of its own. A read is named as
 resembles another marker by its 8-mers (`MarkerOdds`) and shares enough k-mers with the prototypes
 of that marker, on either strand. So what is of no marker is refused as a read that is not COI. The
 prototypes of another marker are only opened for a read that resembles it.
+
+A contig contains more than a barcode, so its 8-mers as a whole show nothing. It is of the first
+marker whose `Locator` finds a barcode in it: COI, and otherwise the one with the best score.
 """
 
 from __future__ import annotations
@@ -31,6 +34,9 @@ from barcodeembed.vocabulary import AUTO, COI, CONTAMINANT, MARKERS
 #: 92 % or more of the reads of new genera, and up to 1 % of other sequences, on each of the markers
 #: (`benchmarks/mixed_markers.py`).
 MIN_KNOWN = 0.25
+
+#: A record is a contig from this many times the usual length of a barcode of the main marker.
+_CONTIG = 2
 
 #: Records of other markers that can wait for their turn, so that a rare marker needs little memory.
 _MAX_WAITING = 10_000
@@ -134,10 +140,20 @@ class MarkerClassifier(Classifier):
         if not self.auto:
             return self.marker
         bases = normalise(record.sequence)
+        if len(bases) >= _CONTIG * self.locator.length:
+            return self._recognise_contig(bases)
         marker = _marker_odds().guess(bases)
         if marker is not None and is_known(bases, self.of(marker).index.kmers):
             return marker
         return self.marker
+
+    def _recognise_contig(self, bases: str) -> str:
+        """Return the marker of which a long record has a barcode; the main one if it has none."""
+        if self.locator.score(bases) >= 1:
+            return self.marker
+        scores = {name: self.of(name).locator.score(bases) for name in _marker_odds().names}
+        best = max(scores, key=scores.__getitem__, default=self.marker)
+        return best if scores.get(best, 0) >= 1 else self.marker
 
     def _marked(self, assignment: Assignment, marker: str) -> Assignment:
         """Return an assignment with its marker and with the ranks of the main marker."""

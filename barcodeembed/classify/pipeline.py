@@ -35,9 +35,11 @@ from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
 from barcodeembed.sequences.decoys import Decoy, find_decoy, known_decoys
 from barcodeembed.sequences.frames import GENETIC_CODE
-from barcodeembed.sequences.location import Locator
+from barcodeembed.sequences.kmer_location import KmerLocator
+from barcodeembed.sequences.location import AnchorLocator
 from barcodeembed.sequences.parts import ALL, Flagged, Part
 from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.sequences.stretches import Locator
 from barcodeembed.sequences.trimming import Trimmer
 from barcodeembed.vectors.search import nearest
 from barcodeembed.vocabulary import AUTO, BATCH_SIZE, CONTAMINANT, NEIGHBOURS
@@ -127,11 +129,11 @@ class Classifier:
         self._first_records = index.first_records
         anchor = anchor_for(getattr(embedder, "anchor", None), index.sequences)
         self.quality = Quality(code_for(genetic_code, index.sequences, chosen.non_coding), anchor)
-        self._locator = Locator(
-            anchor,
-            index.orientation,
-            int(index.calibration.median_length),
-            index.settings.max_bases,
+        barcodes = (index.orientation, int(index.calibration.median_length), chosen.max_bases)
+        self.locator: Locator = (
+            KmerLocator(index.kmers, *barcodes)
+            if anchor is None
+            else AnchorLocator(anchor, *barcodes)
         )
         self.check_chimeras = check_chimeras
         self._repeats = Repeats(lambda bases: self._search(bases).split())
@@ -238,7 +240,7 @@ class Classifier:
             batch = list(islice(records, size))
             if not batch:
                 return
-            made = make_queries(batch, trimmer, self._locator, self.index.settings)
+            made = make_queries(batch, trimmer, self.locator, self.index.settings)
             if number == 0:  # the first reads show the error rate of all
                 errors = self.read_errors = errors.learn(_queries_of(made), anchor)
                 made = list(part.of(made))
@@ -332,14 +334,19 @@ class Classifier:
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
             decoy, near = found.decoys[i], neighbours.closest(i)
+            best = self._best_names(winners[i])
+            names = self._accepted(best, decisions.confidence[i], ties.agreed[i])
+            # A novel taxon is only of those above it that are named.
+            belongs_to = names if decisions.novel[i] >= 0 else best
             refusal = (
-                self._refusal(query, near, decoy, winners[i]) if found.finite[i] else NO_VECTOR
+                self._refusal(query, near, decoy, belongs_to) if found.finite[i] else NO_VECTOR
             )
             if refusal is None:
                 yield self._assignment(
                     query,
                     hits,
-                    winners[i],
+                    best,
+                    names,
                     in_reference[i],
                     decisions,
                     ties,
@@ -364,29 +371,37 @@ class Classifier:
         return np.where(ambiguous_Q, 0.0, below_Q)
 
     def _refusal(
-        self, query: Query, near: Closest, decoy: Decoy | None, winners: np.ndarray
+        self, query: Query, near: Closest, decoy: Decoy | None, names: Sequence[str | None]
     ) -> str | None:
         """Return the flag of a query that must not be named, or None.
 
-        A contaminant is only named if the index contains its taxon and this is the best name.
+        A contaminant is only named if one of ``names``, those of the index that fit best, is its.
 
         The calibration knows only barcodes of the marker, so its probabilities mean nothing for
         another sequence, and no threshold of confidence or novelty would prevent a name.
         """
-        if decoy is not None and decoy.taxa.isdisjoint(self._names_of(winners)):
+        if decoy is not None and decoy.taxa.isdisjoint(names):
             return CONTAMINANT
         return NON_TARGET if self.quality.is_non_target(query.bases, *near) else None
 
-    def _names_of(self, winners: np.ndarray) -> list[str]:
-        """Return the best names of a query."""
+    def _best_names(self, winners: np.ndarray) -> list[str | None]:
+        """Return the best name of a query at each rank."""
         names = self.index.taxa.names
-        return [names[r][code] for r, code in enumerate(winners.tolist()) if code >= 0]
+        return [names[r][code] if code >= 0 else None for r, code in enumerate(winners.tolist())]
+
+    def _accepted(
+        self, best: list[str | None], confidence: np.ndarray, agreed: np.ndarray
+    ) -> tuple[str | None, ...]:
+        """Return the best names with enough confidence, None at the other ranks."""
+        enough = agreed & (confidence >= self.confidence_threshold)
+        return tuple(name if kept else None for name, kept in zip(best, enough, strict=True))
 
     def _assignment(
         self,
         query: Query,
         hits: tuple[Hit, ...],
-        winners: np.ndarray,
+        best_names: list[str | None],
+        names: tuple[str | None, ...],
         in_reference: np.ndarray,
         decisions: Decisions,
         ties: Ties,
@@ -397,15 +412,9 @@ class Classifier:
         vector: np.ndarray,
     ) -> Assignment:
         taxa = self.index.taxa
-        best_names: list[tuple[str | None, float | None]] = [
-            (taxa.names[r][code], float(decisions.confidence[i, r])) if code >= 0 else (None, None)
-            for r, code in enumerate(winners.tolist())
-        ]
-        names = tuple(
-            name if confidence is not None and agreed and confidence >= threshold else None
-            for (name, confidence), agreed, threshold in zip(
-                best_names, ties.agreed[i], self.confidence_threshold, strict=True
-            )
+        confidences = tuple(
+            None if name is None else confidence
+            for name, confidence in zip(best_names, decisions.confidence[i].tolist(), strict=True)
         )
         best = hits[0]
         nearest = facts_of(self.index, int(self._first_records[best.row]))
@@ -427,10 +436,10 @@ class Classifier:
             strand=query.part.strand,
             novel_rank=taxa.ranks[novel] if novel >= 0 else None,
             rank=taxa.ranks[placed] if placed >= 0 else None,
-            taxon=best_names[placed][0] if placed >= 0 else None,
-            confidence=best_names[placed][1] if placed >= 0 else None,
+            taxon=best_names[placed] if placed >= 0 else None,
+            confidence=confidences[placed] if placed >= 0 else None,
             names=names,
-            confidences=tuple(confidence for _, confidence in best_names),
+            confidences=confidences,
             nearest_id=self.reference_id(best.row),
             similarity=best.similarity,
             identity=best.identity,

@@ -15,9 +15,9 @@ from barcodeembed.sequences.cleaning import (
     is_ambiguous,
     normalise,
 )
-from barcodeembed.sequences.location import Locator, Stretch
 from barcodeembed.sequences.reading import MAX_LETTERS
 from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.sequences.stretches import Locator, Stretch
 from barcodeembed.sequences.trimming import Trimmer
 
 
@@ -50,14 +50,13 @@ def make_queries(
     records: Sequence[SequenceRecord], trimmer: Trimmer, locator: Locator, settings: IndexSettings
 ) -> list[Query | Assignment]:
     """Return a query for each record, in order, or the answer if it cannot be classified."""
-    # A record of any length can contain a barcode, if the model has positions of the marker.
-    most = settings.max_bases if locator.anchor is None else MAX_LETTERS
 
-    def cleaned(record: SequenceRecord) -> CleanSequence:
-        return clean(record, min_bases=settings.min_bases, max_bases=most)
+    def cleaned(record: SequenceRecord, max_bases: int) -> CleanSequence:
+        return clean(record, min_bases=settings.min_bases, max_bases=max_bases)
 
     trimmed = trimmer.trim_records(records)
-    reads = [cleaned(record) for record, _ in trimmed]
+    # A record of any length can contain a barcode.
+    reads = [cleaned(record, MAX_LETTERS) for record, _ in trimmed]
     distinct = list(dict.fromkeys(read.bases for read in reads if not read.unclassifiable))
     parts = dict(zip(distinct, locator.locate(distinct), strict=True))
     queries: list[Query | Assignment] = []
@@ -65,8 +64,9 @@ def make_queries(
         flags, reason = read.flags, read.unclassifiable
         length = len(normalise(given.sequence)) if cut.pair else len(read.bases)
         part = None if reason else parts[read.bases]
-        if part and len(part.bases) != len(read.bases):
-            within = cleaned(replace(record, sequence=read.bases[part.start : part.end], length=-1))
+        if part and (len(part.bases) != len(read.bases) or len(part.bases) > settings.max_bases):
+            cut_out = replace(record, sequence=read.bases[part.start : part.end], length=-1)
+            within = cleaned(cut_out, settings.max_bases)
             if within.unclassifiable == "short" and len(read.bases) <= 2 * locator.length:
                 # The read just has the minimum, or is mostly of what surrounds the marker.
                 part, within = part.whole(read.bases), read

@@ -118,6 +118,7 @@ def choose_hidden(
     span: int = 1,
     phase_B: np.ndarray | None = None,
     weights_BT: np.ndarray | None = None,
+    groups_BT: np.ndarray | None = None,
 ) -> np.ndarray:
     """Choose ``round(ratio * n)`` of each sequence's n real tokens; bool (B, T).
 
@@ -125,6 +126,9 @@ def choose_hidden(
     tokens visible, and need no padding. At least one token stays visible, and at least one is
     hidden if there are two. Spans of ``span`` tokens are hidden together; the last one may be
     shorter. Spans begin at ``phase_B`` (modulo ``span``), or at a random phase without it.
+
+    With ``groups_BT``, tokens of the same number (from 0) are hidden together instead, but for the
+    last ones.
 
     All tokens have the same probability. With ``weights_BT`` they are drawn one after another, in
     proportion to their weights.
@@ -138,6 +142,9 @@ def choose_hidden(
             phase_B = rng.integers(0, span, len(tokens_BT))
         run_BT = (np.arange(tokens_BT.shape[1]) + span - phase_B[:, None] % span) // span
         draws_BT = np.take_along_axis(draws_BT, np.minimum(run_BT, tokens_BT.shape[1] - 1), 1)
+    if groups_BT is not None:
+        draws_BG = rng.random((len(tokens_BT), int(groups_BT.max(initial=0)) + 1), np.float32)
+        draws_BT = np.take_along_axis(draws_BG, groups_BT, 1)
     if weights_BT is not None:
         # The first of several exponential clocks is each with a probability that is its rate.
         draws_BT = -np.log1p(-draws_BT) / np.maximum(weights_BT, _LEAST_WEIGHT)

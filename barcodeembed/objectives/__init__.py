@@ -28,6 +28,7 @@ OBJECTIVES = {
     "ngram": "NgramLanguageModel",
     "wced": "WholeBarcodeDecoder",
     "contrastive": "Contrast",
+    "splade": "SparseContrast",
     "fragments": "Fragments",
     "taxonomy": "Taxonomy",
     "naming": "Naming",

@@ -89,7 +89,9 @@ class Courses(ReplacedTokenDetection):
             encoder, tokens_BT, inputs["positions"], padded=inputs["padded"]
         )
         judged_N, altered_N = inputs[f"{course}_judged"], inputs[f"{course}_altered"]
-        return detect(self.heads[course], features_BTD, judged_N, altered_N)
+        head = self.heads[course]
+        assert isinstance(head, nn.Linear)
+        return detect(head, features_BTD, judged_N, altered_N)
 
     @torch.no_grad()
     def _inserted(self, encoder: Encoder, inputs: Inputs) -> Tensor:

@@ -1,9 +1,10 @@
 """Clustered random token substitution: RTS (see rts.py) with plausible substitutes.
 
 Di Liello et al., arXiv 2309.08272 (C-RTS), draw substitutes from clusters of tokens, and prefer
-clusters on which the discriminator makes more errors. Batches would then depend on the history of
-the run, but here they depend only on seed and step. So the clusters are computed once from the
-corpus, and a substitute always comes from the cluster of the original.
+clusters on which the discriminator makes more errors. ``errors=yes`` does this. What the encoder
+reads then depends on the history of the run (see error_clusters.py). By default it depends only on
+seed and step, and a substitute always comes from the cluster of the original. In both cases the
+clusters are computed once from the corpus.
 
 K-mers are similar if they have the same neighbours. In barcodes of one gene, these are the
 variants of one site. The vector of a k-mer is the square root of the distribution of its left and
@@ -19,12 +20,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from barcodeembed.corpus.batches import Batch
 from barcodeembed.corpus.corpus import Corpus
+from barcodeembed.corpus.masking import targets
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.tokenizer import SPECIAL_TOKENS
+from barcodeembed.objectives.base import Inputs, padded, token_features
+from barcodeembed.objectives.error_clusters import ErrorClusters
 from barcodeembed.objectives.rts import RandomSubstitution
+from barcodeembed.objectives.substitution import detect, judge, kmer_indices
 from barcodeembed.vectors.kmeans import choose_centres, most_similar, spherical_k_means
 
 _BARCODES = 20_000
@@ -37,7 +45,15 @@ class ClusteredSubstitution(RandomSubstitution):
 
     @dataclass(frozen=True, slots=True)
     class Options(RandomSubstitution.Options):
+        """Settings.
+
+        Attributes:
+            clusters: Number of clusters of k-mers.
+            errors: Draw the cluster of a substitute by the errors of the encoder so far.
+        """
+
         clusters: int = 100
+        errors: bool = False
 
         def __post_init__(self) -> None:
             RandomSubstitution.Options.__post_init__(self)
@@ -51,10 +67,51 @@ class ClusteredSubstitution(RandomSubstitution):
         kmers = 4**config.k
         counts_V = np.bincount(tokens_BT.reshape(-1), minlength=SPECIAL_TOKENS + kmers)
         cluster_V = cluster_kmers(tokens_BT, kmers, options.clusters, rng)
-        self.alternatives = Alternatives(cluster_V, counts_V[SPECIAL_TOKENS:])
+        counts_V = counts_V[SPECIAL_TOKENS:]
+        self.alternatives = Alternatives(cluster_V, counts_V)
+        self.by_errors: ErrorClusters | None = None
+        if options.errors:
+            # K-mers without neighbours are one cluster here.
+            numbers_V = np.minimum(cluster_V, options.clusters)
+            numbers_V = np.unique(numbers_V, return_inverse=True)[1]
+            self.by_errors = ErrorClusters(numbers_V, counts_V)
 
     def substitutes(self, classes_P: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return self.alternatives.draw(classes_P, rng)
+
+    def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
+        if self.by_errors is None:
+            return super().prepare(batch, rng)
+        tokens_BT = batch.tokens_BT
+        replaced, classes = targets(tokens_BT, self.options.choose(tokens_BT, rng))
+        judged = kmer_indices(tokens_BT)
+        return {
+            "tokens": tokens_BT,
+            "positions": batch.positions_BT,
+            "padded": padded(tokens_BT),
+            "judged": judged,
+            "replaced": np.isin(judged, replaced, assume_unique=True),
+            "indices": replaced,
+            "classes": classes,
+            "uniform": rng.random((len(replaced), 2)),
+        }
+
+    def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
+        if self.by_errors is None:
+            return super().forward(encoder, inputs)
+        index_P, tokens_BT = inputs["indices"], inputs["tokens"]
+        drawn_P = self.by_errors.draw(inputs["classes"], inputs["uniform"])
+        shown_BT = tokens_BT.flatten().scatter(0, index_P, drawn_P + SPECIAL_TOKENS)
+        features_BTD = token_features(
+            encoder,
+            shown_BT.view_as(tokens_BT),
+            inputs["positions"],
+            padded=inputs["padded"],
+        )
+        if self.training:
+            missed_P = judge(self.head, features_BTD.detach(), index_P) <= 0
+            self.by_errors.record(inputs["classes"], drawn_P, missed_P)
+        return detect(self.head, features_BTD, inputs["judged"], inputs["replaced"])
 
 
 class Alternatives:
@@ -89,12 +146,13 @@ class Alternatives:
 
 
 def sample_tokens(corpus: Corpus, config: ModelConfig, rng: np.random.Generator) -> np.ndarray:
-    """Return the tokens (B, T) of random training barcodes, cut at random reading frames."""
+    """Return the k-mers (B, T) of random training barcodes, cut at random reading frames."""
     rows = rng.choice(corpus.train, min(_BARCODES, len(corpus.train)), replace=False)
     first_B = rng.integers(0, config.k, len(rows))
     counts_B = (corpus.lengths[rows] - first_B) // config.k
+    longest = config.max_tokens * config.merge
     return config.tokenizer.encode_windows(
-        corpus.codes, corpus.starts[rows] + first_B, np.minimum(counts_B, config.max_tokens)
+        corpus.codes, corpus.starts[rows] + first_B, np.minimum(counts_B, longest)
     )
 
 

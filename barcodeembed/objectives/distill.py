@@ -1,10 +1,17 @@
 """Distillation: a student matches the features and vectors of a teacher, and predicts k-mers.
 
 It follows HAD (arXiv 2505.20836). The student reads the visible tokens, as in MAE-LM, and the
-teacher reads the whole barcode. The student's features of the visible tokens are trained to match
-the teacher's, and so are the pooled vectors and the similarities between the barcodes of a batch.
+teacher reads everything. The student's features of the visible tokens are trained to match the
+teacher's, and so are the pooled vectors and the similarities between the barcodes of a batch.
 Search uses these similarities, and matching them needs no projection, which inference would lack.
-Shapes: B barcodes, V visible tokens, T tokens, D the student's width, E the teacher's width.
+
+The tokens of the student can be shorter than those of the teacher (HAD's student reads bases, its
+teacher 6-mers). All tokens of the student within one token of the teacher are then hidden together
+(group masking), and the mean of their features is compared with the teacher's. This needs the
+positions of an anchored model. An anchored teacher reads the whole barcode, another one the stretch
+that is cut for the student.
+Shapes: B barcodes, V visible tokens, T tokens of the student, W tokens of the teacher, D the
+student's width, E the teacher's width.
 """
 
 from __future__ import annotations
@@ -18,9 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from barcodeembed.corpus.batches import Batch, cut_whole
+from barcodeembed.corpus.batches import Batch, Cut, cut_whole
 from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.corpus.marker_positions import is_located_by
+from barcodeembed.corpus.masking import choose_hidden
 from barcodeembed.errors import TrainingError
 from barcodeembed.model.bundle import load_model
 from barcodeembed.model.config import ModelConfig
@@ -34,7 +42,7 @@ from barcodeembed.objectives.maelm import MaskedAutoencoder, visible_positions
 class Distillation(MaskedAutoencoder):
     """Distillation (HAD): match the vectors and features of a teacher model, and predict k-mers."""
 
-    merges = False
+    merges = True
 
     @dataclass(frozen=True, slots=True)
     class Options(MaskedAutoencoder.Options):
@@ -51,7 +59,6 @@ class Distillation(MaskedAutoencoder):
         # In a tuple, torch neither trains it nor saves it with the student.
         self._teacher = (load_model(options.teacher).encoder.eval().requires_grad_(False),)
         teacher = self.teacher.config
-        self.same_tokens = teacher.k == config.k
         if teacher.anchored != config.anchored:
             raise TrainingError(
                 "teacher and student must both be anchored, or both not be anchored"
@@ -61,21 +68,25 @@ class Distillation(MaskedAutoencoder):
                 "the teacher was anchored to another corpus, so that it reads barcodes at other "
                 "positions; start the student from it with --init"
             )
-        if teacher.merge > 1:
+        self.per_token = _tokens_in_one(teacher, config)
+        if options.features and not self.per_token:
             raise TrainingError(
-                "the teacher merges k-mers, so its features do not match those of k-mers"
+                f"the teacher's tokens have {teacher.token_bases} bases, the student's "
+                f"{config.token_bases}, so their features cannot be matched; use "
+                "--set features=0 to match only vectors"
             )
-        if config.dimension != config.width or teacher.dimension != teacher.width:
+        if self.per_token > 1 and (options.span > 1 or options.codons or options.sites != "all"):
             raise TrainingError(
-                "distill needs models without vector_width, whose vectors are as wide as features"
-            )
-        if options.features and not self.same_tokens:
-            raise TrainingError(
-                f"the teacher's tokens have {teacher.k} bases, the student's {config.k}, so their "
-                "features cannot be matched; use --set features=0 to match only vectors"
+                "the tokens that a token of the teacher contains are hidden together; span, "
+                "codons and sites must have their defaults"
             )
         self.project = nn.Linear(config.width, teacher.width)
         initialise(self.project)
+        # Vectors that are means of features need no map of their own.
+        self.project_vectors = None
+        if (config.dimension, teacher.dimension) != (config.width, teacher.width):
+            self.project_vectors = nn.Linear(config.dimension, teacher.dimension)
+            initialise(self.project_vectors)
 
     @property
     def teacher(self) -> Encoder:
@@ -86,17 +97,24 @@ class Distillation(MaskedAutoencoder):
         self.teacher._apply(fn, recurse)
         return super()._apply(fn, recurse)
 
+    def hide(self, batch: Batch, rng: np.random.Generator) -> np.ndarray:
+        if self.per_token <= 1:
+            return super().hide(batch, rng)
+        merge, groups_BT = self.config.merge, batch.positions_BT // self.per_token
+        first_BT = batch.tokens_BT[:, ::merge]
+        hidden_BT = choose_hidden(first_BT, self.options.mask_ratio, rng, groups_BT=groups_BT)
+        return hidden_BT.repeat(merge, 1)
+
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
-        tokens_BT, positions_BT = batch.tokens_BT, batch.positions_BT
-        if not self.same_tokens:
-            tokens_BT, positions_BT = self._teacher_tokens(batch)
-        max_tokens = self.teacher.config.max_tokens
-        whole = {
-            "whole": tokens_BT[:, :max_tokens],
-            "whole_positions": positions_BT[:, :max_tokens],
-            "whole_padded": padded(tokens_BT),
+        inputs, whole = super().prepare(batch, rng), self.read_by_teacher(batch)
+        inputs |= {
+            "whole": whole.tokens_BT,
+            "whole_positions": whole.positions_BT,
+            "whole_padded": padded(whole.tokens_BT),
         }
-        return super().prepare(batch, rng) | whole
+        if self.options.features:
+            inputs["teacher_columns"] = self._teacher_columns(inputs, whole)
+        return inputs
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         features_BVD, real_BV, hidden_ND = self.rebuild(encoder, inputs)
@@ -107,8 +125,9 @@ class Distillation(MaskedAutoencoder):
             )
             vectors_BE = self.teacher.pool(theirs_BTE, whole_BT, inputs["whole_positions"])
         ours_BD = encoder.pool(features_BVD, real_BV, visible_positions(inputs))
+        project = self.project_vectors or self.project
         distances = {
-            "vectors": _cosine_distance(self.project(ours_BD), vectors_BE).mean(),
+            "vectors": _cosine_distance(project(ours_BD), vectors_BE).mean(),
             "similarities": (_similarities(ours_BD) - _similarities(vectors_BE)).square().mean(),
         }
         if self.options.features:
@@ -126,25 +145,59 @@ class Distillation(MaskedAutoencoder):
         }
 
     def _feature_distance(
-        self, encoder: Encoder, inputs: Inputs, ours_BVD: Tensor, theirs_BTE: Tensor
+        self, encoder: Encoder, inputs: Inputs, ours_BVD: Tensor, theirs_BWE: Tensor
     ) -> Tensor:
         """Return the average distance of the features of tokens that both models read."""
         if encoder.config.class_token:
             ours_BVD = ours_BVD[:, 1:]
         if self.teacher.config.class_token:
-            theirs_BTE = theirs_BTE[:, 1:]
-        columns_BV = inputs["visible_columns"]
-        read_BV = (inputs["visible"] != PAD) & (columns_BV < theirs_BTE.shape[1])
-        index_BV = columns_BV.clamp(max=theirs_BTE.shape[1] - 1)
-        matched_BVE = theirs_BTE.gather(1, index_BV[..., None].expand(-1, -1, theirs_BTE.shape[-1]))
-        distances_BV = _cosine_distance(self.project(ours_BVD), matched_BVE)
-        return (distances_BV * read_BV).sum() / read_BV.sum().clamp(min=1)
+            theirs_BWE = theirs_BWE[:, 1:]
+        columns_BV, width = inputs["teacher_columns"], theirs_BWE.shape[1]
+        sums_BWD = ours_BVD.new_zeros(len(ours_BVD), width + 1, ours_BVD.shape[-1])
+        sums_BWD = sums_BWD.scatter_add(1, columns_BV[..., None].expand_as(ours_BVD), ours_BVD)
+        counts_BW = sums_BWD.new_zeros(sums_BWD.shape[:2])
+        counts_BW = counts_BW.scatter_add(1, columns_BV, torch.ones_like(ours_BVD[..., 0]))
+        sums_BWD, counts_BW = sums_BWD[:, :width], counts_BW[:, :width]
+        means_BWD = sums_BWD / counts_BW.clamp(min=1)[..., None]
+        distances_BW = _cosine_distance(self.project(means_BWD), theirs_BWE)
+        both_BW = counts_BW > 0
+        return (distances_BW * both_BW).sum() / both_BW.sum().clamp(min=1)
 
-    def _teacher_tokens(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-        """Return the teacher's tokens of the whole barcodes, and their positions."""
+    def read_by_teacher(self, batch: Batch) -> Cut:
+        """Return what the teacher reads."""
         config = self.teacher.config
-        whole = cut_whole(batch.corpus, batch.rows, config.tokenizer, config.max_tokens)
-        return whole.tokens_BT, whole.positions_BT
+        if self.per_token and not config.anchored:
+            longest = config.max_tokens
+            return Cut(
+                batch.tokens_BT[:, : longest * config.merge],
+                batch.positions_BT[:, :longest],
+                batch.first_B,
+            )
+        return cut_whole(
+            batch.corpus, batch.rows, config.tokenizer, config.max_tokens, config.merge
+        )
+
+    def _teacher_columns(self, inputs: Inputs, whole: Cut) -> np.ndarray:
+        """Return the teacher's token that contains each visible token, (B, V); W if none does."""
+        columns_BV, config = inputs["visible_columns"], self.teacher.config
+        rows_B1, (_, width) = np.arange(len(columns_BV))[:, None], whole.positions_BT.shape
+        if not config.anchored:
+            return np.minimum(columns_BV, width)
+        column_of_BP = np.full((len(columns_BV), config.max_tokens + 1), width)
+        rows, columns = np.nonzero(whole.tokens_BT[:, :: config.merge] != PAD)
+        column_of_BP[rows, whole.positions_BT[rows, columns]] = columns
+        padding_B1 = np.full((len(columns_BV), 1), config.max_tokens * self.per_token)
+        positions_BT = np.concatenate((inputs["positions"], padding_B1), 1)
+        within_BV = positions_BT[rows_B1, columns_BV] // self.per_token
+        return column_of_BP[rows_B1, np.minimum(within_BV, config.max_tokens)]
+
+
+def _tokens_in_one(teacher: ModelConfig, student: ModelConfig) -> int:
+    """Return how many tokens of the student a token of the teacher has; 0 if they do not match."""
+    if not teacher.anchored:
+        return int((teacher.k, teacher.merge) == (student.k, student.merge))
+    tokens, rest = divmod(teacher.token_bases, student.token_bases)
+    return 0 if rest else tokens
 
 
 def _cosine_distance(ours: Tensor, theirs: Tensor) -> Tensor:

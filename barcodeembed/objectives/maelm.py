@@ -58,7 +58,7 @@ class MaskedAutoencoder(Objective):
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         k, merge, tokens_BK = self.config.k, self.config.merge, batch.tokens_BT
-        hidden_BK = self.options.hide(batch, k, rng, merge, self.site_weights)
+        hidden_BK = self.hide(batch, rng)
         shown_BK, masked_BK = self.options.show(tokens_BK, hidden_BK, k, rng, merge)
         visible_BK = tokens_BK != PAD
         if self.options.encoder_masks:
@@ -79,6 +79,11 @@ class MaskedAutoencoder(Objective):
             "predicted": predicted,
             "classes": classes,
         }
+
+    def hide(self, batch: Batch, rng: np.random.Generator) -> np.ndarray:
+        """Choose the k-mers to hide and predict, bool (B, K)."""
+        config = self.config
+        return self.options.hide(batch, config.k, rng, config.merge, self.site_weights)
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         _, _, hidden_ND = self.rebuild(encoder, inputs)

@@ -20,13 +20,13 @@ from barcodeembed.objectives.clm import CausalLanguageModel
 class MaskedCausalModel(CausalLanguageModel):
     """Masked causal language model (MEAP): predict each k-mer, with some before it masked."""
 
-    merges = False
-
     @dataclass(frozen=True, slots=True)
     class Options:
         mask_ratio: float = 0.15
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
-        hidden_BT = choose_hidden(batch.tokens_BT, self.options.mask_ratio, rng)
+        merge = self.config.merge
+        first_BT = batch.tokens_BT[:, ::merge]
+        hidden_BT = choose_hidden(first_BT, self.options.mask_ratio, rng).repeat(merge, 1)
         inputs = super().prepare(batch, rng)
         return inputs | {"tokens": np.where(hidden_BT, MASK, inputs["tokens"])}

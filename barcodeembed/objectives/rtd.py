@@ -10,17 +10,17 @@ through its samples.
 - ``none``: its own.
 - ``tied``: the encoder's, trained by both losses.
 - ``gdes``: the encoder's without gradient, plus differences of its own.
+- ``deberta``: its own, which the encoder reads without gradient, plus the encoder's differences.
 
-The last one follows DeBERTaV3 (He et al., arXiv 2111.09543) with the roles exchanged. In the paper
-the discriminator reads the generator's table without gradient, plus differences, so that the two
-losses do not conflict in one table. Here the encoder owns its whole table, which only detection
-trains. The disadvantage is that the encoder does not profit from what the generator learns, as it
-does in the paper.
+The last one is that of DeBERTaV3 (He et al., arXiv 2111.09543; see given_table.py), where the two
+losses do not conflict in one table. In ``gdes`` the roles are exchanged: the encoder owns its whole
+table, which only detection trains. The disadvantage is that the encoder does not profit from what
+the generator learns, as it does in the paper.
 
 A generator that is narrower than the shared table reads it through a linear projection. Its output
 layer is always its own.
-Shapes: B sequences, T tokens, D the encoder's width, W the generator's, P masked tokens, V k-mers,
-N tokens to judge.
+Shapes: B sequences, T tokens, K k-mers (T, unless the model merges k-mers), D the encoder's width,
+W the generator's, P masked k-mers, V k-mers, N k-mers to judge.
 """
 
 from __future__ import annotations
@@ -44,23 +44,28 @@ from barcodeembed.model.tokenizer import MASK, PAD, SPECIAL_TOKENS
 from barcodeembed.objectives.base import (
     Inputs,
     Objective,
+    kmer_features,
     kmer_head,
     padded,
     token_features,
     token_losses,
 )
+from barcodeembed.objectives.given_table import GivenTable
 from barcodeembed.objectives.substitution import (
     Substitution,
     detection_head,
     detection_losses,
+    judge,
     kmer_indices,
 )
 
-SHARING = ("none", "tied", "gdes")
+SHARING = ("none", "tied", "gdes", "deberta")
 
 
 class ReplacedTokenDetection(Objective):
     """Replaced token detection (ELECTRA): detect k-mers replaced by a small generator."""
+
+    merges = True
 
     @dataclass(frozen=True, slots=True)
     class Options(Substitution):
@@ -107,6 +112,8 @@ class ReplacedTokenDetection(Objective):
     def compete(self, encoder: Encoder, inputs: Inputs) -> tuple[dict[str, Tensor], Tensor]:
         """Return loss and metrics, and the detection loss (N,) of each judged token."""
         tokens_BT, judged_N = inputs["tokens"], inputs["judged"]
+        if self.options.sharing == "deberta" and self.training:
+            self.generator.given.give(encoder.tokens.weight)
         logits_PV = self.generator(
             encoder.tokens.weight,
             inputs["generator_tokens"],
@@ -122,7 +129,7 @@ class ReplacedTokenDetection(Objective):
         )
         # If the generator samples the original k-mer, the token counts as original.
         replaced_N = (shown_BT != tokens_BT).flatten()[judged_N]
-        logits_N = self.head(features_BTD.flatten(0, 1)[judged_N]).squeeze(-1)
+        logits_N = judge(self.head, features_BTD, judged_N)
         detected = detection_losses(logits_N, replaced_N)
         losses_N = F.binary_cross_entropy_with_logits(
             logits_N.detach().float(), replaced_N.float(), reduction="none"
@@ -144,14 +151,16 @@ class Generator(nn.Module):
         self.config, self.sharing = decoder_config(config, layers, width), sharing
         vocabulary = config.tokenizer.vocabulary_size
         if sharing == "none":
-            self.tokens = nn.Embedding(vocabulary, width)
+            self.tokens = nn.Embedding(vocabulary, width // config.merge)
             # Initialise as the encoder initialises its table.
             nn.init.normal_(self.tokens.weight, std=1.0 if config.norm == "pre" else 0.02)
         else:
             self.project = nn.Linear(config.width, width)
             initialise(self.project)
+        if sharing == "deberta":
+            self.given = GivenTable(vocabulary, config.width // config.merge)
         if sharing == "gdes":
-            self.differences = nn.Embedding(vocabulary, config.width)
+            self.differences = nn.Embedding(vocabulary, config.width // config.merge)
             nn.init.zeros_(self.differences.weight)
         self.stack = Stack(self.config, layers)
         self.head = kmer_head(self.config)
@@ -172,22 +181,26 @@ class Generator(nn.Module):
     def features(
         self, table_VD: Tensor, tokens_BT: Tensor, positions_BT: Tensor, *, padded: bool
     ) -> Tensor:
-        """Return the features (B * T, W) of tokens.
+        """Return the features (B * K, W / merge) of k-mers.
 
         ``table_VD`` has the encoder's embeddings, including special tokens. ``sharing`` none
         does not use it.
         """
-        mask = (tokens_BT != PAD)[:, None, None, :] if padded else None
-        features_BTW = self.stack(self._embed(table_VD, tokens_BT), positions_BT, mask)
-        return features_BTW.flatten(0, 1)
+        real_BT = tokens_BT[:, :: self.config.merge] != PAD
+        mask = real_BT[:, None, None, :] if padded else None
+        embedded_BTW = self._embed(table_VD, tokens_BT, real_BT.shape)
+        return kmer_features(self.stack(embedded_BTW, positions_BT, mask), self.config)
 
-    def _embed(self, table_VD: Tensor, tokens_BT: Tensor) -> Tensor:
+    def _embed(self, table_VD: Tensor, tokens_BT: Tensor, shape: torch.Size) -> Tensor:
+        """Return the embedded tokens (B, T, W). The k-mers of a token are side by side."""
         if self.sharing == "none":
-            return self.tokens(tokens_BT)
+            return self.tokens(tokens_BT).view(*shape, -1)
         if self.sharing == "tied":
-            return self.project(F.embedding(tokens_BT, table_VD))
-        shared_BTD = F.embedding(tokens_BT, table_VD.detach())
-        return self.project(shared_BTD + self.differences(tokens_BT))
+            return self.project(F.embedding(tokens_BT, table_VD).view(*shape, -1))
+        if self.sharing == "deberta":
+            return self.project(self.given(tokens_BT).view(*shape, -1))
+        shared_BTD = F.embedding(tokens_BT, table_VD.detach()) + self.differences(tokens_BT)
+        return self.project(shared_BTD.view(*shape, -1))
 
 
 def sample(logits_PV: Tensor, uniform_P: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 From Di Liello et al., arXiv 2309.08272. The task is that of ELECTRA (see rtd.py), without a
 generator. The encoder never reads a mask, and judges every token, not only the replaced ones.
-Shapes: B sequences, T tokens, D width, P replaced tokens, N tokens to judge.
+Shapes: B sequences, T k-mers, D width, P replaced k-mers, N k-mers to judge.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from barcodeembed.objectives.substitution import (
 
 class RandomSubstitution(Objective):
     """Random token substitution (RTS): detect k-mers replaced by random ones."""
+
+    merges = True
 
     @dataclass(frozen=True, slots=True)
     class Options(Substitution):

@@ -2,7 +2,7 @@
 
 From Di Liello et al., arXiv 2309.08272. It is masked language modelling without a mask. The
 encoder does not know which tokens were replaced, so it must both detect and correct them, as with
-sequencing errors. Shapes: B sequences, T tokens.
+sequencing errors. Shapes: B sequences, T k-mers.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from barcodeembed.objectives.substitution import Substitution, random_others, re
 
 class SwappedLanguageModel(KmerPrediction):
     """Swapped language model (SLM): predict the originals of k-mers replaced by random ones."""
+
+    merges = True
 
     @dataclass(frozen=True, slots=True)
     class Options(Substitution):

@@ -1,6 +1,6 @@
 """Common parts of the objectives that replace tokens: choice, replacement and detection loss.
 
-Shapes: B sequences, T tokens, D width, N tokens to judge or replace.
+Shapes: B sequences, T tokens, D width, N k-mers to judge or replace.
 """
 
 from __future__ import annotations
@@ -51,17 +51,25 @@ def kmer_indices(tokens_BT: np.ndarray) -> np.ndarray:
 
 
 def detection_head(config: ModelConfig) -> nn.Linear:
-    """Return a linear map from a token's feature to the log-odds that it was replaced."""
-    head = nn.Linear(config.width, 1)
+    """Return a linear map from a k-mer's features to the log-odds that it was replaced."""
+    head = nn.Linear(config.width // config.merge, 1)
     initialise(head)
     return head
 
 
 def detect(
-    head: nn.Module, features_BTD: Tensor, judged_N: Tensor, replaced_N: Tensor
+    head: nn.Linear, features_BTD: Tensor, judged_N: Tensor, replaced_N: Tensor
 ) -> dict[str, Tensor]:
-    """Judge the tokens at these flat indices from their features; see `detection_losses`."""
-    return detection_losses(head(features_BTD.flatten(0, 1)[judged_N]).squeeze(-1), replaced_N)
+    """Judge the k-mers at these flat indices from their features; see `detection_losses`."""
+    return detection_losses(judge(head, features_BTD, judged_N), replaced_N)
+
+
+def judge(head: nn.Linear, features_BTD: Tensor, judged_N: Tensor) -> Tensor:
+    """Return the log-odds (N,) that the k-mers at these flat indices were replaced.
+
+    Each k-mer of a merged token has its own part of the token's features.
+    """
+    return head(features_BTD.reshape(-1, head.in_features)[judged_N]).squeeze(-1)
 
 
 def detection_losses(logits_N: Tensor, replaced_N: Tensor) -> dict[str, Tensor]:

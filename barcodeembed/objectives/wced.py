@@ -5,8 +5,8 @@ profile of a cell from its class token. Here each k-mer is predicted only from t
 and its position. Everything that is learned must therefore pass through the vector that ``embed``
 returns. Positions count from the start of the marker in an anchored model. Otherwise they count
 from the random start of the stretch, so that the vector must also encode this start.
-Shapes: B sequences, V tokens that the encoder reads, N targets, D width of the encoder, W width of
-the decoder.
+Shapes: B sequences, T tokens, K k-mers (T, unless the model merges k-mers), V tokens that the
+encoder reads, N targets, D width of the encoder, W width of the decoder.
 """
 
 from __future__ import annotations
@@ -27,11 +27,20 @@ from barcodeembed.model.decoder import decoder_config
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.layers import FeedForward, initialise
 from barcodeembed.model.tokenizer import PAD
-from barcodeembed.objectives.base import Inputs, Objective, kmer_head, padded, token_losses
+from barcodeembed.objectives.base import (
+    Inputs,
+    Objective,
+    kmer_features,
+    kmer_head,
+    padded,
+    token_losses,
+)
 
 
 class WholeBarcodeDecoder(Objective):
     """Whole-barcode decoder (WCED, BMFM-RNA): predict k-mers from the vector and a position."""
+
+    merges = True
 
     @dataclass(frozen=True, slots=True)
     class Options:
@@ -65,28 +74,33 @@ class WholeBarcodeDecoder(Objective):
         self.head = kmer_head(self.decoder.config)
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
-        tokens_BT, options = batch.tokens_BT, self.options
-        read_BT = predicted_BT = tokens_BT != PAD
+        tokens_BK, options, merge = batch.tokens_BT, self.options, self.config.merge
+        first_BT = tokens_BK[:, ::merge]
+        read_BT = predicted_BT = first_BT != PAD
         if options.keep < 1:
-            read_BT = read_BT & ~choose_hidden(tokens_BT, 1 - options.keep, rng)
+            read_BT = read_BT & ~choose_hidden(first_BT, 1 - options.keep, rng)
         if options.predict_ratio < 1:
-            predicted_BT = choose_hidden(tokens_BT, options.predict_ratio, rng)
-        predicted, classes = targets(tokens_BT, predicted_BT)
-        read_BV = gather_rows(tokens_BT, read_BT, PAD)
+            predicted_BT = choose_hidden(first_BT, options.predict_ratio, rng)
+        read_BK = read_BT.repeat(merge, 1)
+        predicted, classes = targets(tokens_BK, predicted_BT.repeat(merge, 1))
+        read_BV = gather_rows(tokens_BK, read_BK, PAD, least=merge)
         return {
             "tokens": read_BV,
             "positions": gather_rows(batch.positions_BT, read_BT, 0),
             "padded": padded(read_BV),
-            "sequences": predicted // tokens_BT.shape[1],
-            "predicted_positions": batch.positions_BT.reshape(-1)[predicted],
+            "sequences": predicted // tokens_BK.shape[1],
+            "predicted_positions": batch.positions_BT.reshape(-1)[predicted // merge],
+            "parts": predicted % merge,
             "classes": classes,
-            "read": read_BT.reshape(-1)[predicted],
+            "read": read_BK.reshape(-1)[predicted],
         }
 
     def forward(self, encoder: Encoder, inputs: Inputs) -> dict[str, Tensor]:
         vectors_BD = encoder.embed(inputs["tokens"], inputs["positions"], padded=inputs["padded"])
         rebuilt_NW = self.decoder(vectors_BD, inputs["sequences"], inputs["predicted_positions"])
-        logits_NV = self.head(rebuilt_NW)
+        index_N = torch.arange(len(rebuilt_NW), device=rebuilt_NW.device) * self.config.merge
+        kmers_KW = kmer_features(rebuilt_NW, self.decoder.config)
+        logits_NV = self.head(kmers_KW[index_N + inputs["parts"]])
         metrics = token_losses(logits_NV, inputs["classes"])
         if self.options.read_weight == 1:
             return metrics

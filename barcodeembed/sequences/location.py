@@ -25,7 +25,8 @@ import numpy as np
 from barcodeembed.sequences.anchor import CHANGE_COST, MAX_SHIFT, Anchor, K, encode_rows
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 from barcodeembed.sequences.cleaning import reverse_complement
-from barcodeembed.sequences.orientation import local_strand, strand
+from barcodeembed.sequences.orientation import strand
+from barcodeembed.sequences.stretches import Stretch, Window
 
 #: Votes are counted in multiples of 1 / _UNIT, as integers, so that sums are exact in any order.
 _UNIT = 1024
@@ -67,35 +68,14 @@ _MIN_PART = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """The part of a read that is of the marker.
-
-    ``bases`` are in the orientation of the marker. A run of N in them has the length of the bases
-    that are missing. ``start`` and ``end`` are on the read as given: the part is
-    ``read[start:end]``, or the reverse complement of it if ``strand`` is ``-``.
-    """
-
-    bases: str
-    strand: str
-    start: int
-    end: int
-
-    def whole(self, read: str) -> Stretch:
-        """Return the whole read, in the orientation that was found."""
-        bases = read if self.strand == "+" else reverse_complement(read)
-        return Stretch(bases, self.strand, 0, len(read))
-
-
-@dataclass(frozen=True, slots=True)
-class Locator:
-    """Finds barcodes in reads.
+class AnchorLocator:
+    """Finds barcodes in reads by the positions of a marker.
 
     ``log_odds`` are those of `learn_orientation`, ``length`` is the usual length of a barcode, and
-    ``max_bases`` that of the longest read that can be named without being cut. Without an
-    ``anchor`` no read is cut, and only the strand is found.
+    ``max_bases`` that of the longest read that can be named without being cut.
     """
 
-    anchor: Anchor | None
+    anchor: Anchor
     log_odds: np.ndarray
     length: int
     max_bases: int
@@ -106,10 +86,7 @@ class Locator:
         A read in which nothing is found is returned whole, or None if it is too long for that. An
         end is only cut if it is clearly not of the marker.
         """
-        if self.anchor is None:
-            strands = (local_strand(read, self.log_odds, self.length) for read in reads)
-            return [_Window.of(read, s).stretch() for read, s in zip(reads, strands, strict=True)]
-        whole = [_Window.of(read, strand(read, self.log_odds)) for read in reads]
+        whole = [Window.of(read, strand(read, self.log_odds)) for read in reads]
         located: list[Stretch | None] = [window.stretch() for window in whole]
         unclear = np.flatnonzero(~_is_all_marker(whole, self.anchor)).tolist()
         for i, cut in zip(unclear, self._find([whole[i] for i in unclear]), strict=True):
@@ -119,9 +96,14 @@ class Locator:
                 located[i] = None
         return located
 
-    def _find(self, reads: Sequence[_Window]) -> list[_Cut]:
+    def score(self, read: str) -> float:
+        """Return the score of the best stretch; 1 is the lowest of a barcode."""
+        senses = read, reverse_complement(read)
+        best = max(find_segment(encode_bases(sense), self.anchor).score for sense in senses)
+        return best / _MIN_SCORE
+
+    def _find(self, reads: Sequence[Window]) -> list[_Cut]:
         """Return the best part of each read on either strand."""
-        assert self.anchor is not None
         longest = self.anchor.length + 2 * _BEYOND
         windows = [
             read if len(read.bases) <= longest else _search(read, self.anchor) for read in reads
@@ -135,38 +117,11 @@ class Locator:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """A part of a read on one strand. ``places`` are the bases of the read, -1 for inserted N."""
-
-    bases: str
-    strand: str
-    places: np.ndarray
-
-    @classmethod
-    def of(cls, read: str, sense: str) -> _Window:
-        places = np.arange(len(read))
-        if sense == "+":
-            return cls(read, sense, places)
-        return cls(reverse_complement(read), sense, places[::-1])
-
-    def other_strand(self) -> _Window:
-        sense = "-" if self.strand == "+" else "+"
-        return _Window(reverse_complement(self.bases), sense, self.places[::-1])
-
-    def part(self, first: int, last: int) -> _Window:
-        return _Window(self.bases[first:last], self.strand, self.places[first:last])
-
-    def stretch(self) -> Stretch:
-        read = self.places[self.places >= 0]
-        return Stretch(self.bases, self.strand, int(read.min()), int(read.max()) + 1)
-
-
 class _Cut(NamedTuple):
     """A window that was cut to the marker, and its score."""
 
     score: float
-    window: _Window
+    window: Window
 
 
 class Segment(NamedTuple):
@@ -215,7 +170,7 @@ def _segment_of_chunk(codes: np.ndarray, anchor: Anchor) -> Segment:
     return Segment(score, int(base_H[a]), int(base_H[b]) + K, int(diagonal_H[b]))
 
 
-def _is_all_marker(reads: Sequence[_Window], anchor: Anchor) -> np.ndarray:
+def _is_all_marker(reads: Sequence[Window], anchor: Anchor) -> np.ndarray:
     """Return which reads begin and end in the marker, as far apart as there, bool (B,).
 
     This is most of the reads that are barcodes, for a fraction of the cost of an alignment.
@@ -239,7 +194,7 @@ def _is_all_marker(reads: Sequence[_Window], anchor: Anchor) -> np.ndarray:
     )
 
 
-def _search(read: _Window, anchor: Anchor) -> _Window:
+def _search(read: Window, anchor: Anchor) -> Window:
     """Return the window of a read, on the better strand, that contains the whole barcode."""
     windows = (read, read.other_strand())
     segments = [find_segment(encode_bases(window.bases), anchor) for window in windows]
@@ -250,7 +205,7 @@ def _search(read: _Window, anchor: Anchor) -> _Window:
     return window.part(max(first, 0), max(last, 0))
 
 
-def _cut(windows: Sequence[_Window], anchor: Anchor) -> list[_Cut]:
+def _cut(windows: Sequence[Window], anchor: Anchor) -> list[_Cut]:
     """Cut each window to the marker; its runs of N get the length of the missing bases."""
     spaced = [_respace(window, anchor) for window in windows]
     cut = [_Cut(0.0, window) for window in spaced]
@@ -301,7 +256,7 @@ def _bases_to_cut(outside_B: np.ndarray, beyond_B: np.ndarray) -> np.ndarray:
     return np.where(outside_B - beyond_B >= least_B, outside_B, cut_B)
 
 
-def _respace(window: _Window, anchor: Anchor) -> _Window:
+def _respace(window: Window, anchor: Anchor) -> Window:
     """Give each run of N the length of the bases that are missing in the marker.
 
     Where two joined reads overlap, the bases that were read twice are kept once.
@@ -321,10 +276,10 @@ def _respace(window: _Window, anchor: Anchor) -> _Window:
         bases += ["N" * missing, window.bases[start + again : end]]
         places += [np.full(missing, -1), window.places[start + again : end]]
         at = max(at, first + end - start)
-    return _Window("".join(bases), window.strand, np.concatenate(places))
+    return Window("".join(bases), window.strand, np.concatenate(places))
 
 
-def _place(window: _Window, parts: Sequence[tuple[int, int]], anchor: Anchor) -> list[int]:
+def _place(window: Window, parts: Sequence[tuple[int, int]], anchor: Anchor) -> list[int]:
     """Return the position in the marker of the first base of each part, in order.
 
     A part without enough votes, or out of order, is as far from the part next to it as in the read.

@@ -66,18 +66,6 @@ def strand(bases: str, log_odds: np.ndarray) -> str:
     return "-" if score < 0 else "+"
 
 
-def local_strand(bases: str, log_odds: np.ndarray, length: int) -> str:
-    """Return the strand of the ``length`` bases of a sequence whose score is farthest from zero.
-
-    A sequence of less than twice ``length`` bases is judged as a whole, as `strand` does.
-    """
-    if len(bases) < 2 * length:
-        return strand(bases, log_odds)
-    scores = np.append(log_odds, 0)[overlapping_kmers(encode_bases(bases), _K)].cumsum()
-    within = scores[length:] - scores[:-length]
-    return "-" if within[np.abs(within).argmax()] < 0 else "+"
-
-
 def _unambiguous_kmers(bases: str) -> np.ndarray:
     """Return the numbers of all overlapping 6-mers without ambiguous bases, int64."""
     kmers = overlapping_kmers(encode_bases(bases), _K)

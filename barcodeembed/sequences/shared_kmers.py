@@ -19,17 +19,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
+from barcodeembed.sequences.kmer_sums import Sums, add_up
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_K = 12
+K = 12
 
 #: An odd multiplier permutes the k-mers (Knuth's multiplicative hash), here modulo 4^K.
 _MULTIPLIER = 2_654_435_761
 
 #: One in four: the k-mers whose hash is below this.
-_HASHES = 4 ** (_K - 1)
+_HASHES = 4 ** (K - 1)
 
 #: The rarest k-mers of a query are read until they have this many references in all. Frequent
 #: k-mers say little and cost most.
@@ -64,6 +65,10 @@ class SharedKmers:
     def postings(self) -> Postings:
         """The k-mers of the references."""
         return self._read()
+
+    @cached_property
+    def _sums(self) -> Sums:
+        return Sums(self.references)
 
     @classmethod
     def of(cls, sequences: Sequence[str]) -> SharedKmers:
@@ -105,19 +110,25 @@ class SharedKmers:
         >>> kmers.scores("ACGTTGCAAGGCTTACACGTTGCAAG").tolist()
         [1.0, 0.0, 0.0]
         """
-        at_H, counts_H, rarity_H = self._rarity(_hashes(query))
-        rarest = np.lexsort((at_H, counts_H))
-        rarest = rarest[(counts_H[rarest] > 0) & (counts_H[rarest].cumsum() <= _MAX_POSTINGS)]
-        begins = self.postings.starts[at_H[rarest]]
-        rows = [
-            self.postings.rows[b : b + n] for b, n in zip(begins, counts_H[rarest], strict=True)
-        ]
-        shared = np.bincount(
-            np.concatenate(rows) if rows else np.zeros(0, np.int64),
-            np.repeat(rarity_H[rarest], counts_H[rarest]),
-            minlength=self.references,
-        )
-        return shared / max(rarity_H.sum(), 1e-9)
+        lists, weights, total = self._rarest(query)
+        scores_N = np.zeros(self.references)
+        add_up(lists, weights, scores_N)
+        scores_N /= total
+        return scores_N
+
+    def closest(
+        self, query: str, count: int, given: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the ``count`` references with the highest `scores`, these, and those of ``given``.
+
+        References with equal scores are in the order of their rows. Those that share no k-mer are
+        left out.
+        """
+        lists, weights, total = self._rarest(query)
+        rows, sums, of_given = self._sums.highest(lists, weights, count, given)
+        scores = sums / total
+        order = np.lexsort((rows, -scores))[:count]
+        return rows[order], scores[order], of_given / total
 
     def score_of(self, query: str, hashes: np.ndarray) -> float:
         """Return the score of a reference with these `sampled_hashes`."""
@@ -134,6 +145,20 @@ class SharedKmers:
         counts_H = self._rarity(_hashes(query))[1]
         return float((counts_H > 0).mean()) if len(counts_H) else 0.0
 
+    def known_at(self, bases: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the sampled k-mers of a sequence begin, and which any reference has.
+
+        A k-mer that is repeated is only returned once, so that repeats do not count.
+        """
+        hashes, places = _sampled(overlapping_kmers(encode_bases(bases), K))
+        first = np.sort(np.unique(hashes, return_index=True)[1])
+        return places[first], self._rarity(hashes[first])[1] > 0
+
+    @property
+    def density(self) -> float:
+        """The fraction of all k-mers that a reference has."""
+        return len(self.postings.hashes) / _HASHES
+
     def take(self, chosen: np.ndarray) -> SharedKmers:
         """Return the index of the references where ``chosen``, bool (N,), is true."""
         hashes, starts, rows = self.postings
@@ -147,6 +172,17 @@ class SharedKmers:
             number[rows[kept]].astype(np.uint32),
         )
         return SharedKmers(lambda: taken, int(chosen.sum()))
+
+    def _rarest(self, query: str) -> tuple[list[np.ndarray], np.ndarray, float]:
+        """Return the references of the rarest k-mers, their rarity, and the sum of that of all."""
+        _, starts, rows = self.postings
+        at_H, counts_H, rarity_H = self._rarity(_hashes(query))
+        rarest = np.lexsort((at_H, counts_H))
+        rarest = rarest[(counts_H[rarest] > 0) & (counts_H[rarest].cumsum() <= _MAX_POSTINGS)]
+        begins = starts[at_H[rarest]]
+        ends = begins + counts_H[rarest]
+        lists = [rows[b:e] for b, e in zip(begins.tolist(), ends.tolist(), strict=True)]
+        return lists, rarity_H[rarest], max(rarity_H.sum(), 1e-9)
 
     def _rarity(self, hashes_H: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return where hashes are, how many references have them, and their rarity, (H,) each."""
@@ -186,19 +222,19 @@ def _matrix(sequences: Sequence[str]) -> csr_array:
 
 def _hashes(bases: str) -> np.ndarray:
     """Return the distinct hashes of the sampled k-mers of a sequence, int64 (H,), ascending."""
-    return np.unique(_sampled(overlapping_kmers(encode_bases(bases), _K))[0])
+    return np.unique(_sampled(overlapping_kmers(encode_bases(bases), K))[0])
 
 
 def _hashes_of_each(sequences: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the hashes of the sampled k-mers of sequences and their numbers, int32 (P,) each."""
     # Separated by an ambiguous base, so that no k-mer is from two sequences.
-    hashes, places = _sampled(overlapping_kmers(encode_bases("N".join(sequences)), _K))
+    hashes, places = _sampled(overlapping_kmers(encode_bases("N".join(sequences)), K))
     ends = np.cumsum([len(bases) + 1 for bases in sequences])
     return hashes.astype(np.int32), np.searchsorted(ends, places, "right").astype(np.int32)
 
 
 def _sampled(kmers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the hashes of the k-mers that are sampled, and their places."""
-    hashes = kmers * _MULTIPLIER % 4**_K
-    places = np.flatnonzero((hashes < _HASHES) & (kmers < 4**_K))
+    hashes = kmers * _MULTIPLIER % 4**K
+    places = np.flatnonzero((hashes < _HASHES) & (kmers < 4**K))
     return hashes[places], places

@@ -275,6 +275,28 @@ def test_a_read_of_another_marker_is_explained_by_its_own_references(box, call, 
     assert all(STEMS["ITS2"] in line for line in hits)
 
 
+def test_the_barcode_of_a_contig_is_named_by_its_marker(box):
+    rng = random.Random(6)
+    reads, parts = [], []
+    for marker in ("ITS2", "trnL"):
+        for species, bases in list(SIMULATED[marker].items())[::4]:
+            contig = (
+                "".join(rng.choices("ACGT", k=1_500)) + bases + "".join(rng.choices(bases, k=900))
+            )
+            for read in (contig, reverse_complement(contig)):
+                reads.append(SequenceRecord(f"{marker};{species}", read, "", 1))
+            parts.append(SequenceRecord(f"{marker};{species}", bases, "", 1))
+    reads.append(SequenceRecord("none", "".join(rng.choices("ACGT", k=3_000)), "", 1))
+    classifier = MarkerClassifier.of_marker("auto", device="cpu")
+    alone = list(classifier.classify(parts))
+    *found, none = classifier.classify(reads)
+    assert none.status == "unclassifiable" and none.flags == ("non_target",)
+    for i, (read, named) in enumerate(zip(reads[:-1], found, strict=True)):
+        assert named.marker == read.id.split(";")[0]
+        assert named.taxon == alone[i // 2].taxon
+        assert named.end - named.start < 440
+
+
 def test_a_marker_and_an_index_are_a_usage_error(box, call, tmp_path):
     path = fasta(mixed_reads()[:2], tmp_path / "reads.fasta")
     result = call("classify", path, "--marker", "ITS2", "-i", box / "coi.bix")

@@ -9,8 +9,8 @@ import pytest
 
 from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.sequences.cleaning import reverse_complement
-from barcodeembed.sequences.location import Stretch
 from barcodeembed.sequences.records import SequenceRecord
+from barcodeembed.sequences.stretches import Stretch
 from barcodeembed.sequences.trimming import Trimmer
 
 SETTINGS = SimpleNamespace(min_bases=100, max_bases=2_000)

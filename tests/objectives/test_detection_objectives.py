@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -24,12 +26,14 @@ from barcodeembed.errors import TrainingError
 from barcodeembed.model.config import PRESETS
 from barcodeembed.model.tokenizer import CLASS, MASK, PAD, SPECIAL_TOKENS, UNKNOWN
 from barcodeembed.objectives import objective_class
-from barcodeembed.objectives.crts import Alternatives, cluster_kmers
+from barcodeembed.objectives.crts import Alternatives, cluster_kmers, sample_tokens
 from barcodeembed.objectives.rtd import SHARING, sample
 from barcodeembed.objectives.substitution import detection_losses
 
 NAMES = ("rtd", "rts", "crts", "slm")
 DETECTING = ("rtd", "rts", "crts")
+#: Two k-mers per token.
+MERGED = replace(TINY, merge=2)
 #: Objectives that choose substitutes in ``prepare``, and so never the original.
 SUBSTITUTING = ("rts", "crts", "slm")
 
@@ -276,6 +280,28 @@ def test_a_generator_that_shares_reads_the_encoders_table(sharing, moves):
     assert (before != after) == moves
 
 
+def test_the_encoder_reads_the_generators_table_and_differences_of_its_own():
+    """After a step, its table has the change of the generator's and that of its own gradient."""
+    objective, encoder = make("rtd", sharing="deberta").train(), make_encoder()
+    table, own = encoder.tokens.weight, objective.generator.given.table.weight
+    inputs = to_torch(objective.prepare(rectangle(), rng()))
+    before = table.detach().clone()
+    losses = objective(encoder, inputs)
+    assert torch.equal(table, before) and torch.equal(own, before)
+    losses["loss"].backward()
+    detection, generation = table.grad.clone(), own.grad.clone()
+    assert detection.any() and generation.any()
+    torch.optim.SGD([table, own], lr=0.1).step()
+    objective(encoder, inputs)
+    torch.testing.assert_close(table.detach(), before - 0.1 * detection - 0.1 * generation)
+    resumed = make("rtd", sharing="deberta").train()
+    resumed.load_state_dict(objective.state_dict())
+    now = table.detach().clone()
+    resumed(encoder, inputs)
+    objective.eval()(encoder, inputs)
+    assert torch.equal(table, now)
+
+
 def test_the_loss_is_the_generators_and_the_weighted_detection():
     objective, encoder = without_dropout("rtd", detection_weight=7)
     found = objective(encoder, to_torch(objective.prepare(rectangle(), rng())))
@@ -287,6 +313,50 @@ def test_the_generator_is_as_narrow_and_shallow_as_asked():
     generator = make("rtd", generator_width=0.25, generator_layers=3).generator
     assert generator.stack.norm.weight.shape == (16,)
     assert len(generator.stack.blocks) == 3
+
+
+# Merged k-mers
+
+
+@pytest.mark.parametrize("name", DETECTING)
+def test_each_kmer_of_a_merged_token_is_judged_by_its_own_part(name):
+    objective, encoder = make(name, config=MERGED), make_encoder(MERGED)
+    batch = rectangle(merge=2)
+    inputs = objective.prepare(batch, rng())
+    features, judged = [], []
+    encoder.register_forward_hook(lambda m, args, out: features.append(out[0]))
+    objective.head.register_forward_hook(lambda m, args, out: judged.append(args[0]))
+    (seen,) = seen_by_encoder(objective, encoder, inputs)
+    assert seen.shape == batch.tokens_BT.shape and not (seen == MASK).any()
+    replaced = seen.numpy() != batch.tokens_BT
+    assert (replaced[:, ::2] != replaced[:, 1::2]).any()
+    parts = features[0].reshape(len(seen), -1, 2, MERGED.width // 2).flatten(0, 2)
+    assert torch.equal(judged[0], parts[inputs["judged"]])
+
+
+@pytest.mark.parametrize("sharing", SHARING)
+def test_the_generator_of_a_merged_model_reads_merged_tokens(sharing):
+    objective, encoder = make("rtd", config=MERGED, sharing=sharing), make_encoder(MERGED)
+    inputs = to_torch(objective.prepare(rectangle(merge=2), rng()))
+    seen = []
+    objective.generator.stack.register_forward_hook(lambda m, args, out: seen.append(out))
+    objective(encoder, inputs)["generator_loss"].backward()
+    assert seen[0].shape[1] * 2 == inputs["tokens"].shape[1]
+    assert all(p.grad is not None for p in objective.generator.parameters())
+
+
+def test_all_courses_train_a_merged_model():
+    objective, encoder = make("courses", config=MERGED, corrects=True), make_encoder(MERGED)
+    inputs = to_torch(objective.prepare(rectangle(size=4, merge=2), rng()))
+    objective(encoder, inputs)["loss"].backward()
+    assert all(p.grad.any() for p in objective.heads.parameters())
+    assert encoder.tokens.weight.grad.any()
+
+
+def test_the_neighbours_of_kmers_are_those_of_whole_barcodes_in_a_merged_model():
+    config = replace(MERGED, max_tokens=20)
+    tokens = sample_tokens(make_corpus(shortest=150), config, rng())
+    assert tokens.shape[1] > config.max_tokens and (tokens != PAD).sum(1).min() > config.max_tokens
 
 
 # Settings
@@ -388,7 +458,7 @@ def test_slm_begins_at_the_loss_of_guessing_and_learns():
     assert losses[-1] < 0.5 * losses[0]
 
 
-@pytest.mark.parametrize("sharing", SHARING)
+@pytest.mark.parametrize("sharing", ["none", "tied", "gdes"])
 def test_rtd_teaches_both_the_generator_and_the_encoder(sharing):
     objective = make("rtd", sharing=sharing)
     found = []

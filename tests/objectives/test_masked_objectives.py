@@ -29,7 +29,7 @@ from barcodeembed.objectives.pretraining import Pretraining
 #: Two k-mers per token.
 MERGED = replace(TINY, merge=2)
 
-NAMES = ("maelm", "mlm", "clm")
+NAMES = ("maelm", "mlm", "clm", "meap", "slm", "wced")
 
 
 def gradients(objective, encoder, batch) -> dict[str, float]:
@@ -140,9 +140,33 @@ def test_objectives_on_kmers_learn_in_a_merged_model(name):
     assert losses[-1] < 0.6 * losses[0]
 
 
+def test_meap_masks_whole_merged_tokens():
+    batch = rectangle(merge=2)
+    seen = make("meap", config=MERGED, mask_ratio=0.4).prepare(batch, rng())["tokens"] == MASK
+    tokens = batch.tokens_BT.shape[1] // 2
+    assert (seen[:, ::2] == seen[:, 1::2]).all()
+    assert (seen[:, ::2].sum(1) == round(0.4 * tokens)).all()
+
+
+@pytest.mark.parametrize("keep", [1.0, 0.5])
+def test_wced_predicts_each_kmer_of_a_merged_token_from_its_own_part(keep):
+    batch, objective = ragged(merge=2), make("wced", config=MERGED, keep=keep)
+    inputs = objective.prepare(batch, rng())
+    kmers = batch.tokens_BT.reshape(len(batch.rows), -1, 2)
+    at = (inputs["sequences"], inputs["predicted_positions"], inputs["parts"])
+    np.testing.assert_array_equal(kmers[at] - SPECIAL_TOKENS, inputs["classes"])
+    read = []
+    objective.head.register_forward_hook(lambda module, args, out: read.append(args[0]))
+    decoded = []
+    objective.decoder.register_forward_hook(lambda module, args, out: decoded.append(out))
+    objective(make_encoder(MERGED), to_torch(inputs))
+    whole = decoded[0].view(len(read[0]), 2, -1)
+    assert torch.equal(read[0], whole[torch.arange(len(whole)), inputs["parts"]])
+
+
 def test_objectives_that_cannot_merge_say_so():
-    plan = (Phase(1.0, {"meap": 1.0}),)
-    with pytest.raises(TrainingError, match="meap predicts single k-mers"):
+    plan = (Phase(1.0, {"ngram": 1.0}),)
+    with pytest.raises(TrainingError, match="ngram predicts single k-mers"):
         Pretraining(make_encoder(MERGED), plan, resolve_settings(plan, {}), make_corpus())
 
 

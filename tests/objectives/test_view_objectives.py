@@ -356,6 +356,7 @@ def test_a_student_equal_to_its_teacher_has_no_distance():
     inputs["visible"], inputs["visible_padded"] = batch.tokens_BT, False
     columns = np.arange(batch.tokens_BT.shape[1])
     inputs["visible_columns"] = np.tile(columns, (len(batch.rows), 1))
+    inputs["teacher_columns"] = inputs["visible_columns"]
     metrics = objective(teacher, to_torch(inputs))
     for name in ("vectors", "similarities", "features"):
         assert metrics[f"{name}_distance"].item() == pytest.approx(0, abs=1e-5)

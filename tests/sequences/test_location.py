@@ -9,7 +9,8 @@ from anchored_barcodes import LENGTH, make_barcode
 from barcodeembed.sequences.anchor import Anchor
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.cleaning import reverse_complement
-from barcodeembed.sequences.location import Locator, Stretch, find_segment
+from barcodeembed.sequences.location import AnchorLocator, find_segment
+from barcodeembed.sequences.stretches import Stretch
 from barcodeembed.shipped import shipped_index
 
 
@@ -21,9 +22,9 @@ def anchor() -> Anchor:
 
 
 @pytest.fixture(scope="module")
-def locator(anchor) -> Locator:
+def locator(anchor) -> AnchorLocator:
     log_odds = np.load(shipped_index() / "orientation.npy")
-    return Locator(anchor, log_odds, LENGTH, 20_000)
+    return AnchorLocator(anchor, log_odds, LENGTH, 20_000)
 
 
 def check_ends(found: list[Stretch], start: int, end: int) -> None:
@@ -181,12 +182,3 @@ def test_the_best_segment_equals_that_of_a_simple_search(anchor):
             for b in range(a, len(found))
         )
         assert find_segment(codes, anchor).score == best / 1024
-
-
-def test_a_model_without_an_anchor_finds_only_the_strand(locator, barcodes):
-    rng = np.random.default_rng(10)
-    plain = Locator(None, locator.log_odds, LENGTH, 20_000)
-    for bases in barcodes:
-        read = random_bases(3_000, rng) + reverse_complement(bases)
-        (found,) = plain.locate([read])
-        assert (found.strand, found.start, found.end) == ("-", 0, len(read))

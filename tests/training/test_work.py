@@ -26,7 +26,8 @@ def trainer(name: str, folder, **changes) -> Trainer:
 
 
 @pytest.mark.parametrize(
-    "name", [*PREDICTING_TOKENS, "contrastive", "fragments", "taxonomy", "naming", "supcon"]
+    "name",
+    [*PREDICTING_TOKENS, "contrastive", "splade", "fragments", "taxonomy", "naming", "supcon"],
 )
 def test_a_step_does_not_depend_on_values_and_its_operations_are_counted(name, tmp_path):
     """Only shapes are computed. A step that reads a value, for which a GPU would wait, fails."""
