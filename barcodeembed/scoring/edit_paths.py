@@ -106,7 +106,7 @@ def _direct() -> Align:
 
     @cache
     def config(equalities: tuple[tuple[str, str], ...]) -> _Config:
-        pairs = [(first.encode(), second.encode()) for first, second in equalities]
+        pairs = [_Equality(first.encode(), second.encode()) for first, second in equalities]
         return _Config(-1, _HW, _PATH, (_Equality * len(pairs))(*pairs), len(pairs))
 
     def align(shorter: str, longer: str, equalities: Sequence[tuple[str, str]]) -> EditPath:
