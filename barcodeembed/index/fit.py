@@ -17,7 +17,7 @@ from barcodeembed.calibration.examples import (
 from barcodeembed.calibration.fit import Calibration, calibrate
 from barcodeembed.calibration.mutants import MutatedCopies
 from barcodeembed.calibration.sample import Sample
-from barcodeembed.calibration.tuning import Tuned, tune_vote
+from barcodeembed.calibration.tuning import Tuned, tune_open_vote, tune_vote
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.options import BuildOptions
 from barcodeembed.index.represent import Barcodes, Representation
@@ -28,6 +28,10 @@ from barcodeembed.vocabulary import NEIGHBOURS
 #: Returns the unit vectors of sequences, whitened if the index is.
 Embed = Callable[[list[str]], np.ndarray]
 
+#: Candidates by vectors for a marker without positions. Vectors show less there, and references of
+#: one species are many.
+_CANDIDATES = 30
+
 #: Error rates of the reads that an index is calibrated for, and how many fragments have each.
 ERROR_RATES = (0.0, 0.005, 0.01, 0.03, 0.05)
 _FREQUENCIES = (0.4, 0.15, 0.15, 0.15, 0.15)
@@ -37,13 +41,15 @@ _FREQUENCIES = (0.4, 0.15, 0.15, 0.15, 0.15)
 class Fitted:
     """How the neighbours of whole barcodes and of fragments vote, and the calibration.
 
-    ``kmers_for_all``: whether whole barcodes are searched by shared k-mers, too. ``read_vectors``
-    (S, D) are those of the fragments, one of each barcode of the sample.
+    ``kmers_for_all``: whether whole barcodes are searched by shared k-mers, too. ``candidates``:
+    how many are found by vectors, None for as many as vote. ``read_vectors`` (S, D) are those of
+    the fragments, one of each barcode of the sample.
     """
 
     whole: Weights
     fragments: Weights
     kmers_for_all: bool
+    candidates: int | None
     calibration: Calibration
     read_vectors: np.ndarray
 
@@ -58,16 +64,20 @@ def fit_index(
 ) -> Fitted:
     """Choose the parameters of the vote, and calibrate the confidence of the names that win.
 
-    With an ``anchored`` model, whole barcodes are searched by their vectors alone.
+    With an ``anchored`` model, whole barcodes are searched by their vectors alone. Without one,
+    there are more candidates, and the vote is tuned to new taxa, too.
     """
     whole = [barcodes.bases[i] for i in held.rows]
     sequences, taxa = held.sequences, barcodes.taxa
     median_length = float(np.median([len(bases) for bases in barcodes.bases]))
     untuned = Weights(TEMPERATURE)
+    most = max(1, len(held.vectors) - 1)  # no query finds itself
+    candidates = NEIGHBOURS if anchored else _CANDIDATES
     finder = make_finder(
         sequences,
         held.kmers,
-        min(NEIGHBOURS, max(1, len(held.vectors) - 1)),  # no query finds itself
+        min(NEIGHBOURS, most),
+        min(candidates, most),
         untuned,
         untuned,
         median_length,
@@ -75,7 +85,8 @@ def fit_index(
     )
 
     def tune(sample: Sample, queries: list[str], finder: Finder) -> Tuned:
-        return tune_vote(Voter(held.vectors, held.members, taxa, finder), sample, queries)
+        choose = tune_vote if anchored else tune_open_vote
+        return choose(Voter(held.vectors, held.members, taxa, finder), sample, queries)
 
     by_vectors = tune(held.sample, whole, replace(finder, kmers=None))
     finder = replace(finder, whole=by_vectors.weights)
@@ -112,6 +123,7 @@ def fit_index(
         finder.whole,
         finder.fragments,
         finder.kmers_for_all,
+        None if anchored else candidates,
         calibration,
         fragments.sample.vectors,
     )

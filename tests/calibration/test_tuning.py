@@ -34,7 +34,7 @@ def tune(vectors, members, taxa, sample, neighbours, percents=None) -> Tuned:
         return Identities(percents(rows), np.full(rows.shape, 650))
 
     untuned = Weights(TEMPERATURE)
-    finder = Finder(neighbours, untuned, untuned, 650.0, align if percents else None)
+    finder = Finder(neighbours, neighbours, untuned, untuned, 650.0, align if percents else None)
     bases = ["A" * 650] * len(sample)
     return tune_vote(Voter(vectors, members, taxa, finder), sample, bases)
 
