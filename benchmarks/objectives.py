@@ -98,10 +98,12 @@ LABEL_FREE = {
 }
 #: Other shapes of the models of ``place``.
 SHAPED = {
-    "contrastive-geglu": ["--objective", "contrastive", "--feed-forward", "geglu"],
-    "contrastive-post": ["--objective", "contrastive", "--norm", "post"],
-    "contrastive-k3": ["--objective", "contrastive", "--k", "3", "--merge", "6"],
-    "contrastive-k6": ["--objective", "contrastive", "--k", "6", "--merge", "3"],
+    "maelm-geglu": ["--objective", "maelm", "--feed-forward", "geglu"],
+    "maelm-post": ["--objective", "maelm", "--norm", "post"],
+    "maelm-disentangled": ["--objective", "maelm", "--positions", "disentangled"],
+    "maelm-k1": ["--objective", "maelm", "--k", "1", "--merge", "20"],
+    "maelm-k3": ["--objective", "maelm", "--k", "3", "--merge", "6"],
+    "maelm-k6": ["--objective", "maelm", "--k", "6", "--merge", "3"],
     "maelm-short": ["--objective", "maelm", "--k", "5", "--merge", "2"],
 }
 LABELLED = {

@@ -9,7 +9,7 @@ import typer
 KmerLength = Annotated[
     int | None,
     typer.Option(
-        "--k", min=4, max=8, metavar="K", show_default="the preset's", help="Bases per token."
+        "--k", min=1, max=8, metavar="K", show_default="the preset's", help="Bases per k-mer."
     ),
 ]
 
@@ -105,7 +105,8 @@ Positions = Annotated[
         "--positions",
         metavar="NAME",
         show_default="the preset's",
-        help="Encoding of positions: learned, rotary or alibi; learned with --anchor.",
+        help="Encoding of positions: learned, rotary, alibi or disentangled; with --anchor, the "
+        "first or the last.",
     ),
 ]
 

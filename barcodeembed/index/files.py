@@ -21,9 +21,8 @@ An index of prototypes contains neither sequences nor records. Instead of the fi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,9 +37,14 @@ from barcodeembed.bundles.columns import read_columns
 from barcodeembed.bundles.manifest import read_object, write_json
 from barcodeembed.bundles.tables import read_table, write_table
 from barcodeembed.calibration.fit import Calibration
-from barcodeembed.errors import BundleError, ran_out_of_memory
+from barcodeembed.errors import BundleError
 from barcodeembed.index.large import read_quantised, write_quantised
 from barcodeembed.index.packing import pack_kmers, unpack_kmers
+from barcodeembed.index.reference_sequences import (
+    FastaSequences,
+    check_fasta_index,
+    index_sequences,
+)
 from barcodeembed.index.settings import IndexSettings
 from barcodeembed.index.sources import Sources
 from barcodeembed.index.validation import (
@@ -68,40 +72,6 @@ MODEL = "model"
 
 #: The k-mers of a bundle: a folder, or a file.
 KMERS = "kmers"
-
-
-class FastaSequences(Sequence[str]):
-    """The sequences of a FASTA file, by position. pyfastx writes its own index next to the file."""
-
-    def __init__(self, path: Path) -> None:
-        import pyfastx
-
-        self._path = path
-        try:
-            self._fasta = pyfastx.Fasta(str(path), uppercase=False)
-        except (SystemError, RuntimeError) as error:  # a full disk, a damaged index
-            if ran_out_of_memory(error):
-                raise MemoryError(str(error)) from None
-            raise OSError(f"pyfastx cannot index {path.name}: {error}") from None
-
-    def __len__(self) -> int:
-        return len(self._fasta)
-
-    @overload
-    def __getitem__(self, number: int) -> str: ...
-
-    @overload
-    def __getitem__(self, number: slice) -> list[str]: ...
-
-    def __getitem__(self, number: int | slice) -> str | list[str]:
-        if isinstance(number, slice):
-            return [self[i] for i in range(*number.indices(len(self)))]
-        place = range(len(self))[number]  # IndexError ends an iteration
-        with reading(self._path):
-            bases = self._fasta[place].seq
-            if not (bases.isascii() and bases.isalpha()):
-                raise ValueError(f"sequence {place + 1} has other characters than letters")
-            return bases
 
 
 def write_index(bundle: Path, index: ReferenceIndex) -> None:
@@ -187,8 +157,7 @@ def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[s
     with open(bundle / "references.fasta", "w", encoding="utf-8") as stream:
         for name, bases in zip(names, sequences, strict=True):
             stream.write(f">{name}\n{bases}\n")
-    FastaSequences(bundle / "references.fasta")  # writes the index of pyfastx
-    _check_sequences(bundle / "references.fasta", sequences)
+    index_sequences(bundle / "references.fasta", sequences)
     folder = bundle / KMERS
     folder.mkdir()
     for name, values in index.kmers.postings._asdict().items():
@@ -208,43 +177,6 @@ def _write_references(bundle: Path, index: ReferenceIndex, sequences: Sequence[s
     _write_lineages(bundle / "lineages.tsv", index.taxa.lineages)
     if "source_lineage" in sources:
         _write_lineages(bundle / "source_lineage.tsv", index.sources.lineages())
-
-
-def _check_sequences(path: Path, sequences: Sequence[str]) -> None:
-    """Raise OSError if pyfastx has not indexed all sequences. It passes over errors of SQLite."""
-    check_fasta_index(path, len(sequences), sum(map(len, sequences)))
-    written = FastaSequences(path)
-    if any(written[i] != sequences[i] for i in (0, len(sequences) - 1)):
-        raise OSError(f"pyfastx has not indexed {path.name} correctly")
-
-
-def check_fasta_index(path: Path, count: int, bases: int | None = None) -> None:
-    """Raise OSError unless pyfastx's index of a FASTA file has so many sequences, within the file.
-
-    pyfastx trusts its index: a wrong offset could end the process.
-    """
-    import sqlite3
-
-    problem = f"the index of {path.name} by pyfastx is not complete"
-    uri = f"{path.with_name(f'{path.name}.fxi').absolute().as_uri()}?mode=ro&immutable=1"
-    try:
-        # Immutable: SQLite must neither repair the file nor write next to it.
-        with closing(sqlite3.connect(uri, uri=True)) as database:
-            *found, length = database.execute(_FASTA_ROWS, (path.stat().st_size,)).fetchone()
-            stated = database.execute("SELECT seqnum FROM stat").fetchall()
-    except sqlite3.Error as error:
-        raise OSError(f"{problem}: {error}") from None
-    if found != [count, 1, count, count] or stated != [(count,)] or bases not in (None, length):
-        raise OSError(problem)
-
-
-#: Rows of the index of pyfastx, first and last, those within a file of so many bytes, and bases.
-_FASTA_ROWS = """
-SELECT count(*), min(ID), max(ID), sum(
-    typeof(boff) = 'integer' AND typeof(blen) = 'integer' AND typeof(slen) = 'integer'
-    AND boff >= 0 AND slen BETWEEN 0 AND blen AND boff + blen <= ?
-), total(slen) FROM seq
-"""
 
 
 def _write_prototypes(bundle: Path, index: ReferenceIndex) -> None:
@@ -322,7 +254,7 @@ def _read_prototypes(bundle: Path) -> dict[str, Any]:
 def _map_kmers(folder: Path) -> Postings:
     kmers = Postings(
         *(
-            load_array(folder / f"{name}.npy", dtype, (None,), mapped=True)
+            np.asarray(load_array(folder / f"{name}.npy", dtype, (None,), mapped=True))
             for name, dtype in zip(Postings._fields, ("uint32", "int64", "uint32"), strict=True)
         )
     )

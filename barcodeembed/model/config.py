@@ -31,6 +31,9 @@ _LATER_SETTINGS = {
 #: An anchored model accepts longer sequences than it reads, such as a gene or a contig.
 _MAX_ANCHORED_BASES = 20_000
 
+#: Disentangled attention distinguishes distances up to this one, in tokens.
+_REACH = 64
+
 _COUNTS = ("k", "width", "layers", "heads", "feed_forward_width", "max_tokens", "merge")
 
 #: The format in which models are written.
@@ -48,8 +51,8 @@ class ModelConfig:
         heads: Attention heads per block.
         feed_forward_width: Inner width of the feed-forward layer; with geglu, of each half.
         feed_forward: Activation, "gelu" or the gated "geglu".
-        positions: "learned" or "rotary" position encoding, or "alibi", which lowers attention with
-            distance.
+        positions: "learned" or "rotary" position encoding, "alibi", which lowers attention with
+            distance, or "disentangled", which learns vectors of distances (disentangled.py).
         norm: Layer norm before ("pre") or after ("post", as in BERT) each sublayer.
         pooling: How the vector is made: the mean over real tokens ("mean"), the mean after a
             linear map of its own for each position ("place"), or the class token ("class").
@@ -131,12 +134,18 @@ class ModelConfig:
         return self.vector_width or self.width
 
     @property
+    def distances(self) -> int:
+        """The number of distances between tokens that disentangled attention distinguishes."""
+        return 2 * min(self.max_tokens, _REACH) if self.positions == "disentangled" else 0
+
+    @property
     def min_weight_bytes(self) -> int:
         """A lower bound of the size of the weights, in bytes: the largest matrices in 16 bits."""
         matrices = 3 if self.feed_forward == "geglu" else 2
         block = 4 * self.width**2 + matrices * self.width * self.feed_forward_width
         read_out = self.max_tokens * self.width * self.dimension if self.pooling == "place" else 0
-        learned = self.max_tokens * self.width if self.positions == "learned" else 0
+        absolute = self.positions in ("learned", "disentangled")
+        learned = (self.max_tokens * absolute + self.distances) * self.width
         kmers = 4**self.k * (self.width // self.merge)
         return 2 * (self.layers * block + kmers + read_out + learned)
 
@@ -174,6 +183,8 @@ class ModelConfig:
         matrices = 3 if self.feed_forward == "geglu" else 2
         per_token = 4 * self.width**2 + matrices * self.width * self.feed_forward_width
         attention = 2 * tokens**2 * self.width
+        # Without the maps of the distances, which are computed once for a batch.
+        attention += 2 * tokens * self.distances * self.width
         read_out = self.max_tokens * self.width * self.dimension if self.pooling == "place" else 0
         return self.layers * (tokens * per_token + attention) + read_out
 

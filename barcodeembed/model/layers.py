@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from barcodeembed.model.config import ModelConfig
+from barcodeembed.model.disentangled import Distances, RelativePositions, position_scores, scale_of
 
 
 def rotary_angles(positions_BT: Tensor, head_width: int) -> tuple[Tensor, Tensor]:
@@ -63,12 +64,19 @@ class Attention(nn.Module):
         mask: Tensor | None,
         angles: tuple[Tensor, Tensor] | None,
         causal: bool = False,
+        distances: Distances | None = None,
     ) -> Tensor:
         B, T, D = x_BTD.shape
         qkv = self.query_key_value(x_BTD).view(B, T, 3, self.heads, D // self.heads)
         q_BHTE, k_BHTE, v_BHTE = qkv.permute(2, 0, 3, 1, 4)
         if angles is not None:
             q_BHTE, k_BHTE = rotate(q_BHTE, angles), rotate(k_BHTE, angles)
+        scale = None
+        if distances is not None:
+            scale = scale_of(D // self.heads)
+            qkv_R3 = self.query_key_value(distances.vectors_RD)
+            bias_BHTT = position_scores(q_BHTE, k_BHTE, qkv_R3, distances.index_B1TT)
+            mask, causal = biased_mask(bias_BHTT * scale, mask, causal), False
         if mask is not None and mask.dtype != torch.bool:
             mask = mask.to(q_BHTE.dtype)
         mixed_BHTE = F.scaled_dot_product_attention(
@@ -78,6 +86,7 @@ class Attention(nn.Module):
             attn_mask=mask,
             is_causal=causal,
             dropout_p=self.dropout if self.training else 0.0,
+            scale=scale,
         )
         return self.output(mixed_BHTE.transpose(1, 2).reshape(B, T, D))
 
@@ -118,11 +127,13 @@ class Block(nn.Module):
         mask: Tensor | None,
         angles: tuple[Tensor, Tensor] | None,
         causal: bool = False,
+        distances: Distances | None = None,
     ) -> Tensor:
+        how = (mask, angles, causal, distances)
         if self.pre_norm:
-            x = x + self.dropout(self.attention(self.attention_norm(x), mask, angles, causal))
+            x = x + self.dropout(self.attention(self.attention_norm(x), *how))
             return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-        x = self.attention_norm(x + self.dropout(self.attention(x, mask, angles, causal)))
+        x = self.attention_norm(x + self.dropout(self.attention(x, *how)))
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
 
@@ -133,8 +144,10 @@ class Stack(nn.Module):
         super().__init__()
         self.config = config
         length = config.max_tokens + config.class_token
-        learned = config.positions == "learned"
-        self.positions = nn.Embedding(length, config.width) if learned else None
+        absolute = config.positions in ("learned", "disentangled")
+        self.positions = nn.Embedding(length, config.width) if absolute else None
+        relative = config.positions == "disentangled"
+        self.relative = RelativePositions(config) if relative else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(layers))
         # Pre-norm needs it after the last block, post-norm (BERT) before the first block.
         self.norm = nn.LayerNorm(config.width, config.norm_epsilon)
@@ -154,8 +167,10 @@ class Stack(nn.Module):
         A causal block needs no mask, because padding comes last. ``causal`` makes all blocks
         causal. The output of each block is appended to ``outputs``.
         """
-        angles = bias = None
-        if self.positions is not None:
+        angles = bias = distances = late = None
+        if self.relative is not None:
+            distances, late = self.relative(positions_BT), self.positions
+        elif self.positions is not None:
             x_BTD = x_BTD + self.positions(positions_BT)
         elif self.config.positions == "alibi":
             bias = linear_bias(positions_BT, self.config.heads)
@@ -166,8 +181,11 @@ class Stack(nn.Module):
         x_BTD = self.dropout(x_BTD)
         for number, block in enumerate(self.blocks):
             before_only = causal or number < self.config.causal_blocks
+            if late is not None and number == len(self.blocks) - 1:
+                x_BTD = x_BTD + late(positions_BT)
             if bias is None:
-                x_BTD = block(x_BTD, None if before_only else mask, angles, before_only)
+                seen = None if before_only else mask
+                x_BTD = block(x_BTD, seen, angles, before_only, distances)
             else:
                 x_BTD = block(x_BTD, biased_mask(bias, mask, before_only), None)
             if outputs is not None:

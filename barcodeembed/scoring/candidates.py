@@ -67,7 +67,19 @@ class Kmers(Protocol):
 
     def scores(self, query: str) -> np.ndarray: ...
 
+    def closest(
+        self, query: str, count: int, given: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
+
     def score_of(self, query: str, hashes: np.ndarray) -> float: ...
+
+
+class KmerMatches(NamedTuple):
+    """References that share the most k-mers, best first, their scores, and those of given rows."""
+
+    rows: np.ndarray
+    scores: np.ndarray
+    of_given: np.ndarray
 
 
 class Candidates(NamedTuple):
@@ -122,9 +134,12 @@ class Finder:
 
     def kmer_scores(self, query: str) -> np.ndarray | None:
         """Return the k-mer scores of all references, (N,), if they count for this query."""
-        if self.kmers is None or not (self.kmers_for_all or self._is_fragment(query)):
+        if self.kmers is None or not self._counts_kmers(query):
             return None
         return self.kmers.scores(query)
+
+    def _counts_kmers(self, query: str) -> bool:
+        return self.kmers_for_all or self._is_fragment(query)
 
     def _is_fragment(self, query: str) -> bool:
         return is_fragment(count_read(query), self.median_length)
@@ -142,13 +157,11 @@ class Finder:
         As many are added as there are by vectors. ``scores_N`` are `kmer_scores`, 0 for references
         that must not be found.
         """
-        if scores_N is None:
-            return Candidates(similarities, rows, np.zeros(len(rows)))
-        found = best(scores_N, 2 * len(rows))
-        added = found[~np.isin(found, rows)][: len(rows)]
-        rows = np.concatenate([rows, added])
-        similarities = np.concatenate([similarities, exact(asked_D, vectors_ND[added])])
-        return Candidates(similarities, rows, scores_N[rows])
+        found = None
+        if scores_N is not None:
+            by_kmers = best(scores_N, 2 * len(rows))
+            found = KmerMatches(by_kmers, scores_N[by_kmers], scores_N[rows])
+        return _joined(vectors_ND, asked_D, similarities, rows, found)
 
     def rank(self, queries: Sequence[str], candidates: Sequence[Candidates]) -> Neighbours:
         """Align the candidates of each query, and return the best ``count`` by score."""
@@ -185,12 +198,32 @@ class Finder:
         similarities_QK, rows_QK = self.search(vectors_ND, asked_QD, self.candidates)
         candidates = []
         for i, query in enumerate(queries):
-            found = self.with_kmers(
-                vectors_ND, asked_QD[i], similarities_QK[i], rows_QK[i], self.kmer_scores(query)
-            )
+            rows, by_kmers = rows_QK[i], None
+            if self.kmers is not None and self._counts_kmers(query):
+                by_kmers = KmerMatches(*self.kmers.closest(query, 2 * len(rows), rows))
+            found = _joined(vectors_ND, asked_QD[i], similarities_QK[i], rows, by_kmers)
             near = found.similarities
             candidates.append(found._replace(similarities=near / max(near[0], 1.0)))
         return self.rank(queries, candidates)
+
+
+def _joined(
+    vectors_ND: np.ndarray,
+    asked_D: np.ndarray,
+    similarities: np.ndarray,
+    rows: np.ndarray,
+    found: KmerMatches | None,
+) -> Candidates:
+    """Return the candidates by vectors, and as many by k-mers that are not among them."""
+    if found is None:
+        return Candidates(similarities, rows, np.zeros(len(rows)))
+    new = np.flatnonzero(~np.isin(found.rows, rows))[: len(rows)]
+    added = found.rows[new]
+    return Candidates(
+        np.concatenate([similarities, exact(asked_D, vectors_ND[added])]),
+        np.concatenate([rows, added]),
+        np.concatenate([found.of_given, found.scores[new]]),
+    )
 
 
 def best(scores: np.ndarray, count: int) -> np.ndarray:

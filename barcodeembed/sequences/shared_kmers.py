@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
+from barcodeembed.sequences.kmer_sums import Sums, add_up
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -65,6 +66,10 @@ class SharedKmers:
         """The k-mers of the references."""
         return self._read()
 
+    @cached_property
+    def _sums(self) -> Sums:
+        return Sums(self.references)
+
     @classmethod
     def of(cls, sequences: Sequence[str]) -> SharedKmers:
         """Index references by their sequences. This takes about one byte for each base."""
@@ -105,19 +110,25 @@ class SharedKmers:
         >>> kmers.scores("ACGTTGCAAGGCTTACACGTTGCAAG").tolist()
         [1.0, 0.0, 0.0]
         """
-        at_H, counts_H, rarity_H = self._rarity(_hashes(query))
-        rarest = np.lexsort((at_H, counts_H))
-        rarest = rarest[(counts_H[rarest] > 0) & (counts_H[rarest].cumsum() <= _MAX_POSTINGS)]
-        begins = self.postings.starts[at_H[rarest]]
-        rows = [
-            self.postings.rows[b : b + n] for b, n in zip(begins, counts_H[rarest], strict=True)
-        ]
-        shared = np.bincount(
-            np.concatenate(rows) if rows else np.zeros(0, np.int64),
-            np.repeat(rarity_H[rarest], counts_H[rarest]),
-            minlength=self.references,
-        )
-        return shared / max(rarity_H.sum(), 1e-9)
+        lists, weights, total = self._rarest(query)
+        scores_N = np.zeros(self.references)
+        add_up(lists, weights, scores_N)
+        scores_N /= total
+        return scores_N
+
+    def closest(
+        self, query: str, count: int, given: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the ``count`` references with the highest `scores`, these, and those of ``given``.
+
+        References with equal scores are in the order of their rows. Those that share no k-mer are
+        left out.
+        """
+        lists, weights, total = self._rarest(query)
+        rows, sums, of_given = self._sums.highest(lists, weights, count, given)
+        scores = sums / total
+        order = np.lexsort((rows, -scores))[:count]
+        return rows[order], scores[order], of_given / total
 
     def score_of(self, query: str, hashes: np.ndarray) -> float:
         """Return the score of a reference with these `sampled_hashes`."""
@@ -161,6 +172,17 @@ class SharedKmers:
             number[rows[kept]].astype(np.uint32),
         )
         return SharedKmers(lambda: taken, int(chosen.sum()))
+
+    def _rarest(self, query: str) -> tuple[list[np.ndarray], np.ndarray, float]:
+        """Return the references of the rarest k-mers, their rarity, and the sum of that of all."""
+        _, starts, rows = self.postings
+        at_H, counts_H, rarity_H = self._rarity(_hashes(query))
+        rarest = np.lexsort((at_H, counts_H))
+        rarest = rarest[(counts_H[rarest] > 0) & (counts_H[rarest].cumsum() <= _MAX_POSTINGS)]
+        begins = starts[at_H[rarest]]
+        ends = begins + counts_H[rarest]
+        lists = [rows[b:e] for b, e in zip(begins.tolist(), ends.tolist(), strict=True)]
+        return lists, rarity_H[rarest], max(rarity_H.sum(), 1e-9)
 
     def _rarity(self, hashes_H: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return where hashes are, how many references have them, and their rarity, (H,) each."""

@@ -372,7 +372,8 @@ def _anchored_encoder(config: ModelConfig, data: Corpus, seed: int, observer: Ob
     torch.manual_seed(seed)
     max_tokens = -(-anchor.length // config.token_bases)
     # A position in the marker means the same in every barcode, so each has a vector of its own.
-    encoder = Encoder(replace(config, anchored=True, positions="learned", max_tokens=max_tokens))
+    positions = "disentangled" if config.positions == "disentangled" else "learned"
+    encoder = Encoder(replace(config, anchored=True, positions=positions, max_tokens=max_tokens))
     encoder.set_anchor(anchor)
     return encoder
 

@@ -337,7 +337,7 @@ def test_the_bundle_does_not_contain_the_decoder(unbroken):
         (("--pooling", "foo"), 2, "'foo' is not one of mean, place, class"),
         (("--norm", "sandwich"), 2, "'sandwich' is not one of pre, post"),
         (("--feed-forward", "swiglu"), 2, "'swiglu' is not one of gelu, geglu"),
-        (("--positions", "sine"), 2, "'sine' is not one of learned, rotary, alibi"),
+        (("--positions", "sine"), 2, "'sine' is not one of learned, rotary, alibi, disentangled"),
         (("--width", "66", "--heads", "4"), 1, "width 66 is not a multiple of 4 heads"),
         (("--objective", "clm", "--pooling", "class"), 1, "clm cannot train a class token"),
     ],

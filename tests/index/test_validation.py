@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +17,10 @@ import pytest
 from barcodeembed.errors import BundleError, IndexMismatch, InputError, ReferenceDataError
 from barcodeembed.index.build import _check_finite, prepare
 from barcodeembed.index.collect import BuildReport
-from barcodeembed.index.files import FastaSequences, check_fasta_index, read_index
+from barcodeembed.index.files import read_index
 from barcodeembed.index.model import find_model
 from barcodeembed.index.options import BuildOptions
+from barcodeembed.index.reference_sequences import FastaSequences, check_fasta_index
 from barcodeembed.index.validation import (
     check_calibration,
     check_kmer_lengths,
@@ -211,6 +214,38 @@ def test_an_index_of_pyfastx_that_is_damaged_is_an_error(tmp_path):
     path.with_suffix(".fasta.fxi").write_bytes(b"SQLite format 3\0" + b"x" * 500)
     with pytest.raises(OSError, match="by pyfastx is not complete: "):
         check_fasta_index(path, 2)
+
+
+def damage_fasta_index(path: Path) -> None:
+    path.with_suffix(".fasta.fxi").write_bytes(b"SQLite format 3\0" + b"x" * 500)
+
+
+def move_sequence(path: Path) -> None:
+    with closing(sqlite3.connect(path.with_suffix(".fasta.fxi"))) as database, database:
+        database.execute("UPDATE seq SET boff = boff - 2")
+
+
+def lose_sequence(path: Path) -> None:
+    with closing(sqlite3.connect(path.with_suffix(".fasta.fxi"))) as database, database:
+        database.execute("DELETE FROM seq WHERE ID = 2")
+
+
+@pytest.mark.parametrize(
+    "damage, problem",
+    [
+        (damage_fasta_index, "by pyfastx is not complete: "),
+        (move_sequence, "sequence 1 has other characters than letters"),
+        (lose_sequence, "has 2 sequences, but not in its index by pyfastx"),
+    ],
+)
+def test_a_damaged_index_of_pyfastx_gives_no_sequence(damage, problem, tmp_path):
+    """It can be damaged after the index was opened, or be opened without a check."""
+    path = tmp_path / "references.fasta"
+    path.write_text(">a\nACGT\n>b\nGGGA\n")
+    sequences = FastaSequences(path)
+    damage(path)
+    with pytest.raises(BundleError, match=problem):
+        sequences[0]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import subprocess
 import sys
@@ -28,6 +29,7 @@ VARIANTS = {
     "rotary": replace(TINY, positions="rotary"),
     "learned": replace(TINY, positions="learned"),
     "alibi": replace(TINY, positions="alibi"),
+    "disentangled": replace(TINY, positions="disentangled"),
     "gated": replace(TINY, feed_forward="geglu"),
     "post-norm": replace(TINY, norm="post", positions="learned"),
     "class token": replace(TINY, pooling="class"),
@@ -73,7 +75,7 @@ def test_other_barcodes_in_the_batch_do_not_change_a_bit(config):
     assert together.tobytes() == alone.tobytes() == backwards.tobytes()
 
 
-@pytest.mark.parametrize("positions", ["learned", "rotary", "alibi"])
+@pytest.mark.parametrize("positions", ["learned", "rotary", "alibi", "disentangled"])
 def test_a_barcode_as_long_as_the_model_reads_has_a_vector(positions):
     """Batches are padded, but not beyond the last learned position."""
     config = replace(TINY, positions=positions, max_tokens=101)
@@ -158,6 +160,48 @@ def test_alibi_subtracts_a_multiple_of_the_distance():
         wanted = attention.output((weights @ v).transpose(0, 1).flatten(1))
         got = attention(x, biased_mask(bias, real[:, None, None], causal), None)[0]
         torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_disentangled_attention_is_that_of_deberta():
+    """The reference is the formula, for each pair of tokens."""
+    config = replace(TINY, positions="disentangled", max_tokens=6)
+    encoder = make(config)
+    attention, relative = encoder.stack.blocks[0].attention, encoder.stack.relative
+    x, positions = torch.randn(1, 5, TINY.width), torch.tensor([[0, 2, 3, 4, 25]])
+    real = torch.tensor([[True, True, True, True, False]])
+    distances = relative(positions)
+    q, k, v = attention.query_key_value(x)[0].view(5, 3, TINY.heads, -1).unbind(1)
+    vectors = relative.norm(relative.vectors.weight)
+    rq, rk, _ = attention.query_key_value(vectors).view(12, 3, TINY.heads, -1).unbind(1)
+    scores = torch.zeros(TINY.heads, 5, 5)
+    for i, j in itertools.product(range(5), repeat=2):
+        there, back = (
+            min(max(int(one - other), -6), 5) + 6
+            for one, other in (
+                (positions[0, i], positions[0, j]),
+                (positions[0, j], positions[0, i]),
+            )
+        )
+        for head in range(TINY.heads):
+            products = q[i, head] @ k[j, head], q[i, head] @ rk[there, head]
+            scores[head, i, j] = sum(products) + k[j, head] @ rq[back, head]
+    scores = scores / (3 * q.shape[-1]) ** 0.5
+    for causal, seen in ((False, real.expand(5, 5)), (True, torch.ones(5, 5).tril().bool())):
+        weights = scores.masked_fill(~seen, -torch.inf).softmax(-1)
+        wanted = attention.output(torch.einsum("hts,she->the", weights, v).flatten(1))
+        mask = None if causal else real[:, None, None]
+        got = attention(x, mask, None, causal, distances)[0]
+        torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_disentangled_features_know_the_absolute_position_only_in_the_last_block():
+    encoder = make(replace(TINY, positions="disentangled"))
+    tokens, positions = torch.randint(4, 260, (1, 9)), torch.arange(9)[None]
+    outputs: list[list[torch.Tensor]] = [[], []]
+    for found, shift in zip(outputs, (0, 40), strict=True):
+        encoder(tokens, positions + shift, outputs=found)
+    assert torch.equal(outputs[0][0], outputs[1][0])
+    assert not torch.allclose(outputs[0][1], outputs[1][1], atol=0.01)
 
 
 def test_post_norm_is_bert():
@@ -284,7 +328,8 @@ def test_multiply_adds_count_the_matrix_products():
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    for config in (TINY, VARIANTS["gated"], VARIANTS["class token"]):
+    names = ("rotary", "gated", "class token", "disentangled")
+    for config in (VARIANTS[name] for name in names):
         encoder = make(config)
         with (
             FlopCounterMode(display=False) as counter,
@@ -292,7 +337,8 @@ def test_multiply_adds_count_the_matrix_products():
             torch.no_grad(),
         ):
             encoder.embed(torch.randint(4, 260, (3, 50)))
-        assert counter.get_total_flops() == 3 * 2 * config.multiply_adds(50)
+        of_distances = config.layers * config.distances * 3 * config.width**2
+        assert counter.get_total_flops() == 2 * (3 * config.multiply_adds(50) + of_distances)
 
 
 def test_barcodemae_has_the_size_of_the_paper():

@@ -185,3 +185,25 @@ def test_prototypes_of_a_fragment_are_ranked_by_their_kmers(reference):
     assert (found.shared[20:] == 0.0).all()  # whole barcodes
     wanted = np.argsort(-(vectors[120:122] @ vectors.T), 1, kind="stable")[:, :5]
     np.testing.assert_array_equal(found.rows[20:], wanted)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_closest_by_kmers_are_those_of_the_highest_scores(seed):
+    """They are found without the scores of all references."""
+    rng = np.random.default_rng(seed)
+    base = "".join(rng.choice(list("ACGT"), 300))
+    sequences = [mutated(base, rate, rng) for rate in rng.choice([0, 0.01, 0.05, 0.3], 60)]
+    shared = SharedKmers.of(sequences + sequences[:10])
+    given = np.array([69, 0, 5])
+    for rate, length in ((0.0, 300), (0.02, 120), (0.1, 200), (0.7, 100), (0.0, 5)):
+        query = mutated(base[:length], rate, rng)
+        scores = shared.scores(query)
+        for count in (1, 12, 200):
+            rows, found, of_given = shared.closest(query, count, given)
+            assert rows.tolist() == best(scores, count).tolist()
+            assert found.tolist() == scores[rows].tolist()
+            assert of_given.tolist() == scores[given].tolist()
+
+
+def mutated(bases: str, rate: float, rng: np.random.Generator) -> str:
+    return "".join(rng.choice(list("ACGT")) if rng.random() < rate else base for base in bases)
