@@ -49,7 +49,7 @@ _OPEN_TEMPERATURES = (0.1, 0.05, 0.02, 0.01, 0.2, 0.5, 1.0)
 _UPPER = (1.0, 3.0, 10.0)
 
 #: Barcodes that are named with every rank hidden.
-_OPEN_SAMPLE = 500
+_OPEN_SAMPLE = 1_000
 
 
 class Tuned(NamedTuple):
@@ -153,10 +153,12 @@ def _closed_choices(finder: Finder) -> dict[float, list[Weights]]:
 
 def _open_choices(finder: Finder) -> dict[float, list[Weights]]:
     weights: Sequence[float] = _WEIGHTS if finder.align else (0.0,)
+    temperatures: Sequence[float] = _TEMPERATURES
     if finder.kmers is not None:
         weights = _OPEN_WEIGHTS if finder.align else _SHARED_WEIGHTS
+        temperatures = _OPEN_TEMPERATURES
     return {
-        w: [Weights(t, w, round(t * more, 6)) for more, t in product(_UPPER, _OPEN_TEMPERATURES)]
+        w: [Weights(t, w, round(t * more, 6)) for more, t in product(_UPPER, temperatures)]
         for w in weights
     }
 

@@ -30,7 +30,7 @@ Embed = Callable[[list[str]], np.ndarray]
 
 #: Candidates by vectors for a marker without positions. Vectors show less there, and references of
 #: one species are many.
-_CANDIDATES = 30
+_CANDIDATES = 20
 
 #: Error rates of the reads that an index is calibrated for, and how many fragments have each.
 ERROR_RATES = (0.0, 0.005, 0.01, 0.03, 0.05)
