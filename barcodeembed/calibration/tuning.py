@@ -7,9 +7,10 @@ of the vectors, varies, too. So a sample of references is named with the others,
 with the most correct names are used. (The likelihood would select a higher temperature, because it
 rewards uncertain votes; but users look at the name first.)
 
-For a marker without positions, the barcodes are named with their species hidden, too, with their
-genus hidden, and so on, as the calibration does. Then the ranks above the genus can have a higher
-temperature: the family of a new genus is that of most neighbours, rather than of the closest one.
+For a marker without positions, if there are sequences to align, the barcodes are named with their
+species hidden, too, with their genus hidden, and so on, as the calibration does. Then the ranks
+above the genus can have a higher temperature: the family of a new genus is that of most neighbours,
+rather than of the closest one.
 
 Shapes: S sampled barcodes, K neighbours, R ranks.
 """

@@ -28,8 +28,7 @@ from barcodeembed.vocabulary import NEIGHBOURS
 #: Returns the unit vectors of sequences, whitened if the index is.
 Embed = Callable[[list[str]], np.ndarray]
 
-#: Candidates by vectors for a marker without positions. Vectors show less there, and references of
-#: one species are many.
+#: Candidates by vectors that are aligned for a marker without positions, where vectors show less.
 _CANDIDATES = 20
 
 #: Error rates of the reads that an index is calibrated for, and how many fragments have each.
@@ -65,14 +64,15 @@ def fit_index(
     """Choose the parameters of the vote, and calibrate the confidence of the names that win.
 
     With an ``anchored`` model, whole barcodes are searched by their vectors alone. Without one,
-    there are more candidates, and the vote is tuned to new taxa, too.
+    more candidates are aligned, and the vote is tuned to new taxa, too.
     """
     whole = [barcodes.bases[i] for i in held.rows]
     sequences, taxa = held.sequences, barcodes.taxa
     median_length = float(np.median([len(bases) for bases in barcodes.bases]))
     untuned = Weights(TEMPERATURE)
     most = max(1, len(held.vectors) - 1)  # no query finds itself
-    candidates = NEIGHBOURS if anchored else _CANDIDATES
+    wide = not anchored and sequences is not None
+    candidates = _CANDIDATES if wide else NEIGHBOURS
     finder = make_finder(
         sequences,
         held.kmers,
@@ -85,7 +85,7 @@ def fit_index(
     )
 
     def tune(sample: Sample, queries: list[str], finder: Finder) -> Tuned:
-        choose = tune_vote if anchored else tune_open_vote
+        choose = tune_open_vote if wide else tune_vote
         return choose(Voter(held.vectors, held.members, taxa, finder), sample, queries)
 
     by_vectors = tune(held.sample, whole, replace(finder, kmers=None))
@@ -123,7 +123,7 @@ def fit_index(
         finder.whole,
         finder.fragments,
         finder.kmers_for_all,
-        None if anchored else candidates,
+        candidates if wide else None,
         calibration,
         fragments.sample.vectors,
     )
