@@ -81,6 +81,7 @@ LABEL_FREE = {
     "clm-mlm": ["--schedule", "clm:0.3,mlm:0.7"],
     "clm-mlm-causal": ["--schedule", "clm:0.3,mlm:0.7", "--causal-blocks", "1"],
     "rtd": ["--objective", "rtd"],
+    "rtd-deberta": ["--objective", "rtd", "--set", "sharing=deberta"],
     "courses": ["--objective", "courses"],
     "rts": ["--objective", "rts"],
     "crts": ["--objective", "crts"],
