@@ -31,6 +31,7 @@ BLANKS = " \t\n"
 #: IUPAC codes, gaps, and I: inosine, which pairs with any base and occurs in real records.
 _RESIDUES = "ACGTURYSWKMBDHVNIacgturyswkmbdhvni.-"
 _UNEXPECTED = re.compile(f"[^{re.escape(_RESIDUES)}\\s0-9]")
+_NO_QUALITY = re.compile("[^!-~]")
 _LAYOUT = re.compile(r"\d|\S\s+\S")
 #: Characters that would break a row of the output in two, or disturb a terminal.
 
@@ -124,6 +125,10 @@ def read_fastq(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
             ) from None
         identifier, description = split_title(title)
         check_id(identifier, lines.path, line)
+        if wrong := _NO_QUALITY.search(qualities):
+            raise InputError(
+                f"not valid FASTQ: {wrong[0]!r} is no quality", lines.path, line, identifier
+            )
         sequence, flags = tidy_residues(sequence, lines.path, line + 1, identifier)
         record = make_record(
             identifier, description, sequence[:limit], number, line, len(sequence), flags
@@ -136,7 +141,7 @@ def _error_rate(qualities: str) -> float | None:
     """Return the mean of the error probabilities 10^(-Q/10) of Phred qualities, offset 33."""
     if not qualities:
         return None
-    codes = np.frombuffer(qualities.encode("latin-1", "replace"), np.uint8)
+    codes = np.frombuffer(qualities.encode("ascii"), np.uint8)
     return float(_ERROR_PROBABILITIES[codes].mean())
 
 
