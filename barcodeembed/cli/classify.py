@@ -117,7 +117,7 @@ def classify(
     controls = find_controls(negative_control, sources, counted)
     registry = UnitRegistry(units) if units else None
     identifiers = TaxonIds(read_ids(ids), ids) if ids else None
-    use_threads(threads)
+    processes = use_threads(threads)
     opened = open_classifier(
         index,
         marker,
@@ -135,6 +135,7 @@ def classify(
         amplicon=amplicon,
         primers=primers,
     )
+    opened.classifier.processes = processes
     if explain is not None:
         return explain_query(
             opened.classifier, sources, explain, output, encoding=encoding, batch_size=batch_size
