@@ -81,6 +81,7 @@ LABEL_FREE = {
     "clm-mlm": ["--schedule", "clm:0.3,mlm:0.7"],
     "clm-mlm-causal": ["--schedule", "clm:0.3,mlm:0.7", "--causal-blocks", "1"],
     "rtd": ["--objective", "rtd"],
+    "rtd-deberta": ["--objective", "rtd", "--set", "sharing=deberta"],
     "courses": ["--objective", "courses"],
     "rts": ["--objective", "rts"],
     "crts": ["--objective", "crts"],
@@ -98,8 +99,8 @@ LABEL_FREE = {
 }
 #: Other shapes of the models of ``place``.
 SHAPED = {
-    "contrastive-geglu": ["--objective", "contrastive", "--feed-forward", "geglu"],
-    "contrastive-post": ["--objective", "contrastive", "--norm", "post"],
+    "maelm-geglu": ["--objective", "maelm", "--feed-forward", "geglu"],
+    "maelm-post": ["--objective", "maelm", "--norm", "post"],
     "maelm-disentangled": ["--objective", "maelm", "--positions", "disentangled"],
     "maelm-k1": ["--objective", "maelm", "--k", "1", "--merge", "20"],
     "maelm-k3": ["--objective", "maelm", "--k", "3", "--merge", "6"],

@@ -5,9 +5,13 @@ from __future__ import annotations
 import shutil
 import tarfile
 import tempfile
+import zlib
+from gzip import BadGzipFile
+from http.client import HTTPException
+from lzma import LZMAError
 from os import PathLike
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -16,6 +20,10 @@ from barcodeembed.bundles.manifest import MANIFEST, digest_file, open_bundle, re
 from barcodeembed.errors import BundleError, InputError
 
 _SCHEMES = ("https://", "http://")
+_KINDS = ("model", "index")
+
+#: An archive that unpacks to more than both, in bytes and times its own size, is a bomb.
+_LARGE, _MAX_RATIO = 1 << 30, 100
 
 
 def is_url(source: str) -> bool:
@@ -49,15 +57,26 @@ def install(
             bundle = _unpack(archive, source, Path(scratch, "unpacked"))
         elif sha256 is not None:
             raise InputError("is a folder, which has no sha256; its manifest is checked", source)
-        manifest = read_manifest(bundle, "a bundle")
-        kind, version = str(manifest.get("kind")), manifest.get("format_version")
-        open_bundle(bundle, kind, version if isinstance(version, int) else 0, verify=True)
+        kind, manifest = _checked(bundle, source)
         target = Path(output) if output is not None else Path(bundle.resolve().name)
         with replace_directory(target, kind) as new:
             for name in (*manifest["files"], MANIFEST):
                 (new / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(bundle / name, new / name)
     return target
+
+
+def _checked(bundle: Path, source: str) -> tuple[str, dict[str, Any]]:
+    """Return the kind and the manifest of a bundle whose files are those of the manifest."""
+    try:
+        manifest = read_manifest(bundle, "a bundle")
+        kind, version = str(manifest.get("kind")), manifest.get("format_version")
+        if kind not in _KINDS:
+            raise BundleError(f"{bundle}: is neither a model nor an index")
+        open_bundle(bundle, kind, version if isinstance(version, int) else 0, verify=True)
+    except BundleError as error:  # it names a file of the temporary folder
+        raise BundleError(str(error).replace(str(bundle), source)) from None
+    return kind, manifest
 
 
 def _fetch(source: str, archive: Path, sha256: str | None) -> None:
@@ -68,6 +87,8 @@ def _fetch(source: str, archive: Path, sha256: str | None) -> None:
             shutil.copyfileobj(stream, copy)
     except URLError as error:
         raise InputError(f"cannot be downloaded: {error.reason}", source) from None
+    except (HTTPException, ValueError) as error:  # ValueError: not a URL
+        raise InputError(f"cannot be downloaded: {error!r}", source) from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", source) from None
     found = digest_file(archive)
@@ -77,6 +98,7 @@ def _fetch(source: str, archive: Path, sha256: str | None) -> None:
 
 def _unpack(archive: Path, source: str, folder: Path) -> Path:
     """Unpack an archive, and return the bundle in it. Links and devices are refused."""
+    most = max(_LARGE, _MAX_RATIO * archive.stat().st_size)
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
@@ -85,6 +107,9 @@ def _unpack(archive: Path, source: str, folder: Path) -> Path:
                     raise BundleError(f"{source}: contains {member.name}, which is outside of it")
                 if member.isdir():
                     continue
+                most -= member.size
+                if most < 0:
+                    raise InputError("would unpack to far more than a bundle; refused", source)
                 content = tar.extractfile(member) if member.isfile() else None
                 if content is None:
                     raise BundleError(f"{source}: contains {member.name}, which is not a file")
@@ -92,8 +117,11 @@ def _unpack(archive: Path, source: str, folder: Path) -> Path:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with content, open(target, "wb") as stream:
                     shutil.copyfileobj(content, stream)
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, BadGzipFile, zlib.error, LZMAError) as error:
         raise InputError(f"is not a tar archive that can be read: {error}", source) from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"cannot be unpacked to {folder.parent}: {reason}", source) from None
     found = [path.parent for path in folder.rglob(MANIFEST)]
     tops = [path for path in found if not any(other in path.parents for other in found)]
     if len(tops) != 1:

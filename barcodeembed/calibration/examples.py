@@ -87,7 +87,7 @@ class Voter:
             neighbours,
             self.members,
             self.taxa.codes,
-            self.finder.temperatures(bases),
+            self.finder.temperatures(bases, self.taxa.above_genus),
             np.array([count_read(b) for b in bases]),
             errors,
             self.finder.median_length,
@@ -102,7 +102,7 @@ def make_examples(
     ``bases`` are the sequences of the vectors of the sample, and ``errors`` (S,) the fractions of
     their bases that are expected to be wrong.
     """
-    found = list(_hide_and_search(sample, bases, voter))
+    found = list(hide_and_search(sample, bases, voter))
     R = len(voter.taxa.ranks)
     if not found:
         none = np.zeros((0, R), bool)
@@ -155,16 +155,16 @@ def add_sequencing_errors(
     return "".join(read)
 
 
-def _hide_and_search(
+def hide_and_search(
     sample: Sample, bases: Sequence[str], voter: Voter
 ) -> Iterator[tuple[int, int, Candidates]]:
-    """Yield (barcode, hidden rank, candidates).
+    """Yield (barcode, hidden rank, candidates); the rank is -1 where only the barcode is hidden.
 
     A barcode that a hidden taxon shares with another taxon is hidden, too.
     """
     vectors, members, taxa = voter.vectors, voter.members, voter.taxa
     sizes = np.bincount(members.lineages, minlength=len(taxa.lineages))
-    needed = min(voter.finder.count, len(vectors) - 1)
+    needed = min(voter.finder.candidates, len(vectors) - 1)
     if not needed:
         return
     left = sample.left

@@ -42,7 +42,7 @@ PRECISIONS = (0.9, 0.95, 0.99)
 _MARGIN, _SHARE, _AGREEMENT = map(list(FEATURES).index, ("margin", "share", "agreement"))
 
 #: Number of queries that are new at a rank, per query that is new only at the rank below.
-_RARER = 0.4
+RARER = 0.4
 
 _FOLDS = 2
 _BINS = 10
@@ -185,12 +185,12 @@ class _RankExamples:
         """Return the weights of the examples, float64 (E,).
 
         Examples with nothing hidden have half of the total weight. Those of a hidden rank have
-        `_RARER` times the weight of those of the rank below.
+        `RARER` times the weight of those of the rank below.
         """
         ranks, number, counts = np.unique(self.hidden, return_inverse=True, return_counts=True)
         # -1 (nothing hidden) is first; the lowest rank is last.
         order = (ranks >= 0).sum() - np.cumsum(ranks >= 0)
-        shares = np.where(ranks < 0, 0.5, 0.5 * (1 - _RARER) * _RARER**order)
+        shares = np.where(ranks < 0, 0.5, 0.5 * (1 - RARER) * RARER**order)
         return (shares / counts)[number]
 
 

@@ -63,6 +63,17 @@ class Sample:
             scores[self.own[i]] = finder.kmers.score_of(query, self.rest_hashes[i])
         return scores
 
+    def take(self, chosen: np.ndarray) -> Sample:
+        """Return the barcodes with the numbers ``chosen``."""
+        return Sample(
+            self.vectors[chosen],
+            self.lineages[chosen],
+            self.own[chosen],
+            self.rest[chosen],
+            [self.rest_hashes[i] for i in chosen],
+            self.mixed[chosen],
+        )
+
     @classmethod
     def of_barcodes(
         cls, vectors: np.ndarray, members: Members, rows: np.ndarray, mixed: np.ndarray

@@ -7,18 +7,25 @@ of the vectors, varies, too. So a sample of references is named with the others,
 with the most correct names are used. (The likelihood would select a higher temperature, because it
 rewards uncertain votes; but users look at the name first.)
 
-Shapes: S sampled barcodes, K neighbours.
+For a marker without positions, if there are sequences to align, the barcodes are named with their
+species hidden, too, with their genus hidden, and so on, as the calibration does. Then the ranks
+above the genus can have a higher temperature: the family of a new genus is that of most neighbours,
+rather than of the closest one.
+
+Shapes: S sampled barcodes, K neighbours, R ranks.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from barcodeembed.calibration.examples import Voter
+from barcodeembed.calibration.examples import Voter, hide_and_search
+from barcodeembed.calibration.fit import RARER
 from barcodeembed.calibration.sample import Sample
 from barcodeembed.scoring.candidates import Candidates, Finder, Weights
 from barcodeembed.scoring.vote import TEMPERATURE, vote
@@ -36,59 +43,148 @@ _KMER_WEIGHTS = (16.0, 8.0, 32.0)
 #: correct species, but fewer correct genera and families of new species.
 _SHARED_WEIGHTS = (1.0, 0.5)
 
+#: Without positions of the marker: weights of the identity, temperatures, and how many times as
+#: high the temperature of the ranks above the genus is.
+_OPEN_WEIGHTS = (16.0, 8.0, 32.0, 64.0, 128.0)
+_OPEN_TEMPERATURES = (0.1, 0.05, 0.02, 0.01, 0.2, 0.5, 1.0)
+_UPPER = (1.0, 3.0, 10.0)
+
+#: Barcodes that are named with every rank hidden.
+_OPEN_SAMPLE = 1_000
+
 
 class Tuned(NamedTuple):
     """The best weights, and how many names of the sample are correct with them, at all ranks."""
 
     weights: Weights
-    correct: int
+    correct: float
 
     @classmethod
-    def best(cls, correct: Mapping[Weights, int]) -> Tuned:
+    def best(cls, correct: Mapping[Weights, float]) -> Tuned:
         """Return the weights with the most correct names; of equal ones the first."""
         best = max(correct, key=correct.__getitem__)
         return cls(best, correct[best])
+
+
+class _Query(NamedTuple):
+    """Barcode ``i`` of the sample with a rank hidden (-1: none), and what is found for it."""
+
+    i: int
+    hidden: int
+    candidates: Candidates
 
 
 def tune_vote(voter: Voter, sample: Sample, bases: Sequence[str]) -> Tuned:
     """Return how the neighbours of queries count, with the most correct names of a sample.
 
     ``bases`` are queries of the sample: its barcodes, or fragments of them. Each is named by what
-    the ``voter`` finds, without itself. All ranks have the same weight. The candidates are aligned
-    once, for all weights. Among equally good parameters the first are returned.
+    the ``voter`` finds, without itself. All ranks have the same weight. Among equally good
+    parameters the first are returned.
     """
-    vectors, members, taxa, finder = voter.vectors, voter.members, voter.taxa, voter.finder
-    if len(vectors) < 2 or not len(sample):
+    if len(voter.vectors) < 2 or not len(sample):
         return Tuned(Weights(TEMPERATURE), 0)
-    near, found = _without_itself(vectors, sample, finder.count)
+    return _tune(voter, sample, bases, _closed(voter, sample, bases), _closed_choices(voter.finder))
+
+
+def tune_open_vote(voter: Voter, sample: Sample, bases: Sequence[str]) -> Tuned:
+    """Return the same as `tune_vote`, from queries with each rank hidden in turn.
+
+    ``correct`` is the sum over the ranks of the fraction of correct names in the mixture of queries
+    that probabilities refer to (`barcodeembed.calibration.fit`).
+    """
+    step = -(-len(sample) // _OPEN_SAMPLE) or 1
+    part = sample.take(np.arange(0, len(sample), step))
+    queries = bases[::step]
+    found = [_Query(*each) for each in hide_and_search(part, queries, voter)]
+    if not found:
+        return Tuned(Weights(TEMPERATURE), 0)
+    return _tune(voter, part, queries, found, _open_choices(voter.finder), _mixture(found))
+
+
+def _tune(
+    voter: Voter,
+    sample: Sample,
+    bases: Sequence[str],
+    found: Iterable[_Query],
+    choices: Mapping[float, Sequence[Weights]],
+    shares: Mapping[int, float] | None = None,
+) -> Tuned:
+    """Return the best of the ``choices``, by the weight of the identity.
+
+    ``shares`` is how much a query counts, by its hidden rank; by default all count one. The
+    candidates are aligned once, for all choices.
+    """
+    taxa, finder = voter.taxa, voter.finder
     groups = defaultdict(list)  # queries with the same number of candidates
-    for i, query in enumerate(bases):
-        scores = sample.kmer_scores(i, query, finder)
-        candidates = finder.with_kmers(vectors, sample.vectors[i], near[i], found[i], scores)
-        groups[len(candidates.rows)].append((i, *candidates))
+    for query in found:
+        groups[len(query.candidates.rows)].append(query)
     correct: Counter[Weights] = Counter()
-    weights, temperatures = _choices(finder)
     for group in groups.values():
-        numbers, *arrays = map(np.array, zip(*group, strict=True))
-        of = Candidates(*arrays)
+        numbers, hidden = (np.array([query[n] for query in group]) for n in (0, 1))
+        of = Candidates(*map(np.array, zip(*(query.candidates for query in group), strict=True)))
         aligned = finder.align([bases[i] for i in numbers], of.rows) if finder.align else None
         truth = taxa.codes[sample.lineages[numbers]]
-        for weight in weights:
-            neighbours = finder.ranked(of, aligned, weight)
-            for temperature in temperatures:
+        counts = np.array([shares[h] if shares else 1 for h in hidden.tolist()])[:, None]
+        # A name at a hidden rank cannot be correct.
+        asked = (truth >= 0) & (
+            (hidden < 0)[:, None] | (np.arange(truth.shape[1]) < hidden[:, None])
+        )
+        for identity, weights in choices.items():
+            neighbours = finder.ranked(of, aligned, identity)
+            for choice in weights:
                 winners, _ = vote(
-                    neighbours.scores, neighbours.rows, members, taxa.codes, temperature
+                    neighbours.scores,
+                    neighbours.rows,
+                    voter.members,
+                    taxa.codes,
+                    choice.temperatures(taxa.above_genus),
                 )
-                named = int((winners == truth)[truth >= 0].sum())
-                correct[Weights(temperature, weight)] += named
+                correct[choice] += (((winners == truth) & asked) * counts).sum().item()
     return Tuned.best(correct)
 
 
-def _choices(finder: Finder) -> tuple[Sequence[float], Sequence[float]]:
-    """Return the weights and temperatures to choose from."""
-    if finder.kmers is None:
-        return _WEIGHTS if finder.align else (0.0,), _TEMPERATURES
-    return _KMER_WEIGHTS if finder.align else _SHARED_WEIGHTS, _KMER_TEMPERATURES
+def _closed_choices(finder: Finder) -> dict[float, list[Weights]]:
+    weights: Sequence[float] = _WEIGHTS if finder.align else (0.0,)
+    temperatures: Sequence[float] = _TEMPERATURES
+    if finder.kmers is not None:
+        weights = _KMER_WEIGHTS if finder.align else _SHARED_WEIGHTS
+        temperatures = _KMER_TEMPERATURES
+    return {w: [Weights(t, w) for t in temperatures] for w in weights}
+
+
+def _open_choices(finder: Finder) -> dict[float, list[Weights]]:
+    weights: Sequence[float] = _WEIGHTS if finder.align else (0.0,)
+    temperatures: Sequence[float] = _TEMPERATURES
+    if finder.kmers is not None:
+        weights = _OPEN_WEIGHTS if finder.align else _SHARED_WEIGHTS
+        temperatures = _OPEN_TEMPERATURES
+    return {
+        w: [Weights(t, w, round(t * more, 6)) for more, t in product(_UPPER, temperatures)]
+        for w in weights
+    }
+
+
+def _mixture(found: Sequence[_Query]) -> dict[int, float]:
+    """Return how much a query counts, by its hidden rank.
+
+    Half of all are of known species. Of the others, `RARER` times as many are new at each rank as
+    at the rank below.
+    """
+    counts = Counter(query.hidden for query in found)
+    ranks = sorted((rank for rank in counts if rank >= 0), reverse=True)
+    shares = {rank: 0.5 * (1 - RARER) * RARER**n for n, rank in enumerate(ranks)}
+    return {rank: shares.get(rank, 0.5) / count for rank, count in counts.items()}
+
+
+def _closed(voter: Voter, sample: Sample, bases: Sequence[str]) -> Iterator[_Query]:
+    """Yield what is found for each query without its barcode."""
+    vectors, finder = voter.vectors, voter.finder
+    near, found = _without_itself(vectors, sample, finder.candidates)
+    for i, query in enumerate(bases):
+        scores = sample.kmer_scores(i, query, finder)
+        yield _Query(
+            i, -1, finder.with_kmers(vectors, sample.vectors[i], near[i], found[i], scores)
+        )
 
 
 def _without_itself(

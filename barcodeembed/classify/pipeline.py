@@ -113,14 +113,15 @@ class Classifier:
         self.index, self.embedder = index, embedder
         self.neighbours = neighbours
         chosen = index.settings
-        whole = Weights(temperature or chosen.temperature, chosen.identity_weight)
-        fragments = Weights(
-            temperature or chosen.fragment_temperature, chosen.fragment_identity_weight
-        )
+        whole, fragments = chosen.weights
+        if temperature is not None:
+            whole = Weights(temperature, whole.identity)
+            fragments = Weights(temperature, fragments.identity)
         self.finder = make_finder(
             index.sequences,
             index.kmers,
             neighbours,
+            max(chosen.candidates or NEIGHBOURS, neighbours),
             whole,
             fragments,
             index.calibration.median_length,
@@ -361,7 +362,7 @@ class Classifier:
             neighbours,
             self._voters,
             self.index.taxa.codes,
-            self.finder.temperatures(bases),
+            self.finder.temperatures(bases, self.index.taxa.above_genus),
             read_Q,
             errors.of(queries, is_fragment(read_Q, calibration.median_length)),
             calibration.median_length,

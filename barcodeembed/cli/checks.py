@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,10 +33,11 @@ def check_choice(option: str | None, value: str, choices: Iterable[str]) -> None
 
 
 def check_encoding(name: str) -> str:
-    """Return the name of a text encoding; raise a usage error if Python does not know it."""
+    """Return the name of a text encoding; raise a usage error if Python cannot read it."""
     try:
         "".encode(name)  # also refuses codecs that are not text encodings, such as hex
-    except LookupError as error:
+        codecs.getincrementaldecoder(name)("surrogateescape").decode(b"", True)
+    except (LookupError, ValueError) as error:  # ValueError: idna, punycode, undefined
         raise typer.BadParameter(str(error)) from None
     return name
 
@@ -57,6 +59,19 @@ def claim(output: Path, kind: str) -> None:
 
     refuse_directory(output, kind)
     hold(locked(resolve_links(output)))
+
+
+def claim_file(path: Path) -> None:
+    """Lock a file that a command reads and then replaces, until the command ends.
+
+    Otherwise, of two commands at the same time, one would lose what the other has added. Raises
+    OutputError if it cannot be written, or another command holds it.
+    """
+    from barcodeembed.bundles.files import output_errors, resolve_links
+    from barcodeembed.bundles.locks import locked
+
+    with output_errors([path]):
+        hold(locked(resolve_links(path)))
 
 
 def refuse_overwriting(

@@ -115,6 +115,8 @@ def classify(
     sources = find_samples(reads, samples, outputs)
     counted = read_counts(counts) if counts else None
     controls = find_controls(negative_control, sources, counted)
+    if units:
+        options.claim_file(units)
     registry = UnitRegistry(units) if units else None
     identifiers = TaxonIds(read_ids(ids), ids) if ids else None
     processes = use_threads(threads)

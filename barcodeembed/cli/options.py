@@ -14,6 +14,7 @@ from barcodeembed.cli.checks import check_choice as check_choice
 from barcodeembed.cli.checks import check_encoding, one_of, refuse_log
 from barcodeembed.cli.checks import check_taxdump as check_taxdump
 from barcodeembed.cli.checks import claim as claim
+from barcodeembed.cli.checks import claim_file as claim_file
 from barcodeembed.cli.checks import refuse_overwriting as refuse_overwriting
 from barcodeembed.cli.console import console
 from barcodeembed.cli.message_options import Debug as Debug

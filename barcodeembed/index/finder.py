@@ -16,6 +16,7 @@ def make_finder(
     sequences: Sequence[str] | None,
     kmers: SharedKmers,
     count: int,
+    candidates: int,
     whole: Weights,
     fragments: Weights,
     median_length: float,
@@ -25,6 +26,7 @@ def make_finder(
 ) -> Finder:
     """Return a finder of ``count`` neighbours among references with these sequences and k-mers.
 
+    They are the best of so many ``candidates`` by vectors, and as many by k-mers.
     ``sequences`` is None for prototypes, which cannot be aligned. ``search`` finds the closest
     references by vectors.
     """
@@ -35,6 +37,7 @@ def make_finder(
 
     return Finder(
         count,
+        candidates,
         whole,
         fragments,
         median_length,

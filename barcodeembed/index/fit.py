@@ -17,7 +17,7 @@ from barcodeembed.calibration.examples import (
 from barcodeembed.calibration.fit import Calibration, calibrate
 from barcodeembed.calibration.mutants import MutatedCopies
 from barcodeembed.calibration.sample import Sample
-from barcodeembed.calibration.tuning import Tuned, tune_vote
+from barcodeembed.calibration.tuning import Tuned, tune_open_vote, tune_vote
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.options import BuildOptions
 from barcodeembed.index.represent import Barcodes, Representation
@@ -28,6 +28,9 @@ from barcodeembed.vocabulary import NEIGHBOURS
 #: Returns the unit vectors of sequences, whitened if the index is.
 Embed = Callable[[list[str]], np.ndarray]
 
+#: Candidates by vectors that are aligned for a marker without positions, where vectors show less.
+_CANDIDATES = 20
+
 #: Error rates of the reads that an index is calibrated for, and how many fragments have each.
 ERROR_RATES = (0.0, 0.005, 0.01, 0.03, 0.05)
 _FREQUENCIES = (0.4, 0.15, 0.15, 0.15, 0.15)
@@ -37,13 +40,15 @@ _FREQUENCIES = (0.4, 0.15, 0.15, 0.15, 0.15)
 class Fitted:
     """How the neighbours of whole barcodes and of fragments vote, and the calibration.
 
-    ``kmers_for_all``: whether whole barcodes are searched by shared k-mers, too. ``read_vectors``
-    (S, D) are those of the fragments, one of each barcode of the sample.
+    ``kmers_for_all``: whether whole barcodes are searched by shared k-mers, too. ``candidates``:
+    how many are found by vectors, None for as many as vote. ``read_vectors`` (S, D) are those of
+    the fragments, one of each barcode of the sample.
     """
 
     whole: Weights
     fragments: Weights
     kmers_for_all: bool
+    candidates: int | None
     calibration: Calibration
     read_vectors: np.ndarray
 
@@ -58,16 +63,21 @@ def fit_index(
 ) -> Fitted:
     """Choose the parameters of the vote, and calibrate the confidence of the names that win.
 
-    With an ``anchored`` model, whole barcodes are searched by their vectors alone.
+    With an ``anchored`` model, whole barcodes are searched by their vectors alone. Without one,
+    more candidates are aligned, and the vote is tuned to new taxa, too.
     """
     whole = [barcodes.bases[i] for i in held.rows]
     sequences, taxa = held.sequences, barcodes.taxa
     median_length = float(np.median([len(bases) for bases in barcodes.bases]))
     untuned = Weights(TEMPERATURE)
+    most = max(1, len(held.vectors) - 1)  # no query finds itself
+    wide = not anchored and sequences is not None
+    candidates = _CANDIDATES if wide else NEIGHBOURS
     finder = make_finder(
         sequences,
         held.kmers,
-        min(NEIGHBOURS, max(1, len(held.vectors) - 1)),  # no query finds itself
+        min(NEIGHBOURS, most),
+        min(candidates, most),
         untuned,
         untuned,
         median_length,
@@ -75,7 +85,8 @@ def fit_index(
     )
 
     def tune(sample: Sample, queries: list[str], finder: Finder) -> Tuned:
-        return tune_vote(Voter(held.vectors, held.members, taxa, finder), sample, queries)
+        choose = tune_open_vote if wide else tune_vote
+        return choose(Voter(held.vectors, held.members, taxa, finder), sample, queries)
 
     by_vectors = tune(held.sample, whole, replace(finder, kmers=None))
     finder = replace(finder, whole=by_vectors.weights)
@@ -112,6 +123,7 @@ def fit_index(
         finder.whole,
         finder.fragments,
         finder.kmers_for_all,
+        candidates if wide else None,
         calibration,
         fragments.sample.vectors,
     )

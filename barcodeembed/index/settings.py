@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from barcodeembed.scoring.candidates import Weights
 from barcodeembed.sequences.primers import PrimerPair
 
 #: The format in which indexes are written. Older formats are not read.
@@ -75,9 +76,13 @@ class IndexSettings:
         read_errors: Error rate of the reads to classify with the index; 0 if it is not known.
         records: Number of records. None if it is unknown: a subset of prototypes.
         vectors: Number of vectors.
+        candidates: Number of candidates by vectors, and at most as many by k-mers, of which the
+            best vote. None for as many as vote.
         temperature: Temperature of the vote.
+        upper_temperature: That of the ranks above the genus. None if it is the same.
         identity_weight: Weight of the percent identity in the vote, relative to the similarity.
         fragment_temperature: Temperature of the vote on fragments.
+        fragment_upper_temperature: That of the ranks above the genus. None if it is the same.
         fragment_identity_weight: Weight of the percent identity in the vote on fragments; of
             prototypes, the weight of shared k-mers.
         kmers_for_all: Whether complete barcodes are searched by shared k-mers, too.
@@ -113,7 +118,22 @@ class IndexSettings:
     coverage: str | None = None
     amplicon: Amplicon | None = None
     non_coding: bool | None = None
+    candidates: int | None = None
+    upper_temperature: float | None = None
+    fragment_upper_temperature: float | None = None
     search: QuantisedSearch | None = None
+
+    @property
+    def weights(self) -> tuple[Weights, Weights]:
+        """How the neighbours of whole barcodes and of fragments count."""
+        return (
+            Weights(self.temperature, self.identity_weight, self.upper_temperature),
+            Weights(
+                self.fragment_temperature,
+                self.fragment_identity_weight,
+                self.fragment_upper_temperature,
+            ),
+        )
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> IndexSettings:

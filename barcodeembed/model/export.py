@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from barcodeembed import __version__
+from barcodeembed.bundles.checks import field, reading
 from barcodeembed.bundles.directories import replace_directory
 from barcodeembed.bundles.files import replace_file
 from barcodeembed.bundles.manifest import canonical_json, write_json, write_manifest
@@ -337,9 +338,12 @@ def read_safetensors(path: str | PathLike[str]) -> ModelBundle | None:
         return None
     if text is None:
         return None
-    described = json.loads(text)
-    encoder = Encoder(ModelConfig.from_json(described["model"]))
+    with reading(Path(path)):
+        described = json.loads(text)
+        identity = field(described, "fingerprint", str)
+        config = ModelConfig.from_json(field(described, "model", dict))
+        if Path(path).stat().st_size < config.min_weight_bytes:
+            raise ValueError("it is too small for a model of this shape")
+        encoder = Encoder(config)
     load_weights(encoder, Path(path))
-    return ModelBundle(
-        encoder.eval(), described["fingerprint"], {"converted_from": Path(path).name}
-    )
+    return ModelBundle(encoder.eval(), identity, {"converted_from": Path(path).name})

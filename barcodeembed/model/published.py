@@ -156,7 +156,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise InputError(
             "is missing; convert needs it for the shape of the weights in the same directory", path
         ) from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"cannot be read as JSON: {error}", path) from None
     if not isinstance(values, dict):
         raise InputError("contains no configuration", path)

@@ -10,12 +10,12 @@ through its samples.
 - ``none``: its own.
 - ``tied``: the encoder's, trained by both losses.
 - ``gdes``: the encoder's without gradient, plus differences of its own.
+- ``deberta``: its own, which the encoder reads without gradient, plus the encoder's differences.
 
-The last one follows DeBERTaV3 (He et al., arXiv 2111.09543) with the roles exchanged. In the paper
-the discriminator reads the generator's table without gradient, plus differences, so that the two
-losses do not conflict in one table. Here the encoder owns its whole table, which only detection
-trains. The disadvantage is that the encoder does not profit from what the generator learns, as it
-does in the paper.
+The last one is that of DeBERTaV3 (He et al., arXiv 2111.09543; see given_table.py), where the two
+losses do not conflict in one table. In ``gdes`` the roles are exchanged: the encoder owns its whole
+table, which only detection trains. The disadvantage is that the encoder does not profit from what
+the generator learns, as it does in the paper.
 
 A generator that is narrower than the shared table reads it through a linear projection. Its output
 layer is always its own.
@@ -50,6 +50,7 @@ from barcodeembed.objectives.base import (
     token_features,
     token_losses,
 )
+from barcodeembed.objectives.given_table import GivenTable
 from barcodeembed.objectives.substitution import (
     Substitution,
     detection_head,
@@ -58,7 +59,7 @@ from barcodeembed.objectives.substitution import (
     kmer_indices,
 )
 
-SHARING = ("none", "tied", "gdes")
+SHARING = ("none", "tied", "gdes", "deberta")
 
 
 class ReplacedTokenDetection(Objective):
@@ -111,6 +112,8 @@ class ReplacedTokenDetection(Objective):
     def compete(self, encoder: Encoder, inputs: Inputs) -> tuple[dict[str, Tensor], Tensor]:
         """Return loss and metrics, and the detection loss (N,) of each judged token."""
         tokens_BT, judged_N = inputs["tokens"], inputs["judged"]
+        if self.options.sharing == "deberta" and self.training:
+            self.generator.given.give(encoder.tokens.weight)
         logits_PV = self.generator(
             encoder.tokens.weight,
             inputs["generator_tokens"],
@@ -154,6 +157,8 @@ class Generator(nn.Module):
         else:
             self.project = nn.Linear(config.width, width)
             initialise(self.project)
+        if sharing == "deberta":
+            self.given = GivenTable(vocabulary, config.width // config.merge)
         if sharing == "gdes":
             self.differences = nn.Embedding(vocabulary, config.width // config.merge)
             nn.init.zeros_(self.differences.weight)
@@ -192,6 +197,8 @@ class Generator(nn.Module):
             return self.tokens(tokens_BT).view(*shape, -1)
         if self.sharing == "tied":
             return self.project(F.embedding(tokens_BT, table_VD).view(*shape, -1))
+        if self.sharing == "deberta":
+            return self.project(self.given(tokens_BT).view(*shape, -1))
         shared_BTD = F.embedding(tokens_BT, table_VD.detach()) + self.differences(tokens_BT)
         return self.project(shared_BTD.view(*shape, -1))
 

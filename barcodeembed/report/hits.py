@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,11 +37,18 @@ def read_hits(path: str | os.PathLike[str]) -> dict[tuple[str, str], Hits]:
         header, rows = read_rows(lines, as_written=True)
         if missing := [name for name in HIT_COLUMNS if name not in header]:
             raise InputError(f"not a table of `classify --hits`: it has no {missing[0]}", path)
-        for _, cells in rows:
+        for line, cells in rows:
+            _check(cells["identity"], path, line)
             hits = found.setdefault((cells.get(SAMPLE, ""), cells["query_id"]), [])
             if not hits or hits[-1]["hit"] != cells["hit"]:
                 hits.append(cells)
     return found
+
+
+def _check(identity: str, path: str | os.PathLike[str], line: int) -> None:
+    """Raise InputError unless an identity is missing or a percentage."""
+    if identity != NA and not re.fullmatch(r"100(\.0+)?|\d\d?(\.\d+)?", identity):
+        raise InputError(f"{identity[:40]!r} in the column identity is no percentage", path, line)
 
 
 def hits_data(

@@ -13,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from barcodeembed.bundles.checks import reading
 from barcodeembed.classify.samples import check_names, found_by, sample_name
 from barcodeembed.errors import InputError
 from barcodeembed.report.rows import Row, has_samples, read_table
@@ -113,10 +114,14 @@ class Report:
             return None
         try:
             run = json.loads(Path(self.run).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"cannot be read as JSON: {error}", self.run) from None
         if not isinstance(run, dict) or not _RUN_KEYS <= run.keys():
             raise InputError("not a description of a run by `classify --json`", self.run)
+        from barcodeembed.report.html import described
+
+        with reading(Path(self.run)):  # its values can have been edited
+            described(run)
         return run
 
     def table(self) -> Report:

@@ -50,10 +50,16 @@ class Weights:
     """How neighbours count: the ``temperature`` of the vote, and the weight of ``identity``.
 
     Identity counts relative to similarity. Without sequences it is the weight of shared k-mers.
+    ``upper`` is the temperature of the ranks above the genus, if it is another one.
     """
 
     temperature: float
     identity: float = 0.0
+    upper: float | None = None
+
+    def temperatures(self, above_genus: np.ndarray) -> np.ndarray:
+        """Return the temperature of each rank, float64 (R,); ``above_genus`` is bool (R,)."""
+        return np.where(above_genus, self.upper or self.temperature, self.temperature)
 
 
 class Kmers(Protocol):
@@ -93,6 +99,7 @@ class Finder:
 
     Attributes:
         count: The number of neighbours that vote.
+        candidates: The number of candidates by vectors, and at most as many by k-mers.
         whole: How neighbours of whole barcodes count.
         fragments: How neighbours of fragments count.
         median_length: The median length of the references, in bases.
@@ -104,6 +111,7 @@ class Finder:
     """
 
     count: int
+    candidates: int
     whole: Weights
     fragments: Weights
     median_length: float
@@ -116,9 +124,13 @@ class Finder:
         """Return how the neighbours of a query count."""
         return self.fragments if self._is_fragment(query) else self.whole
 
-    def temperatures(self, queries: Sequence[str]) -> np.ndarray:
-        """Return the temperature of the vote on each query, float64 (Q, 1)."""
-        return np.array([[self.weights(query).temperature] for query in queries])
+    def temperatures(self, queries: Sequence[str], above_genus: np.ndarray) -> np.ndarray:
+        """Return the temperature of the vote on each query at each rank, float64 (Q, R).
+
+        ``above_genus``, bool (R,), is true for the ranks above the genus.
+        """
+        temperatures = [self.weights(query).temperatures(above_genus) for query in queries]
+        return np.reshape(temperatures, (len(queries), len(above_genus)))
 
     def kmer_scores(self, query: str) -> np.ndarray | None:
         """Return the k-mer scores of all references, (N,), if they count for this query."""
@@ -183,7 +195,7 @@ class Finder:
         The vectors have unit length, or are longer where similarities are to be raised. Those of a
         query are lowered again together if the highest is above 1.
         """
-        similarities_QK, rows_QK = self.search(vectors_ND, asked_QD, self.count)
+        similarities_QK, rows_QK = self.search(vectors_ND, asked_QD, self.candidates)
         candidates = []
         for i, query in enumerate(queries):
             rows, by_kmers = rows_QK[i], None

@@ -147,7 +147,7 @@ def vote_features(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the taxon that wins the vote at each rank, int (Q, R), and its features (Q, R, F).
 
-    ``codes`` int (lineages, R) are the numbers of the taxa, -1 if unknown. ``temperatures`` (Q, 1)
+    ``codes`` int (lineages, R) are the numbers of the taxa, -1 if unknown. ``temperatures`` (Q, R)
     are those of the vote, ``lengths`` int (Q,) the numbers of bases that were read, and ``errors``
     (Q,) the fractions of them that are expected to be wrong.
     """

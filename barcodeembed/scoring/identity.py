@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+
+from barcodeembed.scoring.edit_paths import EditPath, align
 
 _IUPAC = {
     "R": "AG",
@@ -24,7 +26,7 @@ _IUPAC = {
 }
 
 #: An ambiguity code matches itself and each base that it stands for.
-_EQUALITIES = [(code, base) for code, bases in _IUPAC.items() for base in bases]
+_EQUALITIES = tuple((code, base) for code, bases in _IUPAC.items() for base in bases)
 
 _OPERATION = re.compile(r"(\d+)([=XID])")
 _DELETED = re.compile(r"(\d+)D")
@@ -118,20 +120,17 @@ def _identity(query: str, reference: str) -> tuple[float, int]:
         read = [o for o, pair in zip(operations, pairs, strict=True) if "N" not in pair]
         length, matches = len(read), read.count("=")
     else:  # each column that is no match costs 1
-        count = len(shorter) + sum(map(int, _DELETED.findall(found["cigar"])))
-        matches = count - found["editDistance"]
-        length = count - _outside(found["cigar"])
+        count = len(shorter) + sum(map(int, _DELETED.findall(found.cigar)))
+        matches = count - found.distance
+        length = count - _outside(found.cigar)
     return (100 * matches / length if length else 0.0), length
 
 
-def _align(shorter: str, longer: str) -> dict[str, Any]:
+def _align(shorter: str, longer: str) -> EditPath:
     """Return edlib's alignment of two sequences that are not empty."""
-    import edlib
-
     # Equalities make an alignment slower, and without ambiguity codes they change nothing.
     plain = not (shorter + longer).encode().translate(None, b"ACGT")
-    equalities = None if plain else _EQUALITIES
-    return edlib.align(shorter, longer, mode="HW", task="path", additionalEqualities=equalities)
+    return align(shorter, longer, () if plain else _EQUALITIES)
 
 
 def _outside(cigar: str) -> int:
@@ -143,10 +142,10 @@ def _outside(cigar: str) -> int:
     return sum(int(n) for n, _ in _OPERATION.findall(gaps))
 
 
-def _columns(found: dict[str, Any]) -> tuple[list[tuple[int, str]], int, int]:
+def _columns(found: EditPath) -> tuple[list[tuple[int, str]], int, int]:
     """Return the columns of the overlap, as runs, and its start in each sequence."""
-    columns = [(int(n), operation) for n, operation in _OPERATION.findall(found["cigar"])]
-    begin = {"I": 0, "D": found["locations"][0][0]}
+    columns = [(int(n), operation) for n, operation in _OPERATION.findall(found.cigar)]
+    begin = {"I": 0, "D": found.start}
     while columns and columns[0][1] in "ID":
         n, operation = columns.pop(0)
         begin[operation] += n

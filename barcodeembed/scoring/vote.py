@@ -1,7 +1,8 @@
 """The vote of the closest references at each rank.
 
 Weights are a softmax of the similarity with a temperature, as in BarcodeMAE+ (temperature 0.02):
-``w = exp((similarity - best) / temperature)``.
+``w = exp((similarity - best) / temperature)``. Ranks can have different temperatures: for the
+species the closest reference counts most, and for the family of a new genus the majority does.
 
 Shapes: Q queries, K neighbours, M members (neighbour, lineage), R ranks.
 """
@@ -91,23 +92,30 @@ def vote(
     rows_QK: np.ndarray,
     members: Members,
     codes: np.ndarray,
-    temperature: float | np.ndarray = TEMPERATURE,
+    temperatures: float | np.ndarray = TEMPERATURE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the winning taxon of each rank, int (Q, R), and its fraction of the vote, (Q, R).
 
     Similarities, or scores, are sorted, highest first. ``codes`` int (lineages, R) are the numbers
-    of the taxa; -1 is unknown, and is the winner if no neighbour has a name. The weight of a vector
+    of the taxa; -1 is unknown, and is the winner if no neighbour has a name. ``temperatures`` are
+    one for all, or an array that fits (Q, R). The weight of a vector
     with several lineages is divided among them. The winner of a rank is within the winner of the
     rank above. Its fraction is of all votes with a name at the rank, and is at most the fraction
     of the rank above. If votes are equal, the first name in alphabetical order wins.
     """
-    query_M, weight_M, lineage_M = _spread(similarities_QK, rows_QK, members, temperature)
+    place_M, lineage_M = members_of(rows_QK, members)
+    query_M = place_M // rows_QK.shape[1]
     queries, ranks = len(similarities_QK), codes.shape[1]
+    temperatures_QR = np.broadcast_to(temperatures, (queries, ranks))
+    below_best_QK = similarities_QK - similarities_QK[:, :1]
+    sizes_M = np.bincount(place_M, minlength=rows_QK.size)[place_M]
     winners_QR = np.full((queries, ranks), -1, np.int64)
     shares_QR = np.zeros((queries, ranks))
     eligible_M = np.ones(len(query_M), bool)
     above_Q = np.ones(queries)
     for rank in range(ranks):
+        weights_QK = np.exp(below_best_QK / temperatures_QR[:, rank : rank + 1])
+        weight_M = weights_QK.reshape(-1)[place_M] / sizes_M
         code_M = codes[lineage_M, rank]
         named_M = code_M >= 0
         total_Q = np.bincount(query_M[named_M], weight_M[named_M], queries)
@@ -136,19 +144,6 @@ def members_at(rows_QK: np.ndarray, members: Members) -> tuple[np.ndarray, np.nd
     return first + within, np.repeat(np.arange(len(rows)), counts)
 
 
-def _spread(
-    similarities_QK: np.ndarray,
-    rows_QK: np.ndarray,
-    members: Members,
-    temperature: float | np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the query, weight and lineage of every member of every neighbour, (M,) each."""
-    place_M, lineage_M = members_of(rows_QK, members)
-    weights = np.exp((similarities_QK - similarities_QK[:, :1]) / temperature).reshape(-1)
-    sizes = np.bincount(place_M, minlength=len(weights))
-    return place_M // rows_QK.shape[1], (weights / sizes)[place_M], lineage_M
-
-
 def _heaviest(
     query_M: np.ndarray,
     code_M: np.ndarray,
@@ -160,12 +155,13 @@ def _heaviest(
     winner_Q, best_Q = np.full(queries, -1, np.int64), np.zeros(queries)
     if not counted_M.any():
         return winner_Q, best_Q
-    key_M = np.stack([query_M[counted_M], code_M[counted_M]], 1)
-    pairs, group = np.unique(key_M, axis=0, return_inverse=True)
+    taxa = int(code_M.max()) + 1
+    pairs, group = np.unique(query_M[counted_M] * taxa + code_M[counted_M], return_inverse=True)
+    query, code = np.divmod(pairs, taxa)
     weights = np.bincount(group.reshape(-1), weight_M[counted_M])
     # Sums are rounded, so that the order of addition cannot decide between equal votes.
-    order = np.lexsort((pairs[:, 1], -np.round(weights, 9), pairs[:, 0]))
-    queries_found, first = np.unique(pairs[order, 0], return_index=True)
-    winner_Q[queries_found] = pairs[order[first], 1]
+    order = np.lexsort((code, -np.round(weights, 9), query))
+    queries_found, first = np.unique(query[order], return_index=True)
+    winner_Q[queries_found] = code[order[first]]
     best_Q[queries_found] = weights[order[first]]
     return winner_Q, best_Q

@@ -80,8 +80,8 @@ class KmerLocator:
         first = self.kmers.known_at(read)
         other = self.kmers.known_at(reverse_complement(read))
         return max(
-            (find_known(*first, self._chance(other[1])), "+"),
-            (find_known(*other, self._chance(first[1])), "-"),
+            (find_known(*first, self._chance(other[1]), self.max_bases), "+"),
+            (find_known(*other, self._chance(first[1]), self.max_bases), "-"),
         )
 
     def _chance(self, known_on_the_other_strand: np.ndarray) -> float:
@@ -89,11 +89,12 @@ class KmerLocator:
         return min(max(float(seen), _TIMES * self.kmers.density, _MIN_CHANCE), _MAX_CHANCE)
 
 
-def find_known(places: np.ndarray, known: np.ndarray, chance: float) -> Segment:
+def find_known(places: np.ndarray, known: np.ndarray, chance: float, max_bases: int) -> Segment:
     """Return the stretch with the highest score, from the places of k-mers and which are known.
 
     ``chance`` is the fraction of k-mers that are known where there is no barcode. The score is 0
-    without k-mers. The end is that of the last k-mer.
+    without k-mers. The end is that of the last k-mer. Of a stretch of more than ``max_bases``, the
+    part of that length with the highest score is returned.
     """
     if not known.any():
         return Segment(0.0, 0, 0)
@@ -103,4 +104,12 @@ def find_known(places: np.ndarray, known: np.ndarray, chance: float) -> Segment:
     gains = after - np.minimum.accumulate(after - values)
     last = int(gains.argmax())
     first = int((after - values)[: last + 1].argmin())
-    return Segment(float(gains[last]), int(places[first]), int(places[last]) + K)
+    if places[last] + K - places[first] > max_bases:
+        firsts = np.arange(first, last + 1)
+        lasts = np.searchsorted(places, places[firsts] + max_bases - K, "right") - 1
+        lasts = np.clip(lasts, firsts, last)
+        sums = after[lasts] - (after - values)[firsts]
+        best = int(sums.argmax())
+        first, last = int(firsts[best]), int(lasts[best])
+    score = float(after[last] - (after - values)[first])
+    return Segment(score, int(places[first]), int(places[last]) + K)

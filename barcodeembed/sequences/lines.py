@@ -106,4 +106,6 @@ def open_lines(
             raise InputError(f"{what} {container} after {position}", path) from None
         if isinstance(error, OSError):
             raise InputError(f"cannot be read: {error.strerror or error}", path) from None
+        if isinstance(error, UnicodeError):  # of codecs that cannot pass wrong bytes through
+            raise InputError(f"is not {encoding} text; give the file's encoding", path) from None
         raise

@@ -8,7 +8,6 @@ not finish.
 from __future__ import annotations
 
 import io
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,8 @@ from typing import Any, TypeVar
 
 from barcodeembed.bundles.files import replace_file
 from barcodeembed.bundles.manifest import digest_file
-from barcodeembed.errors import InputError
+from barcodeembed.bundles.sums import read_with_sum, with_sum
+from barcodeembed.errors import BundleError, InputError
 from barcodeembed.sequences.containers import is_damage, open_source
 
 Item = TypeVar("Item")
@@ -59,7 +59,7 @@ def write_shard(output: str | os.PathLike[str], files: Sequence[Path], **fields:
     sums = {path.name: digest_file(path) for path in files}
     described = {"format_version": _FORMAT, **asdict(Shard(files=sums, **fields))}
     with replace_file(f"{output}{SUFFIX}") as stream:
-        stream.write((json.dumps(described, indent=2) + "\n").encode())
+        stream.write(with_sum(described))
 
 
 def forget_shard(output: str | os.PathLike[str]) -> None:
@@ -70,18 +70,18 @@ def forget_shard(output: str | os.PathLike[str]) -> None:
 def read_shard(output: str | os.PathLike[str]) -> Shard:
     """Read the description of an output, and check its files. Raises InputError if one differs."""
     path = Path(f"{output}{SUFFIX}")
-    try:
-        described = json.loads(path.read_bytes())
-        version = described.pop("format_version")
-        shard = Shard(**described)
-    except FileNotFoundError:
+    if not path.exists():
         raise InputError(
             f"has no {path.name}; it is no output of --shard, or that run did not finish", output
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        )
+    try:
+        described = read_with_sum(path)
+    except BundleError:
         raise InputError("damaged; run this shard again", path) from None
+    version = described.pop("format_version", None)
     if version != _FORMAT:
         raise InputError(f"has format {version}, which this version cannot read", path)
+    shard = Shard(**described)
     for name, digest in shard.files.items():
         file = path.with_name(name)
         if not file.is_file() or digest_file(file) != digest:

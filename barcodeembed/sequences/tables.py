@@ -7,6 +7,7 @@ name the line. No cell is read as a missing value or a number (``NA`` is Namibia
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def read_rows(
     are removed unless ``as_written``, and others have no meaning. R's row names, a column without
     a header, are skipped.
     A table without a header line needs ``header``. Raises InputError if a row has another number
-    of columns than the header.
+    of columns than the header, or if two columns of one name differ.
     """
     head = lines.readline()
     delimiter = _delimiter(head)
@@ -116,9 +117,31 @@ def read_rows(
                 raise InputError(
                     f"the row has {len(values)} columns, the header has {width}", lines.path, line
                 )
-            yield line, dict(zip(header, values, strict=True))
+            row = dict(zip(header, values, strict=True))
+            yield line, row if len(row) == width else _merged(header, values, lines.path, line)
 
     return header, rows()
+
+
+def _merged(
+    header: list[str], values: list[str], path: str | os.PathLike[str], line: int
+) -> dict[str, str]:
+    """Return a row of a table with two columns of one name; an empty cell gives way to the other.
+
+    Raises InputError if they differ: nothing shows which one is meant.
+    """
+    row: dict[str, str] = {}
+    for name, value in zip(header, values, strict=True):
+        other = row.get(name)
+        if name and value and other and value != other:
+            raise InputError(
+                f"the table has two columns {name!r}, with {other[:40]!r} and {value[:40]!r}; "
+                "remove or rename one",
+                path,
+                line,
+            )
+        row[name] = other or value
+    return row
 
 
 def split_line(line: str) -> list[str]:

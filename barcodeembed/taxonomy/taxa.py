@@ -10,7 +10,7 @@ import numpy as np
 from barcodeembed.taxonomy.kingdoms import homonym_group
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 
-_KINGDOM = RANKS.index("kingdom")
+_KINGDOM, _GENUS = RANKS.index("kingdom"), RANKS.index("genus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,11 @@ class Taxa:
     ranks: tuple[str, ...]
     names: tuple[tuple[str, ...], ...]
     codes: np.ndarray
+
+    @property
+    def above_genus(self) -> np.ndarray:
+        """Which ranks are above the genus, bool (R,)."""
+        return np.array([RANKS.index(rank) < _GENUS for rank in self.ranks], bool)
 
     @classmethod
     def of(cls, lineages: Sequence[Lineage]) -> Taxa:

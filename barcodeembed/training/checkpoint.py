@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from barcodeembed.bundles.checks import field, optional, reading
 from barcodeembed.bundles.directories import replace_directory
-from barcodeembed.bundles.manifest import open_bundle, read_json, write_json, write_manifest
+from barcodeembed.bundles.manifest import open_bundle, read_object, write_json, write_manifest
 from barcodeembed.errors import BundleError
 from barcodeembed.model.bundle import load_weights, save_tensors
 from barcodeembed.model.encoder import Encoder
@@ -67,10 +68,22 @@ def latest_checkpoint(
             continue
         try:
             open_bundle(path, KIND, FORMAT_VERSION)
-            return path, read_json(path / "state.json")
+            return path, _read_state(path / "state.json")
         except BundleError:
             continue
     return None
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    """Return the state of a run. Raises BundleError if it is not as `save_checkpoint` writes it."""
+    state = read_object(path)
+    with reading(path):
+        field(state, "step", int, 0)
+        run = field(state, "run", dict)
+        field(run, "steps", int, 1)
+        for name in ("planned", "restarted"):
+            optional(run, name, int, 0)
+    return state
 
 
 def load_checkpoint(
@@ -89,9 +102,14 @@ def load_checkpoint(
     state = optimizer.state_dict()
     ordered = [p for group in optimizer.param_groups for p in group["params"]]
     numbers = {names[parameter]: number for number, parameter in enumerate(ordered)}
-    for key, value in load_file(path / "optimizer.safetensors").items():
-        name, moment = key.rsplit("|", 1)
-        state["state"].setdefault(numbers[name], {})[moment] = value
+    moments = path / "optimizer.safetensors"
+    with reading(moments):
+        for key, value in load_file(moments).items():
+            name, moment = key.rsplit("|", 1)
+            number = numbers[name]
+            if value.dim() and value.shape != ordered[number].shape:
+                raise ValueError(f"{key} has the shape {tuple(value.shape)}")
+            state["state"].setdefault(number, {})[moment] = value
     # Puts each value where this optimizer needs it: a fused one has its step counts on the device.
     optimizer.load_state_dict(state)
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from barcodeembed.bundles.files import open_output, output_errors
 from barcodeembed.corpus.batches import Batches
 from barcodeembed.corpus.corpus import Corpus
 from barcodeembed.errors import TrainingError
@@ -326,7 +327,8 @@ class Trainer:
         row: dict[str, Any] = {"step": progress.step, **progress.metrics}
         if progress.held_out:
             row |= {f"held_out_{name}": value for name, value in progress.held_out.items()}
-        with open(self.directory / METRICS, "a", encoding="utf-8") as stream:
+        path = self.directory / METRICS
+        with output_errors([path]), open(path, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
         report(progress)
 
@@ -335,10 +337,26 @@ class Trainer:
         path = self.directory / METRICS
         if not self.processes.first or not path.exists():
             return
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        whole = (line for line in lines if line.endswith("\n"))
-        kept = [line for line in whole if json.loads(line)["step"] <= self.step]
-        path.write_text("".join(kept), encoding="utf-8")
+        with output_errors([path]):
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        kept = [
+            line
+            for number, line in enumerate(lines, 1)
+            if line.endswith("\n") and _step_of(line, path, number) <= self.step
+        ]
+        with open_output(path) as stream:
+            stream.write("".join(kept))
+
+
+def _step_of(line: str, path: Path, number: int) -> int:
+    """Return the step of a line of metrics. Raises TrainingError if it is none."""
+    try:
+        step = json.loads(line)["step"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        step = None
+    if type(step) is not int:
+        raise TrainingError(f"{path}:{number}: not a line of metrics; delete it to resume")
+    return step
 
 
 def _compile(pretraining: Pretraining) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
 import tarfile
+from http.client import BadStatusLine, IncompleteRead
 from pathlib import Path
 from urllib.error import URLError
 
@@ -81,6 +83,26 @@ def test_a_failed_download_is_an_error(call, tmp_path, monkeypatch):
     assert done.code == 1 and "no route to host" in done.err
 
 
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("http://[x", None),
+        ("http://local host/x", None),
+        ("https://example.org/x", IncompleteRead(b"")),
+        ("https://example.org/x", BadStatusLine("x")),
+    ],
+)
+def test_a_url_that_is_none_or_is_not_answered_is_one_line(url, error, call, monkeypatch):
+    def refuse(url, timeout):
+        raise error
+
+    if error:
+        monkeypatch.setattr(module, "urlopen", refuse)
+    done = call("models", "install", url, "--sha256", "0" * 64)
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert f"{url}: cannot be downloaded: " in done.err
+
+
 def packed(path: Path, members: dict[str, bytes], **links: str) -> Path:
     with tarfile.open(path, "w") as tar:
         for name, content in members.items():
@@ -103,7 +125,14 @@ def packed(path: Path, members: dict[str, bytes], **links: str) -> Path:
         ({"model/readme": b"x"}, {}, "contains 0 bundles"),
         ({"a/manifest.json": b"{}", "b/manifest.json": b"{}"}, {}, "contains 2 bundles"),
         ({"manifest.json": b"{}"}, {}, "in a folder"),
-        ({"a/manifest.json": b"{}"}, {}, "not a manifest"),
+        ({"a/manifest.json": b"{}"}, {}, "bad.tar/manifest.json: damaged: it is not a manifest"),
+        ({"a/manifest.json": b'{"kind": "x", "files": {}}'}, {}, "bad.tar: is neither a model nor"),
+        (
+            {"a/manifest.json": b"{}", "a/manifest.json/x": b""},
+            {},
+            "bad.tar: cannot be unpacked to",
+        ),
+        ({f"a/{'b' * 300}/manifest.json": b"{}"}, {}, "bad.tar: cannot be unpacked"),
     ],
 )
 def test_an_archive_without_one_sound_bundle_is_refused(call, tmp_path, members, links, message):
@@ -112,6 +141,30 @@ def test_an_archive_without_one_sound_bundle_is_refused(call, tmp_path, members,
     assert done.code == 1 and message in done.err
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.tar"]
     assert not (tmp_path.parent / "outside").exists()
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_LARGE", 100_000)
+    path = tmp_path / "bomb.tar.gz"
+    path.write_bytes(
+        gzip.compress(packed(tmp_path / "x", {"a/zeros": bytes(3_000_000)}).read_bytes())
+    )
+    done = call("models", "install", path, "-o", tmp_path / "new")
+    assert done.code == 1 and "bomb.tar.gz: would unpack to far more than a bundle" in done.err
+
+
+@pytest.mark.parametrize("at", [0.02, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_a_changed_byte_of_an_archive_is_one_line(at, mode, call, model_bundle, tmp_path):
+    path = tmp_path / "model.tar"
+    with tarfile.open(path, mode) as tar:
+        tar.add(model_bundle, "tiny")
+    content = bytearray(path.read_bytes())
+    content[int(at * len(content))] ^= 0xFF
+    path.write_bytes(content)
+    done = call("models", "install", path, "-o", tmp_path / "new")
+    assert (done.code, done.err.count("\n")) == (1, 1) and str(path) in done.err
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_damaged_archive_or_file_is_refused(call, archive, model_bundle, tmp_path):

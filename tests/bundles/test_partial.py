@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from pathlib import Path
 
@@ -70,6 +71,35 @@ def test_a_file_that_was_cut_is_an_error(output):
     with pytest.raises(OutputError, match="rows: damaged; delete .* to start again"):
         with open_partial(output, SETTINGS, NAMES):
             pass
+
+
+def test_a_changed_byte_is_an_error(output):
+    with open(folder_of(output) / "rows", "r+b") as rows:
+        rows.write(b"A")
+    with pytest.raises(OutputError, match="rows: damaged; delete .* to start again"):
+        with open_partial(output, SETTINGS, NAMES):
+            pass
+    assert (folder_of(output) / "rows").read_bytes() == b"A\nb\nhalf"
+
+
+@pytest.mark.parametrize("value", [None, "x", 1, [], {"rows": -1}, {"done": "2"}])
+@pytest.mark.parametrize("name", ["settings", "files", "state"])
+def test_a_journal_that_was_edited_is_an_error(name, value, output):
+    path = folder_of(output) / "journal.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+    with pytest.raises(OutputError, match="journal.json: damaged; delete .* to start again"):
+        with open_partial(output, SETTINGS, NAMES):
+            pass
+
+
+def test_the_checksum_goes_on_after_an_interruption(output):
+    for done, row in ((3, b"c\n"), (4, b""), (5, b"d\n")):
+        with open_partial(output, SETTINGS, NAMES) as partial:
+            partial.streams["rows"].write(row)
+            partial.commit({"done": done})
+    with open_partial(output, SETTINGS, NAMES) as partial:
+        assert partial.state == {"done": 5}
+        assert (partial.folder / "rows").read_bytes() == b"a\nb\nc\nd\n"
 
 
 def test_two_runs_at_the_same_time_are_refused(output):

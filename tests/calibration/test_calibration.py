@@ -68,7 +68,7 @@ def scattered(seed: int, count: int = 30):
     of = rng.permutation(np.resize(np.arange(len(LINEAGES)), count))
     vectors = normalise(rng.standard_normal((count, 4)).astype(np.float32))
     members = Members.of(np.arange(count), of, count)
-    finder = Finder(3, Weights(0.1), Weights(0.1), 650.0)
+    finder = Finder(3, 3, Weights(0.1), Weights(0.1), 650.0)
     return of, vectors, members, Voter(vectors, members, taxa, finder)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from barcodeembed.calibration.examples import Voter
 from barcodeembed.calibration.sample import Sample
-from barcodeembed.calibration.tuning import Tuned, tune_vote
+from barcodeembed.calibration.tuning import Tuned, tune_open_vote, tune_vote
 from barcodeembed.scoring.candidates import Finder, Weights
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.scoring.vote import TEMPERATURE, Members, rescore
@@ -34,7 +36,7 @@ def tune(vectors, members, taxa, sample, neighbours, percents=None) -> Tuned:
         return Identities(percents(rows), np.full(rows.shape, 650))
 
     untuned = Weights(TEMPERATURE)
-    finder = Finder(neighbours, untuned, untuned, 650.0, align if percents else None)
+    finder = Finder(neighbours, neighbours, untuned, untuned, 650.0, align if percents else None)
     bases = ["A" * 650] * len(sample)
     return tune_vote(Voter(vectors, members, taxa, finder), sample, bases)
 
@@ -89,3 +91,52 @@ def test_scores_are_similarity_plus_weighted_identity():
     assert rescore(np.array([[0.5, 0.5]]), np.array([[7, 2]]), np.zeros((1, 2)), 0.0)[
         1
     ].tolist() == [[1, 0]]
+
+
+def open_reference(family_signal: float, spread: float = 0.4):
+    """Return 6 families of 10 genera of 2 species with 3 barcodes each, and a sample of all.
+
+    A species is close to its centre, and a genus far from its family: by ``family_signal``.
+    """
+    rng = np.random.default_rng(0)
+    families = rng.standard_normal((6, 32))
+    genera = family_signal * np.repeat(families, 10, 0) + rng.standard_normal((60, 32))
+    species = np.repeat(genera, 2, 0) + spread * rng.standard_normal((120, 32))
+    barcodes = np.repeat(species, 3, 0) + spread / 4 * rng.standard_normal((360, 32))
+    names = [(f"F{i // 20}", None, f"G{i // 2:02d}", f"G{i // 2:02d} s{i}") for i in range(120)]
+    lineages = [(None,) * (len(RANKS) - 4) + each for each in names]
+    vectors, of = normalise(barcodes.astype(np.float32)), np.repeat(np.arange(120), 3)
+    members, taxa = Members.of(np.arange(360), of, 360), Taxa.of(lineages)
+    sample = Sample.of_barcodes(
+        vectors, members, np.arange(360), np.zeros((360, len(taxa.ranks)), bool)
+    )
+    untuned = Weights(TEMPERATURE)
+    finder = Finder(10, 10, untuned, untuned, 650.0)
+    return Voter(vectors, members, taxa, finder), sample
+
+
+def test_a_weak_signal_of_families_gets_a_higher_temperature_above_the_genus():
+    """The nearest genus is often of another family, but most of the ten nearest are not."""
+    weak, sample = open_reference(0.55)
+    found = tune_open_vote(weak, sample, ["A" * 650] * len(sample))
+    assert found.weights.upper > found.weights.temperature
+    clear, sample = open_reference(5.0)
+    found = tune_open_vote(clear, sample, ["A" * 650] * len(sample))
+    assert found.weights.upper == found.weights.temperature
+
+
+def test_names_are_counted_as_the_mixture_of_queries_asks():
+    """With perfect references all names of ranks that are not hidden are correct."""
+    voter, sample = open_reference(1.5, 0.2)
+    found = tune_open_vote(voter, sample, ["A" * 650] * len(sample))
+    # Known: three ranks, half of all. New species: two ranks; new genus: one. New family: none.
+    assert found.correct == pytest.approx(0.5 * 3 + 0.3 * 2 + 0.12 * 1, rel=0.01)
+    alone = replace(voter, vectors=voter.vectors[:1])
+    assert tune_open_vote(alone, sample, ["A" * 650] * len(sample)).weights.upper is None
+
+
+def test_ranks_above_the_genus_have_their_own_temperature():
+    above = Taxa.of([("K", "P", "C", "O", "F", "S", "G", "G s")]).above_genus
+    assert above.tolist() == [True] * 6 + [False] * 2
+    assert Weights(0.1, upper=0.3).temperatures(above).tolist() == [0.3] * 6 + [0.1] * 2
+    assert Weights(0.1).temperatures(above).tolist() == [0.1] * 8

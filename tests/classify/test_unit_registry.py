@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+
 import numpy as np
 import pytest
-from support import SIMULATED, rows_of
+from support import SIMULATED, files_in, rows_of
 
 from barcodeembed.classify.novel_units import CombinedSimilarity, find_founders
 from barcodeembed.classify.unit_registry import COLUMNS, UnitRegistry
@@ -58,6 +61,20 @@ def test_units_keep_their_names_between_runs(halves, index_bundle, tmp_path, cal
         (tmp_path / f"{name}.tsv").write_text(done.out)
     done = call("report", tmp_path / "one.tsv", tmp_path / "two.tsv", "--to", "table")
     assert done.code == 0 and "lake_2024_0001" in done.out
+
+
+def test_a_second_run_with_the_same_registry_is_refused(call, index_bundle, tmp_path):
+    """Before anything is read: otherwise the units of the run that ends first would be lost."""
+    registry = tmp_path / "units.tsv"
+    descriptor = os.open(tmp_path / ".units.tsv.lock", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # another descriptor is as another process
+    words = ("classify", SIMULATED / "reads.fasta", "-i", "absent", "--units", registry)
+    result = call(*words)
+    assert result.code == 1
+    assert result.err == f"barcodeembed: error: {registry}: another command is writing it now\n"
+    os.close(descriptor)
+    assert "absent" in call(*words).err
+    assert files_in(tmp_path) == set()
 
 
 def test_a_first_run_has_the_units_of_a_run_without_a_registry(

@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from support import SIMULATED
 
 from barcodeembed.embedding.tokens import pad, tokenize
 from barcodeembed.model.bundle import ModelBundle, load_model, save_model
 from barcodeembed.model.config import PRESETS, ModelConfig
 from barcodeembed.model.encoder import Encoder
-from barcodeembed.model.export import is_bert, read_safetensors, write_onnx
+from barcodeembed.model.export import ENTRY, is_bert, read_safetensors, write_onnx
 from barcodeembed.sequences.reading import read_records
 
 SEQUENCES = [record.sequence for record in read_records(SIMULATED / "reads.fasta")][:12]
@@ -63,6 +65,31 @@ def test_safetensors_have_the_model_and_its_tokens(call, bundle, tmp_path):
     # And back.
     assert call("convert", path, "-o", tmp_path / "again").code == 0
     assert load_model(tmp_path / "again").fingerprint == model.fingerprint
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "x",
+        "[]",
+        "{}",
+        "[" * 9_999,
+        '{"fingerprint": 1, "model": {}}',
+        '{"fingerprint": "a", "model": {"width": "x"}}',
+        lambda text: json.dumps(json.loads(text) | {"model": None}),
+        lambda text: text.replace('"width":', '"width":9999'),
+    ],
+)
+def test_an_edited_description_is_one_line(changed, call, model_bundle, tmp_path):
+    path = tmp_path / "model.safetensors"
+    assert call("convert", model_bundle, "--to", "safetensors", "-o", path).code == 0
+    with safe_open(path, "pt") as stream:
+        text = stream.metadata()[ENTRY]
+    new = changed if isinstance(changed, str) else changed(text)
+    save_file(load_file(path), path, {"format": "pt", ENTRY: new})
+    done = call("convert", path, "-o", tmp_path / "again")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert f"error: {path}: " in done.err
 
 
 @pytest.mark.parametrize("name", ["bert", "rotary", "place"])

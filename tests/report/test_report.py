@@ -18,10 +18,13 @@ import numpy as np
 import pytest
 from support import files_in, rows_of
 
+from barcodeembed.errors import InputError
 from barcodeembed.report import projection, references
+from barcodeembed.report.hits import read_hits
 from barcodeembed.report.projection import project
 from barcodeembed.report.rows import REQUIRED, read_table
 from barcodeembed.taxonomy.ranks import RANKS
+from barcodeembed.vocabulary import HIT_COLUMNS
 
 USED = ("kingdom", "phylum", "class", "order", "family", "subfamily", "genus", "species")
 BEE = ("Animalia", "Arthropoda", "Insecta", "Hymenoptera", "Apidae", "Apinae", "Apis")
@@ -1010,6 +1013,25 @@ def test_a_page_has_a_title_and_says_what_classified_its_rows(call, names, index
     (tmp_path / "other.json").write_text("{}")
     done = call("report", names, "--to", "html", "--run", tmp_path / "other.json")
     assert done.code == 1 and "not a description of a run" in done.err
+    for edited in ({"index": 3}, {"model": None}, {"max_error": "x"}, {"confidence_threshold": []}):
+        run.write_text(json.dumps(ran | edited))
+        done = call("report", names, "--to", "html", "--run", run)
+        assert (done.code, done.err.count("\n")) == (1, 1) and f"{run}: damaged" in done.err
+    run.write_text("[" * 9_999)
+    assert "cannot be read as JSON" in call("report", names, "--to", "html", "--run", run).err
+
+
+@pytest.mark.parametrize("identity", ["high", "", "nan", "inf", "1e9", "100.5", "-1"])
+def test_an_identity_in_hits_that_is_no_percentage_is_an_error(identity, tmp_path):
+    path = tmp_path / "hits.tsv"
+    cells = dict.fromkeys(HIT_COLUMNS, "x") | {"identity": "99.8480"}
+    for value in ("NA", "100.0000", "0.5", identity):
+        cells["identity"] = value
+        path.write_text("\t".join(cells) + "\n" + "\t".join(cells.values()) + "\n")
+        if value != identity:
+            assert len(read_hits(path)) == 1
+    with pytest.raises(InputError, match="hits.tsv:2: .* in the column identity is no percentage"):
+        read_hits(path)
 
 
 def test_a_page_and_its_table_are_of_the_same_rows(call, names, tmp_path):

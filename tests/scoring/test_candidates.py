@@ -78,7 +78,7 @@ def finder(sequences: list[str], **changes) -> Finder:
         return identities(queries, sequences, rows)
 
     whole = Weights(0.02, changes.pop("weight", 0.0))
-    return Finder(5, whole, Weights(0.05, 8.0), 300.0, align, SharedKmers.of(sequences))
+    return Finder(5, 5, whole, Weights(0.05, 8.0), 300.0, align, SharedKmers.of(sequences))
 
 
 @pytest.mark.parametrize("length", [100, 220])
@@ -176,7 +176,7 @@ def test_prototypes_of_a_fragment_are_ranked_by_their_kmers(reference):
     """Without alignments, shared k-mers find the source of a fragment that no vector finds."""
     sequences, vectors = reference
     kmers = SharedKmers.of(sequences)
-    prototypes = Finder(5, Weights(0.02), Weights(0.05, 2.0), 300.0, kmers=kmers)
+    prototypes = Finder(5, 5, Weights(0.02), Weights(0.05, 2.0), 300.0, kmers=kmers)
     queries = [sequences[i][40:180] for i in range(20)] + sequences[20:22]
     found = prototypes.find(vectors, queries, vectors[100:122])
     assert found.rows[:20, 0].tolist() == list(range(20))

@@ -160,7 +160,10 @@ def test_unaligned_references_are_na_and_no_pair_is_aligned_twice(
     """Frameshift checks need the rows of an alignment, so they are switched off here."""
     opened, embedder = open_with_model(index_bundle)
     opened = replace(
-        opened, settings=replace(opened.settings, identity_weight=weight, kmers_for_all=False)
+        opened,
+        settings=replace(
+            opened.settings, identity_weight=weight, kmers_for_all=False, candidates=None
+        ),
     )
     classifier = Classifier(opened, embedder, genetic_code=None)
     pairs = []

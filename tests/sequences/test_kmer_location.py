@@ -87,11 +87,25 @@ def test_the_stretch_is_the_one_with_the_highest_sum():
         chance = rng.uniform(0.02, 0.4)
         values = np.where(known, np.log(0.6 / chance), np.log(0.4 / (1 - chance)))
         best = max(values[a:b].sum() for a in range(30) for b in range(a + 1, 31))
-        found = find_known(places, known, chance)
+        found = find_known(places, known, chance, 1_000)
         if not known.any():
             assert found == (0, 0, 0)
             continue
         assert found.score == pytest.approx(best)
         inside = (places >= found.start) & (places < found.end - 11)
         assert values[inside].sum() == pytest.approx(best)
-    assert find_known(np.zeros(0, int), np.zeros(0, bool), 0.1).score == 0
+    assert find_known(np.zeros(0, int), np.zeros(0, bool), 0.1, 1_000).score == 0
+
+
+def test_a_stretch_that_is_too_long_is_shortened_to_its_best_part():
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        places = np.sort(rng.choice(2_000, 400, replace=False))
+        known = rng.random(400) < np.linspace(0.5, 0.9, 400)
+        values = np.where(known, np.log(0.6 / 0.1), np.log(0.4 / 0.9))
+        found = find_known(places, known, 0.1, 500)
+        assert found.end - found.start <= 500
+        parts = [values[(places >= p) & (places <= p + 500 - 12)].sum() for p in places]
+        own = (places >= found.start) & (places <= found.end - 12)
+        assert found.score == pytest.approx(values[own].sum())
+        assert found.score >= max(parts) - 1e-6

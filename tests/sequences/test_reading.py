@@ -259,6 +259,16 @@ def test_a_table_without_sequences_is_an_error_with_its_columns(head, tmp_path):
         read(f"{head}\ns1\tACGT\tx\n", tmp_path / "x")
 
 
+@pytest.mark.parametrize("delimiter", ["\t", ",", ";"])
+def test_two_columns_of_one_name_must_not_differ(delimiter, tmp_path):
+    rows = [["ID", "nuc", "Nuc"], ["q1", "ACGT", ""], ["q2", "ACGT", "ACGT"], ["q3", "", "GGG"]]
+    text = "".join(delimiter.join(cells) + "\n" for cells in rows)
+    found = read(text, tmp_path / "x")
+    assert [record.sequence for record in found] == ["ACGT", "ACGT", "GGG"]
+    with pytest.raises(InputError, match="x:5: the table has two columns 'nuc', with 'A' and 'C'"):
+        read(text + delimiter.join(["q4", "A", "C"]) + "\n", tmp_path / "x")
+
+
 def test_a_table_with_quoted_cells_is_read_as_r_writes_it(tmp_path):
     rows = '"r1"\t"Apis \\"m\\" L."\t"ACGT"\n"r2"\tApis "m."\tAC\n'
     records = read('"id"\t"species"\t"nuc"\n' + rows, tmp_path / "x")
@@ -348,6 +358,12 @@ def test_the_encoding_can_be_given(tmp_path):
     for name in ("utf-8", "UTF8", "utf_8"):
         assert read("\ufeff>Größe\nACGT\n", tmp_path / "x", encoding=name)[0].id == "Größe"
     assert read(">Größe\nA\n".encode("cp1252"), tmp_path / "x", encoding="cp1252")[0].id == "Größe"
+
+
+@pytest.mark.parametrize("name", ["utf-16", "utf-32", "utf-32-be"])
+def test_bytes_that_an_encoding_cannot_pass_through_are_an_error(name, tmp_path):
+    with pytest.raises(InputError, match=f"x: is not {name} text; give the file's encoding"):
+        read(b">a x\xe9\nACGTA\n", tmp_path / "x", encoding=name)
 
 
 SMALL = "".join(f">r{i}\n{'ACGTTGCA' * (i % 5 + 1)}\n" for i in range(60)).encode()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from barcodeembed.bundles.sums import read_with_sum, with_sum
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.parts import ALL, Flagged, InputDigest, Part
 from barcodeembed.sequences.records import SequenceRecord
@@ -127,10 +128,20 @@ def test_a_damaged_description(tmp_path, text):
         sort_shards([output])
 
 
+@pytest.mark.parametrize("name", ["shard", "shards", "records", "input", "settings", "files"])
+@pytest.mark.parametrize("value", [None, "1", 2, 10**12, 0.5, [], {}])
+def test_a_description_that_was_edited(tmp_path, name, value):
+    output = make(tmp_path, 1, shards=1)
+    path = Path(output + SUFFIX)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+    with pytest.raises(InputError, match="shard.json: damaged; run this shard again"):
+        sort_shards([output])
+
+
 def test_a_newer_description(tmp_path):
     output = make(tmp_path, 1, shards=1)
-    described = json.loads(Path(output + SUFFIX).read_text())
-    Path(output + SUFFIX).write_text(json.dumps(described | {"format_version": 2}))
+    described = read_with_sum(Path(output + SUFFIX))
+    Path(output + SUFFIX).write_bytes(with_sum(described | {"format_version": 2}))
     with pytest.raises(InputError, match="has format 2"):
         sort_shards([output])
 

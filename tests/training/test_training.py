@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from support import SIMULATED
 
+from barcodeembed.bundles.manifest import write_manifest
 from barcodeembed.corpus.batches import Batches
 from barcodeembed.corpus.corpus import LABELS, Corpus, encode_corpus, open_corpus
 from barcodeembed.errors import BundleError, OutputError, TrainingError
@@ -31,7 +32,7 @@ from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.training import checkpoint
 from barcodeembed.training.checkpoint import latest_checkpoint, load_checkpoint
 from barcodeembed.training.distributed import Processes
-from barcodeembed.training.loop import METRICS, Trainer
+from barcodeembed.training.loop import METRICS, Progress, Trainer
 from barcodeembed.training.metrics import StepMetrics
 from barcodeembed.training.recipe import Recipe
 
@@ -283,6 +284,57 @@ def test_the_newest_complete_checkpoint_is_resumed(tmp_path, corpus):
     damaged = tmp_path / "run" / kept[-1] / "pretraining.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-1])
     assert latest_checkpoint(tmp_path / "run")[0].name == kept[0]
+
+
+def _edit(path: Path, values: dict) -> None:
+    """Replace the values of the state of a checkpoint, and sign the checkpoint again."""
+    state = json.loads((path / "state.json").read_text())
+    (path / "state.json").write_text(json.dumps(state | values))
+    (path / "manifest.json").unlink()
+    write_manifest(path, checkpoint.KIND, checkpoint.FORMAT_VERSION)
+
+
+@pytest.mark.parametrize(
+    "values", [{"step": "8"}, {"step": None}, {"run": []}, {"run": {}}, {"run": {"steps": 0.5}}]
+)
+def test_a_checkpoint_that_was_edited_is_not_resumed(values, tmp_path, corpus):
+    Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU).run(until=8, checkpoint_every=4)
+    _edit(tmp_path / "run" / "checkpoint-00000008", values)
+    assert latest_checkpoint(tmp_path / "run")[0].name == "checkpoint-00000004"
+
+
+def test_an_optimizer_that_does_not_fit_is_an_error(tmp_path, corpus):
+    trainer = Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU)
+    trainer.run(until=2)
+    path, _ = latest_checkpoint(tmp_path / "run")
+    moments = load_file(path / "optimizer.safetensors")
+    name = next(name for name in moments if name.endswith("|exp_avg"))
+    for changed in (
+        {**moments, "no name": moments[name].clone()},
+        {**moments, "other|exp_avg": moments[name].clone()},
+        {**moments, name: torch.zeros(2, 2, 2)},
+    ):
+        save_file(changed, path / "optimizer.safetensors")
+        with pytest.raises(BundleError, match="optimizer.safetensors: damaged"):
+            load_checkpoint(path, trainer.pretraining, trainer.optimizer)
+
+
+@pytest.mark.parametrize("line", ["x", "[]", "{}", '{"step": "8"}', "[" * 9_999, "\xff"])
+def test_a_damaged_line_of_metrics_is_an_error(line, tmp_path, corpus):
+    Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU).run(until=2, report_every=1)
+    path = tmp_path / "run" / METRICS
+    path.write_bytes(path.read_bytes() + f"{line}\n".encode("latin-1"))
+    again = Trainer(recipe(), corpus, tmp_path / "run", CPU)
+    again.resume()
+    with pytest.raises(TrainingError, match=rf"{METRICS}:3: not a line of metrics; delete it"):
+        again.run()
+
+
+def test_metrics_on_a_full_disk_are_an_error_that_names_them(tmp_path, corpus):
+    trainer = Trainer(recipe(), corpus, _made(tmp_path / "run"), CPU)
+    (tmp_path / "run" / METRICS).symlink_to("/dev/full")
+    with pytest.raises(OutputError, match=rf"{METRICS}: cannot be written: No space left"):
+        trainer._record(Progress(1, 2, {"loss": 1.0}), lambda progress: None)
 
 
 def test_a_full_disk_at_a_checkpoint_keeps_the_last_one(tmp_path, corpus, monkeypatch):

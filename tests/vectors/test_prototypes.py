@@ -146,7 +146,7 @@ def prototypes_of(vectors, members, lineages_of, taxa, rows) -> Representation:
 
 def top_similarities(held, taxa, hidden: int) -> np.ndarray:
     """Return the highest similarity of each sampled barcode with one rank (or none) hidden."""
-    finder = Finder(1, Weights(0.02), Weights(0.02), 650.0)
+    finder = Finder(1, 1, Weights(0.02), Weights(0.02), 650.0)
     voter = Voter(held.vectors, held.members, taxa, finder)
     count = len(held.sample)
     found = make_examples(held.sample, ["A" * 650] * count, np.zeros(count), voter)
