@@ -16,7 +16,7 @@ from os import PathLike
 import numpy as np
 
 from barcodeembed.errors import InputError, InputWarning
-from barcodeembed.sequences.lines import Lines
+from barcodeembed.sequences.lines import Lines, refuse_control
 from barcodeembed.sequences.records import SequenceRecord
 
 #: Maximum length of a header, in characters. A file with a longer one is not FASTA.
@@ -33,7 +33,6 @@ _RESIDUES = "ACGTURYSWKMBDHVNIacgturyswkmbdhvni.-"
 _UNEXPECTED = re.compile(f"[^{re.escape(_RESIDUES)}\\s0-9]")
 _LAYOUT = re.compile(r"\d|\S\s+\S")
 #: Characters that would break a row of the output in two, or disturb a terminal.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 #: The error probability of each character of a line of qualities, Phred with offset 33. A quality
@@ -175,8 +174,7 @@ def split_title(title: str) -> tuple[str, str]:
 
 def check_id(identifier: str, path: str | PathLike[str], line: int) -> None:
     """Raise InputError if an id contains a control character."""
-    if _CONTROL.search(identifier):
-        raise InputError(f"control character in the record's id {identifier[:40]!r}", path, line)
+    refuse_control(identifier, "the record's id", path, line)
 
 
 def make_record(
