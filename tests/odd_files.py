@@ -225,6 +225,12 @@ RECORDS = [
         f"@s1\nAC\n+\nI\n@s2\n{B}\n+\n{'I' * 658}\n@s3\nA\n+\nI\n",
         "short_quality.fq:1: not valid FASTQ: .*s1",
     ),
+    _refused(
+        "no_phred.fq",
+        f"@s1\n{A}\n+\n{'I' * 657}\x7f\n",
+        r"no_phred.fq:1 \(s1\): not valid FASTQ: '\\x7f' is no quality",
+    ),
+    _refused("no_ascii.fq", f"@s1\n{A}\n+\n{'é' * 658}\n", "no_ascii.fq:1 .*'é' is no quality"),
     _refused("other_title.fq", f"@s1\n{A}\n+s2\n{'I' * 658}\n", "other_title.fq:1: not valid"),
     _refused(
         "ragged.csv",

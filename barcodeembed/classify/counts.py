@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.cleaning import reverse_complement
-from barcodeembed.sequences.lines import open_lines
+from barcodeembed.sequences.lines import open_lines, refuse_control
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.tables import split_line
 
@@ -82,6 +82,8 @@ def read_counts(path: str | os.PathLike[str]) -> Counts:
         names, values = list(values), by_variant
     if bad := next((name for name in names if re.search("[;=\t]", name) or not name), None):
         raise InputError(f"{bad!r} is no name of a sample: it is empty, or has ; or =", path)
+    for name in names:
+        refuse_control(name, "the name of the sample", path)
     return Counts(
         names,
         {

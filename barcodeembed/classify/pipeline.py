@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain, islice, repeat, zip_longest
 from os import PathLike
 from typing import Any
@@ -21,9 +23,11 @@ from barcodeembed.classify.read_errors import GIVEN, ReadErrors
 from barcodeembed.classify.read_errors import SAMPLE as READS
 from barcodeembed.classify.repeats import Found, Repeats
 from barcodeembed.classify.thresholds import confidence_thresholds
-from barcodeembed.classify.unread import similarity_kept
+from barcodeembed.classify.unread import embed_reads
+from barcodeembed.classify.workers import Result, Workers, can_fork
 from barcodeembed.embedding.inputs import Sequences, called, records_of
 from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
+from barcodeembed.errors import BarcodeEmbedError
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.index.finder import make_finder
@@ -33,7 +37,7 @@ from barcodeembed.scoring.decision import Decisions, decide, novel_below
 from barcodeembed.scoring.features import Closest, Neighbours, vote_features
 from barcodeembed.scoring.ties import Ties, find_ties
 from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
-from barcodeembed.sequences.decoys import Decoy, find_decoy, known_decoys
+from barcodeembed.sequences.decoys import Decoy, find_known, known_decoys
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.kmer_location import KmerLocator
 from barcodeembed.sequences.location import AnchorLocator
@@ -137,7 +141,9 @@ class Classifier:
             else AnchorLocator(anchor, *barcodes)
         )
         self.check_chimeras = check_chimeras
-        self._repeats = Repeats(lambda bases: self._search(bases).split())
+        self._repeats = Repeats(self._search_now)
+        #: Number of processes that search, on Linux and without a GPU, if there are many reads.
+        self.processes = 1
         self.trimmer = choose_trimmer(index.settings, self.quality.anchor, amplicon, primers)
         self._find_amplicon = amplicon == AUTO
         #: What ``amplicon="auto"`` found in the reads that were classified last.
@@ -237,17 +243,55 @@ class Classifier:
         anchor = self.quality.anchor if self.quality.genetic_code is not None else None
         sizes = chain([READS if anchor else batch_size], repeat(batch_size))
         errors = self.read_errors = self._given_errors
-        for number, size in enumerate(sizes):
-            batch = list(islice(records, size))
-            if not batch:
-                return
-            made = make_queries(batch, trimmer, self.locator, self.index.settings)
-            if number == 0:  # the first reads show the error rate of all
-                errors = self.read_errors = errors.learn(_queries_of(made), anchor)
-                made = list(part.of(made))
-                records = part.after(len(batch)).of(records)
-            named = self._name(_queries_of(made), errors)
-            yield from (next(named) if isinstance(query, Query) else query for query in made)
+        #: Batches that are searched for, while the next ones are read.
+        waiting: deque[tuple[list[Query | Assignment], list[Result]]] = deque()
+        workers = None
+        try:
+            for number, size in enumerate(sizes):
+                try:
+                    batch = list(islice(records, size))
+                except BarcodeEmbedError:  # what was read before has its rows before the error
+                    for begun in waiting:
+                        yield from self._answers(*begun, errors)
+                    raise
+                if batch:
+                    made = make_queries(batch, trimmer, self.locator, self.index.settings)
+                    if number == 0:  # the first reads show the error rate of all
+                        errors = self.read_errors = errors.learn(_queries_of(made), anchor)
+                        made = list(part.of(made))
+                        records = part.after(len(batch)).of(records)
+                        workers = self._workers_for(len(batch))
+                    bases = [query.bases for query in _queries_of(made)]
+                    start = workers.start if workers else self._search_now
+                    waiting.append((made, self._repeats.of(bases, start)))
+                elif not waiting:
+                    return
+                if not batch or len(waiting) > (workers.count if workers else 0):
+                    yield from self._answers(*waiting[0], errors)
+                    waiting.popleft()
+        finally:
+            if workers:
+                workers.stop()
+            if waiting:  # an error, or the caller wants no more: some are not searched for
+                self._repeats.forget()
+
+    def _workers_for(self, reads: int) -> Workers | None:
+        """Return processes that search, or None if this one is enough for so many first reads."""
+        device = getattr(self.embedder, "device", None)
+        if self.processes < 2 or reads < READS or not can_fork():
+            return None
+        return Workers(self._search, self.processes) if device and device.type == "cpu" else None
+
+    def _search_now(self, bases: list[str]) -> list[Result]:
+        """Search for queries in this process. Return a function for each that has its result."""
+        return [partial(_same, found) for found in self._search(bases).split()]
+
+    def _answers(
+        self, made: list[Query | Assignment], results: list[Result], errors: ReadErrors
+    ) -> Iterator[Assignment]:
+        """Yield the answers of a batch, in order, when its search has ended."""
+        named = self._name(_queries_of(made), [result() for result in results], errors)
+        yield from (next(named) if isinstance(query, Query) else query for query in made)
 
     def _found_trimmer(self, sample: list[SequenceRecord]) -> Trimmer:
         index = self.index
@@ -270,13 +314,12 @@ class Classifier:
 
     def _search(self, bases: list[str]) -> Found:
         """Return what depends on the bases of queries alone."""
-        vectors = self.vectors(bases)
+        vectors, kept = embed_reads(bases, self.quality.anchor, self.vectors)
         finite = np.isfinite(vectors).all(1)
         vectors[~finite] = 0.0
-        kept = similarity_kept(bases, vectors, self.quality.anchor, self.vectors)
         neighbours = self.finder.find(self.index.vectors, bases, vectors / kept[:, None])
         chimeras = self._chimeras(bases, neighbours)
-        decoys = [find_decoy(each, known_decoys()) for each in bases]
+        decoys = [find_known(each) for each in bases]
         return Found(vectors, finite, neighbours, chimeras, decoys)
 
     def _chimeras(self, bases: list[str], neighbours: Neighbours) -> np.ndarray:
@@ -305,11 +348,13 @@ class Classifier:
             min_bases=self.index.settings.min_bases,
         )
 
-    def _name(self, queries: list[Query], errors: ReadErrors) -> Iterator[Assignment]:
+    def _name(
+        self, queries: list[Query], results: list[Found], errors: ReadErrors
+    ) -> Iterator[Assignment]:
         if not queries:
             return
         bases = [query.bases for query in queries]
-        found = Found.join(self._repeats.of(bases))
+        found = Found.join(results)
         neighbours = found.neighbours
         calibration = self.index.calibration
         read_Q = np.array([count_read(query.bases) for query in queries])
@@ -334,7 +379,8 @@ class Classifier:
         )
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
-            decoy, near = found.decoys[i], neighbours.closest(i)
+            contaminant, near = found.decoys[i], neighbours.closest(i)
+            decoy = None if contaminant is None else known_decoys()[contaminant]
             best = self._best_names(winners[i])
             names = self._accepted(best, decisions.confidence[i], ties.agreed[i])
             # A novel taxon is only of those above it that are named.
@@ -455,6 +501,10 @@ class Classifier:
             bases=query.bases,
             vector=vector,
         )
+
+
+def _same(found: Found) -> Found:
+    return found
 
 
 def _queries_of(made: Sequence[Query | Assignment]) -> list[Query]:

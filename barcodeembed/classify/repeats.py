@@ -18,7 +18,6 @@ import numpy as np
 
 from barcodeembed.scoring.features import Neighbours
 from barcodeembed.scoring.identity import Identities
-from barcodeembed.sequences.decoys import Decoy
 
 Value = TypeVar("Value")
 
@@ -34,14 +33,15 @@ class Found:
     """What a search found for queries.
 
     ``vectors`` are float32 (Q, D), zero where the model has no vector, which ``finite`` (Q,) says.
-    ``chimeras`` (Q,) are likely chimeras, and ``decoys`` has the contaminant of each query.
+    ``chimeras`` (Q,) are likely chimeras, and ``decoys`` has the contaminant of each query, its
+    number among `known_decoys`.
     """
 
     vectors: np.ndarray
     finite: np.ndarray
     neighbours: Neighbours
     chimeras: np.ndarray
-    decoys: list[Decoy | None]
+    decoys: list[int | None]
 
     def split(self) -> list[Found]:
         """Return the result of each query alone."""
@@ -86,11 +86,16 @@ class Repeats(Generic[Value]):
         self._known: dict[str, Value] = {}
         self._new = 0
 
-    def of(self, sequences: Sequence[str]) -> list[Value]:
-        """Return the value of each sequence, in order."""
+    def of(
+        self,
+        sequences: Sequence[str],
+        make: Callable[[list[str]], Iterable[Value]] | None = None,
+    ) -> list[Value]:
+        """Return the value of each sequence, in order. ``make`` replaces that of the class."""
+        make = make or self._make
         distinct = list(dict.fromkeys(sequences))
         new = [sequence for sequence in distinct if sequence not in self._known]
-        made = dict(zip(new, self._make(new), strict=True)) if new else {}
+        made = dict(zip(new, make(new), strict=True)) if new else {}
         # A dict keeps its order, so the sequences that were used last are at its end.
         values = {s: made[s] if s in made else self._known.pop(s) for s in distinct}
         self._known |= values
@@ -101,6 +106,10 @@ class Repeats(Generic[Value]):
             self._new = 0
             return_free_memory()
         return [values[sequence] for sequence in sequences]
+
+    def forget(self) -> None:
+        """Forget all values."""
+        self._known.clear()
 
 
 def return_free_memory() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from barcodeembed.classify.assignment import Assignment
 from barcodeembed.errors import InputError
 from barcodeembed.sequences.containers import STDIN
-from barcodeembed.sequences.lines import open_lines
+from barcodeembed.sequences.lines import open_lines, refuse_control
 from barcodeembed.sequences.parts import ALL, Part
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.tables import find_column, read_rows
@@ -55,8 +55,10 @@ def sample_name(source: str | os.PathLike[str]) -> str:
 
 
 def check_names(names: Sequence[str], sources: Sequence[str], advice: str) -> None:
-    """Raise InputError if two files would be the same sample."""
+    """Raise InputError if two files would be the same sample, or a name has a control character."""
     for number, name in enumerate(names):
+        if len(names) > 1:  # or the name is not written
+            refuse_control(name, "the name of the sample", sources[number])
         if name in names[:number]:
             first = sources[names.index(name)]
             raise InputError(
@@ -97,7 +99,11 @@ def read_sheet(path: str | os.PathLike[str]) -> list[Sample]:
             name, file = cells[name_column].strip(), cells[file_column].strip()
             if not name or not file:
                 raise InputError("a sample without a name or a file", lines.path, line)
-            files.setdefault(name, []).append(str(Path(path).parent / file))
+            refuse_control(name, "the name of the sample", lines.path, line)
+            source = str(Path(path).parent / file)
+            if source in files.setdefault(name, []):
+                raise InputError(f"{file} occurs twice in the sample {name}", lines.path, line)
+            files[name].append(source)
     if not files:
         raise InputError("no samples", path)
     return [Sample(name, tuple(paths)) for name, paths in files.items()]

@@ -21,7 +21,7 @@ from barcodeembed.classify.novel_units import NovelUnits
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.classify.quality import CHIMERA, PSEUDOGENE
 from barcodeembed.errors import InputError
-from barcodeembed.sequences.lines import open_lines
+from barcodeembed.sequences.lines import open_lines, refuse_control
 from barcodeembed.sequences.tables import read_rows
 from barcodeembed.vocabulary import NA
 
@@ -119,4 +119,6 @@ def _read(path: Path) -> Iterable[Unit]:
         for line, cells in rows:
             if not re.fullmatch("[A-Z]+", cells["sequence"]) or not cells["novel_unit"]:
                 raise InputError("a unit without a name or a sequence", lines.path, line)
+            for cell in cells.values():
+                refuse_control(cell, "the cell", lines.path, line)
             yield Unit(*(cells[name] for name in COLUMNS))

@@ -11,6 +11,7 @@ Shapes: Q reads, D dimensions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,26 +22,34 @@ from barcodeembed.sequences.filling import fill_scattered
 _LEAST = 0.5
 
 
-def similarity_kept(
-    reads: Sequence[str],
-    vectors_QD: np.ndarray,
-    anchor: Anchor | None,
-    embed: Callable[[list[str]], np.ndarray],
-) -> np.ndarray:
-    """Return the fraction of its similarity that each read keeps despite its N, float32 (Q,).
+class Made(NamedTuple):
+    """Vectors of reads, (Q, D), and the fraction of its similarity that each keeps, (Q,)."""
 
-    ``vectors_QD`` are the unit vectors of the reads, and ``embed`` makes such vectors. The fraction
-    is 1 for a read without ambiguous letters, or whose only N are in runs of 5 or more: a gap is
-    no loss of similarity but of length. Without an ``anchor`` it is 1 for all reads.
+    vectors: np.ndarray
+    kept: np.ndarray
+
+
+def embed_reads(
+    reads: Sequence[str], anchor: Anchor | None, embed: Callable[[list[str]], np.ndarray]
+) -> Made:
+    """Return the vectors of reads, and what they keep of their similarity despite their N.
+
+    ``embed`` makes unit vectors, or rows of NaN. The fraction is 1 for a read without ambiguous
+    letters, or whose only N are in runs of 5 or more: a gap is no loss of similarity but of length.
+    Without an ``anchor`` it is 1 for all reads.
     """
+    filled = {} if anchor is None else _fill(reads, anchor)
+    # In one call, because each fills up its last batches.
+    vectors_QD, copies_FD = np.split(embed([*reads, *filled.values()]), [len(reads)])
     kept_Q = np.ones(len(reads), np.float32)
-    if anchor is None:
-        return kept_Q
+    rows = list(filled)
+    similarities = (np.nan_to_num(vectors_QD[rows]) * copies_FD).sum(1)
+    kept_Q[rows] = np.clip(np.nan_to_num(similarities, nan=1.0), _LEAST, 1.0)
+    return Made(vectors_QD, kept_Q)
+
+
+def _fill(reads: Sequence[str], anchor: Anchor) -> dict[int, str]:
+    """Return copies with other bases of the reads that have scattered N, by their numbers."""
     damaged = [i for i, bases in enumerate(reads) if set(bases) - set("ACGT")]
     filled = fill_scattered([reads[i] for i in damaged], anchor)
-    pairs = [(i, bases) for i, bases in zip(damaged, filled, strict=True) if bases != reads[i]]
-    if pairs:
-        rows = [i for i, _ in pairs]
-        similarities = (vectors_QD[rows] * embed([bases for _, bases in pairs])).sum(1)
-        kept_Q[rows] = np.clip(np.nan_to_num(similarities, nan=1.0), _LEAST, 1.0)
-    return kept_Q
+    return {i: bases for i, bases in zip(damaged, filled, strict=True) if bases != reads[i]}

@@ -119,7 +119,7 @@ def classify(
         options.claim_file(units)
     registry = UnitRegistry(units) if units else None
     identifiers = TaxonIds(read_ids(ids), ids) if ids else None
-    use_threads(threads)
+    processes = use_threads(threads)
     opened = open_classifier(
         index,
         marker,
@@ -137,6 +137,7 @@ def classify(
         amplicon=amplicon,
         primers=primers,
     )
+    opened.classifier.processes = processes
     if explain is not None:
         return explain_query(
             opened.classifier, sources, explain, output, encoding=encoding, batch_size=batch_size

@@ -71,6 +71,7 @@ BatchSize = Annotated[
     typer.Option(
         "--batch-size",
         min=1,
+        max=1_000_000_000,
         metavar="N",
         help="Number of records in memory at a time; does not change the results.",
     ),

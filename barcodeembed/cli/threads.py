@@ -24,12 +24,16 @@ _VARIABLES = (
 _LIMITS = ("SLURM_CPUS_PER_TASK", "NSLOTS", "LSB_DJOB_NUMPROC", "NCPUS", "OMP_NUM_THREADS")
 
 
+#: More threads than this, and than four for each core, are not started.
+_MANY = 64
+
+
 def prepare_threads(count: int | None) -> int | None:
     """Set the number of threads of libraries that are not loaded yet, and return it as given.
 
     This is the callback of ``--threads``, so it runs before a command imports NumPy.
     """
-    threads = str(count or available_cores())
+    threads = str(_bounded(count or available_cores()))
     os.environ.update(dict.fromkeys(_VARIABLES, threads))
     return count
 
@@ -39,13 +43,18 @@ def use_threads(count: int | None) -> int:
 
     Returns the number.
     """
-    count = count or available_cores()
+    count = _bounded(count or available_cores())
     prepare_threads(count)
     with signals_held():
         from barcodeembed.model.devices import set_threads
 
         set_threads(count)
     return count
+
+
+def _bounded(count: int) -> int:
+    """Return a number of threads that a machine can start: OpenMP crashes if it cannot."""
+    return min(count, max(_MANY, 4 * (os.cpu_count() or 1)))
 
 
 def available_cores(root: Path = Path("/")) -> int:

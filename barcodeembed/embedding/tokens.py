@@ -16,10 +16,11 @@ from barcodeembed.vocabulary import BATCH_SIZE
 #: Lengths are padded to a multiple of this many tokens, so that there are few different shapes.
 _BUCKET = 16
 
-#: Tokens of a micro-batch: enough to use two cores well, few enough to stay in the cache. A GPU
-#: needs many more, but not more sequences than commands embed at a time.
-_MICRO_TOKENS = 2_048
-_GPU_MICRO_TOKENS = 128 * _MICRO_TOKENS
+#: Tokens of a micro-batch: enough to use two cores well, few enough to stay in the cache, and to
+#: waste little in the last one. A GPU needs many more, but not more sequences than commands embed
+#: at a time.
+_MICRO_TOKENS = 1_024
+_GPU_MICRO_TOKENS = 256 * _MICRO_TOKENS
 
 #: Bases that are cut into tokens at a time.
 _BASES_AT_ONCE = 100_000

@@ -103,6 +103,12 @@ def known_decoys() -> tuple[Decoy, ...]:
     return load_decoys(shipped_decoys())
 
 
+def find_known(bases: str) -> int | None:
+    """Return the number of the first of `known_decoys` that a sequence is of, or None."""
+    decoy = find_decoy(bases, known_decoys())
+    return next((i for i, known in enumerate(known_decoys()) if known is decoy), None)
+
+
 def sketch_bases(sequences: Iterable[str]) -> np.ndarray:
     """Return the sorted hashes of the k-mers of bases of sequences, uint32."""
     return _distinct(_hash_bases(encode_bases(bases)) for bases in sequences)

@@ -16,7 +16,7 @@ from os import PathLike
 import numpy as np
 
 from barcodeembed.errors import InputError, InputWarning
-from barcodeembed.sequences.lines import Lines
+from barcodeembed.sequences.lines import Lines, refuse_control
 from barcodeembed.sequences.records import SequenceRecord
 
 #: Maximum length of a header, in characters. A file with a longer one is not FASTA.
@@ -31,9 +31,9 @@ BLANKS = " \t\n"
 #: IUPAC codes, gaps, and I: inosine, which pairs with any base and occurs in real records.
 _RESIDUES = "ACGTURYSWKMBDHVNIacgturyswkmbdhvni.-"
 _UNEXPECTED = re.compile(f"[^{re.escape(_RESIDUES)}\\s0-9]")
+_NO_QUALITY = re.compile("[^!-~]")
 _LAYOUT = re.compile(r"\d|\S\s+\S")
 #: Characters that would break a row of the output in two, or disturb a terminal.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 #: The error probability of each character of a line of qualities, Phred with offset 33. A quality
@@ -125,6 +125,10 @@ def read_fastq(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
             ) from None
         identifier, description = split_title(title)
         check_id(identifier, lines.path, line)
+        if wrong := _NO_QUALITY.search(qualities):
+            raise InputError(
+                f"not valid FASTQ: {wrong[0]!r} is no quality", lines.path, line, identifier
+            )
         sequence, flags = tidy_residues(sequence, lines.path, line + 1, identifier)
         record = make_record(
             identifier, description, sequence[:limit], number, line, len(sequence), flags
@@ -137,7 +141,7 @@ def _error_rate(qualities: str) -> float | None:
     """Return the mean of the error probabilities 10^(-Q/10) of Phred qualities, offset 33."""
     if not qualities:
         return None
-    codes = np.frombuffer(qualities.encode("latin-1", "replace"), np.uint8)
+    codes = np.frombuffer(qualities.encode("ascii"), np.uint8)
     return float(_ERROR_PROBABILITIES[codes].mean())
 
 
@@ -175,8 +179,7 @@ def split_title(title: str) -> tuple[str, str]:
 
 def check_id(identifier: str, path: str | PathLike[str], line: int) -> None:
     """Raise InputError if an id contains a control character."""
-    if _CONTROL.search(identifier):
-        raise InputError(f"control character in the record's id {identifier[:40]!r}", path, line)
+    refuse_control(identifier, "the record's id", path, line)
 
 
 def make_record(

@@ -3,33 +3,31 @@
 In a barcode, many k-mers are known: a reference has them. Elsewhere few are, by chance. Each k-mer
 counts as the logarithm of how much more often it is known, or unknown, in a barcode than elsewhere,
 and the stretch with the highest sum, on either strand, is the barcode (the maximal scoring segment
-of Karlin and Altschul, PNAS 1990). How many are known by chance is seen on the other strand, which
-has no barcode but the same bases: sequences of few different bases share many k-mers.
+of Karlin and Altschul, PNAS 1990). How many are known by chance depends on their G and C, as those
+of a marker are not random, and is seen on the other strand, which has no barcode.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
 from typing import NamedTuple
 
 import numpy as np
 
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.orientation import strand
-from barcodeembed.sequences.shared_kmers import K, SharedKmers
+from barcodeembed.sequences.shared_kmers import K, KnownKmers, SharedKmers
 from barcodeembed.sequences.stretches import Stretch, Window
 
 #: Fraction of the k-mers of a barcode that are known. In those of new genera it is .3 to .9.
 _KNOWN = 0.6
 
-#: Limits of the fraction that is known by chance, and how many times that of all k-mers it is at
-#: least: the k-mers of a marker are not random.
-_MIN_CHANCE, _MAX_CHANCE, _TIMES = 0.02, 0.4, 2.0
+#: Limits of the fraction that is known by chance.
+_MIN_CHANCE, _MAX_CHANCE = 0.02, 0.5
 
-#: Sum from which a stretch is a barcode. The best of 15,000 other bases mostly has 10, and at most
-#: 35; whole barcodes have 100 to 500, and those of new genera 30 or more in three of four.
+#: Sum from which a stretch is a barcode. The best of 15,000 bases of other genes mostly has 10 to
+#: 20; whole barcodes have 60 to 500, and those of new genera 30 or more in three of four.
 _MIN_SCORE = 30.0
 
 
@@ -80,26 +78,23 @@ class KmerLocator:
         first = self.kmers.known_at(read)
         other = self.kmers.known_at(reverse_complement(read))
         return max(
-            (find_known(*first, self._chance(other[1]), self.max_bases), "+"),
-            (find_known(*other, self._chance(first[1]), self.max_bases), "-"),
+            (find_known(first, other, self.max_bases), "+"),
+            (find_known(other, first, self.max_bases), "-"),
         )
 
-    def _chance(self, known_on_the_other_strand: np.ndarray) -> float:
-        seen = known_on_the_other_strand.mean() if len(known_on_the_other_strand) else 0.0
-        return min(max(float(seen), _TIMES * self.kmers.density, _MIN_CHANCE), _MAX_CHANCE)
 
+def find_known(kmers: KnownKmers, other_strand: KnownKmers, max_bases: int) -> Segment:
+    """Return the stretch with the highest score, from the k-mers of both strands of a sequence.
 
-def find_known(places: np.ndarray, known: np.ndarray, chance: float, max_bases: int) -> Segment:
-    """Return the stretch with the highest score, from the places of k-mers and which are known.
-
-    ``chance`` is the fraction of k-mers that are known where there is no barcode. The score is 0
-    without k-mers. The end is that of the last k-mer. Of a stretch of more than ``max_bases``, the
-    part of that length with the highest score is returned.
+    The score is 0 without k-mers. The end is that of the last k-mer. Of a stretch of more than
+    ``max_bases``, the part of that length with the highest score is returned.
     """
+    places, known, chance = kmers
     if not known.any():
         return Segment(0.0, 0, 0)
-    gain, loss = log(_KNOWN / chance), log((1 - _KNOWN) / (1 - chance))
-    values = np.where(known, gain, loss)
+    more = max(other_strand.known.sum() / max(other_strand.chance.sum(), 1e-9), 1.0)
+    chance = np.clip(more * chance, _MIN_CHANCE, _MAX_CHANCE)
+    values = np.where(known, np.log(_KNOWN / chance), np.log((1 - _KNOWN) / (1 - chance)))
     after = values.cumsum()
     gains = after - np.minimum.accumulate(after - values)
     last = int(gains.argmax())

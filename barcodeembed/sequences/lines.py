@@ -15,6 +15,9 @@ from barcodeembed.sequences.containers import STDIN, is_damage, open_source, sni
 
 _UNDECODED = re.compile("[\udc80-\udcff]")
 
+#: What would end a cell or a line of a table, or control a terminal; and bytes that are not text.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
 
 class Lines:
     """Lines of a text stream. ``number`` is the 1-based number of the last line read.
@@ -78,6 +81,20 @@ class Lines:
                 f"byte 0x{ord(undecoded.group()) - 0xDC00:02x} is not {encoding} text; "
                 "give the file's encoding, for example --encoding latin-1"
             )
+
+
+def refuse_control(
+    text: str, what: str, path: str | os.PathLike[str] | None = None, line: int | None = None
+) -> None:
+    """Raise InputError if a text that becomes a cell of an output contains a control character.
+
+    >>> refuse_control("S\t1", "the sample")
+    Traceback (most recent call last):
+        ...
+    barcodeembed.errors.InputError: control character in the sample 'S\\t1'
+    """
+    if _CONTROL.search(text):
+        raise InputError(f"control character in {what} {text[:40]!r}", path, line)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from math import comb
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -49,6 +50,18 @@ class Postings(NamedTuple):
     hashes: np.ndarray
     starts: np.ndarray
     rows: np.ndarray
+
+
+class KnownKmers(NamedTuple):
+    """The distinct sampled k-mers of a sequence.
+
+    ``places`` int64 (H,) are where they begin, ``known`` bool (H,) whether a reference has them,
+    and ``chance`` (H,) the fraction of the k-mers with as many G and C that a reference has.
+    """
+
+    places: np.ndarray
+    known: np.ndarray
+    chance: np.ndarray
 
 
 class SharedKmers:
@@ -145,19 +158,25 @@ class SharedKmers:
         counts_H = self._rarity(_hashes(query))[1]
         return float((counts_H > 0).mean()) if len(counts_H) else 0.0
 
-    def known_at(self, bases: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return where the sampled k-mers of a sequence begin, and which any reference has.
+    def known_at(self, bases: str) -> KnownKmers:
+        """Return which of the sampled k-mers of a sequence any reference has.
 
         A k-mer that is repeated is only returned once, so that repeats do not count.
         """
-        hashes, places = _sampled(overlapping_kmers(encode_bases(bases), K))
+        kmers = overlapping_kmers(encode_bases(bases), K)
+        hashes, places = _sampled(kmers)
         first = np.sort(np.unique(hashes, return_index=True)[1])
-        return places[first], self._rarity(hashes[first])[1] > 0
+        places = places[first]
+        known = self._rarity(hashes[first])[1] > 0
+        return KnownKmers(places, known, self._density[_count_gc(kmers[places])])
 
-    @property
-    def density(self) -> float:
-        """The fraction of all k-mers that a reference has."""
-        return len(self.postings.hashes) / _HASHES
+    @cached_property
+    def _density(self) -> np.ndarray:
+        """The fraction of the k-mers with 0, 1, ... G or C that a reference has, (K + 1,)."""
+        kmers = self.postings.hashes.astype(np.int64) * pow(_MULTIPLIER, -1, 4**K) % 4**K
+        found = np.bincount(_count_gc(kmers), minlength=K + 1)
+        sampled = [comb(K, gc) * 2**K * _HASHES / 4**K for gc in range(K + 1)]
+        return found / sampled
 
     def take(self, chosen: np.ndarray) -> SharedKmers:
         """Return the index of the references where ``chosen``, bool (N,), is true."""
@@ -194,6 +213,14 @@ class SharedKmers:
         known = known[hashes[at_H[known]] == hashes_H[known]]
         counts_H[known] = starts[at_H[known] + 1] - starts[at_H[known]]
         return at_H, counts_H, np.log((1 + self.references) / np.maximum(counts_H, 1))
+
+
+def _count_gc(kmers: np.ndarray) -> np.ndarray:
+    """Return the number of G and C of each k-mer, int64. Their two bits differ (A 00 to T 11)."""
+    count = np.zeros(len(kmers), np.int64)
+    for bit in range(0, 2 * K, 2):
+        count += (kmers >> bit ^ kmers >> bit + 1) & 1
+    return count
 
 
 def sampled_hashes(sequences: Sequence[str]) -> np.ndarray:

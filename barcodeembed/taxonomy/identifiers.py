@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from barcodeembed.errors import InputError
-from barcodeembed.sequences.lines import open_lines
+from barcodeembed.sequences.lines import open_lines, refuse_control
 from barcodeembed.sequences.tables import read_rows
 
 #: Names of the columns, in lower case. The first that a table has is used.
@@ -55,6 +55,7 @@ def read_ids(path: str | os.PathLike[str]) -> dict[str, str]:
             taxon, identifier = (cells[column].strip() for column in columns)
             if not taxon or not identifier or "NA" in (taxon, identifier):
                 continue
+            refuse_control(identifier, "the identifier", lines.path, line)
             if ids.setdefault(taxon, identifier) != identifier:
                 raise InputError(
                     f"{taxon} has two identifiers, {ids[taxon]} and {identifier}; keep one of them",

@@ -57,7 +57,7 @@ def repeated() -> list[SequenceRecord]:
 @pytest.mark.parametrize("batch_size", [7, 2_048])
 def test_each_row_is_that_of_the_record_alone(classifier, index_bundle, batch_size):
     alone = Classifier.load(index_bundle, device="cpu")
-    alone._repeats = Repeats(lambda bases: alone._search(bases).split(), most=0)
+    alone._repeats = Repeats(alone._search_now, most=0)
     records = repeated()
     wanted = [each for record in records for each in alone.classify([record])]
     found = list(classifier.classify(records, batch_size=batch_size))

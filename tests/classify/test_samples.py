@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from support import SIMULATED, rows_of
@@ -99,6 +100,33 @@ def test_hits_and_json_name_the_samples(samples, index_bundle, call, tmp_path):
         "S1": [str(samples[0])],
         "S2": [str(samples[1])],
     }
+
+
+@pytest.mark.parametrize("name", ["S\t1", "S\x1b[31m", "S\n1", "S\x85x", "S\u2028x"])
+def test_a_control_character_in_the_name_of_a_sample_is_an_error(name, tmp_path):
+    """It would break the table, or control the terminal."""
+    path = tmp_path / "table.csv"
+    path.write_text(f'sample,reads\n"{name}",x.fa\n')
+    with pytest.raises(InputError, match="table.csv:[23]: control character in the name"):
+        read_sheet(path)
+    if not set(name) & set("\t\n"):  # these divide a table of counts
+        path.write_text(f'"id","{name}","S2"\n"a","1","2"\n')
+        with pytest.raises(InputError, match="table.csv: control character in the name"):
+            read_counts(path)
+
+
+@pytest.mark.parametrize("name", ["S\t1", "S\x1b[31m", "S\n1", os.fsdecode(b"S\xff")])
+def test_a_control_character_in_the_name_of_a_file_is_an_error_if_it_is_a_sample(name):
+    assert samples_of([f"{name}.fa"])
+    with pytest.raises(InputError, match="control character in the name of the sample"):
+        samples_of(["S2.fa", f"{name}.fa"])
+
+
+def test_a_file_that_occurs_twice_in_a_sample_is_an_error(tmp_path):
+    path = tmp_path / "sheet.csv"
+    path.write_text("sample,reads\na,x.fa\nb,x.fa\na,x.fa\n")
+    with pytest.raises(InputError, match="sheet.csv:4: x.fa occurs twice in the sample a"):
+        read_sheet(path)
 
 
 def test_two_files_cannot_be_one_sample(tmp_path):

@@ -131,6 +131,9 @@ def test_a_registry_must_be_one(tmp_path):
     path.write_text("\n".join(["\t".join(COLUMNS), row, row]) + "\n")
     with pytest.raises(InputError, match="a unit or a sequence occurs twice"):
         UnitRegistry(path)
+    path.write_text("\n".join(["\t".join(COLUMNS), row.replace("u_0001", "u\x1b[31m")]) + "\n")
+    with pytest.raises(InputError, match="u.tsv:2: control character in the cell"):
+        UnitRegistry(path)
     path.write_text("\n".join(["\t".join(COLUMNS), row.replace("ACGT", "AC-GT")]) + "\n")
     with pytest.raises(InputError, match="u.tsv:2: a unit without a name or a sequence"):
         UnitRegistry(path)

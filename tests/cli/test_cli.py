@@ -274,6 +274,7 @@ def test_the_api_is_imported_on_first_use():
         (["classify", "{reads}", "-i", "{index}", "--encoding", "klingon"], "unknown encoding"),
         (["classify", "{reads}", "-i", "{index}", "--encoding", "hex"], "not a text encoding"),
         (["classify", "{reads}", "-i", "{index}", "--encoding", "idna"], "Unsupported error"),
+        (["classify", "{reads}", "-i", "{index}", "--batch-size", "9" * 30], "--batch-size"),
         (["classify", "{reads}", "-i", "{index}", "--encoding", "undefined"], "undefined"),
         (["classify", "{reads}", "-i", "{index}", "-o", "{reads}"], "is also an input"),
         (["classify", "{reads}", "-i", "{index}", "-o", "{index}"], "is also an input"),

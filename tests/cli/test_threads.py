@@ -34,6 +34,17 @@ def groups(folder: Path, text: str) -> None:
     (folder / "proc/self/cgroup").write_text(text + "\n")
 
 
+def test_more_threads_than_a_machine_can_start_are_not_started(monkeypatch):
+    """OpenMP crashes if it cannot start them."""
+    monkeypatch.setattr(os, "environ", {})
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert [threads._bounded(count) for count in (1, 64, 1_000_000)] == [1, 64, 64]
+    monkeypatch.setattr(os, "cpu_count", lambda: 128)
+    assert threads._bounded(1_000_000) == 512
+    threads.prepare_threads(1_000_000)
+    assert os.environ["OMP_NUM_THREADS"] == "512"
+
+
 def test_without_limits_all_cores(tmp_path):
     assert threads.available_cores(tmp_path) == CORES
     groups(tmp_path, "0::/")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from anchored_barcodes import LENGTH, make_barcode
 
-from barcodeembed.classify.unread import similarity_kept
+from barcodeembed.classify.unread import embed_reads
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.sequences.filling import fill_scattered
 
@@ -80,21 +80,21 @@ def test_the_loss_of_similarity_is_estimated(embedder, barcodes):
     before = 0.0
     for count in (5, 20):
         reads = [scatter(bases, count, rng) for bases in barcodes]
-        vectors = embed(reads)
-        kept = similarity_kept(reads, vectors, embedder.anchor, embed)
+        vectors, kept = embed_reads(reads, embedder.anchor, embed)
+        assert np.array_equal(vectors, embed(reads))
         true = (vectors * whole).sum(1)
         assert np.abs(np.median(kept) - np.median(true)) < 0.3 * (1 - np.median(true))
         assert before < 1 - np.median(kept)
         before = 1 - np.median(kept)
-        (one,) = similarity_kept(reads[:1], vectors[:1], embedder.anchor, embed)
+        ((_,), (one,)) = embed_reads(reads[:1], embedder.anchor, embed)
         assert one == pytest.approx(kept[0], abs=1e-6)
 
 
 def test_reads_without_n_or_without_an_anchor_lose_nothing(embedder, barcodes):
-    def never(reads: list[str]) -> np.ndarray:
-        raise AssertionError("nothing needs to be embedded")
+    def only(reads: list[str]) -> np.ndarray:
+        assert len(reads) == len(barcodes), "no copies need to be embedded"
+        return np.eye(len(reads), dtype=np.float32)
 
-    vectors = np.eye(len(barcodes), dtype=np.float32)
-    assert (similarity_kept(barcodes, vectors, embedder.anchor, never) == 1).all()
+    assert (embed_reads(barcodes, embedder.anchor, only).kept == 1).all()
     damaged = [bases[:9] + "N" + bases[10:LENGTH] for bases in barcodes]
-    assert (similarity_kept(damaged, vectors, None, never) == 1).all()
+    assert (embed_reads(damaged, None, only).kept == 1).all()

@@ -10,7 +10,7 @@ import pytest
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.kmer_location import KmerLocator, find_known
 from barcodeembed.sequences.orientation import learn_orientation
-from barcodeembed.sequences.shared_kmers import SharedKmers
+from barcodeembed.sequences.shared_kmers import KnownKmers, SharedKmers
 
 LENGTH = 400
 
@@ -78,34 +78,58 @@ def test_only_the_strand_of_a_short_read_is_changed(locator, references, strand)
     assert (found.bases, found.strand, found.end) == (references[0], strand, LENGTH)
 
 
+def kmers_of(places: np.ndarray, known: np.ndarray, chance: float) -> KnownKmers:
+    return KnownKmers(places, known, np.full(len(places), chance))
+
+
 def test_the_stretch_is_the_one_with_the_highest_sum():
     """Compare with the sums of all stretches."""
     rng = np.random.default_rng(4)
+    none = kmers_of(np.zeros(0, int), np.zeros(0, bool), 0.1)
     for _ in range(50):
         known = rng.random(30) < rng.random(30)
         places = np.sort(rng.choice(200, 30, replace=False))
         chance = rng.uniform(0.02, 0.4)
         values = np.where(known, np.log(0.6 / chance), np.log(0.4 / (1 - chance)))
         best = max(values[a:b].sum() for a in range(30) for b in range(a + 1, 31))
-        found = find_known(places, known, chance, 1_000)
+        found = find_known(kmers_of(places, known, chance), none, 1_000)
         if not known.any():
             assert found == (0, 0, 0)
             continue
         assert found.score == pytest.approx(best)
         inside = (places >= found.start) & (places < found.end - 11)
         assert values[inside].sum() == pytest.approx(best)
-    assert find_known(np.zeros(0, int), np.zeros(0, bool), 0.1, 1_000).score == 0
+    assert find_known(none, none, 1_000).score == 0
+
+
+def test_kmers_that_are_as_frequent_on_the_other_strand_count_less():
+    places, known = np.arange(0, 400, 4), np.arange(100) % 2 == 0
+    kmers = kmers_of(places, known, 0.1)
+    few, many = (kmers_of(places, np.arange(100) % n == 0, 0.1) for n in (10, 3))
+    assert find_known(kmers, many, 1_000).score < 0.5 * find_known(kmers, few, 1_000).score
 
 
 def test_a_stretch_that_is_too_long_is_shortened_to_its_best_part():
     rng = np.random.default_rng(5)
+    none = kmers_of(np.zeros(0, int), np.zeros(0, bool), 0.1)
     for _ in range(20):
         places = np.sort(rng.choice(2_000, 400, replace=False))
         known = rng.random(400) < np.linspace(0.5, 0.9, 400)
         values = np.where(known, np.log(0.6 / 0.1), np.log(0.4 / 0.9))
-        found = find_known(places, known, 0.1, 500)
+        found = find_known(kmers_of(places, known, 0.1), none, 500)
         assert found.end - found.start <= 500
         parts = [values[(places >= p) & (places <= p + 500 - 12)].sum() for p in places]
         own = (places >= found.start) & (places <= found.end - 12)
         assert found.score == pytest.approx(values[own].sum())
         assert found.score >= max(parts) - 1e-6
+
+
+def test_the_chance_of_a_kmer_is_that_of_its_composition():
+    """References of A and T have many of the k-mers without G and C, and none of the others."""
+    rng = random.Random(6)
+    kmers = SharedKmers.of(["".join(rng.choices("AT", k=2_000)) for _ in range(5)])
+    known = kmers.known_at("".join(rng.choices("AT", k=500)))
+    assert known.chance.min() > 0.5 and abs(known.known.mean() - known.chance.mean()) < 0.15
+    assert kmers.known_at("".join(rng.choices("GC", k=500))).chance.max() == 0
+    even = SharedKmers.of([random_bases(100_000, rng)]).known_at(random_bases(500, rng))
+    assert even.chance == pytest.approx(100_000 / 4**12, rel=0.2)

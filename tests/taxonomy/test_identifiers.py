@@ -71,3 +71,11 @@ def test_a_row_has_the_identifier_of_its_taxon(call, index_bundle, tmp_path):
 
 def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text), delimiter="\t"))
+
+
+@pytest.mark.parametrize("identifier", ["a\tb", "a\x1b[31m", "a\nb"])
+def test_a_control_character_in_an_identifier_is_an_error(identifier, tmp_path):
+    """It would break the table, or control the terminal."""
+    (tmp_path / "ids.csv").write_text(f'taxon,id\nApis,"{identifier}"\n')
+    with pytest.raises(InputError, match="ids.csv:[23]: control character in the identifier"):
+        read_ids(tmp_path / "ids.csv")
