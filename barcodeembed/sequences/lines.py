@@ -86,12 +86,12 @@ class Lines:
 def refuse_control(
     text: str, what: str, path: str | os.PathLike[str] | None = None, line: int | None = None
 ) -> None:
-    """Raise InputError if a text that becomes a cell of an output contains a control character.
+    r"""Raise InputError if a text that becomes a cell of an output contains a control character.
 
     >>> refuse_control("S\t1", "the sample")
     Traceback (most recent call last):
         ...
-    barcodeembed.errors.InputError: control character in the sample 'S\\t1'
+    barcodeembed.errors.InputError: control character in the sample 'S\t1'
     """
     if _CONTROL.search(text):
         raise InputError(f"control character in {what} {text[:40]!r}", path, line)
