@@ -88,6 +88,7 @@ def small_samples(index_bundle) -> Iterator[None]:
         patch.setattr("barcodeembed.calibration.sample._FRACTION", 0.05)
         patch.setattr("barcodeembed.calibration.sample._MIN_COUNT", 24)
         patch.setattr("barcodeembed.calibration.mutants._COPIES", 8)
+        patch.setattr("barcodeembed.calibration.tuning._OPEN_SAMPLE", 12)
         yield
 
 

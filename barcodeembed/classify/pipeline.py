@@ -375,7 +375,7 @@ class Classifier:
             in_reference,
             self.confidence_threshold,
             ties.agreed,
-            self._novel_below(queries, read_Q),
+            self._novel_below(queries, read_Q, neighbours, ties),
         )
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)
@@ -405,15 +405,19 @@ class Classifier:
             else:
                 yield query.refuse(refusal)
 
-    def _novel_below(self, queries: list[Query], read_Q: np.ndarray) -> np.ndarray:
+    def _novel_below(
+        self, queries: list[Query], read_Q: np.ndarray, neighbours: Neighbours, ties: Ties
+    ) -> np.ndarray:
         """Return the probability of being in the reference below which each is novel, (Q,).
 
         Without an alignment, nothing shows whether what was read of a query with many ambiguous
-        bases disagrees with the references. Then it is never novel.
+        bases disagrees with the references. Then it is never novel, nor if it is identical to the
+        references of several taxa.
         """
         below_Q = novel_below(read_Q, self.index.calibration.median_length)
-        if self.index.sequences is not None:
-            return below_Q
+        if neighbours.identities is not None:
+            tied_Q = np.array([len(taxa) > 1 for taxa in ties.taxa], bool)
+            return np.where(tied_Q & (neighbours.identities.percents[:, 0] == 100), 0.0, below_Q)
         ambiguous_Q = np.array([AMBIGUOUS_BASES in query.flags for query in queries], bool)
         return np.where(ambiguous_Q, 0.0, below_Q)
 

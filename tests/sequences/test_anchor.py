@@ -462,8 +462,8 @@ def test_a_merging_model_does_not_depend_on_the_batch_and_learns(anchored, marke
     losses = []
     trainer.run(report=lambda progress: losses.append(progress.metrics["loss"]), report_every=10)
     assert losses[-1] < 0.9 * losses[0]
-    with pytest.raises(TrainingError, match="meap predicts single k-mers"):
-        plan = parse_schedule("meap:1")
+    with pytest.raises(TrainingError, match="ngram predicts single k-mers"):
+        plan = parse_schedule("ngram:1")
         settings = resolve_settings(plan, {})
         Trainer(
             Recipe(encoder.config, plan, settings, steps=1),
@@ -579,6 +579,6 @@ def test_an_anchored_recipe_without_positions_is_an_error(anchored, tmp_path):
 def test_every_objective_is_tested_for_positions():
     """A new objective must be added in this file, unless it draws views."""
     assert set(OBJECTIVES) == set(PREDICTING_TOKENS) | {
-        *("contrastive", "fragments", "naming", "supcon", "taxonomy")
+        *("contrastive", "fragments", "naming", "splade", "supcon", "taxonomy")
     }
     assert AMBIGUOUS == 4 and rectangle().positions_BT.min() == 0

@@ -20,6 +20,8 @@ from barcodeembed.taxonomy.references import read_labelled, resolve_conflicts
 from barcodeembed.taxonomy.tables import read_taxonomy
 from barcodeembed.taxonomy.taxa import Taxa
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 HONEY_BEE: Lineage = (
     "Animalia",
     "Arthropoda",
