@@ -42,7 +42,7 @@ PRECISIONS = (0.9, 0.95, 0.99)
 _MARGIN, _SHARE, _AGREEMENT = map(list(FEATURES).index, ("margin", "share", "agreement"))
 
 #: Number of queries that are new at a rank, per query that is new only at the rank below.
-RARER = 0.4
+_RARER = 0.4
 
 _FOLDS = 2
 _BINS = 10
@@ -181,17 +181,18 @@ class _RankExamples:
     def only(self, chosen: np.ndarray) -> _RankExamples:
         return _RankExamples(*(getattr(self, name)[chosen] for name in self.__slots__))
 
-    def weights(self) -> np.ndarray:
-        """Return the weights of the examples, float64 (E,).
 
-        Examples with nothing hidden have half of the total weight. Those of a hidden rank have
-        `RARER` times the weight of those of the rank below.
-        """
-        ranks, number, counts = np.unique(self.hidden, return_inverse=True, return_counts=True)
-        # -1 (nothing hidden) is first; the lowest rank is last.
-        order = (ranks >= 0).sum() - np.cumsum(ranks >= 0)
-        shares = np.where(ranks < 0, 0.5, 0.5 * (1 - RARER) * RARER**order)
-        return (shares / counts)[number]
+def mixture_weights(hidden: np.ndarray) -> np.ndarray:
+    """Return the weights of examples with these hidden ranks (-1 for none), float64 (E,).
+
+    Examples with nothing hidden have half of the total weight. Those of a hidden rank have
+    `_RARER` times the weight of those of the rank below.
+    """
+    ranks, number, counts = np.unique(hidden, return_inverse=True, return_counts=True)
+    # -1 (nothing hidden) is first; the lowest rank is last.
+    order = (ranks >= 0).sum() - np.cumsum(ranks >= 0)
+    shares = np.where(ranks < 0, 0.5, 0.5 * (1 - _RARER) * _RARER**order)
+    return (shares / counts)[number]
 
 
 def _of_rank(examples: Examples, r: int) -> _RankExamples:
@@ -206,7 +207,7 @@ def _of_rank(examples: Examples, r: int) -> _RankExamples:
 
 
 def _fit_rank(examples: _RankExamples, in_reference_from: str, new_from: str) -> RankModel:
-    weights = examples.weights()
+    weights = mixture_weights(examples.hidden)
     fold = examples.barcodes % _FOLDS
     predicted = np.zeros(len(fold))
     for n in range(_FOLDS):

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from barcodeembed.calibration.examples import Voter, hide_and_search
-from barcodeembed.calibration.fit import RARER
+from barcodeembed.calibration.fit import mixture_weights
 from barcodeembed.calibration.sample import Sample
 from barcodeembed.scoring.candidates import Candidates, Finder, Weights
 from barcodeembed.scoring.vote import TEMPERATURE, vote
@@ -67,11 +67,15 @@ class Tuned(NamedTuple):
 
 
 class _Query(NamedTuple):
-    """Barcode ``i`` of the sample with a rank hidden (-1: none), and what is found for it."""
+    """Barcode ``i`` of the sample with a rank hidden (-1: none), and what is found for it.
+
+    ``weight`` is how much a correct name counts.
+    """
 
     i: int
     hidden: int
     candidates: Candidates
+    weight: float = 1
 
 
 def tune_vote(voter: Voter, sample: Sample, bases: Sequence[str]) -> Tuned:
@@ -83,7 +87,8 @@ def tune_vote(voter: Voter, sample: Sample, bases: Sequence[str]) -> Tuned:
     """
     if len(voter.vectors) < 2 or not len(sample):
         return Tuned(Weights(TEMPERATURE), 0)
-    return _tune(voter, sample, bases, _closed(voter, sample, bases), _closed_choices(voter.finder))
+    found = _closed(voter, sample, bases)
+    return _tune(voter, sample, bases, found, _choices(voter.finder, open_world=False))
 
 
 def tune_open_vote(voter: Voter, sample: Sample, bases: Sequence[str]) -> Tuned:
@@ -95,10 +100,12 @@ def tune_open_vote(voter: Voter, sample: Sample, bases: Sequence[str]) -> Tuned:
     step = -(-len(sample) // _OPEN_SAMPLE) or 1
     part = sample.take(np.arange(0, len(sample), step))
     queries = bases[::step]
-    found = [_Query(*each) for each in hide_and_search(part, queries, voter)]
-    if not found:
+    hidden = list(hide_and_search(part, queries, voter))
+    if not hidden:
         return Tuned(Weights(TEMPERATURE), 0)
-    return _tune(voter, part, queries, found, _open_choices(voter.finder), _mixture(found))
+    weights = mixture_weights(np.array([rank for _, rank, _ in hidden])).tolist()
+    found = [_Query(*each, weight) for each, weight in zip(hidden, weights, strict=True)]
+    return _tune(voter, part, queries, found, _choices(voter.finder, open_world=True))
 
 
 def _tune(
@@ -107,12 +114,10 @@ def _tune(
     bases: Sequence[str],
     found: Iterable[_Query],
     choices: Mapping[float, Sequence[Weights]],
-    shares: Mapping[int, float] | None = None,
 ) -> Tuned:
-    """Return the best of the ``choices``, by the weight of the identity.
+    """Return the best of the ``choices``, which are given by the weight of the identity.
 
-    ``shares`` is how much a query counts, by its hidden rank; by default all count one. The
-    candidates are aligned once, for all choices.
+    The candidates are aligned once, for all choices.
     """
     taxa, finder = voter.taxa, voter.finder
     groups = defaultdict(list)  # queries with the same number of candidates
@@ -121,10 +126,10 @@ def _tune(
     correct: Counter[Weights] = Counter()
     for group in groups.values():
         numbers, hidden = (np.array([query[n] for query in group]) for n in (0, 1))
+        counts = np.array([query.weight for query in group])[:, None]
         of = Candidates(*map(np.array, zip(*(query.candidates for query in group), strict=True)))
         aligned = finder.align([bases[i] for i in numbers], of.rows) if finder.align else None
         truth = taxa.codes[sample.lineages[numbers]]
-        counts = np.array([shares[h] if shares else 1 for h in hidden.tolist()])[:, None]
         # A name at a hidden rank cannot be correct.
         asked = (truth >= 0) & (
             (hidden < 0)[:, None] | (np.arange(truth.shape[1]) < hidden[:, None])
@@ -143,37 +148,21 @@ def _tune(
     return Tuned.best(correct)
 
 
-def _closed_choices(finder: Finder) -> dict[float, list[Weights]]:
+def _choices(finder: Finder, *, open_world: bool) -> dict[float, list[Weights]]:
+    """Return the choices, by the weight of the identity."""
     weights: Sequence[float] = _WEIGHTS if finder.align else (0.0,)
     temperatures: Sequence[float] = _TEMPERATURES
     if finder.kmers is not None:
-        weights = _KMER_WEIGHTS if finder.align else _SHARED_WEIGHTS
-        temperatures = _KMER_TEMPERATURES
-    return {w: [Weights(t, w) for t in temperatures] for w in weights}
-
-
-def _open_choices(finder: Finder) -> dict[float, list[Weights]]:
-    weights: Sequence[float] = _WEIGHTS if finder.align else (0.0,)
-    temperatures: Sequence[float] = _TEMPERATURES
-    if finder.kmers is not None:
-        weights = _OPEN_WEIGHTS if finder.align else _SHARED_WEIGHTS
-        temperatures = _OPEN_TEMPERATURES
+        weights = _SHARED_WEIGHTS
+        if finder.align:
+            weights = _OPEN_WEIGHTS if open_world else _KMER_WEIGHTS
+        temperatures = _OPEN_TEMPERATURES if open_world else _KMER_TEMPERATURES
+    if not open_world:
+        return {w: [Weights(t, w) for t in temperatures] for w in weights}
     return {
         w: [Weights(t, w, round(t * more, 6)) for more, t in product(_UPPER, temperatures)]
         for w in weights
     }
-
-
-def _mixture(found: Sequence[_Query]) -> dict[int, float]:
-    """Return how much a query counts, by its hidden rank.
-
-    Half of all are of known species. Of the others, `RARER` times as many are new at each rank as
-    at the rank below.
-    """
-    counts = Counter(query.hidden for query in found)
-    ranks = sorted((rank for rank in counts if rank >= 0), reverse=True)
-    shares = {rank: 0.5 * (1 - RARER) * RARER**n for n, rank in enumerate(ranks)}
-    return {rank: shares.get(rank, 0.5) / count for rank, count in counts.items()}
 
 
 def _closed(voter: Voter, sample: Sample, bases: Sequence[str]) -> Iterator[_Query]:

@@ -22,7 +22,7 @@ from barcodeembed.calibration.fit import (
     Calibration,
     RankModel,
     _agreed,
-    _RankExamples,
+    mixture_weights,
     reliability,
 )
 from barcodeembed.calibration.mutants import mutate
@@ -271,10 +271,7 @@ def test_separable_examples_have_finite_weights():
 
 def test_each_higher_rank_has_two_fifths_of_the_weight():
     hidden = np.array([-1, -1, -1, -1, 6, 6, 5, 3, 3, 3])
-    examples = _RankExamples(
-        np.zeros((10, 1)), *(np.zeros(10, bool) for _ in range(2)), hidden, np.arange(10)
-    )
-    weights = examples.weights()
+    weights = mixture_weights(hidden)
     sums = [weights[hidden == h].sum() for h in (-1, 6, 5, 3)]
     np.testing.assert_allclose(sums, [0.5, 0.3, 0.12, 0.048])
     assert len({*weights[:4]}) == 1
