@@ -1,23 +1,23 @@
-"""From queries to assignments: clean, orient, embed, search, refuse, vote, decide."""
+"""From queries to assignments: clean, orient, embed, search, and name (`naming`)."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import chain, islice, repeat, zip_longest
+from itertools import chain, islice, repeat
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from barcodeembed.classify.amplicons import SAMPLE, FoundAmplicon, choose_trimmer, find_amplicon
-from barcodeembed.classify.assignment import Assignment, Hit
+from barcodeembed.classify.assignment import Assignment
 from barcodeembed.classify.assignments import Assignments
 from barcodeembed.classify.chimeras import find_chimeras
 from barcodeembed.classify.crossovers import find_crossovers
-from barcodeembed.classify.nearest import facts_of
-from barcodeembed.classify.quality import NON_TARGET, Quality, anchor_for, code_for
+from barcodeembed.classify.naming import Namer
+from barcodeembed.classify.quality import Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.read_errors import GIVEN, ReadErrors
 from barcodeembed.classify.read_errors import SAMPLE as READS
@@ -26,27 +26,24 @@ from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.classify.unread import embed_reads
 from barcodeembed.classify.workers import Result, Workers, can_fork
 from barcodeembed.embedding.inputs import Sequences, called, records_of
-from barcodeembed.embedding.vector_maker import NO_VECTOR, VectorMaker
+from barcodeembed.embedding.vector_maker import VectorMaker
 from barcodeembed.errors import BarcodeEmbedError
 from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.model import load_embedder, open_with_model
-from barcodeembed.scoring.candidates import Weights, count_read, is_fragment
-from barcodeembed.scoring.decision import Decisions, decide, novel_below
-from barcodeembed.scoring.features import Closest, Neighbours, vote_features
-from barcodeembed.scoring.ties import Ties, find_ties
-from barcodeembed.sequences.cleaning import AMBIGUOUS_BASES
-from barcodeembed.sequences.decoys import Decoy, find_known, known_decoys
+from barcodeembed.scoring.candidates import Weights
+from barcodeembed.scoring.features import Neighbours
+from barcodeembed.sequences.anchor_location import AnchorLocator
+from barcodeembed.sequences.decoys import find_known_decoy
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.kmer_location import KmerLocator
-from barcodeembed.sequences.location import AnchorLocator
 from barcodeembed.sequences.parts import ALL, Flagged, Part
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.stretches import Locator
 from barcodeembed.sequences.trimming import Trimmer
 from barcodeembed.vectors.search import nearest
-from barcodeembed.vocabulary import AUTO, BATCH_SIZE, CONTAMINANT, NEIGHBOURS
+from barcodeembed.vocabulary import AUTO, BATCH_SIZE, NEIGHBOURS
 
 
 class Classifier:
@@ -130,10 +127,10 @@ class Classifier:
         )
         self.confidence_threshold = confidence_thresholds(index, min_confidence, max_error)
         self.members = index.members
-        self._voters = self.members.supported(index.taxa.codes)
         self._first_records = index.first_records
         anchor = anchor_for(getattr(embedder, "anchor", None), index.sequences)
         self.quality = Quality(code_for(genetic_code, index.sequences, chosen.non_coding), anchor)
+        self._namer = Namer(index, self.finder, self.quality, self.confidence_threshold)
         barcodes = (index.orientation, int(index.calibration.median_length), chosen.max_bases)
         self.locator: Locator = (
             KmerLocator(index.kmers, *barcodes)
@@ -141,7 +138,7 @@ class Classifier:
             else AnchorLocator(anchor, *barcodes)
         )
         self.check_chimeras = check_chimeras
-        self._repeats = Repeats(self._search_now)
+        self._repeats: Repeats[Result] = Repeats()
         #: Number of processes that search, on Linux and without a GPU, if there are many reads.
         self.processes = 1
         self.trimmer = choose_trimmer(index.settings, self.quality.anchor, amplicon, primers)
@@ -290,7 +287,7 @@ class Classifier:
         self, made: list[Query | Assignment], results: list[Result], errors: ReadErrors
     ) -> Iterator[Assignment]:
         """Yield the answers of a batch, in order, when its search has ended."""
-        named = self._name(_queries_of(made), [result() for result in results], errors)
+        named = self._namer.name(_queries_of(made), [result() for result in results], errors)
         yield from (next(named) if isinstance(query, Query) else query for query in made)
 
     def _found_trimmer(self, sample: list[SequenceRecord]) -> Trimmer:
@@ -319,7 +316,7 @@ class Classifier:
         vectors[~finite] = 0.0
         neighbours = self.finder.find(self.index.vectors, bases, vectors / kept[:, None])
         chimeras = self._chimeras(bases, neighbours)
-        decoys = [find_known(each) for each in bases]
+        decoys = [find_known_decoy(each) for each in bases]
         return Found(vectors, finite, neighbours, chimeras, decoys)
 
     def _chimeras(self, bases: list[str], neighbours: Neighbours) -> np.ndarray:
@@ -348,164 +345,6 @@ class Classifier:
             min_bases=self.index.settings.min_bases,
         )
 
-    def _name(
-        self, queries: list[Query], results: list[Found], errors: ReadErrors
-    ) -> Iterator[Assignment]:
-        if not queries:
-            return
-        bases = [query.bases for query in queries]
-        found = Found.join(results)
-        neighbours = found.neighbours
-        calibration = self.index.calibration
-        read_Q = np.array([count_read(query.bases) for query in queries])
-        winners, features = vote_features(
-            neighbours,
-            self._voters,
-            self.index.taxa.codes,
-            self.finder.temperatures(bases, self.index.taxa.above_genus),
-            read_Q,
-            errors.of(queries, is_fragment(read_Q, calibration.median_length)),
-            calibration.median_length,
-        )
-        in_reference = calibration.in_reference(features)
-        ties = find_ties(neighbours, self.members, self.index.taxa.codes, winners)
-        decisions = decide(
-            winners,
-            calibration.correct(features, winners),
-            in_reference,
-            self.confidence_threshold,
-            ties.agreed,
-            self._novel_below(queries, read_Q, neighbours, ties),
-        )
-        for i, query in enumerate(queries):
-            hits = _hits(neighbours, i)
-            contaminant, near = found.decoys[i], neighbours.closest(i)
-            decoy = None if contaminant is None else known_decoys()[contaminant]
-            best = self._best_names(winners[i])
-            names = self._accepted(best, decisions.confidence[i], ties.agreed[i])
-            # A novel taxon is only of those above it that are named.
-            belongs_to = names if decisions.novel[i] >= 0 else best
-            refusal = (
-                self._refusal(query, near, decoy, belongs_to) if found.finite[i] else NO_VECTOR
-            )
-            if refusal is None:
-                yield self._assignment(
-                    query,
-                    hits,
-                    best,
-                    names,
-                    in_reference[i],
-                    decisions,
-                    ties,
-                    i,
-                    chimera=bool(found.chimeras[i]),
-                    contaminant=decoy is not None,
-                    vector=found.vectors[i],
-                )
-            else:
-                yield query.refuse(refusal)
-
-    def _novel_below(
-        self, queries: list[Query], read_Q: np.ndarray, neighbours: Neighbours, ties: Ties
-    ) -> np.ndarray:
-        """Return the probability of being in the reference below which each is novel, (Q,).
-
-        Without an alignment, nothing shows whether what was read of a query with many ambiguous
-        bases disagrees with the references. Then it is never novel, nor if it is identical to the
-        references of several taxa.
-        """
-        below_Q = novel_below(read_Q, self.index.calibration.median_length)
-        if neighbours.identities is not None:
-            tied_Q = np.array([len(taxa) > 1 for taxa in ties.taxa], bool)
-            return np.where(tied_Q & (neighbours.identities.percents[:, 0] == 100), 0.0, below_Q)
-        ambiguous_Q = np.array([AMBIGUOUS_BASES in query.flags for query in queries], bool)
-        return np.where(ambiguous_Q, 0.0, below_Q)
-
-    def _refusal(
-        self, query: Query, near: Closest, decoy: Decoy | None, names: Sequence[str | None]
-    ) -> str | None:
-        """Return the flag of a query that must not be named, or None.
-
-        A contaminant is only named if one of ``names``, those of the index that fit best, is its.
-
-        The calibration knows only barcodes of the marker, so its probabilities mean nothing for
-        another sequence, and no threshold of confidence or novelty would prevent a name.
-        """
-        if decoy is not None and decoy.taxa.isdisjoint(names):
-            return CONTAMINANT
-        return NON_TARGET if self.quality.is_non_target(query.bases, *near) else None
-
-    def _best_names(self, winners: np.ndarray) -> list[str | None]:
-        """Return the best name of a query at each rank."""
-        names = self.index.taxa.names
-        return [names[r][code] if code >= 0 else None for r, code in enumerate(winners.tolist())]
-
-    def _accepted(
-        self, best: list[str | None], confidence: np.ndarray, agreed: np.ndarray
-    ) -> tuple[str | None, ...]:
-        """Return the best names with enough confidence, None at the other ranks."""
-        enough = agreed & (confidence >= self.confidence_threshold)
-        return tuple(name if kept else None for name, kept in zip(best, enough, strict=True))
-
-    def _assignment(
-        self,
-        query: Query,
-        hits: tuple[Hit, ...],
-        best_names: list[str | None],
-        names: tuple[str | None, ...],
-        in_reference: np.ndarray,
-        decisions: Decisions,
-        ties: Ties,
-        i: int,
-        *,
-        chimera: bool,
-        contaminant: bool,
-        vector: np.ndarray,
-    ) -> Assignment:
-        taxa = self.index.taxa
-        confidences = tuple(
-            None if name is None else confidence
-            for name, confidence in zip(best_names, decisions.confidence[i].tolist(), strict=True)
-        )
-        best = hits[0]
-        nearest = facts_of(self.index, int(self._first_records[best.row]))
-        placed, novel = int(decisions.placed[i]), int(decisions.novel[i])
-        sequences = self.index.sequences
-        flags = self.quality.judge(
-            query.bases,
-            names,
-            sequences[best.row] if sequences is not None else None,
-            best.identity,
-            chimera=chimera,
-            contaminant=contaminant,
-        )
-        return Assignment(
-            query_id=query.record.id,
-            status=str(decisions.status[i]),
-            length=query.length,
-            flags=(*query.flags, *flags),
-            strand=query.part.strand,
-            novel_rank=taxa.ranks[novel] if novel >= 0 else None,
-            rank=taxa.ranks[placed] if placed >= 0 else None,
-            taxon=best_names[placed] if placed >= 0 else None,
-            confidence=confidences[placed] if placed >= 0 else None,
-            names=names,
-            confidences=confidences,
-            nearest_id=self.reference_id(best.row),
-            similarity=best.similarity,
-            identity=best.identity,
-            overlap=best.overlap,
-            hits=hits,
-            in_reference=tuple(in_reference.tolist()),
-            tied_taxa=tuple(taxa.names[-1][code] for code in ties.taxa[i]),
-            start=query.start + 1,
-            end=query.end,
-            nearest_taxon=nearest.taxon,
-            nearest_bin=nearest.bin,
-            bases=query.bases,
-            vector=vector,
-        )
-
 
 def _same(found: Found) -> Found:
     return found
@@ -514,14 +353,3 @@ def _same(found: Found) -> Found:
 def _queries_of(made: Sequence[Query | Assignment]) -> list[Query]:
     """Return the records that can be classified; the others have their assignment already."""
     return [query for query in made if isinstance(query, Query)]
-
-
-def _hits(neighbours: Neighbours, i: int) -> tuple[Hit, ...]:
-    """Return the neighbours of one query; those that were not aligned have no identity."""
-    aligned = neighbours.identities or ()
-    fields = (neighbours.rows, neighbours.similarities, *aligned)
-    hits = (Hit(*values) for values in zip_longest(*(f[i].tolist() for f in fields)))
-    return tuple(
-        hit if hit.identity == hit.identity else hit._replace(identity=None, overlap=None)
-        for hit in hits
-    )

@@ -69,30 +69,27 @@ class Found:
 
 
 class Repeats(Generic[Value]):
-    """Remembers the results of a function of sequences, and computes only those that are new.
+    """Remembers what was computed from sequences, so that only what is new is computed.
 
-    ``make`` returns a value for each of several sequences; a value must depend on its own sequence
-    alone. The values of the ``most`` sequences that were used last are kept.
+    The values of the ``most`` sequences that were used last are kept.
 
-    >>> lengths = Repeats(lambda sequences: [len(sequence) for sequence in sequences])
-    >>> lengths.of(["ACG", "T", "ACG"])
+    >>> lengths = Repeats()
+    >>> lengths.of(["ACG", "T", "ACG"], lambda new: [len(sequence) for sequence in new])
     [3, 1, 3]
     """
 
-    def __init__(
-        self, make: Callable[[list[str]], Iterable[Value]], most: int = REMEMBERED
-    ) -> None:
-        self._make, self._most = make, most
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
         self._known: dict[str, Value] = {}
         self._new = 0
 
     def of(
-        self,
-        sequences: Sequence[str],
-        make: Callable[[list[str]], Iterable[Value]] | None = None,
+        self, sequences: Sequence[str], make: Callable[[list[str]], Iterable[Value]]
     ) -> list[Value]:
-        """Return the value of each sequence, in order. ``make`` replaces that of the class."""
-        make = make or self._make
+        """Return the value of each sequence, in order.
+
+        ``make`` returns a value for each of several new sequences, from its own sequence alone.
+        """
         distinct = list(dict.fromkeys(sequences))
         new = [sequence for sequence in distinct if sequence not in self._known]
         made = dict(zip(new, make(new), strict=True)) if new else {}

@@ -98,10 +98,10 @@ def vote(
 
     Similarities, or scores, are sorted, highest first. ``codes`` int (lineages, R) are the numbers
     of the taxa; -1 is unknown, and is the winner if no neighbour has a name. ``temperatures`` are
-    one for all, or an array that fits (Q, R). The weight of a vector
-    with several lineages is divided among them. The winner of a rank is within the winner of the
-    rank above. Its fraction is of all votes with a name at the rank, and is at most the fraction
-    of the rank above. If votes are equal, the first name in alphabetical order wins.
+    one for all, or an array that fits (Q, R). The weight of a vector with several lineages is
+    divided among them. The winner of a rank is within the winner of the rank above. Its fraction is
+    of all votes with a name at the rank, and is at most the fraction of the rank above. If votes
+    are equal, the first name in alphabetical order wins.
     """
     place_M, lineage_M = members_of(rows_QK, members)
     query_M = place_M // rows_QK.shape[1]

@@ -24,7 +24,6 @@ import numpy as np
 
 from barcodeembed.sequences.anchor import CHANGE_COST, MAX_SHIFT, Anchor, K, encode_rows
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
-from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.orientation import strand
 from barcodeembed.sequences.stretches import Stretch, Window
 
@@ -98,9 +97,7 @@ class AnchorLocator:
 
     def score(self, read: str) -> float:
         """Return the score of the best stretch; 1 is the lowest of a barcode."""
-        senses = read, reverse_complement(read)
-        best = max(find_segment(encode_bases(sense), self.anchor).score for sense in senses)
-        return best / _MIN_SCORE
+        return _best_segment(Window.of(read, "+"), self.anchor)[0].score / _MIN_SCORE
 
     def _find(self, reads: Sequence[Window]) -> list[_Cut]:
         """Return the best part of each read on either strand."""
@@ -194,11 +191,16 @@ def _is_all_marker(reads: Sequence[Window], anchor: Anchor) -> np.ndarray:
     )
 
 
-def _search(read: Window, anchor: Anchor) -> Window:
-    """Return the window of a read, on the better strand, that contains the whole barcode."""
+def _best_segment(read: Window, anchor: Anchor) -> tuple[Segment, Window]:
+    """Return the segment with the highest score, and the read on the strand that it is on."""
     windows = (read, read.other_strand())
     segments = [find_segment(encode_bases(window.bases), anchor) for window in windows]
-    best, window = max(zip(segments, windows, strict=True), key=lambda pair: pair[0].score)
+    return max(zip(segments, windows, strict=True), key=lambda pair: pair[0].score)
+
+
+def _search(read: Window, anchor: Anchor) -> Window:
+    """Return the window of a read, on the better strand, that contains the whole barcode."""
+    best, window = _best_segment(read, anchor)
     first, last = -best.diagonal - 2 * _BEYOND, anchor.length - best.diagonal + 2 * _BEYOND
     if GAP.search(window.bases, max(first, 0), max(last, 0)):
         first, last = best.start - anchor.length, best.end + anchor.length

@@ -103,7 +103,7 @@ def known_decoys() -> tuple[Decoy, ...]:
     return load_decoys(shipped_decoys())
 
 
-def find_known(bases: str) -> int | None:
+def find_known_decoy(bases: str) -> int | None:
     """Return the number of the first of `known_decoys` that a sequence is of, or None."""
     decoy = find_decoy(bases, known_decoys())
     return next((i for i, known in enumerate(known_decoys()) if known is decoy), None)

@@ -33,8 +33,6 @@ _RESIDUES = "ACGTURYSWKMBDHVNIacgturyswkmbdhvni.-"
 _UNEXPECTED = re.compile(f"[^{re.escape(_RESIDUES)}\\s0-9]")
 _NO_QUALITY = re.compile("[^!-~]")
 _LAYOUT = re.compile(r"\d|\S\s+\S")
-#: Characters that would break a row of the output in two, or disturb a terminal.
-
 
 #: The error probability of each character of a line of qualities, Phred with offset 33. A quality
 #: below 2 means that nothing is known (Illumina's Q0 and Q1 do not occur): the base is random.

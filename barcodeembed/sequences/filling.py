@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from barcodeembed.sequences.anchor import Anchor, K, encode_rows
+from barcodeembed.sequences.anchor_location import GAP
 from barcodeembed.sequences.bases import AMBIGUOUS, overlapping_kmers
-from barcodeembed.sequences.location import GAP
 from barcodeembed.sequences.primers import IUPAC
 
 #: The letter of each base code, and whether an ambiguity code can be each of the four bases.

@@ -57,7 +57,7 @@ def repeated() -> list[SequenceRecord]:
 @pytest.mark.parametrize("batch_size", [7, 2_048])
 def test_each_row_is_that_of_the_record_alone(classifier, index_bundle, batch_size):
     alone = Classifier.load(index_bundle, device="cpu")
-    alone._repeats = Repeats(alone._search_now, most=0)
+    alone._repeats = Repeats(most=0)
     records = repeated()
     wanted = [each for record in records for each in alone.classify([record])]
     found = list(classifier.classify(records, batch_size=batch_size))
@@ -84,23 +84,31 @@ def test_a_sequence_is_embedded_once(classifier):
 
 def test_only_the_sequences_used_last_are_remembered():
     asked = []
-    remembered = Repeats(lambda new: asked.extend(new) or [s.lower() for s in new], most=2)
-    assert remembered.of(["A", "C", "A"]) == ["a", "c", "a"]
-    assert remembered.of(["A", "G"]) == ["a", "g"]
+    remembered = Repeats(most=2)
+
+    def lower(new):
+        asked.extend(new)
+        return [sequence.lower() for sequence in new]
+
+    def of(sequences):
+        return remembered.of(sequences, lower)
+
+    assert of(["A", "C", "A"]) == ["a", "c", "a"]
+    assert of(["A", "G"]) == ["a", "g"]
     assert asked == ["A", "C", "G"]
-    assert remembered.of(["A", "C"]) == ["a", "c"]
+    assert of(["A", "C"]) == ["a", "c"]
     assert asked == ["A", "C", "G", "C"]
-    assert remembered.of([]) == []
+    assert of([]) == []
 
 
 def test_free_memory_is_returned_after_many_new_results(monkeypatch):
     returned = []
     monkeypatch.setattr(repeats, "return_free_memory", lambda: returned.append(1))
-    remembered = Repeats(lambda new: new)
+    remembered = Repeats()
     for first in range(0, 200, 10):
-        remembered.of([str(number) for number in range(first, first + 10)])
+        remembered.of([str(number) for number in range(first, first + 10)], list)
     assert len(returned) == 2
-    remembered.of([str(number) for number in range(200)])
+    remembered.of([str(number) for number in range(200)], list)
     assert len(returned) == 2
 
 

@@ -7,9 +7,9 @@ import pytest
 from anchored_barcodes import LENGTH, make_barcode
 
 from barcodeembed.sequences.anchor import Anchor
+from barcodeembed.sequences.anchor_location import AnchorLocator, find_segment
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.cleaning import reverse_complement
-from barcodeembed.sequences.location import AnchorLocator, find_segment
 from barcodeembed.sequences.stretches import Stretch
 from barcodeembed.shipped import shipped_index
 
