@@ -16,19 +16,18 @@ Shapes: N vectors, D dimensions.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 from pathlib import Path
 
 import numpy as np
-from objectives import QUERIES, RESULTS, one_of_each_species, spread
+from frozen_models import Score, main
+from objectives import QUERIES, RESULTS, spread
 
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.embedding.vector_maker import encode_all
 from barcodeembed.evaluation.open_world.figures import evaluate_method
 from barcodeembed.evaluation.open_world.predictions import Predictions
 from barcodeembed.evaluation.queries import LabelledQueries, sort_queries
-from barcodeembed.model.devices import set_threads
 from barcodeembed.sequences.cleaning import clean
 from barcodeembed.taxonomy.ranks import RANKS, Lineage
 from barcodeembed.taxonomy.references import chain_labelled
@@ -45,38 +44,26 @@ _SHRINKAGE = 0.1
 _GENUS = RANKS.index("genus")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("action", choices=("run", "table"))
-    parser.add_argument("models", type=Path, nargs="*")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/coi"))
-    parser.add_argument("--out", type=Path, default=Path("objectives"), help="vectors")
-    parser.add_argument("--threads", type=int, default=1)
-    asked = parser.parse_args()
-    if asked.action == "table":
-        print(table(RESULTS / "few_labels"))
-        return
-    set_threads(asked.threads)
-    source = one_of_each_species(asked.data / "reference.tsv.gz", asked.out / "species.tsv.gz")
-    records, lineages = zip(*chain_labelled([source]), strict=True)
+def prepare(species: Path, asked: argparse.Namespace) -> Score:
+    records, lineages = zip(*chain_labelled([species]), strict=True)
     taxa = Taxa.of(sorted(set(lineages), key=str))
     queries = sort_queries(
         chain_labelled([asked.data / f"{part}.tsv.gz" for part in QUERIES]), taxa
     )
-    for model in asked.models:
+
+    def figures(model: Path) -> dict:
         kept = asked.out / f"{model.name}.npz"
         if not kept.exists():
             embedder = Embedder.load(model)
             np.savez(kept, *(embed(embedder, some) for some in (records, queries.records)))
         with np.load(kept) as arrays:
             references, asking = arrays["arr_0"], arrays["arr_1"]
-        made = {
-            percent: score(references, asking, lineages, queries, percent) for percent in PERCENT
+        return {
+            str(percent): score(references, asking, lineages, queries, percent)
+            for percent in PERCENT
         }
-        path = RESULTS / "few_labels" / f"{model.name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(made, indent=1) + "\n")
-        print(path.stem, flush=True)
+
+    return figures
 
 
 def embed(embedder: Embedder, records: tuple) -> np.ndarray:
@@ -125,11 +112,8 @@ def within_genera(vectors_ND: np.ndarray, genera_N: np.ndarray) -> np.ndarray:
     return ((directions_DD / np.sqrt(variances_D)) @ directions_DD.T).astype(np.float32)
 
 
-def table(results: Path) -> str:
+def table(runs: dict[str, list[dict]]) -> str:
     """Return a Markdown table: for each fraction of labels, a row for each model."""
-    runs: dict[str, list[dict]] = {}
-    for path in sorted(results.glob("*.json")):
-        runs.setdefault(path.stem.rpartition("-seed")[0], []).append(json.loads(path.read_text()))
     titles = " | ".join(f"{split}: {rank}" for split, rank in COLUMNS)
     lines = [f"| labels | model | seeds | {titles} |", "| --- " * 6 + "|"]
     for percent in PERCENT:
@@ -142,4 +126,4 @@ def table(results: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__.split("\n")[0], RESULTS / "few_labels", prepare, table)

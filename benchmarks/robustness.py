@@ -14,7 +14,6 @@ benchmarks/results/objectives/robustness/NAME.json.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 from collections.abc import Callable
 from functools import partial
@@ -22,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 from damage import cut
-from objectives import RESULTS, one_of_each_species, spread
+from frozen_models import Score, main
+from objectives import RESULTS, spread
 
 from barcodeembed.calibration.examples import add_sequencing_errors
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.embedding.vector_maker import encode_all
-from barcodeembed.model.devices import set_threads
 from barcodeembed.sequences.cleaning import clean
 from barcodeembed.taxonomy.ranks import RANKS
 from barcodeembed.taxonomy.references import chain_labelled
@@ -60,26 +59,9 @@ DAMAGE: dict[str, Callable[..., str]] = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("action", choices=("run", "table"))
-    parser.add_argument("models", type=Path, nargs="*")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/coi"))
-    parser.add_argument("--out", type=Path, default=Path("objectives"))
-    parser.add_argument("--threads", type=int, default=1)
-    asked = parser.parse_args()
-    if asked.action == "table":
-        print(table(RESULTS / "robustness"))
-        return
-    set_threads(asked.threads)
-    source = one_of_each_species(asked.data / "reference.tsv.gz", asked.out / "species.tsv.gz")
-    references, queries = select(named(source), named(asked.data / "val_seen.tsv.gz"))
-    for model in asked.models:
-        found = score(Embedder.load(model), references, queries)
-        path = RESULTS / "robustness" / f"{model.name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(found, indent=1) + "\n")
-        print(path.stem, flush=True)
+def prepare(species: Path, asked: argparse.Namespace) -> Score:
+    references, queries = select(named(species), named(asked.data / "val_seen.tsv.gz"))
+    return lambda model: score(Embedder.load(model), references, queries)
 
 
 #: Bases and the name of a species.
@@ -124,11 +106,8 @@ def embed(embedder: Embedder, barcodes: list[str]) -> np.ndarray:
     return normalise(encode_all(embedder, barcodes, lambda done, total: None))
 
 
-def table(results: Path) -> str:
+def table(runs: dict[str, list[dict]]) -> str:
     """Return a Markdown table: a row for each model, with the mean and range of its seeds."""
-    runs: dict[str, list[dict]] = {}
-    for path in sorted(results.glob("*.json")):
-        runs.setdefault(path.stem.split("-seed")[0], []).append(json.loads(path.read_text()))
     lines = ["| model | seeds | " + " | ".join(DAMAGE) + " |", "| --- " * (len(DAMAGE) + 2) + "|"]
     for name, found in runs.items():
         cells = [spread([run[kind] for run in found]) for kind in DAMAGE]
@@ -137,4 +116,4 @@ def table(results: Path) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__.split("\n")[0], RESULTS / "robustness", prepare, table)

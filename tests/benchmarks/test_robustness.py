@@ -12,6 +12,7 @@ from support import REPOSITORY
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
 import robustness
+from frozen_models import read_results
 
 
 @pytest.fixture
@@ -63,4 +64,4 @@ def test_the_table_has_the_mean_of_the_seeds(tmp_path):
     for seed, value in ((0, 0.5), (1, 0.7)):
         figures = dict.fromkeys(robustness.DAMAGE, value)
         (tmp_path / f"maelm-seed{seed}.json").write_text(json.dumps(figures))
-    assert "| maelm | 2 | 0.600 (0.500 to 0.700) |" in robustness.table(tmp_path)
+    assert "| maelm | 2 | 0.600 (0.500 to 0.700) |" in robustness.table(read_results(tmp_path))
