@@ -3,234 +3,51 @@
     python benchmarks/tokenization.py run [--only "4-mers/256 byte pairs"] [--seed 0]
     python benchmarks/tokenization.py table > table.md
 
-All models have the same shape (the preset ``tiny``, without an anchor), and are trained with
-``maelm`` on the same barcodes for the same number of steps. Queries are named by the closest of
-one barcode of each of 5,000 species, before and after training. Completed runs are skipped. The
-figures of a run are written to benchmarks/results/objectives/tokenization/NAME-seedS.json.
-Shapes: B barcodes.
+All models have the shape of the preset ``tiny``. How barcodes are cut is in token_kinds.py, and
+how models are trained and scored in short_runs.py. The figures of a run are written to
+benchmarks/results/objectives/tokenization/NAME-seedS.json.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import random
-import tempfile
-import time
-from dataclasses import dataclass
-from pathlib import Path
+from statistics import mean
 
 import numpy as np
-import torch
-from claim_arms import Unsaved
-from objectives import QUERIES, RESULTS, one_of_each_species, spread
-from token_kinds import MAX_BASES, TOKENIZATIONS, Cut, make_config
+from objectives import RESULTS
+from short_runs import Barcodes, cells, main, titles, train_and_score
+from token_kinds import TOKENIZATIONS, make_config
 
-from barcodeembed.corpus.batches import cut_whole
-from barcodeembed.corpus.corpus import LABELS, Corpus
-from barcodeembed.model.config import PRESETS
-from barcodeembed.model.devices import set_threads
-from barcodeembed.model.encoder import Encoder
-from barcodeembed.model.tokenizer import PAD, SPECIAL_TOKENS
-from barcodeembed.objectives.plan import Phase, resolve_settings
+from barcodeembed.model.tokenizer import SPECIAL_TOKENS
 from barcodeembed.sequences.bases import encode_bases
-from barcodeembed.sequences.cleaning import clean
-from barcodeembed.taxonomy.ranks import RANKS, Lineage
-from barcodeembed.taxonomy.references import LabelledRecord, chain_labelled
-from barcodeembed.training.recipe import Recipe
-from barcodeembed.vectors.normalise import normalise
-from barcodeembed.vectors.search import nearest
-from barcodeembed.vectors.whitening import Whitening
-
-STEPS, BATCH = 300, 64
-REFERENCES, ASKED, HELD_OUT = 5_000, 1_000, 512
-
-#: The queries of each table are named at this rank.
-COLUMNS = dict(zip(QUERIES, ("species", "genus", "family"), strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class Barcodes:
-    """Barcodes for training, then references, then the queries of each table, in this order."""
-
-    bases: list[str]
-    lineages: list[Lineage]
-    training: int
-    queries: dict[str, range]
-
-    @property
-    def references(self) -> range:
-        return range(self.training, next(iter(self.queries.values())).start)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("action", choices=("run", "table"))
-    parser.add_argument("--only", default="/".join(TOKENIZATIONS), help="names, with slashes")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/coi"))
-    parser.add_argument("--out", type=Path, default=Path("objectives"), help="what can be reused")
-    parser.add_argument("--threads", type=int, default=1)
-    asked = parser.parse_args()
-    results = RESULTS / "tokenization"
-    if asked.action == "table":
-        print(table(results))
-        return
-    set_threads(asked.threads)
-    results.mkdir(parents=True, exist_ok=True)
-    asked.out.mkdir(exist_ok=True)
-    barcodes = read_barcodes(asked.data, asked.out)
-    for name in asked.only.split("/"):
-        path = results / f"{name.replace(' ', '-')}-seed{asked.seed}.json"
-        if not path.exists():
-            path.write_text(json.dumps(run(name, asked.seed, barcodes), indent=1) + "\n")
-            print(path.stem, flush=True)
-
-
-def read_barcodes(data: Path, out: Path) -> Barcodes:
-    """Draw the barcodes, always the same ones. The taxa of all queries are among the references."""
-    draw = random.Random(0)
-    reference = data / "reference.tsv.gz"
-    training = draw_some(_read(reference), STEPS * BATCH + HELD_OUT, draw)
-    species = _read(one_of_each_species(reference, out / "species.tsv.gz"))
-    references = draw_some(species, REFERENCES, draw)
-    chosen, queries = training + references, {}
-    for part, rank in COLUMNS.items():
-        column = RANKS.index(rank)
-        known = {lineage[column] for _, lineage in references} - {None, ""}
-        asked = [each for each in _read(data / f"{part}.tsv.gz") if each[1][column] in known]
-        asked = draw_some(asked, ASKED, draw)
-        queries[part] = range(len(chosen), len(chosen) + len(asked))
-        chosen += asked
-    bases, lineages = zip(*chosen, strict=True)
-    return Barcodes(list(bases), list(lineages), len(training), queries)
-
-
-def _read(path: Path) -> list[LabelledRecord]:
-    return list(chain_labelled([path]))
-
-
-def draw_some(
-    labelled: list[LabelledRecord], count: int, draw: random.Random
-) -> list[tuple[str, Lineage]]:
-    """Return the bases and the lineages of some random records, up to ``count``."""
-    some = draw.sample(labelled, min(count, len(labelled)))
-    cleaned = ((clean(record, max_bases=MAX_BASES), lineage) for record, lineage in some)
-    return [(each.bases, lineage) for each, lineage in cleaned if not each.unclassifiable]
 
 
 def run(name: str, seed: int, barcodes: Barcodes) -> dict:
     """Train and score one model."""
     lengths_B = np.array([len(bases) for bases in barcodes.bases])
     cut = TOKENIZATIONS[name](encode_bases("".join(barcodes.bases)), lengths_B)
-    corpus, config = make_corpus(cut, barcodes.training), make_config(cut)
-    plan = (Phase(1.0, {"maelm": 1.0}),)
-    preset = PRESETS["tiny"]
-    settings = resolve_settings(plan, preset.settings, [f"span={cut.span}"])
-    rate = preset.learning_rate
-    recipe = Recipe(config, plan, settings, STEPS, BATCH, learning_rate=rate, seed=seed)
-    torch.manual_seed(seed)
-    encoder = Encoder(config)
-    before = score(encoder.eval(), corpus, barcodes)
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = Unsaved(recipe, corpus, Path(folder), torch.device("cpu"), encoder=encoder)
-        began = time.process_time()
-        losses: list[float] = []
-        trainer.run(
-            report=lambda progress: losses.append(progress.metrics["loss"]),
-            report_every=STEPS // 4,
-            evaluate_every=10 * STEPS,
-        )
-        minutes = (time.process_time() - began) / 60
+    config = make_config(cut)
     return {
-        "tokenization": name,
-        "seed": seed,
-        "steps": STEPS,
-        "batch_size": BATCH,
         "vocabulary": config.tokenizer.vocabulary_size - SPECIAL_TOKENS,
         "tokens": round(float(np.mean(cut.lengths_B // cut.k)), 1),
-        "weights": sum(weights.numel() for weights in encoder.parameters()),
-        "core_minutes": round(minutes, 1),
-        "loss": losses,
-        "before": before,
-        "after": score(encoder.eval(), corpus, barcodes),
+        **train_and_score(cut, config, seed, barcodes),
     }
 
 
-def make_corpus(cut: Cut, training: int) -> Corpus:
-    """Return a corpus of which only the first barcodes are trained on, or held out."""
-    count = len(cut.lengths_B)
-    return Corpus(
-        codes=cut.codes,
-        starts=np.cumsum(cut.lengths_B) - cut.lengths_B,
-        lengths=cut.lengths_B,
-        labels=np.full((count, len(LABELS)), -1, np.int32),
-        held_out=np.arange(min(HELD_OUT, training // 2)),
-        train=np.arange(min(HELD_OUT, training // 2), training),
-        fingerprint="",
-        summary={},
-    )
-
-
-def score(encoder: Encoder, corpus: Corpus, barcodes: Barcodes) -> dict[str, dict[str, float]]:
-    """Return the fraction of the queries of each table with the correct name."""
-    known, found = embed(encoder, corpus, barcodes.references), {}
-    asking = {part: embed(encoder, corpus, rows) for part, rows in barcodes.queries.items()}
-    whitening = Whitening.fit(known, known.shape[1])
-    for kind, change in (("raw", lambda vectors: vectors), ("whitened", whitening.apply)):
-        found[kind] = {}
-        for part, rows in barcodes.queries.items():
-            changed = (normalise(change(vectors)) for vectors in (known, asking[part]))
-            _, closest = nearest(*changed, 1)
-            column = RANKS.index(COLUMNS[part])
-            wanted = [barcodes.lineages[row][column] for row in rows]
-            named = [barcodes.lineages[barcodes.training + row][column] for row in closest[:, 0]]
-            found[kind][part] = float(np.mean([a == b for a, b in zip(wanted, named, strict=True)]))
-    return found
-
-
-@torch.no_grad()
-def embed(encoder: Encoder, corpus: Corpus, rows: range) -> np.ndarray:
-    """Return the vectors of rows, with barcodes of similar length in a batch."""
-    config = encoder.config
-    order = np.array(rows)[np.argsort(corpus.lengths[np.array(rows)], kind="stable")]
-    vectors = np.empty((len(rows), config.dimension), np.float32)
-    for some in np.array_split(order, max(1, len(order) // BATCH)):
-        tokens, positions, _ = cut_whole(corpus, some, config.tokenizer, config.max_tokens)
-        vectors[some - rows.start] = encoder.embed(
-            torch.from_numpy(tokens),
-            torch.from_numpy(positions),
-            padded=bool((tokens == PAD).any()),
-        ).numpy()
-    return vectors
-
-
-def table(results: Path) -> str:
-    """Return a Markdown table: a row for each tokenization, with the scores after training."""
-    runs: dict[str, list[dict]] = {}
-    for path in sorted(results.glob("*.json")):
-        found = json.loads(path.read_text())
-        runs.setdefault(found["tokenization"], []).append(found)
-    titles = [f"{part.removeprefix('val_').replace('_', ' ')}: {r}" for part, r in COLUMNS.items()]
-    head = ["tokens", "vocabulary", "per barcode", "weights", "core-minutes", "vectors", *titles]
+def table(runs: dict[str, list[dict]]) -> str:
+    """Return a Markdown table with the scores of each tokenization before and after training."""
+    head = ["tokens", "vocabulary", "per barcode", "weights", "core-minutes", "vectors", *titles()]
     lines = ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
     for name in TOKENIZATIONS:
         for kind in ("raw", "whitened") if name in runs else ():
-            lines.append(_row(name, kind, runs[name]))
+            first, *_ = found = runs[name]
+            size = [f"{first['vocabulary']:,}", f"{first['tokens']:.0f}"]
+            size += [f"{first['weights'] / 1e6:.2f} M"]
+            minutes = f"{mean(one['core_minutes'] for one in found):.1f}"
+            lines.append(
+                "| " + " | ".join([name, *size, minutes, kind, *cells(kind, found)]) + " |"
+            )
     return "\n".join(lines)
 
 
-def _row(name: str, kind: str, runs: list[dict]) -> str:
-    one = runs[0]
-    minutes = np.mean([run["core_minutes"] for run in runs])
-    cells = [f"{one['vocabulary']:,}", f"{one['tokens']:.0f}", f"{one['weights'] / 1e6:.2f} M"]
-    scores = [
-        f"{spread([run['before'][kind][part] for run in runs])} → "
-        f"{spread([run['after'][kind][part] for run in runs])}"
-        for part in COLUMNS
-    ]
-    return "| " + " | ".join([name, *cells, f"{minutes:.1f}", kind, *scores]) + " |"
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__.split("\n")[0], RESULTS / "tokenization", TOKENIZATIONS, run, table)

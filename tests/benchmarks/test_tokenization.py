@@ -13,6 +13,8 @@ from support import REPOSITORY
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
 import byte_pairs
+import shapes
+import short_runs
 import token_kinds
 import tokenization
 
@@ -76,7 +78,7 @@ def test_byte_pairs_are_numbered_without_the_ambiguous_base():
 def test_a_model_reads_and_predicts_these_tokens(name):
     codes, lengths = encoded(random_barcodes(40))
     cut = token_kinds.TOKENIZATIONS[name](codes, lengths)
-    corpus, config = tokenization.make_corpus(cut, 30), token_kinds.make_config(cut)
+    corpus, config = short_runs.make_corpus(cut, 30), token_kinds.make_config(cut)
     batches = Batches(corpus, config.tokenizer, size=8, parts=1, max_tokens=180, seed=0)
     batch = batches.batch(0, 0)
     if cut.vocabulary:
@@ -102,19 +104,33 @@ def test_a_model_reads_and_predicts_these_tokens(name):
     assert objective.head.out_features == config.tokenizer.vocabulary_size - SPECIAL_TOKENS
 
 
-def test_the_table_has_the_scores_before_and_after_training(tmp_path):
-    scores = {"raw": dict.fromkeys(tokenization.COLUMNS, 0.25)}
-    scores["whitened"] = dict.fromkeys(tokenization.COLUMNS, 0.5)
-    made = {
-        "tokenization": "4-mers",
-        "vocabulary": 256,
-        "tokens": 160.2,
-        "weights": 130_000,
-        "core_minutes": 1.25,
-        "before": scores,
-        "after": scores,
-    }
-    (tmp_path / "4-mers-seed0.json").write_text(json.dumps(made))
-    lines = tokenization.table(tmp_path).splitlines()
+def made(name, **figures):
+    scores = {"raw": dict.fromkeys(short_runs.COLUMNS, 0.25)}
+    scores["whitened"] = dict.fromkeys(short_runs.COLUMNS, 0.5)
+    common = {"name": name, "weights": 130_000, "core_minutes": 1.25}
+    return common | {"before": scores, "after": scores} | figures
+
+
+def test_the_table_of_tokens_has_the_scores_before_and_after_training(tmp_path):
+    found = made("4-mers", vocabulary=256, tokens=160.2)
+    (tmp_path / "4-mers-seed0.json").write_text(json.dumps(found))
+    lines = tokenization.table(short_runs.read_results(tmp_path)).splitlines()
     assert len(lines) == 4
     assert lines[2].startswith("| 4-mers | 256 | 160 | 0.13 M | 1.2 | raw | 0.250 → 0.250 |")
+
+
+def test_shapes_are_sorted_by_work_and_those_that_no_other_is_better_than_are_marked():
+    points = {"wide": (4e6, 1.0), "base": (2e6, 2.0), "alibi": (2e6, 2.5), "deep": (3e6, 2.0)}
+    assert shapes.pareto_front(points) == {"wide", "base"}
+    runs = {
+        name: [made(name, multiply_adds=work, held_out_loss=loss)]
+        for name, (work, loss) in points.items()
+    }
+    rows = [line.split(" | ") for line in shapes.table(runs).splitlines()[2:]]
+    assert [row[0] for row in rows] == ["| base", "| alibi", "| deep", "| wide"]
+    assert [row[5].strip() for row in rows] == ["yes", "", "", "yes"]
+
+
+def test_a_barcode_of_a_query_is_not_a_reference():
+    barcodes = short_runs.Barcodes([], [], 5, {"val_seen": range(9, 11), "other": range(11, 12)})
+    assert barcodes.references == range(5, 9)
