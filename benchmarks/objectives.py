@@ -107,7 +107,9 @@ LABELLED = {
 }
 #: A student whose tokens have half as many bases as its teacher's.
 SHORTER = {"distill-short": [*LABELLED["distill"], "--k", "5", "--merge", "2"]}
-UNANCHORED = {f"{name}, unanchored": LABEL_FREE[name] for name in ("maelm", "mlm", "clm")}
+UNANCHORED = {
+    f"{name}, unanchored": LABEL_FREE[name] for name in ("untrained", "maelm", "mlm", "clm")
+}
 ANCHORED = LABEL_FREE | LABELLED | SHORTER
 RUNS = {name: ["--anchor", *flags] for name, flags in ANCHORED.items()} | UNANCHORED
 
