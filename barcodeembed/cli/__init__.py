@@ -30,7 +30,11 @@ from barcodeembed.cli.memory import describe_memory_error
 
 
 class _Commands(TyperGroup):
-    """Run every command inside the boundary."""
+    """Read the command line and run every command inside the boundary."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        with boundary():
+            return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
         with boundary():
@@ -49,7 +53,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"barcodeembed {__version__}")
+        typer.echo(f"barcodeembed {__version__}")
         raise typer.Exit
 
 

@@ -6,7 +6,6 @@ reader of standard output closed the pipe, 143 SIGTERM.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import warnings
@@ -15,7 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import FrameType
 from typing import NoReturn
 
-from barcodeembed.cli.console import console
+from barcodeembed.cli.console import abandon, console
 from barcodeembed.cli.memory import describe_memory_error
 from barcodeembed.errors import BarcodeEmbedError, InputWarning
 
@@ -53,7 +52,7 @@ def boundary() -> Iterator[None]:
         console.error("terminated")
         sys.exit(143)
     except BrokenPipeError:
-        _abandon_output()
+        abandon(sys.stdout)
         sys.exit(141)
     except (MemoryError, RuntimeError, ImportError, OSError) as error:
         if message := describe_memory_error(error):
@@ -63,11 +62,13 @@ def boundary() -> Iterator[None]:
         name = str(error.filename)
         if error.filename is None:
             name = "standard output"
-            _abandon_output()
+            abandon(sys.stdout)
         _fail(f"{name}: {error.strerror or error}")
     finally:
         signal.signal(signal.SIGTERM, before)
-        console.close_log(_exit_code(sys.exception()))
+        code = _exit_code(sys.exception())
+        if not console.close(code) and not code:
+            sys.exit(1)
 
 
 def _exit_code(exception: BaseException | None) -> int:
@@ -88,12 +89,6 @@ def _fail(message: str) -> NoReturn:
         raise  # noqa: PLE0704 - called from the handlers above, inside their exception
     console.error(message)
     sys.exit(1)
-
-
-def _abandon_output() -> None:
-    """Discard the rest of standard output. Otherwise the interpreter fails to write it at exit."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _warn(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import FileIO
 from pathlib import Path
 from shlex import join
+from typing import BinaryIO, TextIO
 
 from barcodeembed import __version__
 from barcodeembed.errors import InputError, printable
@@ -23,7 +23,8 @@ class Console:
     """Everything that a command prints on standard error.
 
     ``--quiet``, ``--verbose``, ``--debug`` and ``--strict`` set the attributes. ``arguments`` are
-    those of the command line.
+    those of the command line. A message that cannot be written, to a full disk, does not stop the
+    command, but `close` returns False.
     """
 
     quiet: bool = False
@@ -31,13 +32,15 @@ class Console:
     debug: bool = False
     strict: bool = False
     arguments: list[str] = field(default_factory=list)
-    _log: FileIO | None = None
+    _log: BinaryIO | None = None
     _said: dict[str, None] = field(default_factory=dict)
+    _complete: bool = True
 
     def reset(self) -> None:
         """Forget the options and warnings of an earlier command in the same process."""
         self.quiet = self.verbose = self.debug = self.strict = False
         self._said.clear()
+        self._complete = True
 
     @property
     def warnings(self) -> list[str]:
@@ -115,34 +118,60 @@ class Console:
 
     def open_log(self, path: Path) -> None:
         """Append all messages from now on to a file, after the version and the command."""
-        self._log = open(path, "ab", buffering=0)
+        self._log = open(path, "ab")
         self._record(f"{PROGRAM} {__version__}: {join([PROGRAM, *self.arguments])}")
 
-    def close_log(self, code: int) -> None:
-        """Write the exit code, and close the file."""
+    def close(self, code: int) -> bool:
+        """Record the exit code, and close the log. Return whether all messages were written."""
+        self._record(f"exit code {code}")
         if self._log is not None:
-            self._record(f"exit code {code}")
-            log, self._log = self._log, None
-            if log is not None:  # recording can end the log
-                log.close()
+            with self._log_errors():
+                self._log.close()
+            self._log = None
+        return self._complete
 
     def _record(self, message: str) -> None:
-        log = self._log
-        if log is None:
+        if self._log is None:
             return
         time = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._log_errors():
+            self._log.write(f"{time} {message}\n".encode())
+            self._log.flush()
+
+    @contextmanager
+    def _log_errors(self) -> Iterator[None]:
+        """End the log, and not the command, if it cannot be written."""
+        assert self._log is not None
+        log = self._log
         try:
-            log.write(f"{time} {message}\n".encode())
-        except OSError as error:  # a full disk must not end the command
-            self._log = None
-            log.close()
-            self._write(f"{PROGRAM}: warning: {log.name}: {error.strerror}; the log ends here")
+            yield
+        except OSError as error:
+            self._log, self._complete = None, False
+            with suppress(OSError):
+                log.close()
+            self._write(
+                f"{PROGRAM}: error: {log.name}: cannot be written: {error.strerror}; the log ends "
+                "here, and the exit code will not be 0"
+            )
 
     def _write(self, message: str, *, shown: bool = True) -> None:
         message = printable(message)
         self._record(message)
-        if shown and sys.stderr is not None:  # if closed (2>&-), print would use standard output
+        if not shown or sys.stderr is None:  # if closed (2>&-), print would use standard output
+            return
+        try:
             print(message, file=sys.stderr, flush=True)
+        except OSError as error:
+            abandon(sys.stderr)
+            if isinstance(error, BrokenPipeError):
+                raise
+            self._complete = False
+
+
+def abandon(stream: TextIO | None) -> None:
+    """Discard what a stream could not write, which the interpreter would try again at exit."""
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 console = Console()

@@ -82,6 +82,7 @@ def index_sequences(path: Path, sequences: Sequence[str]) -> None:
     """
     FastaSequences(path)
     check_fasta_index(path, len(sequences), sum(map(len, sequences)))
+    _check_names(path, len(sequences))
     written = FastaSequences(path)
     if any(written[i] != sequences[i] for i in (0, len(sequences) - 1)):
         raise OSError(f"pyfastx has not indexed {path.name} correctly")
@@ -96,6 +97,15 @@ def check_fasta_index(path: Path, count: int, bases: int | None = None) -> None:
         *found, length = database.execute(_FASTA_ROWS, (path.stat().st_size,)).fetchone()
         stated = database.execute("SELECT seqnum FROM stat").fetchall()
     if found != [count, 1, count, count] or stated != [(count,)] or bases not in (None, length):
+        raise OSError(_incomplete(path))
+
+
+def _check_names(path: Path, count: int) -> None:
+    """Raise OSError unless pyfastx's index finds so many sequences by name, and is undamaged."""
+    with _fasta_index(path) as database:
+        named = database.execute("SELECT count(*) FROM seq INDEXED BY chromidx").fetchone()
+        damage = database.execute("PRAGMA integrity_check").fetchall()
+    if named != (count,) or damage != [("ok",)]:
         raise OSError(_incomplete(path))
 
 

@@ -1,8 +1,8 @@
 /* Makes the N-th call of a kind fail, in any language: for LD_PRELOAD.
  *
  * The kinds are calls that write below a folder, that map a file below a folder into memory, and
- * that ask for much memory. fault_arm(kind, folder, n, error) starts to count; fault_calls() returns
- * how many calls there were.
+ * that ask for much memory. fault_arm(kind, folder, n, error) starts to count: call n fails, or all
+ * calls from -n on. fault_calls() returns how many calls there were.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { WRITES, MAPS, MEMORY };
@@ -32,7 +33,8 @@ void fault_arm(long which, const char *path, long n, long error) {
 long fault_calls(void) { return calls; }
 
 static int count(void) {
-    if (__sync_add_and_fetch(&calls, 1) != at) return 0;
+    long n = __sync_add_and_fetch(&calls, 1);
+    if (at < 0 ? n < -at : n != at) return 0;
     errno = (int)code;
     return 1;
 }
@@ -71,6 +73,14 @@ ssize_t sendfile(int out, int in, off_t *from, size_t size) {
     ssize_t (*next)(int, int, off_t *, size_t) = dlsym(RTLD_NEXT, "sendfile");
     return strike_file(out) ? -1 : next(out, in, from, size);
 }
+ssize_t writev(int f, const struct iovec *parts, int count_) {
+    return strike_file(f) ? -1 : NEXT(writev)(f, parts, count_);
+}
+ssize_t copy_file_range(int in, off64_t *from, int out, off64_t *to, size_t size, unsigned flags) {
+    return strike_file(out) ? -1 : NEXT(copy_file_range)(in, from, out, to, size, flags);
+}
+int ftruncate(int f, off_t size) { return strike_file(f) ? -1 : NEXT(ftruncate)(f, size); }
+int ftruncate64(int f, off64_t size) { return strike_file(f) ? -1 : NEXT(ftruncate64)(f, size); }
 int fsync(int f) { return strike_file(f) ? -1 : NEXT(fsync)(f); }
 int fdatasync(int f) { return strike_file(f) ? -1 : NEXT(fdatasync)(f); }
 int rename(const char *from, const char *to) {

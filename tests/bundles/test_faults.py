@@ -20,11 +20,14 @@ from support import REPOSITORY, run_here
 FULL, BROKEN, NO_MEMORY = 28, 5, 12  # errno: a full disk, one that fails, and no memory
 WRITES, MAPS, MEMORY = range(3)  # kinds of calls
 
+#: One call fails, with an error, or all from then on: a disk that stays full.
+FAILURES = [FULL, BROKEN, -FULL]
+
 SOURCE = Path(__file__).with_name("faults.c")
 
 #: Runs each command in a child process without a failure, and then with a failure of each N-th
-#: call, of all calls or of a number of them. Prints as JSON: the number of the command, N, the exit
-#: code, standard error, and what is in the folder.
+#: call, of all calls or of a number of them; a negative error stays from then on. Prints as JSON:
+#: the number of the command, N, the exit code, standard error, and what is in the folder.
 DRIVER = """
 import ctypes, json, os, shutil, sys, tempfile
 from pathlib import Path
@@ -36,7 +39,9 @@ shim = ctypes.CDLL(None)
 folder, before, kind, where, most, error, *commands = sys.argv[1:]
 
 def arm(where, n, error):
-    shim.fault_arm(ctypes.c_long(int(kind)), where.encode(), ctypes.c_long(n), ctypes.c_long(error))
+    numbers = (int(kind), n if error > 0 else -n, abs(error))
+    which, n, error = map(ctypes.c_long, numbers)
+    shim.fault_arm(which, where.encode(), n, error)
 
 def contents(path):
     files = (f for f in sorted(path.rglob("*")) if f.is_file())
@@ -199,7 +204,7 @@ def test_commands_survive_the_failure_of_some_calls(faults, before):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("error", [FULL, BROKEN])
+@pytest.mark.parametrize("error", FAILURES)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_survives_the_failure_of_any_call(command, error, faults, before):
     check(*faults([COMMANDS[command]], 0, error), contents(before))
@@ -218,7 +223,7 @@ EVALUATE = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("error", [FULL, BROKEN])
+@pytest.mark.parametrize("error", FAILURES)
 def test_an_evaluation_survives_the_failure_of_any_call(error, faults, before):
     """The figures contain times, so that two runs differ: only old and new are compared."""
     old = contents(before)
@@ -285,9 +290,10 @@ def test_a_command_without_memory_ends_with_one_line(command, kind, faults, befo
 
 
 @pytest.mark.slow
-def test_pretraining_survives_the_failure_of_any_call(faults):
+@pytest.mark.parametrize("error", FAILURES)
+def test_pretraining_survives_the_failure_of_any_call(error, faults):
     """Every bundle that is there is complete: it has all files of an unbroken run."""
-    ((succeeded, *failed),) = faults([PRETRAIN], 0)
+    ((succeeded, *failed),) = faults([PRETRAIN], 0, error)
     assert succeeded[1] == 0, succeeded
     for n, code, err, found in failed:
         lines = [line for line in err.splitlines() if "warning: " not in line]

@@ -546,7 +546,7 @@ def test_a_file_name_of_any_bytes_works(run, index_bundle, reads, tmp_path):
 
 
 def test_a_full_standard_output_has_exit_code_1(run, index_bundle, model_bundle, reads):
-    for words in (("classify", reads, "-i", index_bundle), ("info", model_bundle)):
+    for words in (("classify", reads, "-i", index_bundle), ("info", model_bundle), ("--version",)):
         with open("/dev/full", "w") as full:
             result = run(*words, capture_output=False, stdout=full, stderr=subprocess.PIPE)
         assert result.code == 1

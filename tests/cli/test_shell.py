@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import re
 import shutil
 import subprocess
+import sys
 
+import numpy as np
 import pytest
 from support import REPOSITORY, SIMULATED, run_here
 
 from barcodeembed import __version__
 from barcodeembed.cli.completion import SHELLS, script
+from barcodeembed.cli.console import Console
 from barcodeembed.cli.manual import page
 from barcodeembed.cli.tree import commands
 
@@ -173,10 +178,34 @@ def test_a_log_that_cannot_be_opened_is_an_error(call, tmp_path):
     assert done.code == 1 and "run.log" in done.err
 
 
-def test_a_full_disk_ends_the_log_and_not_the_command(call, model_bundle):
-    done = call("embed", READS, "-m", model_bundle, "--log", "/dev/full")
-    assert done.code == 0
-    assert done.err.count("the log ends here") == 1
+def test_a_full_disk_ends_the_log_and_the_exit_code_tells(call, model_bundle, tmp_path):
+    vectors = tmp_path / "v.npy"
+    done = call("embed", READS, "-m", model_bundle, "-o", vectors, "--log", "/dev/full")
+    assert done.code == 1
+    assert (
+        done.err.count("/dev/full: cannot be written: No space left on device; the log ends") == 1
+    )
+    assert len(np.load(vectors)) == 120
+
+
+def test_a_log_can_find_the_disk_full_when_it_is_closed(capfd):
+    class Log(io.BytesIO):
+        name = "run.log"
+
+        def close(self):
+            super().close()
+            raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    assert not Console(_log=Log()).close(0)
+    assert "run.log: cannot be written: Disk quota exceeded" in capfd.readouterr().err
+
+
+def test_messages_that_are_lost_have_exit_code_1(call, model_bundle, tmp_path, monkeypatch):
+    vectors = tmp_path / "v.npy"
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        assert call("embed", READS, "-m", model_bundle, "-o", vectors).code == 1
+    assert len(np.load(vectors)) == 120
 
 
 def test_a_second_command_writes_no_log(call, tmp_path):

@@ -20,7 +20,11 @@ from barcodeembed.index.collect import BuildReport
 from barcodeembed.index.files import read_index
 from barcodeembed.index.model import find_model
 from barcodeembed.index.options import BuildOptions
-from barcodeembed.index.reference_sequences import FastaSequences, check_fasta_index
+from barcodeembed.index.reference_sequences import (
+    FastaSequences,
+    check_fasta_index,
+    index_sequences,
+)
 from barcodeembed.index.validation import (
     check_calibration,
     check_kmer_lengths,
@@ -214,6 +218,31 @@ def test_an_index_of_pyfastx_that_is_damaged_is_an_error(tmp_path):
     path.with_suffix(".fasta.fxi").write_bytes(b"SQLite format 3\0" + b"x" * 500)
     with pytest.raises(OSError, match="by pyfastx is not complete: "):
         check_fasta_index(path, 2)
+
+
+def lose_names(path: Path) -> None:
+    """pyfastx leaves them out if the disk is full at that moment."""
+    with closing(sqlite3.connect(path.with_suffix(".fasta.fxi"))) as database, database:
+        database.execute("DROP INDEX chromidx")
+
+
+def change_name(path: Path) -> None:
+    names = b"\3\x0f\1b"  # a row of the index of names: lengths and types, and the name
+    content = path.with_suffix(".fasta.fxi").read_bytes()
+    assert names in content
+    path.with_suffix(".fasta.fxi").write_bytes(content.replace(names, names[:-1] + b"c"))
+
+
+@pytest.mark.parametrize(
+    "damage, problem", [(lose_names, "no such index: chromidx"), (change_name, "is not complete$")]
+)
+def test_an_index_of_pyfastx_without_its_names_is_an_error(damage, problem, tmp_path):
+    path = tmp_path / "references.fasta"
+    path.write_text(">a\nACGT\n>b\nGGGA\n")
+    index_sequences(path, ["ACGT", "GGGA"])
+    damage(path)
+    with pytest.raises(OSError, match=problem):
+        index_sequences(path, ["ACGT", "GGGA"])
 
 
 def damage_fasta_index(path: Path) -> None:
