@@ -23,7 +23,7 @@ def release(array: np.ndarray) -> None:
     """
     if array.nbytes < LARGE or sys.platform != "linux":
         return
-    mapped = array
+    mapped: object = array
     while isinstance(mapped, np.ndarray) and not mapped.flags.writeable:
         mapped = mapped.base
     if isinstance(mapped, mmap.mmap):
