@@ -95,7 +95,7 @@ CONDITIONS = {
 _REPORTS, _EVALUATIONS = 40, 10
 
 
-class _Unsaved(Trainer):
+class Unsaved(Trainer):
     """A run without checkpoints, which would take longer than what they could save."""
 
     def save(self) -> None:
@@ -127,7 +127,7 @@ def make_trainer(
     if made.model.anchored:
         encoder.set_anchor(barcodes.anchor)
     place.mkdir(parents=True, exist_ok=True)
-    return _Unsaved(
+    return Unsaved(
         recipe, barcodes.corpus_for(made.model), place, torch.device(device), encoder=encoder
     )
 

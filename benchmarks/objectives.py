@@ -97,16 +97,6 @@ LABEL_FREE = {
     "maelm+contrastive": ["--objective", "maelm+contrastive:0.1"],
     "maelm+wced": ["--objective", "maelm+wced"],
 }
-#: Other shapes of the models of ``place``.
-SHAPED = {
-    "maelm-geglu": ["--objective", "maelm", "--feed-forward", "geglu"],
-    "maelm-post": ["--objective", "maelm", "--norm", "post"],
-    "maelm-disentangled": ["--objective", "maelm", "--positions", "disentangled"],
-    "maelm-k1": ["--objective", "maelm", "--k", "1", "--merge", "20"],
-    "maelm-k3": ["--objective", "maelm", "--k", "3", "--merge", "6"],
-    "maelm-k6": ["--objective", "maelm", "--k", "6", "--merge", "3"],
-    "maelm-short": ["--objective", "maelm", "--k", "5", "--merge", "2"],
-}
 LABELLED = {
     "taxonomy": ["--objective", "taxonomy"],
     "maelm+taxonomy": ["--objective", "maelm+taxonomy"],
@@ -117,14 +107,16 @@ LABELLED = {
 }
 #: A student whose tokens have half as many bases as its teacher's.
 SHORTER = {"distill-short": [*LABELLED["distill"], "--k", "5", "--merge", "2"]}
-UNANCHORED = {f"{name}, unanchored": LABEL_FREE[name] for name in ("maelm", "mlm", "clm")}
-ANCHORED = LABEL_FREE | SHAPED | LABELLED | SHORTER
+UNANCHORED = {
+    f"{name}, unanchored": LABEL_FREE[name] for name in ("untrained", "maelm", "mlm", "clm")
+}
+ANCHORED = LABEL_FREE | LABELLED | SHORTER
 RUNS = {name: ["--anchor", *flags] for name, flags in ANCHORED.items()} | UNANCHORED
 
 #: Runs that cannot read merged k-mers, and ``maelm-span``: a merged token is a span already.
 UNMERGED = {"ngram", "ngram-generator", "maelm-span"}
 OF_CONDITION = {
-    "average": [name for name in RUNS if name not in SHAPED | SHORTER],
+    "average": [name for name in RUNS if name not in SHORTER],
     "place": [name for name in ANCHORED if name not in UNMERGED],
 }
 
@@ -267,7 +259,7 @@ def table(results: Path) -> str:
     columns = [("seen", "species"), ("unseen species", "genus"), ("unseen genus", "family")]
     lines = []
     for title, group in (
-        ("label-free", LABEL_FREE | SHAPED),
+        ("label-free", LABEL_FREE),
         ("unanchored", UNANCHORED),
         ("with labels", LABELLED | SHORTER),
     ):

@@ -133,6 +133,8 @@ class Batches:
         merge: K-mers per token.
         same_taxon: (label, n) keeps n barcodes of the same taxon together when rows are shuffled,
             so that a batch has pairs to compare.
+        offsets_below_k: A barcode without a position in the marker is read from one of its first k
+            bases, also if it is longer than what is read.
 
     Raises:
         TrainingError: The batch is too small for ``parts``, or no barcode has the label.
@@ -149,8 +151,10 @@ class Batches:
         seed: int,
         merge: int = 1,
         same_taxon: tuple[str, int] | None = None,
+        offsets_below_k: bool = False,
     ) -> None:
         self.corpus, self.tokenizer = corpus, tokenizer
+        self.offsets = tokenizer.k if offsets_below_k else None
         self.size, self.parts = min(size, len(corpus.train)), parts
         check_split(self.size, parts)
         self.max_tokens, self.seed, self.merge, self.same_taxon = (
@@ -190,6 +194,7 @@ class Batches:
                 self.merge,
                 self.max_tokens,
                 rng,
+                offsets=self.offsets,
             )
             return cut(self.corpus, rows, self.tokenizer, window)
 

@@ -237,8 +237,8 @@ PRESETS = {
         batch_size=256,
     ),
     # From arXiv 2502.18405 and its code: BERT's post-norm, learned positions, 6 + 6 layers, and
-    # AdamW and OneCycleLR with the defaults of torch, without clipping. There weight decay also
-    # applies to norms and biases, and a barcode begins at one of its first k bases.
+    # AdamW and OneCycleLR with the defaults of torch, without clipping. Weight decay also applies
+    # to norms and biases, and a barcode begins at one of its first k bases.
     "barcodemae": Preset(
         replace(
             _BASE,
@@ -253,6 +253,13 @@ PRESETS = {
         weight_decay=1e-5,
         rates="onecycle",
         epochs=45.0,
-        recipe={"beta2": 0.999, "cycle_momentum": True, "clip": 0.0, "decay_to": 4e-6},
+        recipe={
+            "beta2": 0.999,
+            "cycle_momentum": True,
+            "clip": 0.0,
+            "decay_to": 4e-6,
+            "decay_all": True,
+            "offsets_below_k": True,
+        },
     ),
 }

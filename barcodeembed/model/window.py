@@ -97,18 +97,23 @@ def random_window(
     max_tokens: int,
     rng: np.random.Generator,
     fraction: float = 1.0,
+    offsets: int | None = None,
 ) -> Window:
     """Return a random stretch of each barcode, with the same number of tokens for all.
 
     No barcode then needs padding. The stretch has ``fraction`` of the tokens of the shortest
-    barcode. Without ``positions_BL`` it begins in any reading frame.
+    barcode. Without ``positions_BL`` it begins in any reading frame: at any base, or at one of the
+    first ``offsets`` bases.
     """
     if positions_BL is None:
         bases = k * merge
         max_count = np.clip((lengths_B.min() - bases + 1) // bases, 1, max_tokens)
         count = max(1, round(fraction * int(max_count)))
         # Shifting the reading frame is BarcodeBERT's augmentation (arXiv 2311.02401).
-        first_B = rng.integers(0, np.maximum(lengths_B - count * bases, 0), endpoint=True)
+        last_B = np.maximum(lengths_B - count * bases, 0)
+        if offsets is not None:
+            last_B = np.minimum(last_B, offsets - 1)
+        first_B = rng.integers(0, last_B, endpoint=True)
         return _consecutive(first_B, np.minimum(count, lengths_B // bases), k, merge, max_tokens)
     whole = whole_window(lengths_B, positions_BL, k, merge, max_tokens)
     return whole.stretch(max(1, round(fraction * int(whole.counts_B.min()))), rng)

@@ -47,6 +47,7 @@ class Contrast(Objective):
 
         def __post_init__(self) -> None:
             Views.__post_init__(self)
+            check_temperature(self.temperature)
             if not 0 <= self.soften < 1:
                 raise TrainingError(f"soften is {self.soften}, not in [0, 1)")
 
@@ -78,6 +79,11 @@ class Contrast(Objective):
         logits_BB = similarities(vectors_BD, vectors_BD).detach() / self.options.temperature
         negatives_BB = logits_BB.fill_diagonal_(-math.inf).softmax(-1)
         return torch.lerp(targets_BB, negatives_BB, part)
+
+
+def check_temperature(temperature: float) -> None:
+    if not temperature > 0:
+        raise TrainingError(f"temperature is {temperature}, not positive")
 
 
 def view_vectors(encoder: Encoder, inputs: Inputs, suffix: str = "") -> Tensor:

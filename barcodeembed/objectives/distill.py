@@ -52,6 +52,11 @@ class Distillation(MaskedAutoencoder):
         vectors: float = 1.0
         similarities: float = 10.0
 
+        def __post_init__(self) -> None:
+            MaskedAutoencoder.Options.__post_init__(self)
+            if min(self.rebuild, self.features, self.vectors, self.similarities) < 0:
+                raise TrainingError("the weights of distill must not be negative")
+
     def __init__(self, config: ModelConfig, options: Options, corpus: Corpus) -> None:
         super().__init__(config, options, corpus)
         if not options.teacher:

@@ -12,6 +12,7 @@ import numpy as np
 
 from barcodeembed.corpus.batches import Batch
 from barcodeembed.corpus.masking import choose_hidden
+from barcodeembed.errors import TrainingError
 from barcodeembed.model.tokenizer import MASK
 from barcodeembed.objectives.base import Inputs
 from barcodeembed.objectives.clm import CausalLanguageModel
@@ -23,6 +24,10 @@ class MaskedCausalModel(CausalLanguageModel):
     @dataclass(frozen=True, slots=True)
     class Options:
         mask_ratio: float = 0.15
+
+        def __post_init__(self) -> None:
+            if not 0 < self.mask_ratio < 1:
+                raise TrainingError(f"mask_ratio is {self.mask_ratio}, not between 0 and 1")
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         merge = self.config.merge

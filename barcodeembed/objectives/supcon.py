@@ -15,8 +15,9 @@ from torch import Tensor
 from barcodeembed.corpus.batches import Batch
 from barcodeembed.corpus.corpus import LABELS
 from barcodeembed.corpus.views import Views
+from barcodeembed.errors import TrainingError
 from barcodeembed.objectives.base import Inputs
-from barcodeembed.objectives.contrastive import Contrast
+from barcodeembed.objectives.contrastive import Contrast, check_temperature
 
 
 class SupervisedContrast(Contrast):
@@ -29,6 +30,12 @@ class SupervisedContrast(Contrast):
         genus: float = 0.3
         family: float = 0.1
         order: float = 0.0
+
+        def __post_init__(self) -> None:
+            Views.__post_init__(self)
+            check_temperature(self.temperature)
+            if min(self.species, self.genus, self.family, self.order) < 0:
+                raise TrainingError("the weights of ranks must not be negative")
 
     def prepare(self, batch: Batch, rng: np.random.Generator) -> Inputs:
         ranks = ("order", "family", "genus", "species")

@@ -52,6 +52,8 @@ class Taxonomy(Objective):
                 raise TrainingError(
                     f"unknown ranks {', '.join(sorted(unknown))}; choose from {', '.join(LABELS)}"
                 )
+            if not self.scale > 0:
+                raise TrainingError(f"scale is {self.scale}, not positive")
             if not 0 <= self.smoothing < 1:
                 raise TrainingError(f"smoothing is {self.smoothing}, not in [0, 1)")
 

@@ -95,6 +95,7 @@ class Trainer:
             seed=recipe.seed,
             merge=recipe.model.merge,
             same_taxon=recipe.same_taxon,
+            offsets_below_k=recipe.offsets_below_k,
         )
 
     @property
@@ -372,12 +373,12 @@ def _compile(pretraining: Pretraining) -> None:
 
 
 def _optimizer(pretraining: Pretraining, recipe: Recipe) -> torch.optim.AdamW:
-    """Return AdamW without weight decay for norms, biases and single vectors."""
+    """Return AdamW. Norms, biases and single vectors have no weight decay, unless all have it."""
     matrices = [p for p in pretraining.parameters() if p.dim() > 1]
     vectors = [p for p in pretraining.parameters() if p.dim() <= 1]
     groups = [
         {"params": matrices, "weight_decay": recipe.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+        {"params": vectors, "weight_decay": recipe.weight_decay if recipe.decay_all else 0.0},
     ]
     betas = (recipe.momentum(0), recipe.beta2)
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=betas, fused=True)

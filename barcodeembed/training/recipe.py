@@ -17,6 +17,9 @@ _MOMENTUM = 0.9
 #: What a run that is lengthened may change.
 LENGTH = {"steps", "planned", "restarted"}
 
+#: Choices that are left out of the description of a run where they have no effect.
+_RARE = {"planned", "restarted", "decay_all", "offsets_below_k"}
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -30,9 +33,11 @@ class Recipe:
     none. ``average`` is the decay per step of the running average of the
     encoder's weights that becomes the model, 0 for none. ``compile`` compiles the blocks with
     torch. ``max_bases`` is the longest fragment of a barcode that is read. ``same_taxon`` is
-    (label, n): n barcodes of one taxon are put together in a batch. A run that was lengthened has
-    the steps that it was first ``planned`` for, and the step at which its learning rate
-    ``restarted`` (see `lengthened`); 0 otherwise.
+    (label, n): n barcodes of one taxon are put together in a batch. ``decay_all`` applies weight
+    decay to norms and biases, too, and with ``offsets_below_k`` a barcode is read from one of its
+    first k bases, both as in BarcodeMAE. A run that was lengthened has the steps that it was first
+    ``planned`` for, and the step at which its learning rate ``restarted`` (see `lengthened`); 0
+    otherwise.
     """
 
     model: ModelConfig
@@ -55,15 +60,17 @@ class Recipe:
     compile: bool = False
     max_bases: int = 720
     same_taxon: tuple[str, int] | None = None
+    decay_all: bool = False
+    offsets_below_k: bool = False
     seed: int = 0
     init: str | None = None
     planned: int = 0
     restarted: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the choices as JSON values; a run that was not lengthened does not mention it."""
+        """Return the choices as JSON values, without those of few runs that were not made."""
         values = {**asdict(self), "model": self.model.to_json()}
-        return {k: v for k, v in values.items() if v or k not in ("planned", "restarted")}
+        return {name: value for name, value in values.items() if value or name not in _RARE}
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""

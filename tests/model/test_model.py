@@ -361,6 +361,7 @@ def test_barcodemae_has_the_recipe_of_the_code():
     assert recipe.decay_to == pytest.approx(1 / 25 / 1e4)
     defaults = inspect.signature(torch.optim.AdamW).parameters["betas"].default
     assert recipe.beta2 == defaults[1]
+    assert recipe.decay_all and recipe.offsets_below_k
     assert not any(other.recipe for name, other in PRESETS.items() if name != "barcodemae")
 
 

@@ -271,3 +271,19 @@ def test_settings_that_do_not_apply_are_refused(given, message):
 def test_invalid_masking_is_refused(settings):
     with pytest.raises(TrainingError):
         objective_class("maelm").Options(**settings)
+
+
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("meap", {"mask_ratio": 1.0}),
+        ("contrastive", {"temperature": 0.0}),
+        ("supcon", {"temperature": -1.0}),
+        ("supcon", {"genus": -0.1}),
+        ("taxonomy", {"scale": 0.0}),
+        ("distill", {"vectors": -1.0}),
+    ],
+)
+def test_settings_without_meaning_are_refused(name, settings):
+    with pytest.raises(TrainingError):
+        objective_class(name).Options(**settings)

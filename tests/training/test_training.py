@@ -131,6 +131,20 @@ def test_a_batch_is_a_rectangle_of_stretches_of_its_barcodes(corpus):
     assert frames == {0, 1, 2, 3}
 
 
+def test_offsets_below_k_read_the_beginning_of_every_barcode(corpus):
+    batches = Batches(
+        corpus,
+        MODEL.tokenizer,
+        size=16,
+        parts=1,
+        max_tokens=20,
+        seed=3,
+        offsets_below_k=True,
+    )
+    first = np.concatenate([batches.batch(step, 0).first_B for step in range(6)])
+    assert set(first.tolist()) == {0, 1, 2, 3}
+
+
 def test_whole_barcodes_begin_with_their_first_base(corpus):
     batch = Batches(corpus, MODEL.tokenizer, size=16, parts=1, max_tokens=90, seed=3).whole(
         np.arange(5)
@@ -483,6 +497,21 @@ def test_the_optimizer_follows_the_recipe(tmp_path, corpus):
         assert all(group["betas"] == expected for group in trainer.optimizer.param_groups)
         assert trainer.pretraining.objectives["maelm"].progress == step / trainer.recipe.steps
     assert recipe().momentum(5) == 0.9
+
+
+@pytest.mark.parametrize("decay_all, of_vectors", [(False, 0.0), (True, 0.05)])
+def test_norms_and_biases_have_no_weight_decay_unless_all_have_it(
+    decay_all, of_vectors, tmp_path, corpus
+):
+    trainer = Trainer(recipe(decay_all=decay_all), corpus, tmp_path, CPU)
+    for group in trainer.optimizer.param_groups:
+        expected = 0.05 if group["params"][0].dim() > 1 else of_vectors
+        assert group["weight_decay"] == expected
+
+
+def test_a_description_has_rare_choices_only_where_they_are_made():
+    assert "decay_all" not in recipe().to_json()
+    assert recipe(decay_all=True, offsets_below_k=True).to_json()["offsets_below_k"]
 
 
 def test_without_clipping_the_gradient_keeps_its_norm(tmp_path, corpus):
