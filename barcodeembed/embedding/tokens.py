@@ -13,8 +13,10 @@ from barcodeembed.sequences.anchor import Anchor, gather_bases
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.vocabulary import BATCH_SIZE
 
-#: Lengths are padded to a multiple of this many tokens, so that there are few different shapes.
-_BUCKET = 16
+#: Lengths are padded to a multiple of this many tokens, so that there are few different shapes. A
+#: fragment of 130 bases can have as few as five tokens, but a GPU needs full batches.
+_BUCKET = 4
+_GPU_BUCKET = 16
 
 #: Tokens of a micro-batch: enough to use two cores well, few enough to stay in the cache, and to
 #: waste little in the last one. A GPU needs many more, but not more sequences than commands embed
@@ -96,10 +98,11 @@ def buckets(
     that the vector of a sequence does not depend on the others. A width is not rounded up beyond
     ``max_tokens``, the last learned position.
     """
-    tokens = _GPU_MICRO_TOKENS if device == "cuda" else _MICRO_TOKENS
+    gpu = device == "cuda"
+    tokens, bucket = (_GPU_MICRO_TOKENS, _GPU_BUCKET) if gpu else (_MICRO_TOKENS, _BUCKET)
     rows_of: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
-        width = max(length, min(-(-length // _BUCKET) * _BUCKET, max_tokens))
+        width = max(length, min(-(-length // bucket) * bucket, max_tokens))
         if width:
             rows_of.setdefault(width, []).append(row)
     for width in sorted(rows_of, reverse=True):

@@ -8,24 +8,32 @@ called, which its module exports on Linux and macOS. Where it does not, its Pyth
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-#: edlib's numbers of: the shorter sequence within the longer one, with the path, as ``=``, ``X``.
-_HW, _PATH, _EXTENDED = 2, 2, 1
+#: edlib's numbers of: the shorter sequence within the longer one, with the path.
+_HW, _PATH = 2, 2
+
+#: edlib's numbers of the columns of an alignment: two bases that match, a base only of the first
+#: sequence, one only of the second, two bases that do not match.
+MATCH, INSERTED, DELETED, MISMATCH = range(4)
+
+#: The same in a CIGAR.
+_LETTERS = "=IDX"
+
+_RUN = re.compile(f"([0-9]+)([{_LETTERS}])")
 
 
 class EditPath(NamedTuple):
-    """The alignment of a sequence to a part of another one.
+    """The alignment of a sequence to a part of another one, which begins at ``start``.
 
-    ``start`` is where the part begins. In the ``cigar``, ``=`` and ``X`` are pairs of bases, ``I``
-    bases only of the first and ``D`` only of the second.
+    ``steps`` has one byte for each column: MATCH, INSERTED, DELETED or MISMATCH.
     """
 
-    distance: int
     start: int
-    cigar: str
+    steps: bytes
 
 
 Align = Callable[[str, str, Sequence[tuple[str, str]]], EditPath]
@@ -35,7 +43,7 @@ def align(shorter: str, longer: str, equalities: Sequence[tuple[str, str]] = ())
     """Align a sequence to a part of another one with the fewest edits. Neither can be empty.
 
     >>> align("ACGTACGTAA", "TTACGTAGTAATT")
-    EditPath(distance=1, start=2, cigar='5=1I4=')
+    EditPath(start=2, steps=b'\\x00\\x00\\x00\\x00\\x00\\x01\\x00\\x00\\x00\\x00')
     """
     return _aligner()(shorter, longer, equalities)
 
@@ -85,24 +93,20 @@ def _align_by_module(shorter: str, longer: str, equalities: Sequence[tuple[str, 
     found: dict[str, Any] = edlib.align(
         shorter, longer, mode="HW", task="path", additionalEqualities=list(equalities) or None
     )
-    return EditPath(found["editDistance"], found["locations"][0][0], found["cigar"])
+    runs = _RUN.findall(found["cigar"])
+    steps = b"".join(bytes([_LETTERS.index(letter)]) * int(n) for n, letter in runs)
+    return EditPath(found["locations"][0][0], steps)
 
 
 def _direct() -> Align:
     """Return a function that calls the C functions. Raises AttributeError if there are none."""
     import edlib
 
-    library, system = ctypes.CDLL(edlib.__file__), ctypes.CDLL(None)
-    run, to_cigar, clear = (
-        getattr(library, name)
-        for name in ("edlibAlign", "edlibAlignmentToCigar", "edlibFreeAlignResult")
-    )
+    library = ctypes.CDLL(edlib.__file__)
+    run, clear = library.edlibAlign, library.edlibFreeAlignResult
     run.restype = _Result
     run.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, _Config]
-    to_cigar.restype = ctypes.c_void_p  # not c_char_p, of which the address would be lost
-    to_cigar.argtypes = [ctypes.POINTER(ctypes.c_ubyte), ctypes.c_int, ctypes.c_int]
     clear.restype, clear.argtypes = None, [_Result]
-    system.free.restype, system.free.argtypes = None, [ctypes.c_void_p]
 
     @cache
     def config(equalities: tuple[tuple[str, str], ...]) -> _Config:
@@ -114,11 +118,8 @@ def _direct() -> Align:
         found = run(one, len(one), other, len(other), config(tuple(equalities)))
         if found.status or not found.path:
             raise MemoryError("out of memory while sequences were aligned")
-        address = to_cigar(found.path, found.path_length, _EXTENDED)
-        try:
-            return EditPath(found.distance, found.starts[0], ctypes.string_at(address).decode())
-        finally:
-            system.free(address)
-            clear(found)
+        path = EditPath(found.starts[0], ctypes.string_at(found.path, found.path_length))
+        clear(found)
+        return path
 
     return align

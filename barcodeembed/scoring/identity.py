@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from barcodeembed.scoring.edit_paths import EditPath, align
+from barcodeembed.scoring.edit_paths import DELETED, INSERTED, MATCH, EditPath, align
 
 _IUPAC = {
     "R": "AG",
@@ -28,9 +27,7 @@ _IUPAC = {
 #: An ambiguity code matches itself and each base that it stands for.
 _EQUALITIES = tuple((code, base) for code, bases in _IUPAC.items() for base in bases)
 
-_OPERATION = re.compile(r"(\d+)([=XID])")
-_DELETED = re.compile(r"(\d+)D")
-_GAPS = re.compile(r"(?:\d+[ID])*")
+_GAPS = bytes([INSERTED, DELETED])
 
 
 class Identities(NamedTuple):
@@ -85,45 +82,32 @@ def overlap(query: str, reference: str) -> tuple[str, str]:
     >>> overlap("ACGTACGTAA", "TTACGTAGTAATT")
     ('ACGTACGTAA', 'ACGTA-GTAA')
     """
-    shorter, longer = sorted((query, reference), key=len)
+    shorter, longer = _by_length(query, reference)
     if not shorter:
         return "", ""
-    one, other = _rows(shorter, longer, *_columns(_align(shorter, longer)))
+    rows = _rows(shorter, longer, _align(shorter, longer))
+    one, other = (row.tobytes().decode("ascii") for row in rows)
     return (one, other) if shorter is query else (other, one)
-
-
-def _rows(
-    shorter: str, longer: str, columns: list[tuple[int, str]], i: int, j: int
-) -> tuple[str, str]:
-    """Return both rows of an alignment; ``columns``, ``i`` and ``j`` are those of `_columns`."""
-    rows: tuple[list[str], list[str]] = ([], [])
-    for n, operation in columns:
-        rows[0].append("-" * n if operation == "D" else shorter[i : i + n])
-        rows[1].append("-" * n if operation == "I" else longer[j : j + n])
-        i += n * (operation != "D")
-        j += n * (operation != "I")
-    return "".join(rows[0]), "".join(rows[1])
 
 
 def _identity(query: str, reference: str) -> tuple[float, int]:
     """Return the percent identity and the number of columns of the overlap."""
-    shorter, longer = sorted((query, reference), key=len)
+    shorter, longer = _by_length(query, reference)
     if not shorter:
         return 0.0, 0
     if shorter in longer and "N" not in longer:
         return 100.0, len(shorter)
     found = _align(shorter, longer)
+    columns = found.steps.strip(_GAPS)
     if "N" in query or "N" in reference:
-        columns, *begin = _columns(found)
-        pairs = zip(*_rows(shorter, longer, columns, *begin), strict=True)
-        operations = "".join(operation * n for n, operation in columns)
-        read = [o for o, pair in zip(operations, pairs, strict=True) if "N" not in pair]
-        length, matches = len(read), read.count("=")
-    else:  # each column that is no match costs 1
-        count = len(shorter) + sum(map(int, _DELETED.findall(found.cigar)))
-        matches = count - found.distance
-        length = count - _outside(found.cigar)
-    return (100 * matches / length if length else 0.0), length
+        one, other = _rows(shorter, longer, found)
+        read = (one != ord("N")) & (other != ord("N"))
+        columns = np.frombuffer(columns, np.uint8)[read].tobytes()
+    return (100 * columns.count(MATCH) / len(columns) if columns else 0.0), len(columns)
+
+
+def _by_length(query: str, reference: str) -> tuple[str, str]:
+    return (query, reference) if len(query) <= len(reference) else (reference, query)
 
 
 def _align(shorter: str, longer: str) -> EditPath:
@@ -133,22 +117,17 @@ def _align(shorter: str, longer: str) -> EditPath:
     return align(shorter, longer, () if plain else _EQUALITIES)
 
 
-def _outside(cigar: str) -> int:
-    """Return the number of columns before the first and after the last pair of bases."""
-    begin = _GAPS.match(cigar)
-    assert begin  # it can be empty
-    last = max(cigar.rfind("="), cigar.rfind("X"))
-    gaps = begin[0] + (cigar[last + 1 :] if last > 0 else "")
-    return sum(int(n) for n, _ in _OPERATION.findall(gaps))
+def _rows(shorter: str, longer: str, found: EditPath) -> tuple[np.ndarray, np.ndarray]:
+    """Return both rows of the overlap, uint8; ``-`` is a gap."""
+    steps = np.frombuffer(found.steps, np.uint8)
+    inside = slice(len(steps) - len(found.steps.lstrip(_GAPS)), len(found.steps.rstrip(_GAPS)))
+    one = _row(shorter, steps != DELETED)
+    other = _row(longer[found.start :], steps != INSERTED)
+    return one[inside], other[inside]
 
 
-def _columns(found: EditPath) -> tuple[list[tuple[int, str]], int, int]:
-    """Return the columns of the overlap, as runs, and its start in each sequence."""
-    columns = [(int(n), operation) for n, operation in _OPERATION.findall(found.cigar)]
-    begin = {"I": 0, "D": found.start}
-    while columns and columns[0][1] in "ID":
-        n, operation = columns.pop(0)
-        begin[operation] += n
-    while columns and columns[-1][1] in "ID":
-        columns.pop()
-    return columns, begin["I"], begin["D"]
+def _row(sequence: str, has_base: np.ndarray) -> np.ndarray:
+    row = np.full(len(has_base), ord("-"), np.uint8)
+    bases = np.frombuffer(sequence.encode("ascii"), np.uint8)
+    row[has_base] = bases[: np.count_nonzero(has_base)]
+    return row

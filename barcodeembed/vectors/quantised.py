@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.vectors.mapped import release
 from barcodeembed.vectors.normalise import normalise
 from barcodeembed.vectors.prototypes import quantise
 from barcodeembed.vectors.search import nearest, rank_exactly
@@ -35,6 +36,9 @@ _TRAINED_ON = 32
 _ITERATIONS = 8
 
 _AT_ONCE = 4096
+
+#: Number of codes that are read from disk before their memory is given back.
+_MOST_MAPPED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +108,14 @@ class Quantised:
         visited_QL = near_QL >= near_QL.max(1, keepdims=True) - np.float32(self.margin)
         visited_QL[~asked_QD.any(1), 1:] = False  # equally similar to all: one is enough
         found = []
+        read = 0
         for cluster in np.flatnonzero(visited_QL.any(0)).tolist():
             of = np.flatnonzero(visited_QL[:, cluster])
             scores_qn = self._scores(asked_QD[of], cluster)
+            read += scores_qn.shape[1]
+            if read > _MOST_MAPPED:
+                release(self.codes)
+                read = 0
             q, n = np.nonzero(scores_qn >= floor_Q[of, None])
             found.append((of[q], scores_qn[q, n], self.rows[self.starts[cluster] + n]))
         owners, scores, rows = map(np.concatenate, zip(*found, strict=True))

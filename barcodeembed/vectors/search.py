@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from barcodeembed.vectors.mapped import release
+
 #: Number of candidates in addition to k, so that rounding cannot decide which are among the k.
 _SPARE = 16
 
@@ -22,8 +24,9 @@ _BLAS_FROM = 20
 #: Number of decimals at which similarities are compared.
 DECIMALS = 6
 
-#: Number of queries whose candidates are compared at a time.
-_AT_ONCE = 256
+#: Number of queries whose candidates are compared at a time. The system maps 64 KB around each
+#: candidate in a file.
+_AT_ONCE = 64
 
 #: A search for neighbours: `nearest`, or a function that returns almost the same.
 Search = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
@@ -57,6 +60,7 @@ def rank_exactly(
         products[part] = np.einsum(
             "qd,qkd->qk", queries[part], vectors[rows[part]], dtype=np.float64
         )
+        release(vectors)
     similarities = np.round(products, DECIMALS)
     order = np.lexsort((rows, -similarities))[:, :k]
     return np.take_along_axis(similarities, order, 1), np.take_along_axis(rows, order, 1)

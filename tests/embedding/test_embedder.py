@@ -113,7 +113,12 @@ def test_shorter_sequences_can_be_allowed(embedder):
 
 @pytest.mark.parametrize(
     ("length", "device", "shape"),
-    [(110, "cpu", (9, 112)), (110, "cuda", (2048, 112)), (1000, "cuda", (260, 1008))],
+    [
+        (5, "cpu", (128, 8)),
+        (110, "cpu", (9, 112)),
+        (110, "cuda", (2048, 112)),
+        (1000, "cuda", (260, 1008)),
+    ],
 )
 def test_micro_batches_have_one_shape_and_are_large_on_a_gpu(length, device, shape):
     lengths = [length] * 3_000 + [0]

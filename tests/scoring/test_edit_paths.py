@@ -64,7 +64,7 @@ def test_without_the_c_functions_the_python_function_is_used(monkeypatch):
     edit_paths._aligner.cache_clear()
     try:
         assert edit_paths._aligner() is edit_paths._align_by_module
-        assert align("ACGTACGTAA", "TTACGTAGTAATT").cigar == "5=1I4="
+        assert align("ACGTACGTAA", "TTACGTAGTAATT") == (2, b"\0\0\0\0\0\1\0\0\0\0")
     finally:
         edit_paths._aligner.cache_clear()
 

@@ -52,18 +52,21 @@ def _run_methods(
         raise InputError(f"--against {program}: the program is not on the PATH; install it first")
     with tempfile.TemporaryDirectory(prefix="barcodeembed-") as name:
         folder = Path(name)
-        # Ids are numbers, since a user's id may contain what the aligner does not accept.
-        _write_fasta(
-            folder / "references.fasta",
-            (
-                (f"{i};tax={_sintax(lineage)};", bases)
-                for i, (lineage, bases) in enumerate(
-                    zip(reference_lineages(index), reference_sequences(index), strict=True)
-                )
-            ),
-        )
+        write_references(folder / "references.fasta", index)
         _write_fasta(folder / "queries.fasta", enumerate(clean_bases(index, queries)))
         return [method(folder, index, queries, threads) for method in methods]
+
+
+def write_references(path: Path, index: ReferenceIndex) -> None:
+    """Write the barcodes of an index and their lineages, as FASTA with the headers of SINTAX.
+
+    Ids are numbers, since a user's id may contain what a program does not accept.
+    """
+    references = zip(reference_lineages(index), reference_sequences(index), strict=True)
+    titled = (
+        (f"{i};tax={_sintax(lineage)};", bases) for i, (lineage, bases) in enumerate(references)
+    )
+    _write_fasta(path, titled)
 
 
 def _vsearch_global(
