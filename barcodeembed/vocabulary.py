@@ -104,8 +104,10 @@ MODEL_FORMATS = ("bundle", "safetensors", "huggingface", "onnx")
 #: Choices of ``classify --amplicon`` that are no amplicon: find it in the reads, or cut nothing.
 AUTO, NONE = "auto", "none"
 
-#: Unambiguous bases that a barcode needs to be classified.
+#: Unambiguous bases that a barcode needs to be classified, and in an index of a marker without
+#: positions, where whole barcodes can be short: those of Teleo have 60.
 MIN_BASES = 100
+MIN_BASES_UNANCHORED = 50
 
 #: Closest references that vote.
 NEIGHBOURS = 10

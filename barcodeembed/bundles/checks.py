@@ -6,6 +6,7 @@ file that was edited by hand and given a new checksum, or damaged before the sum
 
 from __future__ import annotations
 
+import errno
 import math
 import struct
 import tokenize
@@ -39,6 +40,9 @@ _ERRORS = (
     zipfile.BadZipFile,
 )
 
+#: Errors of the system that say nothing about the content of a file.
+_SYSTEM = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES, errno.ESTALE)
+
 #: The best that deflate can do. A zip member that claims more would only waste memory.
 _MAX_RATIO = 1032
 
@@ -57,6 +61,8 @@ def reading(path: Path) -> Iterator[None]:
     except _ERRORS as error:
         if ran_out_of_memory(error):
             raise
+        if isinstance(error, OSError) and error.errno in _SYSTEM:
+            raise BundleError(f"{path}: cannot be read: {error.strerror}") from None
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise BundleError(
             f"{path}: damaged, or not as barcodeembed writes it: {reason or type(error).__name__}"

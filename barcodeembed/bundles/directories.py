@@ -39,6 +39,7 @@ def replace_directory(path: str | os.PathLike[str], kind: str) -> Iterator[Path]
             yield temporary
             _sync(temporary)
             with signals_held():
+                _refuse_other(Path(path), kind)  # it can have been made in the meantime
                 put_in_place(temporary, target)
         finally:
             with signals_held():
@@ -68,6 +69,16 @@ def refuse_directory(path: str | os.PathLike[str], kind: str) -> None:
     """
     path = Path(path)
     restore_old(path)
+    _refuse_other(path, kind)
+    parent = resolve_links(path).parent
+    if not os.path.isdir(parent):
+        raise OutputError(f"{path}: cannot be written: {parent} is not a directory")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: cannot be written: {parent} is not writable")
+
+
+def _refuse_other(path: Path, kind: str) -> None:
+    """Raise OutputError if there is something other than a bundle of this kind."""
     if os.path.exists(path) and not os.path.isdir(path):
         raise OutputError(f"{path}: exists and is not a bundle directory")
     if os.path.isdir(path) and os.listdir(path) and kind_of(path) != kind:
@@ -75,8 +86,3 @@ def refuse_directory(path: str | os.PathLike[str], kind: str) -> None:
             f"{path}: this directory contains something other than a bundle of kind {kind}, "
             "which would be deleted; give a new name"
         )
-    parent = resolve_links(path).parent
-    if not os.path.isdir(parent):
-        raise OutputError(f"{path}: cannot be written: {parent} is not a directory")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{path}: cannot be written: {parent} is not writable")

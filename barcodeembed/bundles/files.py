@@ -206,8 +206,8 @@ def output_errors(names: Sequence[str | os.PathLike[str]]) -> Iterator[None]:
     except OSError as error:
         if list(names) in ([], ["standard output"]):
             raise
-        # NumPy and shutil raise OSError without the system's reason.
-        reason = error.strerror or "not all bytes were written; is the disk full?"
+        # NumPy, shutil and pyfastx raise OSError without the system's reason.
+        reason = error.strerror or f"{error}; is the disk full?"
         named = ", ".join(map(str, names))
         raise OutputError(f"{named}: cannot be written: {reason}") from None
 

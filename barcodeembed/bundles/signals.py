@@ -1,4 +1,4 @@
-"""Delay Ctrl-C and SIGTERM while something must not stop halfway."""
+"""Delay Ctrl-C, SIGTERM and SIGHUP while something must not stop halfway."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+#: Requests to stop. A terminal or connection that is closed sends SIGHUP, unless nohup ignores it.
+STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Delay Ctrl-C and SIGTERM until the block has ended."""
+    """Delay Ctrl-C, SIGTERM and SIGHUP until the block has ended."""
     if threading.current_thread() is not threading.main_thread():
         yield  # Python runs handlers of signals in the main thread only
         return
@@ -20,7 +23,7 @@ def signals_held() -> Iterator[None]:
     def catch(signum: int, frame: FrameType | None) -> None:
         caught.append(signum)
 
-    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, catch) for number in STOPS}
     try:
         yield
     finally:

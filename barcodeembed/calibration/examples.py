@@ -90,7 +90,7 @@ class Voter:
             self.finder.temperatures(bases, self.taxa.above_genus),
             np.array([count_read(b) for b in bases]),
             errors,
-            self.finder.median_length,
+            self.finder.complete_length,
         )
 
 
@@ -125,13 +125,13 @@ def make_examples(
 
 
 def random_fragment(
-    bases: str, median_length: float, min_length: int, rng: np.random.Generator
+    bases: str, complete_length: float, min_length: int, rng: np.random.Generator
 ) -> str:
-    """Return a random fragment, from ``min_length`` bases to nearly the median length.
+    """Return a random fragment, from ``min_length`` bases to nearly a complete barcode.
 
     The logarithm of the length is uniformly distributed, so short fragments are more frequent.
     """
-    longest = min(len(bases), WHOLE * median_length)
+    longest = min(len(bases), WHOLE * complete_length)
     length = int(np.exp(rng.uniform(*np.log(sorted((min(min_length, longest), longest))))))
     start = rng.integers(0, len(bases) - length, endpoint=True)
     return bases[start : start + length]

@@ -61,10 +61,15 @@ class RankModel:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The models of each rank, highest rank first, and the median length of the barcodes."""
+    """The models of each rank, highest rank first.
+
+    ``median_length`` is that of the references. ``complete_length`` is the length of a complete
+    barcode, which fragments are compared with: it is lower if complete barcodes vary in length.
+    """
 
     models: dict[str, RankModel]
     median_length: float
+    complete_length: float
 
     def in_reference(self, features: np.ndarray) -> np.ndarray:
         """Return P(the taxon of the query is in the reference), (Q, R), for features (Q, R, F).
@@ -109,9 +114,11 @@ class Calibration:
         return np.maximum([np.inf if value is None else value for value in thresholds], 0.5)
 
     def to_json(self) -> dict:
+        varies = self.complete_length != self.median_length
         return {
             "features": list(FEATURES),
             "median_length": self.median_length,
+            **({"complete_length": self.complete_length} if varies else {}),
             "ranks": {
                 rank: asdict(model, dict_factory=_without_empty)
                 for rank, model in self.models.items()
@@ -137,16 +144,16 @@ class Calibration:
             rank: RankModel(**kept | {m: by_length(kept[m]) for m in ("in_reference", "correct")})
             for rank, kept in ((rank, values["ranks"][rank]) for rank in ranks)
         }
-        return cls(models, values["median_length"])
+        median = values["median_length"]
+        return cls(models, median, values.get("complete_length", median))
 
 
 def calibrate(
     examples: Examples,
     ranks: Sequence[str],
-    median_length: float,
     stand_in: Callable[[int, bool], Examples],
-) -> Calibration:
-    """Fit the models of a reference to its examples.
+) -> dict[str, RankModel]:
+    """Fit the models of a reference to its examples, highest rank first.
 
     ``stand_in(rank, in_reference)`` returns examples of one kind for the number of a rank. It is
     called if there are too few.
@@ -161,7 +168,7 @@ def calibrate(
                 parts.append(_of_rank(stand_in(r, in_reference), r))
             sources.append("hidden references" if enough else "mutated copies")
         models[rank] = _fit_rank(_RankExamples.join(parts), *sources)
-    return Calibration(models, median_length)
+    return models
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,11 @@ _KMER_WEIGHTS = (16.0, 8.0, 32.0)
 #: correct species, but fewer correct genera and families of new species.
 _SHARED_WEIGHTS = (1.0, 0.5)
 
-#: Without positions of the marker: weights of the identity, temperatures, and how many times as
-#: high the temperature of the ranks above the genus is.
-_OPEN_WEIGHTS = (16.0, 8.0, 32.0, 64.0, 128.0)
-_OPEN_TEMPERATURES = (0.1, 0.05, 0.02, 0.01, 0.2, 0.5, 1.0)
+#: Without positions of the marker: weights of the identity, temperatures relative to them, and how
+#: many times as high the temperature of the ranks above the genus is. More weights are not better
+#: for barcodes that are not in the sample.
+_OPEN_WEIGHTS = (64.0, 16.0)
+_OPEN_TEMPERATURES = (0.006, 0.004, 0.008, 0.01, 0.002, 0.014, 0.02)
 _UPPER = (1.0, 3.0, 10.0)
 
 #: Barcodes that are named with every rank hidden.
@@ -150,19 +151,21 @@ def _tune(
 
 def _choices(finder: Finder, *, open_world: bool) -> dict[float, list[Weights]]:
     """Return the choices, by the weight of the identity."""
+    if open_world:
+        return {w: _open_choices(w) for w in _OPEN_WEIGHTS}
     weights: Sequence[float] = _WEIGHTS if finder.align else (0.0,)
     temperatures: Sequence[float] = _TEMPERATURES
     if finder.kmers is not None:
-        weights = _SHARED_WEIGHTS
-        if finder.align:
-            weights = _OPEN_WEIGHTS if open_world else _KMER_WEIGHTS
-        temperatures = _OPEN_TEMPERATURES if open_world else _KMER_TEMPERATURES
-    if not open_world:
-        return {w: [Weights(t, w) for t in temperatures] for w in weights}
-    return {
-        w: [Weights(t, w, round(t * more, 6)) for more, t in product(_UPPER, temperatures)]
-        for w in weights
-    }
+        weights = _KMER_WEIGHTS if finder.align else _SHARED_WEIGHTS
+        temperatures = _KMER_TEMPERATURES
+    return {w: [Weights(t, w) for t in temperatures] for w in weights}
+
+
+def _open_choices(identity: float) -> list[Weights]:
+    return [
+        Weights(round(t * identity, 6), identity, round(t * more * identity, 6))
+        for more, t in product(_UPPER, _OPEN_TEMPERATURES)
+    ]
 
 
 def _closed(voter: Voter, sample: Sample, bases: Sequence[str]) -> Iterator[_Query]:

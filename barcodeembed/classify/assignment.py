@@ -47,7 +47,8 @@ class Assignment:
         confidence: Probability that ``taxon`` is correct, from 0 to 1, or None.
         names: The name at each rank of the reference, highest rank first; None below the
             confidence threshold. Empty if unclassifiable.
-        confidences: Probability that the best name at each rank is correct, accepted or not.
+        best_names: The name with most votes at each rank, accepted or not.
+        confidences: Probability that each of them is correct.
         nearest_id: Id of the reference that counts most.
         similarity: Cosine similarity to that reference.
         identity: Percent identity to that reference; None if the index has no sequences.
@@ -78,6 +79,7 @@ class Assignment:
     taxon: str | None = None
     confidence: float | None = None
     names: tuple[str | None, ...] = ()
+    best_names: tuple[str | None, ...] = ()
     confidences: tuple[float | None, ...] = ()
     nearest_id: str | None = None
     similarity: float | None = None

@@ -61,8 +61,8 @@ class Namer:
             self.index.taxa.codes,
             self.finder.temperatures(bases, self.index.taxa.above_genus),
             read_Q,
-            errors.of(queries, is_fragment(read_Q, calibration.median_length)),
-            calibration.median_length,
+            errors.of(queries, is_fragment(read_Q, calibration.complete_length)),
+            calibration.complete_length,
         )
         in_reference = calibration.in_reference(features)
         ties = find_ties(neighbours, self._members, self.index.taxa.codes, winners)
@@ -111,7 +111,7 @@ class Namer:
         bases disagrees with the references. Then it is never novel, nor if it is identical to the
         references of several taxa.
         """
-        below_Q = novel_below(read_Q, self.index.calibration.median_length)
+        below_Q = novel_below(read_Q, self.index.calibration.complete_length)
         if neighbours.identities is not None:
             tied_Q = np.array([len(taxa) > 1 for taxa in ties.taxa], bool)
             return np.where(tied_Q & (neighbours.identities.percents[:, 0] == 100), 0.0, below_Q)
@@ -188,6 +188,7 @@ class Namer:
             taxon=best_names[placed] if placed >= 0 else None,
             confidence=confidences[placed] if placed >= 0 else None,
             names=names,
+            best_names=tuple(best_names),
             confidences=confidences,
             nearest_id=self.index.record_ids[first_record],
             similarity=best.similarity,

@@ -121,7 +121,7 @@ class Classifier:
             max(chosen.candidates or NEIGHBOURS, neighbours),
             whole,
             fragments,
-            index.calibration.median_length,
+            index.calibration.complete_length,
             kmers_for_all=chosen.kmers_for_all,
             search=nearest if exact else index.nearest,
         )

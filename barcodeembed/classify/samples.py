@@ -100,6 +100,7 @@ def read_sheet(path: str | os.PathLike[str]) -> list[Sample]:
             if not name or not file:
                 raise InputError("a sample without a name or a file", lines.path, line)
             refuse_control(name, "the name of the sample", lines.path, line)
+            refuse_control(file, "the name of the file", lines.path, line)
             source = str(Path(path).parent / file)
             if source in files.setdefault(name, []):
                 raise InputError(f"{file} occurs twice in the sample {name}", lines.path, line)

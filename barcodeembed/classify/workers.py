@@ -97,7 +97,8 @@ def _begin(search: Search) -> None:
 
     global _search
     _search = search
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started it
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # they are for the process that started it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(_END_WITH_PARENT, signal.SIGKILL)
     gc.freeze()  # looking for garbage would copy the memory that is shared

@@ -1,7 +1,7 @@
 """Turn errors into a line on standard error and an exit code. This is the only place that does so.
 
 Exit codes: 0 success, 1 error in the data or at run time, 2 usage (from Typer), 130 Ctrl-C, 141 the
-reader of standard output closed the pipe, 143 SIGTERM.
+reader of standard output closed the pipe, 129 SIGHUP, 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from barcodeembed.bundles.signals import STOPS
 from barcodeembed.cli.console import abandon, console
 from barcodeembed.cli.memory import describe_memory_error
 from barcodeembed.errors import BarcodeEmbedError, InputWarning
@@ -23,17 +24,20 @@ _held = ExitStack()
 
 
 class Terminated(BaseException):
-    """Raised on SIGTERM, so that open files are cleaned up as after any other exception."""
+    """Raised on SIGTERM and SIGHUP, so that open files are cleaned up as after any exception."""
+
+    def __init__(self, signum: int) -> None:
+        self.signum = signum
 
 
 @contextmanager
 def boundary() -> Iterator[None]:
     """Run a command. An expected error ends the process with a message and an exit code.
 
-    The signal handler and the handling of warnings are restored when the command ends.
+    The signal handlers and the handling of warnings are restored when the command ends.
     """
     console.reset()
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = _catch_signals()
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn
@@ -48,9 +52,9 @@ def boundary() -> Iterator[None]:
     except KeyboardInterrupt:
         console.error("interrupted")
         sys.exit(130)
-    except Terminated:
-        console.error("terminated")
-        sys.exit(143)
+    except Terminated as stopped:
+        console.error("terminated" if stopped.signum == signal.SIGTERM else "hung up")
+        sys.exit(128 + stopped.signum)
     except BrokenPipeError:
         abandon(sys.stdout)
         sys.exit(141)
@@ -59,13 +63,10 @@ def boundary() -> Iterator[None]:
             _fail(message)
         if not isinstance(error, OSError):
             raise
-        name = str(error.filename)
-        if error.filename is None:
-            name = "standard output"
-            abandon(sys.stdout)
-        _fail(f"{name}: {error.strerror or error}")
+        _fail(f"{_place(error)}: {error.strerror or error}")
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         code = _exit_code(sys.exception())
         if not console.close(code) and not code:
             sys.exit(1)
@@ -102,5 +103,24 @@ def _warn(
     console.warn(str(message))
 
 
+def _place(error: OSError) -> str:
+    """Return what an error of the system is about. One without a name is of a stream."""
+    if error.filename is not None:
+        return str(error.filename)
+    if isinstance(error, FileNotFoundError):
+        return "the working directory"  # it was deleted
+    abandon(sys.stdout)
+    return "standard output"
+
+
+def _catch_signals() -> dict[int, Any]:
+    """Raise Terminated on SIGTERM and SIGHUP. Return the handlers before."""
+    before = {number: signal.getsignal(number) for number in STOPS if number != signal.SIGINT}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _terminate)
+    return before
+
+
 def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise Terminated
+    raise Terminated(signum)

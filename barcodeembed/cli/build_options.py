@@ -27,6 +27,17 @@ Search = Annotated[
     ),
 ]
 
+MinBases = Annotated[
+    int | None,
+    typer.Option(
+        "--min-length",
+        min=1,
+        metavar="N",
+        help="Minimum number of unambiguous bases of a barcode. The default is 100, or 50 with a "
+        "model that does not know positions in the marker.",
+    ),
+]
+
 Resume = Annotated[
     bool,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ import typer
 from barcodeembed.cli.checks import refuse_overwriting
 from barcodeembed.cli.console import console
 from barcodeembed.cli.messages import warn_of_input, watch
+from barcodeembed.errors import InputError
+from barcodeembed.sequences.containers import STDIN
 
 if TYPE_CHECKING:
     from barcodeembed.classify.columns import Controls
@@ -39,13 +42,27 @@ def check_reads(reads: Sequence[str] | None, sheet: Path | None, counts: Path | 
 def find_samples(
     reads: Sequence[str] | None, sheet: Path | None, outputs: Sequence[Path | str | None]
 ) -> list[Sample]:
-    """Return the samples, and refuse outputs that would overwrite their files."""
+    """Return the samples, and refuse outputs that would overwrite their files.
+
+    Raises InputError if a file is missing, before the first is read.
+    """
     from barcodeembed.classify.samples import read_sheet, samples_of
 
     refuse_overwriting(outputs, [*(reads or ()), sheet])
     samples = read_sheet(sheet) if sheet else samples_of(list(reads or ()))
-    refuse_overwriting(outputs, [file for sample in samples for file in sample.files])
+    files = [file for sample in samples for file in sample.files]
+    refuse_overwriting(outputs, files)
+    for file in files:
+        if file != STDIN:
+            _require(file)
     return samples
+
+
+def _require(file: str) -> None:
+    try:
+        os.stat(file)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file) from None
 
 
 class Inputs:

@@ -119,7 +119,8 @@ class Console:
     def open_log(self, path: Path) -> None:
         """Append all messages from now on to a file, after the version and the command."""
         self._log = open(path, "ab")
-        self._record(f"{PROGRAM} {__version__}: {join([PROGRAM, *self.arguments])}")
+        command = printable(join([PROGRAM, *self.arguments]))
+        self._record(f"{PROGRAM} {__version__}: {command}")
 
     def close(self, code: int) -> bool:
         """Record the exit code, and close the log. Return whether all messages were written."""

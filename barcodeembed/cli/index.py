@@ -59,7 +59,7 @@ def build(
     allow_missing: options.AllowMissing = False,
     on_conflict: options.OnConflict = "majority",
     read_errors: index_options.ReadErrors = 0.0,
-    min_length: options.MinBases = 100,
+    min_length: build_options.MinBases = None,
     offsets: options.IndexOffsets = None,
     precision: options.Precision = "fp32",
     device: options.Device = "auto",

@@ -13,6 +13,7 @@ _EXIT_CODES = (
     ("0", "Success, also if there are no records."),
     ("1", "An error in the data or at run time."),
     ("2", "An error in the options or arguments."),
+    ("129", "The terminal or connection was closed (SIGHUP)."),
     ("130", "Interrupted by Ctrl-C."),
     ("141", "The reader of standard output closed the pipe."),
     ("143", "Terminated by SIGTERM."),

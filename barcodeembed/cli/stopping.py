@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
+from barcodeembed.bundles.signals import STOPS
 from barcodeembed.cli.boundary import Terminated
 from barcodeembed.cli.console import console
 from barcodeembed.training.loop import Progress, Trainer
@@ -15,10 +16,10 @@ from barcodeembed.training.observer import Observer
 
 
 class CommandLineRun(Observer):
-    """Shows a run on standard error, and stops it on Ctrl-C, SIGTERM or after ``max_minutes``.
+    """Shows a run on standard error, and stops it after ``max_minutes`` or on a signal.
 
-    Such a stop waits for the step to end and for a checkpoint to be written. It is then raised as
-    what it was. A second signal takes effect at once.
+    The signals are Ctrl-C, SIGTERM and SIGHUP. Such a stop waits for the step to end and for a
+    checkpoint to be written. It is then raised as what it was. A second one takes effect at once.
     """
 
     def __init__(self, max_minutes: float | None) -> None:
@@ -46,7 +47,7 @@ class CommandLineRun(Observer):
             yield
         if self._caught and trainer.step < steps:
             console.say(f"checkpoint at step {trainer.step:,}; continue with --resume")
-            raise KeyboardInterrupt if self._caught[0] == signal.SIGINT else Terminated
+            raise _stop(self._caught[0])
 
     def report(self, progress: Progress) -> None:
         metrics = progress.metrics
@@ -63,12 +64,13 @@ class CommandLineRun(Observer):
 
     @contextmanager
     def _signals_collected(self) -> Iterator[None]:
-        """Collect SIGINT and SIGTERM, so that the loop can end after a step."""
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        """Collect the signals, so that the loop can end after a step."""
+        handlers = {number: signal.getsignal(number) for number in STOPS}
+        before = {n: handler for n, handler in handlers.items() if handler is not signal.SIG_IGN}
 
         def catch(number: int, frame: FrameType | None) -> None:
             if self._caught:
-                raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+                raise _stop(number)
             self._caught.append(number)
 
         for number in before:
@@ -78,3 +80,8 @@ class CommandLineRun(Observer):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _stop(number: int) -> BaseException:
+    """Return the exception of a signal."""
+    return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)

@@ -40,6 +40,7 @@ from barcodeembed.taxonomy.columns import BIN_COLUMNS
 from barcodeembed.taxonomy.names import note_names
 from barcodeembed.taxonomy.references import LabelledRecord, read_labelled
 from barcodeembed.vectors.whitening import as_searched
+from barcodeembed.vocabulary import MIN_BASES, MIN_BASES_UNANCHORED
 
 
 def build_index(
@@ -81,10 +82,12 @@ def build_index(
     can be used, an id stands for different references, taxa have conflicting parents and
     ``on_conflict`` is ``fail``, or prototypes of BINs are requested and no record has a BIN.
     """
-    chosen = BuildOptions(**options)
     report = BuildReport() if report is None else report
     if embedder is None:
         embedder = Embedder.load()
+    if options.get("min_bases") is None:
+        options["min_bases"] = MIN_BASES if _is_anchored(embedder) else MIN_BASES_UNANCHORED
+    chosen = BuildOptions(**options)
     labelled = read_labelled(references) if isinstance(references, str | PathLike) else references
     prepared = prepare(labelled, embedder, chosen, report)
     return make_index(prepared, embedder, chosen, report=report, progress=progress, resume=resume)
@@ -149,7 +152,7 @@ def make_index(
         barcodes,
         lambda copies: as_searched(embedder.encode(copies), whitening),
         options,
-        anchored=getattr(embedder, "anchor", None) is not None,
+        anchored=_is_anchored(embedder),
     )
     quantised = choose_search(held.vectors, held.sample, fitted.read_vectors, options, report)
     return ReferenceIndex(
@@ -191,6 +194,11 @@ def make_index(
         embedder.path if isinstance(embedder, Embedder) else None,
         quantised,
     )
+
+
+def _is_anchored(embedder: VectorMaker) -> bool:
+    """Return whether a model knows positions in the marker."""
+    return getattr(embedder, "anchor", None) is not None
 
 
 def _check_finite(vectors: np.ndarray, references: list[Reference], vectors_of: np.ndarray) -> None:

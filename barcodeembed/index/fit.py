@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from barcodeembed.calibration.tuning import Tuned, tune_open_vote, tune_vote
 from barcodeembed.index.finder import make_finder
 from barcodeembed.index.options import BuildOptions
 from barcodeembed.index.represent import Barcodes, Representation
-from barcodeembed.scoring.candidates import Finder, Weights
+from barcodeembed.scoring.candidates import WHOLE, Finder, Weights
 from barcodeembed.scoring.vote import TEMPERATURE
 from barcodeembed.vocabulary import NEIGHBOURS
 
@@ -30,6 +30,9 @@ Embed = Callable[[list[str]], np.ndarray]
 
 #: Candidates by vectors that are aligned for a marker without positions, where vectors show less.
 _CANDIDATES = 20
+
+#: Percentage of the references that are shorter than a complete barcode of a varying length.
+_SHORTER = 5
 
 #: Error rates of the reads that an index is calibrated for, and how many fragments have each.
 ERROR_RATES = (0.0, 0.005, 0.01, 0.03, 0.05)
@@ -64,11 +67,12 @@ def fit_index(
     """Choose the parameters of the vote, and calibrate the confidence of the names that win.
 
     With an ``anchored`` model, whole barcodes are searched by their vectors alone. Without one,
-    more candidates are aligned, and the vote is tuned to new taxa, too.
+    they are searched by k-mers, too, if there are sequences to align or names are better so; more
+    candidates are aligned, and the vote is tuned to new taxa, too.
     """
     whole = [barcodes.bases[i] for i in held.rows]
     sequences, taxa = held.sequences, barcodes.taxa
-    median_length = float(np.median([len(bases) for bases in barcodes.bases]))
+    median_length, complete_length = lengths(barcodes.bases, anchored=anchored)
     untuned = Weights(TEMPERATURE)
     most = max(1, len(held.vectors) - 1)  # no query finds itself
     wide = not anchored and sequences is not None
@@ -80,24 +84,23 @@ def fit_index(
         min(candidates, most),
         untuned,
         untuned,
-        median_length,
-        kmers_for_all=False,
+        complete_length,
+        kmers_for_all=wide,
     )
 
     def tune(sample: Sample, queries: list[str], finder: Finder) -> Tuned:
         choose = tune_open_vote if wide else tune_vote
         return choose(Voter(held.vectors, held.members, taxa, finder), sample, queries)
 
-    by_vectors = tune(held.sample, whole, replace(finder, kmers=None))
-    finder = replace(finder, whole=by_vectors.weights)
-    if not anchored:
-        for_all = replace(finder, kmers_for_all=True)
-        with_kmers = tune(held.sample, whole, for_all)
-        if with_kmers.correct > by_vectors.correct:
-            finder = replace(for_all, whole=with_kmers.weights)
+    tuned = tune(held.sample, whole, finder if wide else replace(finder, kmers=None))
+    if not (anchored or wide):
+        with_kmers = tune(held.sample, whole, replace(finder, kmers_for_all=True))
+        if with_kmers.correct > tuned.correct:
+            tuned, finder = with_kmers, replace(finder, kmers_for_all=True)
+    finder = replace(finder, whole=tuned.weights)
     rng = np.random.default_rng(options.seed)
     fragments = _simulate(
-        [random_fragment(bases, median_length, options.min_bases, rng) for bases in whole],
+        [random_fragment(bases, complete_length, options.min_bases, rng) for bases in whole],
         rng.choice(ERROR_RATES, len(whole), p=_FREQUENCIES),
         whole,
         held.sample,
@@ -118,15 +121,27 @@ def fit_index(
     # For a barcode of several lineages, the first is used.
     owners = barcodes.members.lineages[barcodes.members.starts[:-1]]
     copies = MutatedCopies(voter, barcodes.bases, owners, embed, rng)
-    calibration = calibrate(examples, taxa.ranks, median_length, copies.examples)
+    models = calibrate(examples, taxa.ranks, copies.examples)
     return Fitted(
         finder.whole,
         finder.fragments,
         finder.kmers_for_all,
         candidates if wide else None,
-        calibration,
+        Calibration(models, median_length, complete_length),
         fragments.sample.vectors,
     )
+
+
+def lengths(references: Sequence[str], *, anchored: bool) -> tuple[float, float]:
+    """Return the median length of references, and the length of a complete barcode.
+
+    They are the same for a marker with positions. Complete barcodes of other markers vary in
+    length, so nearly all references count as complete.
+    """
+    lengths = [len(bases) for bases in references]
+    median = float(np.median(lengths))
+    complete = float(np.percentile(lengths, _SHORTER)) / WHOLE
+    return median, median if anchored else min(median, round(complete, 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ class BuildOptions:
     Attributes:
         whiten: Number of principal directions of the references' vectors to keep, with equal
             variance; 0 keeps the vectors as they are. None chooses by the pooling of the model.
-        min_bases: Minimum number of unambiguous bases of a barcode.
+        min_bases: Minimum number of unambiguous bases of a barcode. By default `build_index` uses
+            50 if the model does not know positions in the marker.
         duplicate_ids: What to do with different references that have the same id: ``fail`` raises
             an error, ``first`` uses the first, ``keep`` adds a number to the ids of the others.
         on_conflict: What to do with a taxon that has two parents: ``majority`` follows the

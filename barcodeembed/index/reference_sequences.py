@@ -17,6 +17,7 @@ from typing import overload
 import numpy as np
 
 from barcodeembed.bundles.checks import reading
+from barcodeembed.bundles.names import utf8_name
 from barcodeembed.errors import ran_out_of_memory
 
 #: Rows of the index of pyfastx, first and last, those within a file of so many bytes, and bases.
@@ -36,11 +37,13 @@ class FastaSequences(Sequence[str]):
 
         self._path = path
         try:
-            self._length = len(pyfastx.Fasta(str(path), uppercase=False))
+            with utf8_name(path) as name:
+                self._length = len(pyfastx.Fasta(name, uppercase=False))
         except (SystemError, RuntimeError) as error:  # a full disk, a damaged index
             if ran_out_of_memory(error):
                 raise MemoryError(str(error)) from None
-            raise OSError(f"pyfastx cannot index {path.name}: {error}") from None
+            reason = error.__cause__ or error
+            raise OSError(f"pyfastx cannot index {path.name}: {reason}") from None
         with open(path, "rb") as stream:
             self._content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 

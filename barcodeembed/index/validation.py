@@ -76,6 +76,8 @@ def check_calibration(values: Mapping[str, Any], ranks: Sequence[str]) -> None:
     """Raise ValueError that names the field if the calibration of an index is not valid."""
     field(values, "features", list)
     field(values, "median_length", float, 1, _MAX_BASES)
+    if "complete_length" in values:
+        field(values, "complete_length", float, 1, _MAX_BASES)
     of_ranks = field(values, "ranks", dict)
     for rank in ranks:
         models = field(of_ranks, rank, dict)

@@ -24,6 +24,7 @@ from barcodeembed.bundles.manifest import (
     write_json,
     write_manifest,
 )
+from barcodeembed.bundles.names import utf8_name
 from barcodeembed.errors import BundleError, OutputError
 from barcodeembed.model.config import MODEL_FORMAT, ModelConfig
 from barcodeembed.model.encoder import Encoder
@@ -126,7 +127,8 @@ def load_weights(module: nn.Module, path: Path) -> None:
     from safetensors.torch import load_file
 
     try:
-        tensors = load_file(path)
+        with utf8_name(path) as name:
+            tensors = load_file(name)
     except (SafetensorError, OSError, LookupError, ValueError) as error:
         raise BundleError(f"{path}: not a readable safetensors file: {error}") from None
     expected = module.state_dict()

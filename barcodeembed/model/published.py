@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from barcodeembed.bundles.manifest import kind_of
+from barcodeembed.bundles.names import utf8_name
 from barcodeembed.errors import BundleError, InputError, ran_out_of_memory
 from barcodeembed.model.bundle import KIND
 
@@ -170,7 +171,8 @@ def _read_values(file: Path) -> dict[Any, Any]:
         from safetensors.torch import load_file
 
         try:
-            return load_file(file)
+            with utf8_name(file) as name:
+                return load_file(name)
         except (SafetensorError, OSError) as error:
             raise InputError(f"not a readable safetensors file: {error}", file) from None
     # Published checkpoints contain their command line as a Namespace. A Namespace only stores

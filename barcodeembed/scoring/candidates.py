@@ -23,7 +23,7 @@ from barcodeembed.scoring.features import Neighbours
 from barcodeembed.scoring.identity import Identities
 from barcodeembed.vectors.search import Search, exact, nearest
 
-#: Queries of at least this fraction of the median length are whole, shorter ones are fragments.
+#: Queries of at least this fraction of a complete barcode are whole, shorter ones are fragments.
 WHOLE = 0.9
 
 
@@ -36,13 +36,13 @@ def count_read(bases: str) -> int:
     return len(bases) - bases.count("N")
 
 
-def is_fragment(read: Any, median_length: float) -> Any:
+def is_fragment(read: Any, complete_length: float) -> Any:
     """Return whether queries of which so many bases were read are fragments.
 
     >>> is_fragment(np.array([585, 584]), 650.0).tolist()
     [False, True]
     """
-    return read / median_length < WHOLE
+    return read / complete_length < WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Finder:
         candidates: The number of candidates by vectors, and at most as many by k-mers.
         whole: How neighbours of whole barcodes count.
         fragments: How neighbours of fragments count.
-        median_length: The median length of the references, in bases.
+        complete_length: The length of a complete barcode, in bases.
         align: Returns the identities of query sequences and rows of the reference, (Q, C); None
             if the reference contains no sequences.
         kmers: The k-mers of the references; None to search by vectors alone.
@@ -114,7 +114,7 @@ class Finder:
     candidates: int
     whole: Weights
     fragments: Weights
-    median_length: float
+    complete_length: float
     align: Callable[[Sequence[str], np.ndarray], Identities] | None = None
     kmers: Kmers | None = None
     kmers_for_all: bool = False
@@ -142,7 +142,7 @@ class Finder:
         return self.kmers_for_all or self._is_fragment(query)
 
     def _is_fragment(self, query: str) -> bool:
-        return is_fragment(count_read(query), self.median_length)
+        return is_fragment(count_read(query), self.complete_length)
 
     def with_kmers(
         self,

@@ -65,7 +65,7 @@ def decide(
     return Decisions(np.where(is_novel_Q, "novel", status_Q), placed_Q, novel_Q, confidence_QR)
 
 
-def novel_below(read_Q: np.ndarray, median_length: float) -> np.ndarray:
+def novel_below(read_Q: np.ndarray, complete_length: float) -> np.ndarray:
     """Return the probability of being in the reference below which queries are novel, (Q,).
 
     ``read_Q`` are the numbers of bases that were read. A query must not be novel because little of
@@ -74,5 +74,5 @@ def novel_below(read_Q: np.ndarray, median_length: float) -> np.ndarray:
     >>> novel_below(np.array([658, 600, 329, 130]), 658.0).round(2).tolist()
     [0.5, 0.5, 0.25, 0.1]
     """
-    fragment_Q = is_fragment(read_Q, median_length)
-    return _NOVEL_BELOW * np.where(fragment_Q, read_Q / median_length, 1.0)
+    fragment_Q = is_fragment(read_Q, complete_length)
+    return _NOVEL_BELOW * np.where(fragment_Q, read_Q / complete_length, 1.0)

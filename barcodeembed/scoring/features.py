@@ -143,7 +143,7 @@ def vote_features(
     temperatures: np.ndarray,
     lengths: np.ndarray,
     errors: np.ndarray,
-    median_length: float,
+    complete_length: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the taxon that wins the vote at each rank, int (Q, R), and its features (Q, R, F).
 
@@ -179,5 +179,5 @@ def vote_features(
         features[:, r, 5] = same_QK.mean(1)
     features[:, :, 6] = (scores_QK[:, 0] - scores_QK[:, -1])[:, None]
     features[:, :, 7] = errors[:, None]
-    features[:, :, 8] = np.log(np.clip(lengths / median_length, 1e-3, 1))[:, None]
+    features[:, :, 8] = np.log(np.clip(lengths / complete_length, 1e-3, 1))[:, None]
     return winners_QR, features

@@ -11,6 +11,7 @@ import torch
 from barcodeembed.bundles.checks import field, optional, reading
 from barcodeembed.bundles.directories import replace_directory
 from barcodeembed.bundles.manifest import open_bundle, read_object, write_json, write_manifest
+from barcodeembed.bundles.names import utf8_name
 from barcodeembed.errors import BundleError
 from barcodeembed.model.bundle import load_weights, save_tensors
 from barcodeembed.model.encoder import Encoder
@@ -103,8 +104,8 @@ def load_checkpoint(
     ordered = [p for group in optimizer.param_groups for p in group["params"]]
     numbers = {names[parameter]: number for number, parameter in enumerate(ordered)}
     moments = path / "optimizer.safetensors"
-    with reading(moments):
-        for key, value in load_file(moments).items():
+    with reading(moments), utf8_name(moments) as readable:
+        for key, value in load_file(readable).items():
             name, moment = key.rsplit("|", 1)
             number = numbers[name]
             if value.dim() and value.shape != ordered[number].shape:

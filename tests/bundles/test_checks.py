@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import zipfile
 from pathlib import Path
@@ -36,6 +37,12 @@ def test_an_error_names_the_file_once():
 def test_a_lack_of_memory_is_not_damage():
     with pytest.raises(OSError, match="Cannot allocate memory"), reading(PATH):
         raise OSError(12, "Cannot allocate memory")
+
+
+def test_a_failing_disk_is_not_damage():
+    with pytest.raises(BundleError, match=f"^{PATH}: cannot be read: Input/output error$"):
+        with reading(PATH):
+            raise OSError(errno.EIO, "Input/output error")
 
 
 @pytest.mark.parametrize(

@@ -680,3 +680,13 @@ def test_standard_output_that_is_closed_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(OutputError, match="standard output is closed"), open_output("-"):
         pass
+
+
+def test_a_directory_that_is_made_in_the_meantime_is_not_replaced(tmp_path):
+    path = tmp_path / "some.bix"
+    with pytest.raises(OutputError, match="contains something other than a bundle"):
+        with replace_directory(path, "test"):
+            path.mkdir()
+            (path / "mine.txt").write_text("mine")
+    assert (path / "mine.txt").read_text() == "mine"
+    assert files_in(tmp_path) == {path, path / "mine.txt"}

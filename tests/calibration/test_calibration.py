@@ -286,7 +286,7 @@ def calibration(**weights: float) -> Calibration:
         both = ByLength(logistic, logistic)
         return RankModel(both, both, "", "", {"confidence_threshold": least})
 
-    return Calibration({rank: model(weight) for rank, weight in weights.items()}, 650.0)
+    return Calibration({rank: model(weight) for rank, weight in weights.items()}, 650.0, 650.0)
 
 
 def test_a_probability_is_at_least_that_of_the_lower_rank():
@@ -351,6 +351,9 @@ def test_a_calibration_is_unchanged_after_writing_and_reading():
     fitted = calibration(genus=1, species=2)
     values = json.loads(json.dumps(fitted.to_json()))
     assert Calibration.from_json(values, ["genus", "species"]) == fitted
+    shorter = replace(fitted, complete_length=fitted.median_length / 2)
+    values = json.loads(json.dumps(shorter.to_json()))
+    assert Calibration.from_json(values, ["genus", "species"]) == shorter
     with pytest.raises(ValueError, match="other features"):
         Calibration.from_json(values | {"features": ["similarity"]}, ["genus", "species"])
 

@@ -127,7 +127,7 @@ def test_a_weak_signal_of_families_gets_a_higher_temperature_above_the_genus():
 
 def test_names_are_counted_as_the_mixture_of_queries_asks():
     """With perfect references all names of ranks that are not hidden are correct."""
-    voter, sample = open_reference(1.5, 0.2)
+    voter, sample = open_reference(1.5, 0.4)
     found = tune_open_vote(voter, sample, ["A" * 650] * len(sample))
     # Known: three ranks, half of all. New species: two ranks; new genus: one. New family: none.
     assert found.correct == pytest.approx(0.5 * 3 + 0.3 * 2 + 0.12 * 1, rel=0.01)

@@ -109,6 +109,9 @@ def test_a_control_character_in_the_name_of_a_sample_is_an_error(name, tmp_path)
     path.write_text(f'sample,reads\n"{name}",x.fa\n')
     with pytest.raises(InputError, match="table.csv:[23]: control character in the name"):
         read_sheet(path)
+    path.write_text(f'sample,reads\n"S1","{name}.fa"\n')
+    with pytest.raises(InputError, match="table.csv:[23]: control character in the name of the f"):
+        read_sheet(path)
     if not set(name) & set("\t\n"):  # these divide a table of counts
         path.write_text(f'"id","{name}","S2"\n"a","1","2"\n')
         with pytest.raises(InputError, match="table.csv: control character in the name"):
@@ -120,6 +123,19 @@ def test_a_control_character_in_the_name_of_a_file_is_an_error_if_it_is_a_sample
     assert samples_of([f"{name}.fa"])
     with pytest.raises(InputError, match="control character in the name of the sample"):
         samples_of(["S2.fa", f"{name}.fa"])
+
+
+def test_a_sheet_with_a_null_character_is_an_error(tmp_path):
+    (tmp_path / "sheet.tsv").write_text("sample\treads\nS1\tx\0.fa\n")
+    with pytest.raises(InputError, match="sheet.tsv:2: control character in the name of the file"):
+        read_sheet(tmp_path / "sheet.tsv")
+
+
+def test_a_missing_file_of_several_is_an_error_before_the_first_is_read(call, tmp_path):
+    missing = tmp_path / "missing.fa"
+    done = call("classify", SIMULATED / "reads.fasta", missing, "-i", tmp_path / "any.bix")
+    assert (done.code, done.out) == (1, "")
+    assert f"{missing}: cannot be read: No such file or directory" in done.err
 
 
 def test_a_file_that_occurs_twice_in_a_sample_is_an_error(tmp_path):

@@ -8,6 +8,7 @@ import warnings
 
 import pytest
 
+from barcodeembed.bundles.signals import signals_held
 from barcodeembed.cli import main
 from barcodeembed.cli.boundary import boundary
 from barcodeembed.cli.console import console
@@ -44,13 +45,37 @@ def test_the_signal_handler_is_restored(handler, model_bundle, tmp_path, capsys)
         assert warnings.showwarning is shown
 
 
-def test_sigterm_ends_a_command_with_143(handler, capsys):
+@pytest.mark.parametrize(
+    "number, code, word",
+    [(signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung up")],
+)
+def test_a_signal_ends_a_command_with_its_code(number, code, word, handler, capsys):
     with pytest.raises(SystemExit) as ended, boundary():
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         signal.pause()
-    assert ended.value.code == 143
-    assert capsys.readouterr().err == "barcodeembed: error: terminated\n"
+    assert ended.value.code == code
+    assert capsys.readouterr().err == f"barcodeembed: error: {word}\n"
     assert signal.getsignal(signal.SIGTERM) is handler
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+def test_a_command_of_nohup_is_not_hung_up():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with boundary(), signals_held():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_deleted_working_directory_is_named(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert run("index", "build", "reads.fa", "-o", "new.bix") == 1
+    assert capsys.readouterr().err.endswith("the working directory: No such file or directory\n")
 
 
 def test_an_unexpected_error_is_not_caught_but_the_handler_is_restored(handler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -163,6 +164,12 @@ def test_a_log_is_appended_and_records_errors(call, tmp_path):
     text = log.read_text()
     assert text.startswith("before\n")
     assert "nowhere.fasta: cannot be read" in text and text.endswith("exit code 1\n")
+
+
+def test_a_log_has_names_that_are_not_utf_8(call, tmp_path):
+    log = tmp_path / "run.log"
+    assert call("embed", os.fsdecode(b"no\xf6.fa"), "--log", log).code == 1
+    assert r"embed 'no\udcf6.fa' --log" in log.read_text()
 
 
 @pytest.mark.parametrize("words", [["--log", READS], [f"--log={READS}"]])

@@ -28,6 +28,7 @@ from barcodeembed.evaluation.open_world.predictions import (
 )
 from barcodeembed.evaluation.queries import LabelledQueries, sort_queries
 from barcodeembed.index.build import build_index
+from barcodeembed.scoring.vote import TEMPERATURE
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN
 from barcodeembed.taxonomy.references import read_labelled
@@ -187,7 +188,13 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     """With k-mer counts as vectors, the pipeline equals the baseline."""
     index, queries = simulated
     # Neighbours are not chosen by similarity alone, unless the identity does not count.
-    by_vectors = replace(index.settings, identity_weight=0.0, kmers_for_all=False, candidates=None)
+    by_vectors = replace(
+        index.settings,
+        temperature=TEMPERATURE,
+        identity_weight=0.0,
+        kmers_for_all=False,
+        candidates=None,
+    )
     index = replace(index, settings=by_vectors)
     classifier = Classifier(index, KmerCounter(5), min_confidence=0.0)
     least, strict = (dict.fromkeys(index.taxa.ranks, c) for c in (0.5, 0.95))
@@ -196,7 +203,8 @@ def test_the_pipeline_and_its_baseline_find_the_same_nearest_reference(simulated
     named = [i for i, a in enumerate(assignments) if a.status != "unclassifiable"]
     assert len(named) == 118 and {a.strand for a in assignments} == {"+", "-", None}
     # The neighbours of a fragment are not chosen by similarity alone.
-    whole = [i for i in named if assignments[i].length >= 0.9 * index.calibration.median_length]
+    complete = index.calibration.complete_length
+    whole = [i for i in named if assignments[i].length >= 0.9 * complete]
     assert len(whole) > 80
     np.testing.assert_allclose(nearest.similarity[whole], baseline.similarity[whole], atol=2e-6)
     report = {

@@ -11,6 +11,7 @@ from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
 from barcodeembed.index.bundle import ReferenceIndex
+from barcodeembed.index.fit import lengths
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.taxonomy.references import read_labelled
 
@@ -36,6 +37,16 @@ def correct(index: ReferenceIndex) -> int:
     return sum(bool(a.names) and a.names[genus] == truth.get(a.query_id, "") for a in named)
 
 
+def test_nearly_all_references_of_a_varying_length_are_complete():
+    """A fragment is shorter than nine tenths of a complete barcode."""
+    references = ["A" * n for n in range(100, 301)]
+    assert lengths(references, anchored=True) == (200, 200)
+    median, complete = lengths(references, anchored=False)
+    assert median == 200 and 0.9 * complete == pytest.approx(110, abs=0.1)
+    same = ["A" * 658] * 20
+    assert lengths(same, anchored=False) == (658, 658)
+
+
 def test_kmers_find_whole_barcodes_if_the_vectors_do_not(labelled, tmp_path):
     """Counts of single bases hardly differ between species."""
     index = build_index(labelled, KmerCounter(1), whiten=0)
@@ -45,4 +56,6 @@ def test_kmers_find_whole_barcodes_if_the_vectors_do_not(labelled, tmp_path):
     assert again.settings.kmers_for_all
     by_vectors = build_index(labelled, Anchored(1), whiten=0)
     assert not by_vectors.settings.kmers_for_all
+    # Without positions in the marker, complete barcodes can be short.
+    assert (index.settings.min_bases, by_vectors.settings.min_bases) == (50, 100)
     assert correct(again) > 1.2 * correct(by_vectors)

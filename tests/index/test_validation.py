@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
@@ -33,6 +35,7 @@ from barcodeembed.index.validation import (
     check_records,
     check_settings,
 )
+from barcodeembed.model.bundle import load_model
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.shared_kmers import Postings
 from barcodeembed.shipped import shipped_index, shipped_model
@@ -205,6 +208,18 @@ def test_sequences_are_read_by_their_position(tmp_path):
         sequences[1]
     with pytest.raises(IndexError):
         sequences[3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_the_folder_of_a_bundle_can_have_a_name_that_is_not_utf_8(index_bundle, tmp_path):
+    """pyfastx ends the process if it gets such a name, and safetensors refuses it."""
+    copy = Path(shutil.copytree(index_bundle, os.fsdecode(bytes(tmp_path) + b"/\xf6.bix")))
+    made = (copy / "references.fasta.fxi").read_bytes()
+    (copy / "references.fasta.fxi").unlink()
+    index_sequences(copy / "references.fasta", FastaSequences(index_bundle / "references.fasta"))
+    assert (copy / "references.fasta.fxi").read_bytes() == made
+    read_index(copy, verify=True)
+    assert load_model(copy / "model").fingerprint == load_model(index_bundle / "model").fingerprint
 
 
 def test_an_index_of_pyfastx_that_is_damaged_is_an_error(tmp_path):

@@ -86,7 +86,7 @@ def with_products() -> Logistic:
 def as_calibration(model: Logistic) -> Calibration:
     models = ByLength(model, model), ByLength(model, model)
     rank = RankModel(*models, "hidden references", "hidden references", NO_REPORT)
-    return Calibration({"species": rank}, 658.0)
+    return Calibration({"species": rank}, 658.0, 658.0)
 
 
 def test_products_are_learned_from_many_examples(with_products):

@@ -92,7 +92,8 @@ def _best_guesses(
 ) -> tuple[list[Lineage], np.ndarray, np.ndarray, np.ndarray]:
     """Return names, confidences, probabilities in_reference, and what is above the novel rank.
 
-    The arrays are (assignments, RANKS). A name that is one of several tied ones has no confidence.
+    The names are those with most votes. The arrays are (assignments, RANKS). A name that is one of
+    several tied ones has no confidence.
     """
     ranks = [RANKS.index(rank) for rank in ranks_of_index]
     confidences, in_reference = (np.full((len(assignments), len(RANKS)), np.nan) for _ in range(2))
@@ -103,14 +104,11 @@ def _best_guesses(
         if assignment.novel_rank:
             above[i, RANKS.index(assignment.novel_rank) :] = False
         guess: list[str | None] = [None] * len(RANKS)
-        for r, name, confidence in zip(
-            ranks, assignment.names, assignment.confidences, strict=bool(assignment.names)
-        ):
-            guess[r] = name
+        of_ranks = zip(assignment.names, assignment.best_names, assignment.confidences, strict=True)
+        for r, (name, best, confidence) in zip(ranks, of_ranks, strict=bool(assignment.names)):
+            guess[r] = best
             if name is not None and confidence is not None:
                 confidences[i, r] = confidence
-        if assignment.tied_taxa:  # none of them is accepted, but the first is the best guess
-            guess[ranks[-1]] = assignment.tied_taxa[0]
         names.append(tuple(guess))
     return names, confidences, in_reference, above
 
