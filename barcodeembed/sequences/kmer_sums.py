@@ -61,8 +61,8 @@ class Sums:
                     rows = self._above(lists_H, weights_H, count)
                 return rows, self._sums_N[rows], self._sums_N[given]
             finally:
-                for rows in [slice(None)] if dense else lists_H:
-                    self._sums_N[rows] = 0.0
+                for read in [np.s_[:]] if dense else lists_H:
+                    self._sums_N[read] = 0.0
 
     def _above(
         self, lists_H: Sequence[np.ndarray], weights_H: np.ndarray, count: int
