@@ -3,7 +3,8 @@
 The time depends on the references that share k-mers with the query, and not on all of them. K-mers
 are read from the heaviest to the lightest. A reference whose sum is above what all k-mers that were
 not read weigh together has at least one that was read. So most of the lists of frequent k-mers,
-which are the longest and the lightest, are not searched for the highest sums.
+which are the longest and the lightest, are not searched for the highest sums. If the lists are long
+for the number of references, it is faster to look at all sums.
 
 Shapes: N references, H k-mers, C references that were found.
 """
@@ -20,6 +21,9 @@ _FIRST = 0.6
 
 #: Below this fraction all sums are taken.
 _LAST = 0.02
+
+#: All sums are looked at if the lists have more references than this fraction of all.
+_DENSE = 1 / 8
 
 #: The sum of all weights that were not read is rounded up by this fraction.
 _ROUNDING = 1e-9
@@ -47,13 +51,18 @@ class Sums:
         high as the lowest of these. The lists, of one reference or more each, are in the order of
         their weights, highest first.
         """
+        dense = sum(map(len, lists_H)) > len(self._sums_N) * _DENSE
         with self._lock:
             try:
                 add_up(lists_H, weights_H, self._sums_N)
-                rows = self._above(lists_H, weights_H, count)
+                if dense:
+                    rows = _above_of_all(self._sums_N, count)
+                else:
+                    rows = self._above(lists_H, weights_H, count)
                 return rows, self._sums_N[rows], self._sums_N[given]
             finally:
-                self._clear(lists_H)
+                for read in [np.s_[:]] if dense else lists_H:
+                    self._sums_N[read] = 0.0
 
     def _above(
         self, lists_H: Sequence[np.ndarray], weights_H: np.ndarray, count: int
@@ -73,12 +82,19 @@ class Sums:
             rows = np.unique(np.concatenate(above)).astype(np.int64)
             if not fraction:
                 break
-            fraction = fraction / 2 if fraction > _LAST else 0.0
+            fraction = _next(fraction)
         return rows
 
-    def _clear(self, lists_H: Sequence[np.ndarray]) -> None:
-        if sum(map(len, lists_H)) > len(self._sums_N) / 8:  # faster than one by one
-            self._sums_N.fill(0.0)
-            return
-        for rows in lists_H:
-            self._sums_N[rows] = 0.0
+
+def _above_of_all(sums_N: np.ndarray, count: int) -> np.ndarray:
+    """Return all references with sums above a fraction of the highest, at least ``count``."""
+    fraction, highest = _FIRST, sums_N.max()
+    rows = np.flatnonzero(sums_N > fraction * highest)
+    while fraction and len(rows) < count:
+        fraction = _next(fraction)
+        rows = np.flatnonzero(sums_N > fraction * highest)
+    return rows
+
+
+def _next(fraction: float) -> float:
+    return fraction / 2 if fraction > _LAST else 0.0

@@ -12,7 +12,7 @@ Shapes: N references, U distinct hashes, P postings (hash, reference), H hashes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from math import comb
 from typing import TYPE_CHECKING, NamedTuple
@@ -86,7 +86,8 @@ class SharedKmers:
     @classmethod
     def of(cls, sequences: Sequence[str]) -> SharedKmers:
         """Index references by their sequences. This takes about one byte for each base."""
-        return cls._of_matrix(_matrix(sequences))
+        postings = _postings(sequences)
+        return cls(lambda: postings, len(sequences))
 
     @classmethod
     def of_groups(
@@ -100,11 +101,7 @@ class SharedKmers:
 
         ones = np.ones(len(rows_M), np.int32)
         members = coo_array((ones, (rows_M, groups_M)), shape=(len(sequences), count)).tocsr()
-        return cls._of_matrix(_matrix(sequences) @ members)
-
-    @classmethod
-    def _of_matrix(cls, found: csr_array) -> SharedKmers:
-        """Index the columns of a matrix (hashes, references)."""
+        found = _matrix(sequences) @ members
         found.sort_indices()
         counts = np.diff(found.indptr)
         hashes = np.flatnonzero(counts)
@@ -228,23 +225,47 @@ def sampled_hashes(sequences: Sequence[str]) -> np.ndarray:
     return np.unique(_hashes_of_each(sequences)[0])
 
 
+def _postings(sequences: Sequence[str]) -> Postings:
+    """Return which sequences have which sampled k-mers.
+
+    The sequences are read twice, so that there is never more in memory than the result.
+    """
+    counts = np.zeros(_HASHES, np.int64)
+    for hashes, _ in _pairs(sequences):
+        counts += np.bincount(hashes, minlength=_HASHES)
+    ends = counts.cumsum()
+    at, rows = ends - counts, np.empty(ends[-1], np.uint32)
+    for hashes, found in _pairs(sequences):
+        distinct, first, several = np.unique(hashes, return_index=True, return_counts=True)
+        rows[at[hashes] + np.arange(len(hashes)) - np.repeat(first, several)] = found
+        at[distinct] += several
+    known = np.flatnonzero(counts)
+    return Postings(known.astype(np.uint32), np.append(0, ends[known]), rows)
+
+
 def _matrix(sequences: Sequence[str]) -> csr_array:
     """Return which sequences have each sampled k-mer, a sparse matrix (hashes, sequences)."""
     from scipy.sparse import coo_array
 
-    sequences = list(sequences)  # they can be on disk: read them once
-    hashes, rows = [], []
+    hashes, rows = map(np.concatenate, zip(*_pairs(sequences), strict=True))
+    has = np.ones(len(hashes), np.int32)
+    return coo_array((has, (hashes, rows)), shape=(_HASHES, len(sequences))).tocsr()
+
+
+def _pairs(sequences: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the distinct pairs of a sampled k-mer's hash and a sequence that has it, in order.
+
+    The arrays, int64, are those of some sequences at a time.
+    """
     begin = size = 0
     for end, bases in enumerate(sequences, 1):
         size += len(bases)
         if size >= _CHUNK or end == len(sequences):
-            found, row = _hashes_of_each(sequences[begin:end])
-            hashes.append(found)
-            rows.append(row + np.int32(begin))
+            hashes, rows = _hashes_of_each(sequences[begin:end])
+            pairs = np.sort(hashes.astype(np.int64) << 32 | rows + begin)
+            pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])] if len(pairs) else pairs
+            yield pairs >> 32, pairs & 0xFFFFFFFF
             begin, size = end, 0
-    pairs = (np.concatenate(hashes), np.concatenate(rows))
-    has = np.ones(len(pairs[0]), np.int32)
-    return coo_array((has, pairs), shape=(_HASHES, len(sequences))).tocsr()
 
 
 def _hashes(bases: str) -> np.ndarray:
