@@ -45,7 +45,6 @@ REFERENCES, ASKED, HELD_OUT = 5_000, 1_000, 512
 #: The queries of each table are named at this rank.
 COLUMNS = dict(zip(QUERIES, ("species", "genus", "family"), strict=True))
 
-
 PLAN = (Phase(1.0, {"maelm": 1.0}),)
 
 
