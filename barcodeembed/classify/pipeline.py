@@ -43,7 +43,7 @@ from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.stretches import Locator
 from barcodeembed.sequences.trimming import Trimmer
 from barcodeembed.vectors.search import nearest
-from barcodeembed.vocabulary import AUTO, BATCH_SIZE, NEIGHBOURS
+from barcodeembed.vocabulary import AUTO, BATCH_SIZE, MIN_BASES, NEIGHBOURS
 
 
 class Classifier:
@@ -323,6 +323,7 @@ class Classifier:
         """Return which queries are likely chimeras, bool (Q,); all False if not asked for."""
         if not self.check_chimeras:
             return np.zeros(len(bases), bool)
+        shortest = max(MIN_BASES, self.index.settings.min_bases)  # part that shows where it is from
         if self.index.sequences is not None:
             return find_crossovers(
                 bases,
@@ -333,7 +334,7 @@ class Classifier:
                 self.members,
                 self.index.taxa,
                 self.vectors,
-                min_bases=self.index.settings.min_bases,
+                min_bases=shortest,
             )
         return find_chimeras(
             bases,
@@ -342,7 +343,7 @@ class Classifier:
             self.members,
             self.index.taxa,
             self.vectors,
-            min_bases=self.index.settings.min_bases,
+            min_bases=shortest,
         )
 
 
