@@ -9,6 +9,7 @@ import io
 import lzma
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -207,7 +208,8 @@ def output_errors(names: Sequence[str | os.PathLike[str]]) -> Iterator[None]:
         if list(names) in ([], ["standard output"]):
             raise
         # NumPy, shutil and pyfastx raise OSError without the system's reason.
-        reason = error.strerror or f"{error}; is the disk full?"
+        text = "not all files were copied" if isinstance(error, shutil.Error) else error
+        reason = error.strerror or f"{text}; is the disk full?"
         named = ", ".join(map(str, names))
         raise OutputError(f"{named}: cannot be written: {reason}") from None
 

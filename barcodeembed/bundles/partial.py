@@ -84,22 +84,20 @@ def open_partial(
     uses it, or if it is damaged.
     """
     folder = folder_of(output)
-    with ExitStack() as stack:
-        with output_errors([folder]):
-            if folder.exists() and not _is_partial(folder, names):
-                raise OutputError(f"{folder}: is not the unfinished output of a run; remove it")
-            _read_journal(folder, settings)  # before anything is changed
-            folder.mkdir(exist_ok=True)
-            streams: dict[str, IO[bytes]] = {
-                name: stack.enter_context(open(folder / name, "ab")) for name in names
-            }
+    with output_errors([folder]), ExitStack() as stack:  # a full disk can show when files close
+        if folder.exists() and not _is_partial(folder, names):
+            raise OutputError(f"{folder}: is not the unfinished output of a run; remove it")
+        _read_journal(folder, settings)  # before anything is changed
+        folder.mkdir(exist_ok=True)
+        streams: dict[str, IO[bytes]] = {
+            name: stack.enter_context(open(folder / name, "ab")) for name in names
+        }
         try:
             for stream in streams.values():
                 lock_file(stream.fileno())
         except OSError:
             raise OutputError(f"{folder}: another run is writing it") from None
-        with output_errors([folder]):
-            yield Partial(folder, settings, streams)
+        yield Partial(folder, settings, streams)
 
 
 class _Sum:

@@ -123,3 +123,11 @@ def test_something_else_is_left_alone(is_file, tmp_path):
         with open_partial(tmp_path / "names.tsv", SETTINGS, NAMES):
             pass
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_full_disk_that_shows_when_the_files_are_closed_is_named(tmp_path):
+    with pytest.raises(OutputError, match="names.tsv.part: cannot be written: No space left"):
+        with open_partial(tmp_path / "names.tsv", {}, ["rows"]) as partial:
+            rows = partial.streams["rows"]
+            rows.write(b"not flushed")
+            os.dup2(os.open("/dev/full", os.O_WRONLY), rows.fileno())
