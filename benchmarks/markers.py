@@ -1,9 +1,10 @@
 """Write the tables of benchmarks/markers.sh from its results.
 
-    python benchmarks/markers.py OUT
+    python benchmarks/markers.py OUT [--models]
 
 Reads OUT/MARKER.json. The first table has the fractions of correct best guesses, the second what
-`classify` names at its default threshold, and its largest calibration error.
+`classify` names at its default threshold, and its largest calibration error. With `--models`, one
+table compares the models of benchmarks/markers_shared.sh.
 """
 
 from __future__ import annotations
@@ -28,11 +29,19 @@ NAMES = {
 }
 
 
+#: The models of a marker, and where in OUT their results are.
+MODELS = {"its own": ".", "shared by all markers": "shared", "its own, without names": "unnamed"}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
-    out = parser.parse_args().out
-    results = {path.stem: json.loads(path.read_text()) for path in sorted(out.glob("*.json"))}
+    parser.add_argument("--models", action="store_true")
+    asked = parser.parse_args()
+    if asked.models:
+        compare_models(asked.out)
+        return
+    results = read(asked.out)
     to_genus = any(_TO_GENUS[0] in result["queries"] for result in results.values())
     shown = [of for of in BEST if to_genus or of != _TO_GENUS]
     header = " | ".join(": ".join(of) for of in shown)
@@ -49,6 +58,23 @@ def main() -> None:
     for marker, result in results.items():
         count = sum(result["queries"].values())
         print(f"| {marker} | {result['references']:,} | {count:,} | {decided(result)} |")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def compare_models(out: Path) -> None:
+    """Print the scores of `classify` with each model of each marker."""
+    results = {model: read(out / folder) for model, folder in MODELS.items()}
+    header = " | ".join(": ".join(of) for of in BEST)
+    print(f"| marker | model | {header} | AUROC, novel species | AUROC, novel genus |")
+    print("| --- | --- |" + " --- |" * (len(BEST) + 2))
+    for marker in results["its own"]:
+        for model in MODELS:
+            if result := results[model].get(marker):
+                ours = next(m for m in result["methods"] if m["method"] == "classify")
+                print(f"| {marker} | {model} | {scores(ours, BEST, result['queries'])} |")
 
 
 def scores(method: dict[str, Any], shown: list[tuple[str, str]], queries: dict[str, int]) -> str:

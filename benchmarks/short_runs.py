@@ -39,12 +39,11 @@ from barcodeembed.vectors.normalise import normalise
 from barcodeembed.vectors.search import nearest
 from barcodeembed.vectors.whitening import Whitening
 
-STEPS, BATCH = 300, 64
+STEPS, BATCH = 900, 64
 REFERENCES, ASKED, HELD_OUT = 5_000, 1_000, 512
 
 #: The queries of each table are named at this rank.
 COLUMNS = dict(zip(QUERIES, ("species", "genus", "family"), strict=True))
-
 
 PLAN = (Phase(1.0, {"maelm": 1.0}),)
 
