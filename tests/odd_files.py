@@ -192,7 +192,7 @@ RECORDS = [
         "s1 low_information",
         "s2 low_information",
     ),
-    _named("short.fa", f">s1\nA\n>s2\n{A[:99]}\n>s3\n{A[:100]}\n", "s1 short", "s2 short", "s3"),
+    _named("short.fa", f">s1\nA\n>s2\n{A[:49]}\n>s3\n{A[:100]}\n", "s1 short", "s2 short", "s3"),
     _named("huge.fa", f">s1\n{A * 4_000}\n>s2\n{B}\n", "s1 too_long", "s2"),
     _named("huge_lines.fa", ">s1\n" + f"{A}\n" * 4_000 + f">s2\n{B}\n", "s1 too_long", "s2"),
     _refused(
