@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from objectives import one_of_each_species
-
-from barcodeembed.model.devices import set_threads
+from run_or_table import begin, make_parser
 
 #: From the path of a model to its figures.
 Score = Callable[[Path], dict]
@@ -25,21 +24,15 @@ def main(
 
     ``prepare`` gets the table with one barcode of every species, and the arguments.
     """
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("action", choices=("run", "table"))
+    parser = make_parser(description)
     parser.add_argument("models", type=Path, nargs="*")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/coi"))
-    parser.add_argument("--out", type=Path, default=Path("objectives"), help="what can be reused")
-    parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
     if asked.action == "table":
         print(table(read_results(results)))
         return
-    set_threads(asked.threads)
-    asked.out.mkdir(exist_ok=True)
+    begin(asked, results)
     species = one_of_each_species(asked.data / "reference.tsv.gz", asked.out / "species.tsv.gz")
     score = prepare(species, asked)
-    results.mkdir(parents=True, exist_ok=True)
     for model in asked.models:
         found = score(model)
         (results / f"{model.name}.json").write_text(json.dumps(found, indent=1) + "\n")

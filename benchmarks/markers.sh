@@ -12,6 +12,7 @@ data=${1:-../shared/data/markers}
 out=${2:-markers}
 markers=${3:-12S 16S ITS ITS1 ITS2 rbcL trnH-psbA trnL}
 here=$(dirname "$0")
+. "$here/evaluate_marker.sh"
 mkdir -p "$out"
 
 against=kmer
@@ -27,15 +28,7 @@ for marker in $markers; do
     [ -d "$out/$marker.bix" ] ||
         barcodeembed index build "$data/$marker/reference.tsv.gz" -m "$out/$marker.model" \
             -o "$out/$marker.bix"
-    [ -f "$out/$marker.json" ] && continue
-    set --
-    for kind in seen unseen_species unseen_genus; do
-        queries=$data/$marker/val_$kind.tsv.gz
-        if [ -f "$queries" ]; then set -- "$@" --queries "$queries"; fi
-    done
-    # blastn takes a second or more for each query of a large reference.
-    case $marker in 12S | 16S) set -- "$@" --sample 250 ;; esac
-    barcodeembed evaluate "$out/$marker.bix" "$@" --against "$against" \
-        --json "$out/$marker.json" -o "$out/$marker.md"
+    [ -f "$out/$marker.json" ] ||
+        evaluate_marker "$data" "$marker" "$out/$marker.bix" "$out/$marker" --against "$against"
 done
 python "$here/markers.py" "$out"

@@ -12,6 +12,7 @@ data=${1:-../shared/data/markers}
 out=${2:-markers}
 markers=${3:-12S 16S ITS ITS1 ITS2 rbcL trnH-psbA trnL}
 here=$(dirname "$0")
+. "$here/evaluate_marker.sh"
 mkdir -p "$out/shared" "$out/unnamed"
 
 views="--set shortest=0.3 --set keep=0.6 --set errors=0.03"
@@ -30,20 +31,13 @@ fi
 for marker in $markers; do
     [ -d "$out/unnamed/$marker.model" ] ||
         train "$data/$marker/reference.tsv.gz" "$out/unnamed/$marker.model" contrastive 600
-    set --
-    for kind in seen unseen_species unseen_genus; do
-        queries=$data/$marker/val_$kind.tsv.gz
-        if [ -f "$queries" ]; then set -- "$@" --queries "$queries"; fi
-    done
-    case $marker in 12S | 16S) set -- "$@" --sample 250 ;; esac
-    for kind in shared unnamed; do
+    for trained in shared unnamed; do
         model=$out/shared.model
-        [ $kind = shared ] || model=$out/unnamed/$marker.model
-        [ -d "$out/$kind/$marker.bix" ] ||
-            barcodeembed index build "$data/$marker/reference.tsv.gz" -m "$model" -o "$out/$kind/$marker.bix"
-        [ -f "$out/$kind/$marker.json" ] ||
-            barcodeembed evaluate "$out/$kind/$marker.bix" "$@" --against none \
-                --json "$out/$kind/$marker.json" -o "$out/$kind/$marker.md"
+        [ $trained = shared ] || model=$out/unnamed/$marker.model
+        made=$out/$trained/$marker
+        [ -d "$made.bix" ] ||
+            barcodeembed index build "$data/$marker/reference.tsv.gz" -m "$model" -o "$made.bix"
+        [ -f "$made.json" ] || evaluate_marker "$data" "$marker" "$made.bix" "$made" --against none
     done
 done
 python "$here/markers.py" "$out" --models

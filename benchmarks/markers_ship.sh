@@ -10,6 +10,7 @@ data=${1:-../shared/data/markers}
 out=${2:-ships}
 markers=${3:-12S ITS ITS1 ITS2 trnL}
 here=$(dirname "$0")
+. "$here/evaluate_marker.sh"
 mkdir -p "$out"
 
 for marker in $markers; do
@@ -17,12 +18,7 @@ for marker in $markers; do
     [ -d "$out/$marker.bix" ] ||
         barcodeembed index build "$data/$marker/reference.tsv.gz" -m "$model" \
             -o "$out/$marker.bix" --prototypes species --without-model
-    set --
-    for kind in seen unseen_species unseen_genus; do
-        set -- "$@" --queries "$data/$marker/val_$kind.tsv.gz"
-    done
-    barcodeembed evaluate "$out/$marker.bix" -m "$model" "$@" --against none \
-        --json "$out/$marker.json" -o "$out/$marker.md"
+    evaluate_marker "$data" "$marker" "$out/$marker.bix" "$out/$marker" -m "$model" --against none
 done
 python "$here/markers.py" "$out"
 set --

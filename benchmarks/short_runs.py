@@ -8,7 +8,6 @@ Shapes: B barcodes.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import tempfile
@@ -21,12 +20,12 @@ import numpy as np
 import torch
 from claim_arms import Unsaved
 from objectives import QUERIES, one_of_each_species, spread
+from run_or_table import begin, make_parser
 from token_kinds import MAX_BASES, Cut
 
 from barcodeembed.corpus.batches import cut_whole
 from barcodeembed.corpus.corpus import LABELS, Corpus
 from barcodeembed.model.config import PRESETS, ModelConfig
-from barcodeembed.model.devices import set_threads
 from barcodeembed.model.encoder import Encoder
 from barcodeembed.model.tokenizer import PAD
 from barcodeembed.objectives.plan import Phase, resolve_settings
@@ -70,20 +69,14 @@ def main(
     description: str, results: Path, names: Iterable[str], run: Run, table: Callable[..., str]
 ) -> None:
     """Make the runs and write the figures of each to ``results``, or print the table."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("action", choices=("run", "table"))
+    parser = make_parser(description)
     parser.add_argument("--only", default="/".join(names), help="names, separated by slashes")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/coi"))
-    parser.add_argument("--out", type=Path, default=Path("objectives"), help="what can be reused")
-    parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
     if asked.action == "table":
         print(table(read_results(results)))
         return
-    set_threads(asked.threads)
-    results.mkdir(parents=True, exist_ok=True)
-    asked.out.mkdir(exist_ok=True)
+    begin(asked, results)
     barcodes = read_barcodes(asked.data, asked.out)
     for name in asked.only.split("/"):
         path = results / f"{name.replace(' ', '-')}-seed{asked.seed}.json"
