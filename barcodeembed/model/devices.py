@@ -30,7 +30,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """Return ``fp32`` or ``bf16``. ``auto`` is bf16 if the device computes it natively and faster."""
+    """Return ``fp32`` or ``bf16``. ``auto`` is bf16 if the device is faster with it."""
     if name != "auto":
         return name
     if device.type == "cuda":

@@ -155,7 +155,8 @@ def test_bf16_is_used_only_where_it_is_native_and_pays(monkeypatch):
 
     def processor(native, matrices, amd):
         for name, value in (("avx512_bf16", native), ("amx_tile", matrices)):
-            monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda v=value: v, raising=False)
+            name = f"_is_{name}_supported"
+            monkeypatch.setattr(torch.cpu, name, lambda value=value: value, raising=False)
         monkeypatch.setattr(devices, "_is_amd", lambda: amd)
 
     cpu, mps = torch.device("cpu"), torch.device("mps")
