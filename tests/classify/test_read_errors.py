@@ -116,3 +116,10 @@ def test_the_error_rate_of_fastq_is_the_mean_error_probability(tmp_path):
     fasta = tmp_path / "reads.fasta"
     fasta.write_text(">a\nACGT\n")
     assert [record.error_rate for record in read_records(fasta)] == [None]
+
+
+def test_qualities_that_can_have_the_offset_64_are_not_used(tmp_path):
+    path = tmp_path / "reads.fq"
+    path.write_text("@a\nACGT\n+\nhhB;\n@b\nACGT\n+\nhh5h\n@c\nACGT\n+\n~~~~\n@d\nACGT\n+\nIIII\n")
+    rates = [record.error_rate for record in read_records(path)]
+    assert rates[0] is None and None not in rates[1:]
