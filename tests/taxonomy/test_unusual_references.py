@@ -15,7 +15,7 @@ from support import SHARED, rows_of
 from barcodeembed.errors import InputError, ReferenceDataError
 from barcodeembed.taxonomy.columns import taxon_id_of
 from barcodeembed.taxonomy.names import NameNotes, note_names
-from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN
+from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, lineage
 from barcodeembed.taxonomy.references import read_labelled
 
 pytestmark = pytest.mark.usefixtures("small_samples")
@@ -257,6 +257,8 @@ def test_names_of_darwin_core_and_names_filled_in_with_higher_ones(tmp_path):
         ("Fictales", "Fictaceae", None, "Fictia", PRIMA),
         ("Fictales", None, None, None, None),
     ]
+    names = {"class": "Fictia", "order": "Fictales", "family": "Fictaceae", "genus": "Fictia"}
+    assert lineage(names)[2:7] == ("Fictia", "Fictales", "Fictaceae", None, "Fictia")
 
 
 def test_the_taxmap_of_silva_has_no_taxids_of_ncbi(tmp_path):
