@@ -197,6 +197,8 @@ PRIMA = "Fictia prima"
         ("XX000001.1 Fictia prima x Fictia alta gene", "XX000001.1", "Fictia prima x Fictia alta"),
         ("XX000001.1 Fictia endosymbiont of Mockia alta", "XX000001.1", None),
         ("XX000001.1 Fictia voucher 7", "XX000001.1", None),
+        ("R1 f__Fictidae;g__Fictia;s__Fictia_prima", "R1", PRIMA),
+        ("R1 [Fictia] prima", "R1", "[Fictia] prima"),
         ("R1 k__Fungi|p__Mockota|g__Fictia|s__Fictia_prima", "R1", PRIMA),
         ("R1 k__Fungi p__Mockota g__Fictia s__Fictia_prima", "R1", PRIMA),
         ("R1 k__Fungi,p__Mockota,g__Fictia,s__Fictia_prima", "R1", PRIMA),
@@ -233,6 +235,12 @@ def test_an_organism_without_a_scientific_name_gives_no_names(organism, tmp_path
         first, second = [names for _, names in read_labelled(tmp_path / "x")]
     assert (first[-1], second) == ("Fictia prima", UNKNOWN)
     assert list(notes.placeholders) == [organism[:40]]
+
+
+def test_a_candidatus_is_read_in_species_headers(tmp_path):
+    (tmp_path / "x").write_text(fasta("R1 Fictia prima", "R2 Candidatus Fictia prima"))
+    names = [names[6:] for _, names in read_labelled(tmp_path / "x")]
+    assert names == [("Fictia", PRIMA), ("Candidatus Fictia", f"Candidatus {PRIMA}")]
 
 
 def test_a_family_before_sp_is_a_family(tmp_path):
