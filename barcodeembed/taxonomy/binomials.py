@@ -152,7 +152,7 @@ def _binomial(name: str) -> str | None:
         sign, (epithet, _, tail) = "x ", tail.partition(" ")
     elif epithet.startswith("×"):
         sign, epithet = "x ", epithet[1:]
-    if is_no_epithet(epithet):
+    if is_no_epithet(epithet) or rest == "sensu stricto":
         return ""
     if _HYBRID.search(f" {tail}"):
         return None

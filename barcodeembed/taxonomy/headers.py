@@ -19,7 +19,7 @@ from barcodeembed.taxonomy.signs import usual_rank
 _SINTAX = re.compile(r"(?:^|[;\s])tax=([^;]*)")
 #: Before the next rank; an author can have a comma, too.
 _ITEMS = re.compile(r",(?=\s*[A-Za-z]:|\s*$)")
-_PREFIXED = re.compile(r"(?:^|###|[|;\s])\s*(?=(?:[dkp]|D_0)__)", re.IGNORECASE)
+_PREFIXED = re.compile(r"(?:^|###|[|;\s])\s*(?=(?:[dkpcofg]|D_0)__)", re.IGNORECASE)
 _PREFIX = re.compile(r"(?:([A-Za-z]{1,4})__|D_\d{1,2}__)")
 _PAIRS = re.compile(r"(?:^|\s)Lineage=")
 #: Levels above the first rank. The second one is that of CO1Classifier, and of NCBI's taxonomy.

@@ -46,7 +46,7 @@ _PIPED = re.compile(
 )
 _THREE_WORDS = re.compile(r"([A-Z][a-z]+)_([A-Z][a-z-]+)_([a-z][\w.-]+)")
 _BOLD = re.compile(r"([A-Z][A-Z0-9]+-\d\d)\|([^|]*)(?:\|([^|]*))?(?:\|.*)?")
-_NAME = re.compile(r"(\S+)\s+\(?([A-Z][a-z-]+)((?:\s+\S+)+)")
+_NAME = re.compile(r"(\S+)\s+\(?((?:Candidatus )?\[?[A-Z][a-z-]+\]?)((?:\s+\S+)+)")
 _NO_SPECIES = re.compile(r"\s(?:sp|spp|cf|aff|nr)\.?(?:\s|$)")
 _PAIR = re.compile(r"(\w+)=([^;]*);")
 _TAXON = re.compile(r"\w+:(\d+) \[(.+)\]@(.+)")
@@ -70,12 +70,12 @@ def split_species(title: str) -> Header | None:
     identifier, genus, _ = match.groups()
     name = title[match.end(1) :].strip()
     reduced = reduce_species(name)
-    plain = re.fullmatch(r"\S+ (?:[x×] ?)?[a-z][a-z-]+|.+ [x×] .+", name)
+    plain = re.fullmatch(r"(?:Candidatus )?\S+ (?:[x×] ?)?[a-z][a-z-]+|.+ [x×] .+", name)
     if _DESCRIPTION.search(name) and reduced == name:
         return None
     if not (_NO_SPECIES.search(name) if reduced is None else plain or reduced != name):
         return None
-    return Header(identifier, {"genus": genus, "species": name})
+    return Header(identifier, {"genus": genus.strip("[]"), "species": name})
 
 
 def split_definition(title: str) -> Header | None:

@@ -58,9 +58,9 @@ def lineage(names: dict[str, str]) -> Lineage:
     own = {rank.lower(): name for rank, name in names.items()}
     by_rank = {RANK_ALIASES[rank]: name for rank, name in own.items() if rank in RANK_ALIASES} | own
     tidy = {rank: tidy_name(by_rank.get(rank, ""), rank) for rank in RANKS}
-    for rank in ("genus", "family", "order"):  # can be filled in with a higher name
-        higher = [tidy[above] for above in RANKS[: RANKS.index(rank)]]
-        if tidy[rank] in higher and (rank != "order" or not tidy["family"]):
+    for rank in ("genus", "family", "order"):  # can be filled in with the next higher name
+        above = [tidy[other] for other in RANKS[: RANKS.index(rank)] if tidy[other]]
+        if above and tidy[rank] == above[-1] and (rank != "order" or not tidy["family"]):
             tidy[rank] = None
     given = by_rank.get("species", "").strip()
     if _is_family(tidy["genus"] or "idae"):

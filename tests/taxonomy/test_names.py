@@ -198,6 +198,7 @@ def test_other_names_in_their_usual_spelling(name, expected):
         "Apis mellifera DHJ01",
         "Apis mellifera KR 2019",
         "BOLD:AAA1234",
+        "Apis sensu stricto",
         "Apis Linnaeus, 1758",
         "Apis De Geer, 1773",
         "Apis (Linnaeus, 1758)",

@@ -15,7 +15,7 @@ from support import SHARED, rows_of
 from barcodeembed.errors import InputError, ReferenceDataError
 from barcodeembed.taxonomy.columns import taxon_id_of
 from barcodeembed.taxonomy.names import NameNotes, note_names
-from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN
+from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN, lineage
 from barcodeembed.taxonomy.references import read_labelled
 
 pytestmark = pytest.mark.usefixtures("small_samples")
@@ -197,6 +197,8 @@ PRIMA = "Fictia prima"
         ("XX000001.1 Fictia prima x Fictia alta gene", "XX000001.1", "Fictia prima x Fictia alta"),
         ("XX000001.1 Fictia endosymbiont of Mockia alta", "XX000001.1", None),
         ("XX000001.1 Fictia voucher 7", "XX000001.1", None),
+        ("R1 f__Fictidae;g__Fictia;s__Fictia_prima", "R1", PRIMA),
+        ("R1 [Fictia] prima", "R1", "[Fictia] prima"),
         ("R1 k__Fungi|p__Mockota|g__Fictia|s__Fictia_prima", "R1", PRIMA),
         ("R1 k__Fungi p__Mockota g__Fictia s__Fictia_prima", "R1", PRIMA),
         ("R1 k__Fungi,p__Mockota,g__Fictia,s__Fictia_prima", "R1", PRIMA),
@@ -235,6 +237,12 @@ def test_an_organism_without_a_scientific_name_gives_no_names(organism, tmp_path
     assert list(notes.placeholders) == [organism[:40]]
 
 
+def test_a_candidatus_is_read_in_species_headers(tmp_path):
+    (tmp_path / "x").write_text(fasta("R1 Fictia prima", "R2 Candidatus Fictia prima"))
+    names = [names[6:] for _, names in read_labelled(tmp_path / "x")]
+    assert names == [("Fictia", PRIMA), ("Candidatus Fictia", f"Candidatus {PRIMA}")]
+
+
 def test_a_family_before_sp_is_a_family(tmp_path):
     titles = ["XX000001.1 Fictidae sp. 1 voucher 2", "XX000002.1 Fictia prima"]
     (tmp_path / "x").write_text(fasta(*titles))
@@ -257,6 +265,8 @@ def test_names_of_darwin_core_and_names_filled_in_with_higher_ones(tmp_path):
         ("Fictales", "Fictaceae", None, "Fictia", PRIMA),
         ("Fictales", None, None, None, None),
     ]
+    names = {"class": "Fictia", "order": "Fictales", "family": "Fictaceae", "genus": "Fictia"}
+    assert lineage(names)[2:7] == ("Fictia", "Fictales", "Fictaceae", None, "Fictia")
 
 
 def test_the_taxmap_of_silva_has_no_taxids_of_ncbi(tmp_path):
