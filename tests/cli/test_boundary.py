@@ -32,6 +32,14 @@ def handler():
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.fixture
+def not_nohup():
+    """Let SIGHUP end the process, also if the tests were started with nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def test_the_signal_handler_is_restored(handler, model_bundle, tmp_path, capsys):
     shown = warnings.showwarning
     for arguments, code in (
@@ -49,7 +57,7 @@ def test_the_signal_handler_is_restored(handler, model_bundle, tmp_path, capsys)
     "number, code, word",
     [(signal.SIGTERM, 143, "terminated"), (signal.SIGHUP, 129, "hung up")],
 )
-def test_a_signal_ends_a_command_with_its_code(number, code, word, handler, capsys):
+def test_a_signal_ends_a_command_with_its_code(number, code, word, handler, not_nohup, capsys):
     with pytest.raises(SystemExit) as ended, boundary():
         os.kill(os.getpid(), number)
         signal.pause()
