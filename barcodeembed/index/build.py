@@ -143,7 +143,7 @@ def make_index(
     vectors, whitening = embed_barcodes(
         bases, embedder, known=known, whiten=options.whiten, progress=progress, resume=resume
     )
-    _check_finite(vectors, references, vectors_of)
+    check_vectors(vectors, references, vectors_of)
     barcodes = Barcodes.of(references, bases, vectors, vectors_of)
     rows = draw_sample(barcodes.members, size=options.sample, seed=options.seed)
     held = represent(references, barcodes, rows, options.prototypes)
@@ -201,7 +201,7 @@ def _is_anchored(embedder: VectorMaker) -> bool:
     return getattr(embedder, "anchor", None) is not None
 
 
-def _check_finite(vectors: np.ndarray, references: list[Reference], vectors_of: np.ndarray) -> None:
+def check_vectors(vectors: np.ndarray, references: list[Reference], vectors_of: np.ndarray) -> None:
     """Raise BundleError if a barcode has no vector: the model is damaged or unsuitable."""
     finite = np.isfinite(vectors).all(1)
     if not finite.all():
