@@ -91,7 +91,7 @@ Precision = Annotated[
     typer.Option(
         "--precision",
         metavar="NAME",
-        help="fp32, bf16, or auto: bf16 if the device supports it.",
+        help="fp32, bf16, or auto: bf16 if the device is faster with it.",
         callback=one_of(*vocabulary.PRECISIONS),
     ),
 ]

@@ -41,7 +41,7 @@ class Embedder(Transformer):
     Args:
         model: An open model bundle. `Embedder.load` takes a path instead.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        precision: ``fp32``, ``bf16``, or ``auto`` for bf16 where the device computes it natively.
+        precision: ``fp32``, ``bf16``, or ``auto`` for bf16 where the device is faster with it.
         offsets: Number of start offsets (0, 1, ...) at which a barcode is cut into k-mers; its
             vector is the mean over them. With k offsets the vector hardly depends on the base at
             which the barcode begins, at k times the cost. None stands for k, or for 1 if the model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -29,16 +30,32 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """Return ``fp32`` or ``bf16``. ``auto`` is bf16 if the device computes it natively."""
+    """Return ``fp32`` or ``bf16``. ``auto`` is bf16 if the device is faster with it."""
     if name != "auto":
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    if device.type == "cpu":
-        # Older processors emulate bf16 products, much slower than fp32.
-        native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-        return "bf16" if native() else "fp32"
-    return "fp32"
+    return "bf16" if device.type == "cpu" and _bf16_pays() else "fp32"
+
+
+def _bf16_pays() -> bool:
+    """Return whether this processor multiplies matrices faster in bf16 than in fp32.
+
+    Older processors emulate bf16. Intel's AVX512-BF16 without AMX takes twice as long as fp32, and
+    AMD's half as long (docs/performance.md).
+    """
+    native, matrices = (
+        getattr(torch.cpu, name, lambda: False)()
+        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )
+    return native and (matrices or _is_amd())
+
+
+def _is_amd() -> bool:
+    try:
+        return "AuthenticAMD" in Path("/proc/cpuinfo").read_text(errors="replace")
+    except OSError:  # not Linux
+        return False
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:

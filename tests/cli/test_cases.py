@@ -147,16 +147,26 @@ def test_a_device_that_is_absent_is_an_error(model_bundle, call):
     assert call(*words, "auto").code == 0
 
 
-def test_bf16_is_used_only_where_it_is_native(monkeypatch):
+def test_bf16_is_used_only_where_it_is_native_and_pays(monkeypatch):
     import torch
 
+    from barcodeembed.model import devices
     from barcodeembed.model.devices import choose_precision
 
+    def processor(native, matrices, amd):
+        for name, value in (("avx512_bf16", native), ("amx_tile", matrices)):
+            name = f"_is_{name}_supported"
+            monkeypatch.setattr(torch.cpu, name, lambda value=value: value, raising=False)
+        monkeypatch.setattr(devices, "_is_amd", lambda: amd)
+
     cpu, mps = torch.device("cpu"), torch.device("mps")
-    for native, expected in ((True, "bf16"), (False, "fp32")):
-        monkeypatch.setattr(
-            torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native, raising=False
-        )
+    for native, matrices, amd, expected in (
+        (True, True, False, "bf16"),  # Intel with AMX
+        (True, False, False, "fp32"),  # Intel without it
+        (True, False, True, "bf16"),
+        (False, False, True, "fp32"),
+    ):
+        processor(native, matrices, amd)
         assert choose_precision("auto", cpu) == expected
     assert choose_precision("auto", mps) == "fp32"
     assert choose_precision("bf16", mps) == "bf16"
