@@ -34,8 +34,8 @@ def add(
 ) -> None:
     """Add records to an index. Only barcodes that are new to it are embedded.
 
-    The index is calibrated again on all references, unless --keep-calibration is given. Records cannot be added to an index with
-    whitened vectors or to an index of prototypes.
+    The index is calibrated again on all references, unless --keep-calibration is given. Records
+    cannot be added to an index with whitened vectors or to an index of prototypes.
 
     \b
     Examples:
@@ -79,6 +79,6 @@ def add(
     new.with_coverage(coverage or None).save(output)
     if keep_calibration and new.settings.calibrated is None:
         console.say(
-            "calibrated again: the index has grown by more than a fifth, or has names at other ranks"
+            "calibrated again: the index has grown by more than a fifth or has names at other ranks"
         )
     index_options.describe_edited(output, new, report)

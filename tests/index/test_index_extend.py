@@ -82,21 +82,22 @@ def test_what_was_learned_is_kept(old, grown):
     assert report.embedded == len(index.vectors) - len(old.vectors)
     assert index.calibration == old.calibration
     assert np.array_equal(index.orientation, old.orientation)
-    assert replace(
-        index.settings,
-        records=old.settings.records,
-        vectors=old.settings.vectors,
-        calibrated=None,
-    ) == old.settings
+    assert (
+        replace(
+            index.settings,
+            records=old.settings.records,
+            vectors=old.settings.vectors,
+            calibrated=None,
+        )
+        == old.settings
+    )
 
 
 @pytest.fixture
 def added(monkeypatch):
     """Return a function that adds records, and returns None if it calibrates again."""
     monkeypatch.setattr(edit, "_remake", lambda *args: None)
-    return lambda index, records: add_records(
-        index, records, KmerCounter(4), keep_calibration=True
-    )
+    return lambda index, records: add_records(index, records, KmerCounter(4), keep_calibration=True)
 
 
 def test_an_index_that_has_grown_too_much_is_calibrated_again(old, labelled, added, monkeypatch):
