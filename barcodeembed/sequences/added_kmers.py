@@ -52,8 +52,8 @@ def _merge(old: Postings, more: Postings) -> Postings:
         places_p[part] += np.searchsorted(old.rows[begins_u[i] : ends_u[i]], more.rows[part])
     hashes = np.union1d(old.hashes, more.hashes)
     counts = np.zeros(len(hashes), np.int64)
-    for part in (old, more):
-        counts[np.searchsorted(hashes, part.hashes)] += np.diff(part.starts)
+    for postings in (old, more):
+        counts[np.searchsorted(hashes, postings.hashes)] += np.diff(postings.starts)
     return Postings(
         hashes,
         np.append(0, counts.cumsum()),
