@@ -72,7 +72,7 @@ class Namer:
             in_reference,
             self.thresholds,
             ties.agreed,
-            self._novel_below(queries, read_Q, neighbours, ties),
+            self._novel_below(queries, read_Q, neighbours, ties) * errors.novelty(queries),
         )
         for i, query in enumerate(queries):
             hits = _hits(neighbours, i)

@@ -68,11 +68,14 @@ class ReadErrors:
     ``rate`` is the expected fraction of wrong bases, of reads whose record has no qualities, or of
     all reads if it was ``given``. ``source`` is GIVEN, QUALITIES, ESTIMATED or ASSUMED. ``harm`` is
     how much an error of a whole barcode counts, compared with an ordinary mixture of errors.
+    ``excess`` is how many times as many errors were found as ``rate``, which is at most what
+    confidence is learned for.
     """
 
     rate: float = 0.0
     source: str = ASSUMED
     harm: float = 1.0
+    excess: float = 1.0
 
     def of(self, queries: Sequence[Query], fragment_Q: np.ndarray) -> np.ndarray:
         """Return for each query the rate of an ordinary mixture that does as much harm, (Q,).
@@ -85,6 +88,17 @@ class ReadErrors:
         own = [query.record.error_rate for query in queries]
         return np.array([u if o is None else o for u, o in zip(usual_Q, own, strict=True)], float)
 
+    def novelty(self, queries: Sequence[Query]) -> np.ndarray:
+        """Return how much the novelty of each query is worth, from 1 to 0, (Q,).
+
+        With twice as many errors as confidence is learned for, nothing shows whether a read
+        disagrees with the references or is misread.
+        """
+        usual = self.rate * self.excess
+        own = [None if self.source == GIVEN else query.record.error_rate for query in queries]
+        rates = np.array([usual if rate is None else rate for rate in own], float)
+        return np.clip(2 - rates / _HIGHEST, 0.0, 1.0)
+
     def learn(self, queries: Sequence[Query], anchor: Anchor | None) -> ReadErrors:
         """Return the error rate of a run that begins with these queries."""
         if self.source == GIVEN:
@@ -95,7 +109,7 @@ class ReadErrors:
         if anchor is None or not queries:
             return self
         found = estimate_rates(find_signs([query.bases for query in queries], anchor))
-        return ReadErrors(found.total, ESTIMATED, found.harm)
+        return ReadErrors(found.total, ESTIMATED, found.harm, found.excess)
 
 
 class Signs(NamedTuple):
@@ -122,6 +136,11 @@ class Rates(NamedTuple):
     def total(self) -> float:
         """The error rate, at most the highest that confidence is learned for."""
         return min(self.substitutions + self.indels, _HIGHEST)
+
+    @property
+    def excess(self) -> float:
+        """How many times as many errors there are."""
+        return max((self.substitutions + self.indels) / _HIGHEST, 1.0)
 
     @property
     def harm(self) -> float:

@@ -66,4 +66,5 @@ def tell_sample(classifier: Classifier, sample: str | None) -> None:
 
 def describe_errors(errors: ReadErrors) -> str:
     """Say which error rate of the reads confidence takes into account, and where it is from."""
-    return f"error rate of the reads: {100 * errors.rate:.1f}% ({_SOURCES[errors.source]})"
+    over = "over " if errors.excess > 1 else ""
+    return f"error rate of the reads: {over}{100 * errors.rate:.1f}% ({_SOURCES[errors.source]})"

@@ -39,6 +39,11 @@ _LAYOUT = re.compile(r"\d|\S\s+\S")
 _ERROR_PROBABILITIES = np.minimum(10 ** (-(np.arange(256) - 33) / 10.0), 0.75)
 
 
+#: The lowest (Solexa's -5) and highest characters of qualities with the offset 64, and the highest
+#: of Illumina's with the offset 33.
+_LOWEST_64, _HIGHEST_64, _HIGHEST_33 = ord(";"), ord("i"), ord("K")
+
+
 @dataclass(slots=True)
 class _Header:
     """What Biopython does not report about the FASTA record that is being read."""
@@ -136,10 +141,16 @@ def read_fastq(lines: Lines, limit: int) -> Iterator[SequenceRecord]:
 
 
 def _error_rate(qualities: str) -> float | None:
-    """Return the mean of the error probabilities 10^(-Q/10) of Phred qualities, offset 33."""
+    """Return the mean of the error probabilities 10^(-Q/10) of Phred qualities, offset 33.
+
+    Qualities that are all high, and some higher than Illumina's, can have the offset 64 of earlier
+    sequencers. Then they show nothing, and None is returned.
+    """
     if not qualities:
         return None
     codes = np.frombuffer(qualities.encode("ascii"), np.uint8)
+    if codes.min() >= _LOWEST_64 and _HIGHEST_33 < codes.max() <= _HIGHEST_64:
+        return None
     return float(_ERROR_PROBABILITIES[codes].mean())
 
 

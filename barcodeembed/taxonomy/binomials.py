@@ -9,7 +9,9 @@ _NO_EPITHET = frozenset(
     "sp spp spec species morphospecies ssp subsp subspecies var nov new cf aff nr near gen gr grp "
     "group complex agg indet indeterminate undet undetermined unidentified undescribed unknown "
     "unnamed unclassified uncultured environmental sample metagenome ined auct n bacterium "
-    "archaeon fungus eukaryote hybrid hybrids cultivar cv".split()
+    "archaeon fungus eukaryote hybrid hybrids cultivar cv endosymbiont symbiont endophyte "
+    "construct voucher isolate strain clone haplotype specimen culture gene mitochondrial "
+    "mitochondrion chloroplast genomic".split()
 )
 #: Words that make an interim name wherever they stand.
 _INTERIM_WORD = re.compile(
@@ -26,13 +28,18 @@ _PLAIN = re.compile(r"[A-Z][a-z]+ ([a-z]{3,})")
 _WORD = re.compile(r"(?:\d{1,2}-)?[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _GENUS = re.compile(r"\[?[^\W\d_]{2,}(?:-[^\W\d_]+)*\]?")
 _HYBRID = re.compile(r"(?:^|\s)(?:[xX]\s|×)")
+#: The sign of a hybrid between words, and before an epithet; not before a genus.
+_HYBRID_SIGN = re.compile(r"(?<=\S )(?:[X×] |×(?=[^\WA-Z]))(?=\S)")
 #: A common name, as GenBank writes it: ``Bos taurus (domestic cattle)``.
 _COMMON_NAME = re.compile(r"(?<=[a-z]) \([a-z][a-z' -]*\)$")
 #: Kinds without a Latin name, and the name of a specimen, after that of its species.
 _SPECIMEN = re.compile(
     r"^(\S+ [^\W\d_]{3,}\b.*?) (?:voucher|isolate|strain|clone|haplotype|specimen|culture"
-    r"|population|lineage|clade|biotype|ecotype|genotype|serotype|serovar|morpha|morphotype|race|breed)\b.*"
+    r"|population|lineage|clade|biotype|ecotype|genotype|serotype|serovar|morpha|morphotype|race|breed"
+    r"|haplogroup|mitochondri(?:on|al)|chloroplast|(?:small|large) subunit)\b.*"
 )
+#: The names of viruses have several English words.
+_VIRUS = re.compile(r"(?:virus|viroid|phage)\b", re.IGNORECASE)
 _SUBGENUS = re.compile(r"^(\S+)(?: \([^\W\d_][^()\d,]*\))+(?= [^\W\d_])")
 
 #: Ranks below the species, and words of authorships that begin with a small letter.
@@ -61,7 +68,19 @@ _AUTHOR = re.compile(r"(?:[dl]['’])?([^\W\d_])(?:[^\W\d_]|[.'’-])*")
 _TOKEN = re.compile(r"'[^']+'|\"[^\"]+\"|[()\[\]&:,;]|[^\s()\[\]&:,;]+")
 #: Minimum letters of an epithet in capital letters after a genus that is not (``Andrena DHJ``).
 _MIN_CAPITALS = 5
+#: An author in capital letters with a bracket, or a comma before the year: ``(LINNAEUS, 1758)``.
+_CAPITAL_AUTHOR = re.compile(r"^\([^\W\d_a-z]|, ?\d{4}")
+_CAPITALS = re.compile(r"\b[^\W\d_a-z]{4,}\b")
 _ANY_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
+
+
+def is_no_epithet(word: str) -> bool:
+    """Return whether a word names no species where its epithet stands.
+
+    >>> is_no_epithet("sp."), is_no_epithet("Bacterium"), is_no_epithet("pipiens")
+    (True, True, False)
+    """
+    return word.rstrip(".").lower() in _NO_EPITHET
 
 
 def reduce_species(name: str) -> str | None:
@@ -69,7 +88,7 @@ def reduce_species(name: str) -> str | None:
 
     Authors and years, subgenera in brackets and ranks below the species are removed, and genus and
     epithet get their usual case. A name that cannot be read as a whole is returned as it is.
-    Hybrids keep their sign, and hybrid formulas are not changed.
+    The sign of a hybrid is written ``x``, and hybrid formulas are not changed otherwise.
 
     >>> reduce_species("Andrena (Melandrena) nitida (Müller, 1776)")
     'Andrena nitida'
@@ -79,8 +98,11 @@ def reduce_species(name: str) -> str | None:
     'Salix x rubens'
     """
     name = _COMMON_NAME.sub("", name)
+    name = name if name.isupper() else _HYBRID_SIGN.sub("x ", name)
     plain = _PLAIN.fullmatch(name)
     if plain and plain.group(1) not in _NO_EPITHET:
+        return name
+    if _VIRUS.search(name):
         return name
     prefix, rest = ("Candidatus ", name[11:]) if name.startswith("Candidatus ") else ("", name)
     binomial = _binomial(rest)
@@ -127,10 +149,10 @@ def _binomial(name: str) -> str | None:
     epithet, _, tail = rest.partition(" ")
     sign = ""
     if epithet in ("x", "X", "×"):
-        sign, (epithet, _, tail) = f"{epithet.lower()} ", tail.partition(" ")
+        sign, (epithet, _, tail) = "x ", tail.partition(" ")
     elif epithet.startswith("×"):
-        sign, epithet = "×", epithet[1:]
-    if epithet.rstrip(".").lower() in _NO_EPITHET:
+        sign, epithet = "x ", epithet[1:]
+    if is_no_epithet(epithet):
         return ""
     if _HYBRID.search(f" {tail}"):
         return None
@@ -174,6 +196,8 @@ def _is_ignorable(tail: str, upper: bool, one_case: bool) -> bool:
         return True
     if upper or (one_case and re.search(r"[(.\d]", tail)):
         tail = _ANY_WORD.sub(lambda word: word.group().capitalize(), tail)
+    if _CAPITAL_AUTHOR.search(tail):
+        tail = _CAPITALS.sub(lambda word: word.group().capitalize(), tail)
     return _is_tail(tail, below=True)
 
 
@@ -213,7 +237,7 @@ def _kind(around: list[str], has_before: bool, below: bool, free: bool) -> str |
     if _YEAR.fullmatch(token):
         return "year"
     if word == "al":
-        return "name" if before == "et" else None
+        return "name" if before in ("et", "&") else None
     if token in "&:" or token.lower() in _PARTICLES:
         return "filius" if word in ("f", "fil", "jr") else "particle"
     if word not in _NEITHER and (_is_author(token) or (free and _is_bare_epithet(token))):

@@ -11,20 +11,33 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from barcodeembed.errors import ReferenceDataError
+from barcodeembed.taxonomy.layouts import place
 from barcodeembed.taxonomy.names import note
 from barcodeembed.taxonomy.ranks import MAIN_RANKS, RANK_LETTERS, RANK_WORDS
 from barcodeembed.taxonomy.signs import usual_rank
 
 _SINTAX = re.compile(r"(?:^|[;\s])tax=([^;]*)")
+#: Before the next rank; an author can have a comma, too.
+_ITEMS = re.compile(r",(?=\s*[A-Za-z]:|\s*$)")
 _PREFIXED = re.compile(r"(?:^|###|[|;\s])\s*(?=(?:[dkp]|D_0)__)", re.IGNORECASE)
-_PREFIX = re.compile(r"(?:([A-Za-z]{1,4})__|D_(\d{1,2})__)")
+_PREFIX = re.compile(r"(?:([A-Za-z]{1,4})__|D_\d{1,2}__)")
 _PAIRS = re.compile(r"(?:^|\s)Lineage=")
 #: Levels above the first rank. The second one is that of CO1Classifier, and of NCBI's taxonomy.
 _ROOT = re.compile(r"root(?:_1)?|cellular[ _]?organisms(?:_131567)?", re.IGNORECASE)
-#: After a name: the bootstrap support that mothur writes, or an accession.
-_BRACKETS = re.compile(r"\((?:\d+(?:\.\d+)?|[A-Z]{1,4}_?[\w.]*\d{4}[\w.]*)\)$")
+#: After a name: the bootstrap support that mothur writes, or an accession. PR2 writes an organelle.
+_BRACKETS = re.compile(
+    r"(?:\((?:\d+(?:\.\d+)?|[A-Z]{1,4}_?[\w.]*\d{4}[\w.]*)\)|:(?:nucl|plas|mito|apic|chro)\w*)$"
+)
+#: After the last name: the species hypothesis of UNITE, or the facts of GTDB (``[ssu_len=1502]``).
+_AFTER_LAST = re.compile(r"(?:[_| ]SH\d+\.\d+FU|(?: \[\w+=[^\]]*\])+)$")
+_SPECIES_HYPOTHESIS = re.compile(r"SH\d+\.\d+FU")
 _NO_NAME = re.compile(r"=|^(?!Candidatus|[Uu]n|[Ii]ncertae)[^;]*\s[^;]|^[^;]*(?:\d|__)")
 _PR2 = re.compile(r"([^|\s]+)\|[^|]*\|[^|]*\|[^|]*\|(Eukaryota|Bacteria|Archaea)[^|]*\|(.+)")
+
+#: Between ranks; also a bar, as in MetaPhlAn, a comma or a space before the next prefix.
+_SEPARATOR = re.compile(r";|[,|\s]\s*(?=(?:[A-Za-z]{1,4}|D_\d+)__)")
+#: What older releases of Greengenes write after the names.
+_OTU = re.compile(r"otu_\d+")
 
 _PREFIXES = RANK_LETTERS | {"sf": "subfamily"}
 
@@ -62,14 +75,15 @@ def split_sintax(title: str) -> Header | None:
     match = _SINTAX.search(title)
     if match is None:
         return None
-    items = (item.strip().partition(":") for item in match.group(1).split(","))
-    given = {letter.lower(): name for letter, _, name in items}
+    items = (item.strip().partition(":") for item in _ITEMS.split(match.group(1)))
+    given = {letter.lower(): _bare(name) for letter, _, name in items}
     if "k" in given:  # PR2 writes d for supergroups
         given.pop("d", None)
     names = {RANK_LETTERS[letter]: name for letter, name in given.items() if letter in RANK_LETTERS}
     before, after = title[: match.start()], title[match.end() :].removeprefix(";")
     joint = ";" if after[:1].strip() else ""
-    return Header(f"{before}{joint}{after}".strip(), names)
+    identifier = f"{before}{joint}{after}".strip()
+    return Header(identifier, names, fields=_species_hypothesis(title))
 
 
 def split_prefixed(title: str) -> Header | None:
@@ -81,13 +95,13 @@ def split_prefixed(title: str) -> Header | None:
     'Aa_bb|AB1|SH1.10FU|refs'
     """
     match = _PREFIXED.search(title)
-    listed, _, code = title[match.end() :].partition("|") if match else ("", "", "")
+    listed = title[match.end() :] if match else ""
+    before, _, code = listed.rpartition("|")
+    listed, code = (listed, "") if "__" in code else (before or code, code if before else "")
     names = parse_ranked(listed)
     if match is None or names is None:
         return None
-    found = re.search(r"SH\d+\.\d+FU", title)
-    code = code or (found.group() if found else "")
-    fields = {"taxon_id": code} if code else {}
+    fields = {"taxon_id": code} if code else _species_hypothesis(title)
     words = title[: match.start()].split()
     if not words:
         return Header(None, names, fields=fields)
@@ -167,8 +181,23 @@ def split_pr2(title: str) -> Header | None:
             f"a PR2 header with {len(lower) + 1} names; it must have 8 or, from version 5 on, 9"
         )
     phylum = {"phylum": lower[1]} if len(lower) == 7 else {}
-    names = dict(zip(MAIN_RANKS[2:], lower[-5:], strict=True))
+    names = dict(zip(MAIN_RANKS[2:], map(_bare, lower[-5:]), strict=True))
     return Header(identifier, {"kingdom": kingdom} | phylum | names)
+
+
+def _bare(name: str) -> str:
+    """Return a name without support, accession, organelle, or facts after it.
+
+    >>> _bare("Fictia_prima_SH1.10FU"), _bare("Fictia prima [ssu_len=1502]"), _bare("Fictia:plas")
+    ('Fictia_prima', 'Fictia prima', 'Fictia')
+    """
+    return _BRACKETS.sub("", _AFTER_LAST.sub("", name))
+
+
+def _species_hypothesis(title: str) -> dict[str, str]:
+    """Return UNITE's code of a species as the field ``taxon_id``, if a title has one."""
+    found = _SPECIES_HYPOTHESIS.search(title)
+    return {"taxon_id": found.group()} if found else {}
 
 
 def parse_ranked(text: str) -> dict[str, str] | None:
@@ -179,27 +208,34 @@ def parse_ranked(text: str) -> dict[str, str] | None:
     >>> parse_ranked("k__Fungi;p__Ascomycota;g__unidentified")["phylum"]
     'Ascomycota'
     """
-    names = {}
+    names: dict[str, str] = {}
+    levels: list[str] = []
     passed = []
-    for item in filter(None, (part.strip() for part in text.split(";"))):
+    for item in filter(None, (part.strip() for part in _SEPARATOR.split(text))):
         prefix = _PREFIX.match(item)
+        if prefix is None and names and _OTU.fullmatch(item):
+            continue
         if prefix is None:
             return None
-        letters, level = prefix.groups()
-        rank = (
-            _PREFIXES.get(letters.lower())
-            if letters
-            else dict(enumerate(MAIN_RANKS)).get(int(level))
-        )
-        if letters and letters.lower() == "sh":  # UNITE's species hypothesis
-            continue
-        if rank:
-            names[rank] = _BRACKETS.sub("", item[prefix.end() :])
-        else:
+        letters, name = prefix.group(1), _bare(item[prefix.end() :])
+        if letters is None:
+            levels.append(name)
+        elif rank := _PREFIXES.get(letters.lower()):
+            names[rank] = name
+        elif letters.lower() != "sh":  # UNITE's species hypothesis
             passed.append(prefix.group())
+    if levels:
+        return _of_levels(levels)
     for prefix_text in passed if names else ():
         note("prefixes", prefix_text)
     return names or None
+
+
+def _of_levels(names: list[str]) -> dict[str, str]:
+    """Return the names of SILVA's levels (``D_0__``), which are no ranks in its eukaryotes."""
+    if names[0] == "Eukaryota" or len(names) > len(MAIN_RANKS):
+        return place(names)
+    return dict(zip(MAIN_RANKS, names, strict=False))
 
 
 def parse_levels(text: str) -> tuple[str, ...] | None:
@@ -211,7 +247,7 @@ def parse_levels(text: str) -> tuple[str, ...] | None:
     parts = text.strip().split(";")
     if not parts[-1]:
         parts.pop()
-    names = [_BRACKETS.sub("", part.strip()).strip('"') for part in parts]
+    names = [_bare(part.strip()).strip('"') for part in parts]
     while names and _ROOT.fullmatch(names[0]):
         del names[0]
     # An id or a size before the first semicolon is not a name.

@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.taxonomy.names import note, strip_placeholder
 from barcodeembed.taxonomy.ranks import MAIN_RANKS, RANK_ALIASES, RANKS
-from barcodeembed.taxonomy.signs import certain_rank, usual_rank
+from barcodeembed.taxonomy.signs import (
+    are_of_no_animal,
+    certain_rank,
+    is_animal_ending,
+    usual_rank,
+)
 
 #: What follows the genus in a species: `` mellifera``, ``_sp.``, `` x rubens``.
 _EPITHET = re.compile(r"[ _](?:[xX×][ _]?|cf\.?[ _])?[a-z]{2}")
@@ -33,14 +38,15 @@ _Sign = Callable[[str], str | None]
 class Layout:
     """The ranks of the names of a list, from the first; an empty rank is not read.
 
-    ``given`` says that the user gave them.
+    ``given`` says that the user gave them. Without ranks, the lists of a file have no common
+    layout, and only names whose rank is certain are read.
     """
 
     ranks: tuple[str, ...] = MAIN_RANKS
     given: bool = False
 
     def __str__(self) -> str:
-        return ", ".join(rank or "-" for rank in self.ranks)
+        return ", ".join(rank or "-" for rank in self.ranks) or "by the forms of their names"
 
     def read(self, names: Sequence[str]) -> dict[str, str]:
         """Return names by rank. Names after the species (subspecies, strains) are not read.
@@ -51,6 +57,8 @@ class Layout:
         >>> Layout().read(["Animalia", "Arthropoda", "Insecta"])["class"]
         'Insecta'
         """
+        if not self.ranks:
+            return place(names)
         if self._misplaced(names, usual_rank) is None:
             return self._by_place(names)
         wrong = self._misplaced(names, certain_rank)
@@ -134,7 +142,9 @@ def find_layout(lists: Iterable[Sequence[str]]) -> Layout:
     'phylum, class, order, family, genus, species'
     """
     lists = list(lists)
-    return max(_LAYOUTS, key=lambda layout: sum(map(layout.agreement, lists)))
+    best = max(_LAYOUTS, key=lambda layout: sum(map(layout.agreement, lists)))
+    misfits = sum(best._misplaced(names, usual_rank) is not None for names in lists)
+    return best if 2 * misfits <= len(lists) else Layout(())
 
 
 def place(names: Sequence[str], *, noted: bool = True) -> dict[str, str]:
@@ -200,10 +210,15 @@ def _sign(names: Sequence[str], i: int, by_name: _Sign) -> str | None:
     """Return the rank that a name of a list shows by itself, or by the names around it."""
     if i and _is_species_of(names[i], names[i - 1]):
         return "species"
-    if i + 1 < len(names) and _is_species_of(names[i + 1], names[i]):
+    below = next((name for name in names[i + 1 :] if name != names[i]), "")  # Culex;Culex;Culex sp.
+    if _is_species_of(below, names[i]):
         return "genus"
     if _BINOMIAL.fullmatch(names[i]) and strip_placeholder(names[i]):
         return "species"
+    if is_animal_ending(names[i]) and are_of_no_animal(names):
+        return None
+    if names[i].endswith("phyta") and "Streptophyta" in names[:i]:  # Embryophyta, Spermatophyta
+        return None
     return by_name(names[i])
 
 

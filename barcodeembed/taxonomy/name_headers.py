@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-from barcodeembed.taxonomy.binomials import reduce_species
+from barcodeembed.taxonomy.binomials import is_no_epithet, reduce_species
 from barcodeembed.taxonomy.headers import Header
 from barcodeembed.taxonomy.names import note, strip_placeholder
 from barcodeembed.taxonomy.ranks import RANK_WORDS, RANKS
@@ -19,24 +19,37 @@ from barcodeembed.taxonomy.signs import usual_rank
 ACCESSION = r"(?:[A-Z]{1,2}_?\d{5,9}|[A-Z]{4,6}\d{8,10}|[A-Z]{2}_[A-Z]*\d{6,9})(?:\.\d+)?"
 #: The part of a sequence that was downloaded from NCBI: ``NC_012345.1:5904-7445``.
 _RANGE = r"(?::c?\d+-\d+)?"
-_NCBI = re.compile(rf"({ACCESSION}{_RANGE})\s+(?:[A-Z]+(?:_\w+)?:\s*)?(.+)")
-_PIPED = re.compile(
-    rf"(?:gi\|\d+\|)?(?:gb|emb|dbj|ref|tpg|lcl|ENA)\|([^|\s]+)\|(?:{ACCESSION})?{_RANGE}\s*(.*)"
-)
+#: An organism: genus, also with subgenus, and epithet or the sign of an interim name.
 _ORGANISM = re.compile(
-    r"\[?([A-Z][a-z-]+)\]?[ _]((?:[xX×][ _])?[a-z]{2,}[a-z-]*)(?=[ _,;]|$)"
-    r"|\[?([A-Z][a-z-]+)\]?[ _](?:sp|cf|aff|nr)\b\.?"
+    r"((?:Candidatus[ _])?\[?[A-Z][a-z-]+\]?)[ _](?:\([A-Z][a-z]+\)[ _])?"
+    r"(?:(?:sp|spp|cf|aff|nr)\b\.?|((?:[xX][ _]|×[ _]?)?[a-z]{2,}[a-z-]*)(?=[ _,;]|$))"
+)
+#: The rest of a hybrid formula after its first species: `` x Genus species``.
+_CROSSED = re.compile(
+    r"(?:[ _][a-z-]{3,})?[ _][xX×][ _](?:[A-Z][a-z-]*\.?[ _])?(?:[a-z]\.[ _])?[a-z-]{3,}"
+)
+#: Words of definitions whose organism has no scientific name, or another one than the first words.
+_NO_ORGANISM = re.compile(
+    r"\w*(?:virus|viroid|phage)\b|\b(?:vector|metagenome|construct|endophyte)\b", re.IGNORECASE
+)
+#: Where the description of a record begins, after the organism.
+_DESCRIPTION = re.compile(
+    r",|[ _](?:voucher|isolate|strain|clone|haplotype|specimen|gene"
+    r"|mitochondrion|mitochondrial|chloroplast)\b"
+)
+#: Quality labels before an organism: ``UNVERIFIED: ``, ``MAG: TPA_asm: ``.
+_LABELS = r"(?:[A-Z]+(?:_\w+)?:\s*)*"
+_NCBI = re.compile(rf"({ACCESSION}{_RANGE})\s+{_LABELS}(.+)")
+_PIPED = re.compile(
+    r"(?:gi\|\d+\|)?(?:gb|emb|dbj|ref|tpg|lcl|ENA)\|([^|\s]+)\|"
+    rf"(?:{ACCESSION})?{_RANGE}\s*{_LABELS}(.*)"
 )
 _THREE_WORDS = re.compile(r"([A-Z][a-z]+)_([A-Z][a-z-]+)_([a-z][\w.-]+)")
 _BOLD = re.compile(r"([A-Z][A-Z0-9]+-\d\d)\|([^|]*)(?:\|([^|]*))?(?:\|.*)?")
 _NAME = re.compile(r"(\S+)\s+\(?([A-Z][a-z-]+)((?:\s+\S+)+)")
 _NO_SPECIES = re.compile(r"\s(?:sp|spp|cf|aff|nr)\.?(?:\s|$)")
-#: Words after the genus in a definition that are no epithet.
-_NO_EPITHET = frozenset(
-    "mitochondrial mitochondrion chloroplast gene genomic isolate clone".split()
-)
 _PAIR = re.compile(r"(\w+)=([^;]*);")
-_TAXON = re.compile(r"taxon:(\d+) \[(.+)\]@(.+)")
+_TAXON = re.compile(r"\w+:(\d+) \[(.+)\]@(.+)")
 
 
 def split_species(title: str) -> Header | None:
@@ -58,6 +71,8 @@ def split_species(title: str) -> Header | None:
     name = title[match.end(1) :].strip()
     reduced = reduce_species(name)
     plain = re.fullmatch(r"\S+ (?:[x×] ?)?[a-z][a-z-]+|.+ [x×] .+", name)
+    if _DESCRIPTION.search(name) and reduced == name:
+        return None
     if not (_NO_SPECIES.search(name) if reduced is None else plain or reduced != name):
         return None
     return Header(identifier, {"genus": genus, "species": name})
@@ -159,23 +174,32 @@ def _of_path(path: str) -> dict[str, str]:
 
 
 def _organism(text: str) -> dict[str, str] | None:
+    """Return the names at the beginning of a definition; None if no organism is named there."""
     match = _ORGANISM.match(text)
-    if match is None or match.group(2) in _NO_EPITHET:
+    if match is None or _NO_ORGANISM.search(_DESCRIPTION.split(text)[0]):
         return None
-    genus, epithet, of_interim = match.groups()
-    if of_interim:
+    genus, epithet = match.groups()
+    if is_no_epithet(genus):  # Bacterium strain 1
+        return None
+    genus = genus.replace("_", " ").strip("[]")
+    name = f"{genus} {epithet}".replace("_", " ") if epithet else ""
+    if epithet and (crossed := _CROSSED.match(text, match.end())):
+        name += crossed.group().replace("_", " ")
+    if not name:
         note("placeholders", text[:40])
-        return {"genus": of_interim}
-    return {"genus": genus, "species": f"{genus} {epithet}".replace("_", " ")}
+    rank = usual_rank(genus)
+    if rank:  # Culicidae sp.
+        return {rank: genus}
+    return {"genus": genus, "species": name} if name else {"genus": genus}
 
 
 def _of_unknown_rank(name: str) -> dict[str, str]:
     genus, _, epithet = name.partition(" ")
+    rank = usual_rank(genus)
+    if rank in RANKS:  # also Culicidae sp.
+        return {rank: genus}
     if epithet:
         return {"genus": genus, "species": name}
-    rank = usual_rank(name)
-    if rank in RANKS:
-        return {rank: name}
     if name:
         note("uncertain", name)
     return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ PREFIX = re.compile(r"^(?:(sf|[dkpcofgs])__|D_(\d)__)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(
     r"""^(?: | na | n/a | nan | none | null | \* | - | \? | \.
         | unknown.* | unplaced | unidentified.* | unassigned.* | unclassified.* | unnamed.*
-        | undetermined.* | uncultured.* | environmental.* | metagenome
+        | undetermined.* | ambiguous[ _]taxa | uncultured.* | environmental.* | metagenome
         | .*incertae[ _]sedis.* | not[ _]assigned | .+[ ]unclassified )$""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -32,7 +33,9 @@ _FILLED = re.compile(r"_X+(?:_sp\.?)?$")
 _MISSING = re.compile(r"(?:na|n/a|nan|none|null|[*?_.-]*)", re.IGNORECASE)
 #: A terminal that prints these could be made to do something else.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_QUOTED = re.compile(r'^"([^"]*)"$')
+#: Characters without a width, which copies from web pages and documents contain.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_QUOTED = re.compile(r"""^(["'])([^"']*)\1$""")
 _ONE_CASE = re.compile(r"[^\W\d_]+")
 _SUBGENUS = re.compile(r"([A-Z][a-z]+) \([A-Z][a-z]{2,}\)")
 
@@ -88,7 +91,9 @@ def strip_placeholder(text: str) -> str | None:
     >>> strip_placeholder("unidentified") is None
     True
     """
-    text = PREFIX.sub("", _QUOTED.sub(r"\1", text.strip()))
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    text = PREFIX.sub("", _QUOTED.sub(r"\2", text.strip()))
     text = " ".join(_CONTROL.sub(" ", text.replace("_", " ")).split())
     return None if _PLACEHOLDER.match(text) else text
 

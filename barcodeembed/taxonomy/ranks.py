@@ -17,8 +17,10 @@ Lineage = tuple[str | None, ...]
 UNKNOWN: Lineage = (None,) * len(RANKS)
 
 #: Other column names of the ranks. BOLD's exports use ``phylum_name`` to ``species_name``.
+#: Darwin Core has ``specificEpithet``.
 RANK_ALIASES = {"superkingdom": "kingdom", "domain": "kingdom", "division": "phylum"} | {
-    f"{rank}_name": rank for rank in RANKS
+    **{f"{rank}_name": rank for rank in RANKS},
+    **dict.fromkeys(("specificepithet", "specific_epithet", "specific epithet"), "species"),
 }
 
 #: Every word that names one of RANKS.
@@ -36,9 +38,11 @@ RANK_LETTERS = {
 }
 
 _GENUS = re.compile("[A-Z][a-z]{2,}")
+#: A species with its genus; not the English name of a virus.
+_BINOMIAL = re.compile(r"([A-Z][a-z]{2,}) (?:x )?[a-z-]{2,}(?: x .*)?$")
 
 #: A species without its genus, of several words: ``mellifera carnica``, ``x rubens``.
-_NO_GENUS = re.compile(r"[xX×] [^\W\dA-Z_]|\([^()]+\) [^\W\dA-Z_]|[^\W\dA-Z_]{2,} ")
+_NO_GENUS = re.compile(r"[xX×] [^\W\dA-Z_]|\([^()]+\) (?:[xX×] )?[^\W\dA-Z_]{2,}|[^\W\dA-Z_]{2,} ")
 
 
 def lineage(names: dict[str, str]) -> Lineage:
@@ -54,10 +58,19 @@ def lineage(names: dict[str, str]) -> Lineage:
     own = {rank.lower(): name for rank, name in names.items()}
     by_rank = {RANK_ALIASES[rank]: name for rank, name in own.items() if rank in RANK_ALIASES} | own
     tidy = {rank: tidy_name(by_rank.get(rank, ""), rank) for rank in RANKS}
+    for rank in ("genus", "family", "order"):  # can be filled in with a higher name
+        higher = [tidy[above] for above in RANKS[: RANKS.index(rank)]]
+        if tidy[rank] in higher and (rank != "order" or not tidy["family"]):
+            tidy[rank] = None
     given = by_rank.get("species", "").strip()
-    if _is_family(tidy["genus"] or "idae") and _GENUS.fullmatch(given) and not _is_family(given):
-        tidy["genus"] = given  # the column of the species has the genus
+    if _is_family(tidy["genus"] or "idae"):
+        tidy["family"] = tidy["family"] or tidy["genus"]
+        # The column of the species can have the genus, but also "None" or "Undetermined".
+        is_genus = tidy["species"] and _GENUS.fullmatch(given) and not _is_family(given)
+        tidy["genus"] = given if is_genus else None
     tidy["species"] = _join(tidy["genus"], given, tidy["species"])
+    if not tidy["genus"] and (binomial := _BINOMIAL.match(tidy["species"] or "")):
+        tidy["genus"] = binomial.group(1)
     if tidy["genus"] and tidy["species"]:  # a genus in other letters than in its species
         first = tidy["species"].partition(" ")[0]
         tidy["genus"] = first if first.lower() == tidy["genus"].lower() else tidy["genus"]

@@ -1,22 +1,29 @@
 """Recognise the rank of a taxon by its name: by its ending, or because it is well known.
 
 The codes of nomenclature prescribe the endings of families (-idae for animals, -aceae for others),
-subfamilies of animals (-inae) and orders of plants, fungi and bacteria (-ales). Other endings are
-usual, but names of other ranks have them too.
+subfamilies (-inae for animals, -oideae for plants and fungi) and orders of plants, fungi and
+bacteria (-ales). Other endings are usual, but names of other ranks have them too.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 _PRESCRIBED = (
     ("family", re.compile(r"[A-Z][a-z]+(?:idae|aceae)")),
-    ("subfamily", re.compile(r"[A-Z][a-z]+inae")),
+    ("subfamily", re.compile(r"[A-Z][a-z]+(?:inae|oideae)")),
     ("order", re.compile(r"[A-Z][a-z]+ales")),
 )
+#: Beginnings of superorders and other groups above orders.
+_NO_ORDER = "Neo|Palae?o|Poly|Para|Amphiesmeno|Dictyo"
+_OF_NO_ANIMAL = re.compile(r"[A-Z][a-z]+(?:aceae|ales)")
 _USUAL = (
-    ("order", re.compile(r"(?!Neo|Palae?o|Poly|Para)[A-Z][a-z]+(?:iformes|ptera)")),
+    (
+        "order",
+        re.compile(rf"(?!{_NO_ORDER})[A-Z][a-z]+(?:iformes|ptera)"),
+    ),
     ("class", re.compile(r"[A-Z][a-z]+(?:mycetes|opsida|phyceae|proteobacteria)")),
     ("phylum", re.compile(r"[A-Z][a-z]+(?:mycota|phyta)")),
 )
@@ -38,10 +45,26 @@ _KNOWN = {
     "Chromadorea Clitellata Clostridia Collembola Copepoda Demospongiae Diplopoda Echinoidea "
     "Elasmobranchii Gastropoda Hexanauplia Holothuroidea Hydrozoa Insecta Malacostraca "
     "Mammalia Negativicutes Ophiuroidea Ostracoda Polychaeta Reptilia Scyphozoa Trematoda",
-    "order": "Amphipoda Anura Araneae Carnivora Caudata Decapoda Isopoda Odonata Primates Rodentia "
-    "Squamata Testudines",
+    "order": "Amphipoda Anura Araneae Artiodactyla Blattodea Calanoida Carnivora Caudata "
+    "Cyclopoida Decapoda Euphausiacea Eulipotyphla Harpacticoida Isopoda Lagomorpha "
+    "Littorinimorpha Mantodea Mesostigmata Mysida Neogastropoda Odonata Opiliones Phasmatodea "
+    "Primates Psocodea Rodentia Scorpiones Squamata Stylommatophora Testudines",
 }
 _RANK_OF = {name: rank for rank, names in _KNOWN.items() for name in names.split()}
+
+
+def is_animal_ending(name: str) -> bool:
+    """Return whether a name has an ending that only the code of animals prescribes.
+
+    In other lineages these are subclasses (Rosidae, Hypocreomycetidae) and subtribes (Triticinae).
+    """
+    return name.endswith(("idae", "inae"))
+
+
+def are_of_no_animal(names: Sequence[str]) -> bool:
+    """Return whether a lineage has a family or order of plants, fungi, algae or bacteria."""
+    is_animal = "Animalia" in names or "Metazoa" in names
+    return not is_animal and any(map(_OF_NO_ANIMAL.fullmatch, names))
 
 
 @lru_cache(1 << 16)

@@ -20,6 +20,8 @@ from barcodeembed.taxonomy.taxdump import read_lineages
 #: Names of columns with NCBI's taxids, and with GenBank's accessions.
 _TAXID_COLUMNS = ("taxid", "tax_id", "staxid", "ncbi_taxid")
 _TAXID = re.compile("[0-9]{1,18}")
+#: Columns of SILVA's taxmap, whose taxids are not NCBI's.
+_SILVA_COLUMNS = {"primaryaccession", "start", "stop", "path", "organism_name"}
 _ACCESSION_COLUMNS = ("accession.version", "accession")
 
 _Row = tuple[int, str, str]  # line, id, lineage or taxid
@@ -99,6 +101,8 @@ def _read_any(
     if not head:
         raise ReferenceDataError("the taxonomy file is empty", path)
     lines.put_back(head)
+    if _names_columns(head, lambda names: set(names) >= _SILVA_COLUMNS):
+        return _read_silva(lines, ranks, recognised)
     if _has_taxids(head) != (taxdump is not None):
         raise ReferenceDataError(
             "has no column of taxids; leave --taxdump out"
@@ -136,6 +140,28 @@ def _read_columns(lines: Lines) -> Iterator[_Resolved]:
     id_column = find_column(header, ID_COLUMNS) or header[0]
     for line, row in rows:
         yield line, row[id_column].strip(), lineage(row)
+
+
+def _read_silva(
+    lines: Lines, ranks: Sequence[str] | None, recognised: _Recognised
+) -> Iterator[_Resolved]:
+    """Yield SILVA's ids, ``accession.start.stop``, with the lineages of its taxmap."""
+    _, rows = read_rows(lines)
+
+    def read() -> Iterator[tuple[int, str, Header]]:
+        for line, row in rows:
+            identifier = ".".join(
+                row[name].strip() for name in ("primaryaccession", "start", "stop")
+            )
+            path = f"{row['path'].rstrip(';')};{row['organism_name']}"
+            yield line, identifier, Header(None, listed=parse_levels(path) or ())
+
+    headers = read()
+    first = list(islice(headers, SAMPLE_SIZE))
+    convention = Convention.of((header for *_, header in first), ranks)
+    recognised(lines.path, convention.describe("SILVA's taxmap"))
+    for line, identifier, header in chain(first, headers):
+        yield line, identifier, convention.lineage(header)
 
 
 def _read_lists(

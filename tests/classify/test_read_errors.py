@@ -85,6 +85,15 @@ def test_insertions_and_deletions_count_as_a_higher_rate_of_mixed_errors():
     np.testing.assert_allclose(rates(0.04, "given"), 0.04)
 
 
+def test_a_read_with_more_errors_than_are_known_is_not_novel():
+    reads = [query("A"), query("A", 0.05), query("A", 0.08), query("A", 0.1), query("A", 0.3)]
+    found = ReadErrors(0.05, "estimated", excess=1.5).novelty(reads)
+    np.testing.assert_allclose(found, [0.5, 1.0, 0.4, 0.0, 0.0], atol=1e-9)
+    np.testing.assert_allclose(ReadErrors(0.03, "given").novelty(reads), 1.0)
+    signs = Signs(730, 25_000, stopped=40, reads=40, codons=8_200)  # 10 % of Nanopore's errors
+    assert estimate_rates(signs).total == 0.05 and estimate_rates(signs).excess > 3
+
+
 def test_qualities_come_before_an_estimate_and_a_given_rate_before_both(barcodes, anchor):
     reads = [query(bases, 0.001 * i) for i, bases in enumerate(barcodes[:5])]
     found = ReadErrors().learn(reads, anchor)
@@ -107,3 +116,10 @@ def test_the_error_rate_of_fastq_is_the_mean_error_probability(tmp_path):
     fasta = tmp_path / "reads.fasta"
     fasta.write_text(">a\nACGT\n")
     assert [record.error_rate for record in read_records(fasta)] == [None]
+
+
+def test_qualities_that_can_have_the_offset_64_are_not_used(tmp_path):
+    path = tmp_path / "reads.fq"
+    path.write_text("@a\nACGT\n+\nhhB;\n@b\nACGT\n+\nhh5h\n@c\nACGT\n+\n~~~~\n@d\nACGT\n+\nIIII\n")
+    rates = [record.error_rate for record in read_records(path)]
+    assert rates[0] is None and None not in rates[1:]

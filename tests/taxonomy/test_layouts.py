@@ -136,7 +136,7 @@ def test_names_of_organisms_after_a_short_lineage_are_no_higher_taxa(tmp_path):
     found = [taxa for taxa in lineages(titles, tmp_path / "x")]
     assert [taxa[4:] for taxa in found] == [
         (None, None, None, None),
-        (None, None, None, "Mockia altera"),
+        (None, None, "Mockia", "Mockia altera"),
         ("Fictaceae", None, "Fictus", "Fictus primus"),
         ("Fictaceae", None, "Fictaceae AB1 group", None),
     ]
@@ -173,3 +173,56 @@ def test_lineages_of_ncbi_have_more_names_than_ranks():
     names = "Eukaryota Metazoa Ecdysozoa Arthropoda Hexapoda Insecta Pterygota Neoptera Lepidoptera"
     listed = [*names.split(), "Fictioidea", "Fictiidae", "Fictiinae", "Fictia", "Fictia prima"]
     assert place(listed) == {**MOTH, "kingdom": "Metazoa"}
+
+
+PLANT = "Eukaryota;Viridiplantae;Streptophyta;Embryophyta;Tracheophyta;Spermatophyta;Magnoliopsida"
+
+
+@pytest.mark.parametrize(
+    "listed, expected",
+    [
+        (
+            f"{PLANT};Liliopsida;Fictosaviidae;fictinids;Fictales;Fictaceae;Fictoideae;Fictodae;"
+            "Ficteae;Fictinae;Fictus;Fictus primus",
+            "Viridiplantae Streptophyta Liliopsida Fictales Fictaceae Fictoideae Fictus",
+        ),
+        (
+            f"{PLANT};Fictiidae;Fictales;Fictaceae;Fictus;Fictus primus",
+            "Viridiplantae Streptophyta Magnoliopsida Fictales Fictaceae NA Fictus",
+        ),
+        (
+            "Eukaryota;Fungi;Dikarya;Ascomycota;Pezizomycotina;Fictomycetes;Fictomycetidae;"
+            "Fictales;Fictaceae;Fictus;Fictus primus species complex;Fictus primus",
+            "Fungi Ascomycota Fictomycetes Fictales Fictaceae NA Fictus",
+        ),
+        (
+            "Eukaryota;Rhodophyta;Fictophyceae;Fictophycidae;Fictales;Fictaceae;Fictus;"
+            "Fictus primus",
+            "Eukaryota Rhodophyta Fictophyceae Fictales Fictaceae NA Fictus",
+        ),
+    ],
+)
+def test_subclasses_and_subtribes_of_plants_and_fungi_are_no_families(listed, expected, tmp_path):
+    ranks = dict(zip(RANKS, expected.split(), strict=False))
+    names = {rank: name for rank, name in ranks.items() if name != "NA"}
+    # Lists of several lengths have no common layout.
+    other = "Eukaryota;Metazoa;Chordata;Craniata;Vertebrata;Mammalia;Primates;Fictidae;Ficta"
+    found = lineages([f"R1 {listed}", f"R2 {listed}", f"R3 {other}"], tmp_path / "x")
+    assert found[0] == taxa(names | {"species": "Fictus primus"})
+    assert found[2][:5] == ("Metazoa", "Chordata", "Mammalia", "Primates", "Fictidae")
+
+
+def test_levels_of_silva_are_no_ranks_in_eukaryotes(tmp_path):
+    names = "Eukaryota Opisthokonta Holozoa Metazoa Arthropoda Hexapoda Insecta Diptera".split()
+    levels = [f"D_{i}__{name}" for i, name in enumerate([*names, "Fictia prima"])]
+    (tmp_path / "t").write_text(f"R1\t{';'.join(levels)}\nR2\t{';'.join(levels[:4])}\n")
+    found = read_taxonomy(tmp_path / "t")
+    assert found == {
+        "R1": ("Metazoa", "Arthropoda", "Insecta", "Diptera", None, None, "Fictia", "Fictia prima"),
+        "R2": taxa({"kingdom": "Metazoa"}),
+    }
+
+
+def test_a_genus_before_its_subgenus_of_the_same_name_is_a_genus():
+    names = place(["Metazoa", "Fictidae", "Fictia", "Fictia", "Fictia sp. 1"])
+    assert (names["family"], names["genus"]) == ("Fictidae", "Fictia")

@@ -44,6 +44,9 @@ AUTHORS = [
     "Müll.Arg.",
     "(Fr. : Fr.) P. Kumm.",
     "Wall. ex Roxb.",
+    "MÜLLER, 1766",
+    "(MÜLLER 1766)",
+    "Smith in Jones & al., 1999",
 ]
 BELOW = [
     "ligustica",
@@ -71,8 +74,6 @@ KEPT = [
     "[Ruminococcus] gnavus",
     "Candidatus Phytoplasma mali",
     "Salix x rubens",
-    "Salix × rubens",
-    "Salix ×rubens",
     "x Hesperotropsis leylandii",
     "Apis mellifera x Apis cerana",
     "A. mellifera x A. cerana",
@@ -122,7 +123,10 @@ def test_case_and_subgenus_make_no_species_of_their_own(name):
 
 @pytest.mark.parametrize(
     "specimen",
-    ["voucher X1", "isolate 12", "strain K", "morpha fario", "biotype A voucher 7", "L. lineage M"],
+    [
+        *("voucher X1", "isolate 12", "strain K", "morpha fario", "biotype A voucher 7"),
+        *("L. lineage M", "haplogroup A", "mitochondrion, complete genome"),
+    ],
 )
 def test_names_of_specimens_and_breeds_are_removed_from_species(specimen):
     assert tidy_name(f"Apis mellifera {specimen}", "species") == "Apis mellifera"
@@ -159,9 +163,15 @@ def test_names_that_are_not_understood_and_hybrids_are_kept(name):
 @pytest.mark.parametrize(
     "name, expected",
     [
-        ("Salix × rubens Schrank", "Salix × rubens"),
-        ("Salix ×rubens Schrank, 1789", "Salix ×rubens"),
+        ("Salix × rubens Schrank", "Salix x rubens"),
+        ("Salix ×rubens Schrank, 1789", "Salix x rubens"),
+        ("Salix X rubens", "Salix x rubens"),
         ("SALIX X RUBENS", "Salix x rubens"),
+        ("Salix alba × Salix fragilis", "Salix alba x Salix fragilis"),
+        ("Salix alba\u200b", "Salix alba"),
+        ("Elsinoe\u0308 rhois", "Elsinoë rhois"),
+        ("'Candidatus Phytoplasma mali'", "Candidatus Phytoplasma mali"),
+        ("Tobacco mosaic virus", "Tobacco mosaic virus"),
         ("Polygonia C-album", "Polygonia c-album"),
         ("AGLAIS IO (LINNAEUS, 1758)", "Aglais io"),
         ("Candidatus Phytoplasma mali Seemüller & Schneider, 2004", "Candidatus Phytoplasma mali"),
@@ -221,6 +231,15 @@ def test_names_that_name_no_species(name):
         ("NA", "Apidae", (None, None)),
         ("Gen1", "mellifera", ("Gen1", "Gen1 mellifera")),
         ("undet.", "mellifera", (None, None)),
+        ("", "None", (None, None)),
+        ("NA", "Undetermined", (None, None)),
+        ("", "Apis mellifera", ("Apis", "Apis mellifera")),
+        ("", "Apis mellifera Linnaeus, 1758", ("Apis", "Apis mellifera")),
+        ("", "Tobacco mosaic virus", (None, "Tobacco mosaic virus")),
+        ("Apidae", "Apidae sp. 1", (None, None)),
+        ("Apidae", "", (None, None)),
+        ("Apis", "Apis endosymbiont", ("Apis", None)),
+        ("Apis", "Apis voucher X", ("Apis", None)),
     ],
 )
 def test_genus_and_species_agree(genus, species, expected):
@@ -255,6 +274,11 @@ def test_genus_and_species_agree(genus, species, expected):
 )
 def test_names_above_the_species(name, rank, expected):
     assert tidy_name(name, rank) == expected
+
+
+def test_a_family_in_the_column_of_the_genus_is_a_family():
+    assert lineage({"genus": "Apidae", "species": "Apidae sp."})[4:] == ("Apidae", *[None] * 3)
+    assert lineage({"family": "Aidae", "genus": "Apidae"})[4:] == ("Aidae", *[None] * 3)
 
 
 def test_bins_markers_and_countries_keep_their_letters():

@@ -220,7 +220,7 @@ def test_names_are_normalised():
         ({"kingdom": "Animalia", "domain": "Eukaryota"}, taxa(kingdom="Animalia")),
         (
             {"phylum_name": "Chordata", "Species_Name": "Homo sapiens"},
-            taxa(phylum="Chordata", species="Homo sapiens"),
+            taxa(phylum="Chordata", genus="Homo", species="Homo sapiens"),
         ),
         ({"species": "sapiens"}, UNKNOWN),
         ({"species": "sapiens", "genus": "sp."}, UNKNOWN),

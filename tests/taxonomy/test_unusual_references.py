@@ -15,7 +15,7 @@ from support import SHARED, rows_of
 from barcodeembed.errors import InputError, ReferenceDataError
 from barcodeembed.taxonomy.columns import taxon_id_of
 from barcodeembed.taxonomy.names import NameNotes, note_names
-from barcodeembed.taxonomy.ranks import RANKS
+from barcodeembed.taxonomy.ranks import RANKS, UNKNOWN
 from barcodeembed.taxonomy.references import read_labelled
 
 pytestmark = pytest.mark.usefixtures("small_samples")
@@ -165,6 +165,9 @@ def test_a_table_without_a_header_line_is_an_error_with_an_example(tmp_path):
         list(read_labelled(tmp_path / "x"))
 
 
+PRIMA = "Fictia prima"
+
+
 @pytest.mark.parametrize(
     "title, identifier, species",
     [
@@ -177,6 +180,27 @@ def test_a_table_without_a_header_line_is_an_error_with_an_example(tmp_path):
         ('R1 {"scientific_name":"Fictia prima","taxid":7}', "R1", "Fictia prima"),
         ("R1 scientific_name=Fictia prima; taxid=7; words", "R1", "Fictia prima"),
         ("R1|k__Fungi;g__Fictia;s__Fictia_prima;sh__SH1.10FU", "R1", "Fictia prima"),
+        (
+            "R1|SH1.10FU|refs;tax=d:Fungi,g:Fictia,s:Fictia_prima_SH1.10FU;",
+            "R1|SH1.10FU|refs",
+            PRIMA,
+        ),
+        ("R1|SH1.10FU|reps|k__Fungi;g__Fictia;s__Fictia_prima_SH1.10FU", "R1|SH1.10FU|reps", PRIMA),
+        ("R1;tax=k:Fungi,g:Fictia,s:Fictia prima (L., 1758);", "R1", PRIMA),
+        ("R1;tax=k:Eukaryota:plas,g:Fictia:plas,s:Fictia_prima:plas", "R1", PRIMA),
+        ("R1~X d__Bacteria;g__Fictia;s__Fictia prima [location=1..9] [ssu_len=9]", "R1~X", PRIMA),
+        ("12 XX1.1 Fictia prima str. 1 k__Bacteria; g__Fictia; s__prima; otu_1", "12", PRIMA),
+        ("XX000001.1 UNVERIFIED: MAG: TPA_asm: Fictia prima isolate 2", "XX000001.1", PRIMA),
+        ("XX000001.1 Fictia (Mockia) prima voucher 2", "XX000001.1", PRIMA),
+        ("XX000001.1 Fictia ×prima voucher 2", "XX000001.1", "Fictia x prima"),
+        ("gb|XX000001|Fictia_prima_x_Mockia_alta", "XX000001", "Fictia prima x Mockia alta"),
+        ("XX000001.1 Fictia prima x Fictia alta gene", "XX000001.1", "Fictia prima x Fictia alta"),
+        ("XX000001.1 Fictia endosymbiont of Mockia alta", "XX000001.1", None),
+        ("XX000001.1 Fictia voucher 7", "XX000001.1", None),
+        ("R1 k__Fungi|p__Mockota|g__Fictia|s__Fictia_prima", "R1", PRIMA),
+        ("R1 k__Fungi p__Mockota g__Fictia s__Fictia_prima", "R1", PRIMA),
+        ("R1 k__Fungi,p__Mockota,g__Fictia,s__Fictia_prima", "R1", PRIMA),
+        ('R1 {"taxid":"NCBI:7 [Fictia prima]@species"}', "R1", PRIMA),
     ],
 )
 def test_other_headers_with_a_name(title, identifier, species, tmp_path):
@@ -186,6 +210,68 @@ def test_other_headers_with_a_name(title, identifier, species, tmp_path):
         ((record, names),) = read_labelled(tmp_path / "x")
     assert (record.id, names[-2:]) == (identifier, ("Fictia", species))
     assert not notes.prefixes
+
+
+@pytest.mark.parametrize(
+    "organism",
+    [
+        "Severe acute respiratory syndrome coronavirus 2 isolate 1",
+        "Fictia prima densovirus isolate 1",
+        "Fictia prima phage T4, complete genome",
+        "Cloning vector pX, complete sequence",
+        "Synthetic construct clone 3",
+        "Plant metagenome isolate 1",
+        "Fungal endophyte isolate 5",
+        "Bacterium strain 3",
+    ],
+)
+def test_an_organism_without_a_scientific_name_gives_no_names(organism, tmp_path):
+    titles = ["XX000001.1 Fictia prima isolate 1 virus receptor", f"XX000002.1 {organism}"]
+    (tmp_path / "x").write_text(fasta(*titles))
+    notes = NameNotes()
+    with note_names(notes):
+        first, second = [names for _, names in read_labelled(tmp_path / "x")]
+    assert (first[-1], second) == ("Fictia prima", UNKNOWN)
+    assert list(notes.placeholders) == [organism[:40]]
+
+
+def test_a_family_before_sp_is_a_family(tmp_path):
+    titles = ["XX000001.1 Fictidae sp. 1 voucher 2", "XX000002.1 Fictia prima"]
+    (tmp_path / "x").write_text(fasta(*titles))
+    assert [names[4:] for _, names in read_labelled(tmp_path / "x")] == [
+        ("Fictidae", None, None, None),
+        (None, None, "Fictia", "Fictia prima"),
+    ]
+    (tmp_path / "x").write_text(fasta('R1 {"scientific_name":"Fictidae sp. 1","taxid":7}'))
+    ((_, names),) = read_labelled(tmp_path / "x")
+    assert names[4:] == ("Fictidae", None, None, None)
+
+
+def test_names_of_darwin_core_and_names_filled_in_with_higher_ones(tmp_path):
+    (tmp_path / "x").write_text(
+        "id\tscientificName\torder\tfamily\tgenus\tspecificEpithet\tDNA_sequence\n"
+        f"R1\tFictia prima L.\tFictales\tFictaceae\tFictia\tprima\t{BASES[0]}\n"
+        f"R2\tFictia\tFictales\tFictales\tFictales\t\t{BASES[1]}\n"
+    )
+    assert [names[3:] for _, names in read_labelled(tmp_path / "x")] == [
+        ("Fictales", "Fictaceae", None, "Fictia", PRIMA),
+        ("Fictales", None, None, None, None),
+    ]
+
+
+def test_the_taxmap_of_silva_has_no_taxids_of_ncbi(tmp_path):
+    (tmp_path / "x").write_text(fasta("AB1.1.300 words", "AB2.2.301"))
+    (tmp_path / "t").write_text(
+        "primaryAccession\tstart\tstop\tpath\torganism_name\ttaxid\n"
+        "AB1\t1\t300\tBacteria;Fictota;Fictia;Fictales;Fictaceae;Fictus;\tFictus primus\t7\n"
+        "AB2\t2\t301\tBacteria;Fictota;Fictia;Fictales;\tuncultured bacterium\t8\n"
+    )
+    found = [names for _, names in read_labelled(tmp_path / "x", taxonomy=tmp_path / "t")]
+    above = ("Bacteria", "Fictota", "Fictia", "Fictales")
+    assert found == [
+        (*above, "Fictaceae", None, "Fictus", "Fictus primus"),
+        (*above, None, None, None, None),
+    ]
 
 
 # The cases that were found outside: names, number of records, and those with a species.
