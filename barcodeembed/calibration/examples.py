@@ -26,7 +26,9 @@ from barcodeembed.vectors.search import DECIMALS, exact
 #: Ranks that are not hidden, because many lineages lack them.
 _NOT_HIDDEN = ("subfamily",)
 
+#: Number of barcodes that are compared with all vectors at a time, and of similarities of these.
 _BLOCK = 64
+_MOST_SIMILARITIES = 1 << 28
 
 #: Number of closest references that are searched first. The whole reference is searched only if too
 #: many of these are hidden.
@@ -169,8 +171,9 @@ def hide_and_search(
         return
     left = sample.left
     owners_M = np.repeat(np.arange(len(vectors)), np.diff(members.starts))
-    for start in range(0, len(sample), _BLOCK):
-        block = range(start, min(start + _BLOCK, len(sample)))
+    at_once = max(1, min(_BLOCK, _MOST_SIMILARITIES // len(vectors)))
+    for start in range(0, len(sample), at_once):
+        block = range(start, min(start + at_once, len(sample)))
         similarities = sample.vectors[block.start : block.stop] @ vectors.T
         for i, found in zip(block, similarities, strict=True):
             found[sample.own[i]] = left[i]

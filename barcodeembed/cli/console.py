@@ -85,8 +85,17 @@ class Console:
         It draws a progress bar if `live`. No bar is drawn if the rows themselves go to the terminal
         (``output`` is ``-``).
         """
+        with self.steps(output) as begin:
+            yield begin(what, total)
+
+    @contextmanager
+    def steps(self, output: str = "") -> Iterator[Callable[..., Callable[..., None]]]:
+        """Return a context with a function that begins a step, and returns what `progress` does.
+
+        All steps have the same bar.
+        """
         if not self.live or (output == "-" and sys.stdout.isatty()):
-            yield lambda done, total=None: None
+            yield lambda what, total=None: lambda done, total=None: None
             return
         from rich.console import Console as RichConsole
         from rich.progress import (
@@ -109,12 +118,18 @@ class Console:
             transient=True,
         )
         with bar:
-            task = bar.add_task(what, total=total, note="")
 
-            def update(done: int, total: int | None = total, note: str = "") -> None:
-                bar.update(task, completed=done, total=total, note=note)
+            def begin(what: str, total: int | None = None) -> Callable[..., None]:
+                for ended in bar.task_ids:
+                    bar.remove_task(ended)
+                task = bar.add_task(what, total=total, note="")
 
-            yield update
+                def update(done: int, total: int | None = total, note: str = "") -> None:
+                    bar.update(task, completed=done, total=total or None, note=note)
+
+                return update
+
+            yield begin
 
     def open_log(self, path: Path) -> None:
         """Append all messages from now on to a file, after the version and the command."""

@@ -98,6 +98,7 @@ def build(
     options.check_primers(amplicon, primers)
     if prototypes is not None:
         options.check_choice("--prototypes", prototypes, ("species", "bin"))
+    from barcodeembed.bundles.files import resolve_links
     from barcodeembed.embedding.embedder import Embedder
     from barcodeembed.index.build import build_index
     from barcodeembed.index.bundle import KIND
@@ -118,12 +119,13 @@ def build(
     )
     report = BuildReport()
     build_options.tell_unfinished(output, resume)
-    with console.progress("embedding references") as progress:
+    with console.steps() as steps:
         index = build_index(
             labelled,
             embedder,
             report=report,
-            progress=progress,
+            steps=steps,
+            folder=resolve_links(output).parent,
             resume=output if resume else None,
             whiten=whiten,
             min_bases=min_length,
@@ -139,7 +141,8 @@ def build(
     index = index.with_coverage(coverage or None)
     warn_of_build(report, references)
     index_options.remove_json(json)
-    index.save(output, None if without_model else embedder.path)
+    with console.progress("writing the index"):
+        index.save(output, None if without_model else embedder.path)
     build_options.remove_unfinished(output, resume)
     index_options.describe_built(output, index, report)
     if json:

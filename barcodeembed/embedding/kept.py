@@ -25,22 +25,20 @@ def encode_kept(
 ) -> np.ndarray:
     """Do what `encode_all` does, and keep the vectors in the folder ``OUTPUT.part``.
 
-    Vectors that an interrupted run kept there are not made again. Raises OutputError if they are of
-    other sequences or of another model, or if another process writes them.
+    They are mapped into memory. Vectors that an interrupted run kept there are not made again.
+    Raises OutputError if they are of other sequences or of another model, or if another process
+    writes them.
     """
-    vectors = np.empty((len(sequences), embedder.dimension), np.float32)
+    width = embedder.dimension
     with open_partial(output, _identity(embedder, sequences), [_VECTORS]) as partial:
-        kept = np.fromfile(partial.folder / _VECTORS, np.float32)
-        done = partial.state.get("done", 0)
-        if len(kept) != done * embedder.dimension:
+        path, done = partial.folder / _VECTORS, partial.state.get("done", 0)
+        if path.stat().st_size != 4 * done * width:
             raise OutputError(f"{partial.folder}: damaged; delete it to start again")
-        vectors[:done] = kept.reshape(done, embedder.dimension)
         for end, made in encode_chunks(embedder, sequences, done):
-            vectors[end - len(made) : end] = made
             partial.streams[_VECTORS].write(made.astype(np.float32).tobytes())
             partial.commit({"done": end})
             progress(end, len(sequences))
-    return vectors
+        return np.asarray(np.memmap(path, np.float32, "r", shape=(len(sequences), width)))
 
 
 def remove_kept(output: str | PathLike[str]) -> None:

@@ -19,6 +19,7 @@ from barcodeembed.index.collect import BuildReport, Reference
 from barcodeembed.index.settings import Amplicon
 from barcodeembed.sequences.anchor import MIN_SUPPORT_IN_BULK, Anchor, encode_rows
 from barcodeembed.sequences.cleaning import reverse_complement
+from barcodeembed.sequences.packed import pack
 from barcodeembed.sequences.primer_positions import amplicon_positions
 from barcodeembed.sequences.primer_sites import PrimerFinder
 
@@ -77,7 +78,7 @@ def cut_references(
         elif sum(map(inside.count, "ACGT")) < min_bases:
             report.left_out["short"] += 1
         else:
-            kept.append(replace(r, bases=reverse_complement(inside) if turned else inside))
+            kept.append(replace(r, packed=pack(reverse_complement(inside) if turned else inside)))
     return kept
 
 

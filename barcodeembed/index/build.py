@@ -6,12 +6,14 @@ prototypes) and fit (learn from the references themselves).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from barcodeembed.bundles.scratch import TEMPORARY, Scratch
 from barcodeembed.calibration.sample import draw_sample
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.embedding.vector_maker import VectorMaker
@@ -31,7 +33,14 @@ from barcodeembed.index.collect import (
 from barcodeembed.index.embed import KnownVectors, embed_barcodes
 from barcodeembed.index.fit import fit_index
 from barcodeembed.index.large import choose_search
-from barcodeembed.index.options import BuildOptions, ProgressCallback, no_progress
+from barcodeembed.index.options import (
+    EMBEDDING,
+    BuildOptions,
+    ProgressCallback,
+    StepCallback,
+    no_progress,
+    only_embedding,
+)
 from barcodeembed.index.represent import Barcodes, represent
 from barcodeembed.index.settings import Amplicon, IndexSettings
 from barcodeembed.index.sources import Sources
@@ -42,6 +51,12 @@ from barcodeembed.taxonomy.references import LabelledRecord, read_labelled
 from barcodeembed.vectors.whitening import as_searched
 from barcodeembed.vocabulary import MIN_BASES, MIN_BASES_UNANCHORED
 
+#: Vectors that are checked at a time.
+_AT_ONCE = 1 << 14
+
+#: Records that are read between two reports of progress.
+_COUNTED = 1_000
+
 
 def build_index(
     references: str | PathLike[str] | Iterable[LabelledRecord],
@@ -49,7 +64,9 @@ def build_index(
     *,
     report: BuildReport | None = None,
     progress: ProgressCallback = no_progress,
+    steps: StepCallback | None = None,
     resume: str | PathLike[str] | None = None,
+    folder: str | PathLike[str] | None = None,
     **options: Any,
 ) -> ReferenceIndex:
     """Build an index of labelled barcodes.
@@ -70,9 +87,14 @@ def build_index(
         embedder: What makes the vectors; by default the COI model that ships with barcodeembed.
         report: Filled with the counts of records that were used and left out.
         progress: Called with the number of barcodes embedded so far and the number of all.
+        steps: Instead, for all steps: called with the name of each when it begins. It returns a
+            function like ``progress``. Most steps do not call it; the number of all can be 0, for
+            unknown.
         resume: A path: vectors are kept in the folder ``PATH.part`` as they are made, and those
             that an interrupted build of the same barcodes kept there are not made again. Delete
             the folder when the index is saved.
+        folder: A folder for temporary files, about 1.5 kB for each barcode: vectors and k-mers are
+            there until the index is deleted. By default, the system's (``TMPDIR``).
         options: The fields of `BuildOptions`: ``whiten``, ``min_bases``, ``duplicate_ids``,
             ``on_conflict``, ``prototypes``, ``read_errors``, ``sample``, ``seed``, ``amplicon``,
             ``primers`` and ``search``.
@@ -89,8 +111,18 @@ def build_index(
         options["min_bases"] = MIN_BASES if _is_anchored(embedder) else MIN_BASES_UNANCHORED
     chosen = BuildOptions(**options)
     labelled = read_labelled(references) if isinstance(references, str | PathLike) else references
-    prepared = prepare(labelled, embedder, chosen, report)
-    return make_index(prepared, embedder, chosen, report=report, progress=progress, resume=resume)
+    steps = steps or only_embedding(progress)
+    counted = _count(labelled, steps("reading references"))
+    prepared = prepare(counted, embedder, chosen, report)
+    return make_index(
+        prepared,
+        embedder,
+        chosen,
+        report=report,
+        steps=steps,
+        resume=resume,
+        scratch=Scratch(Path(folder) if folder is not None else None),
+    )
 
 
 def prepare(
@@ -129,24 +161,36 @@ def make_index(
     report: BuildReport,
     known: KnownVectors | None = None,
     progress: ProgressCallback = no_progress,
+    steps: StepCallback | None = None,
     resume: str | PathLike[str] | None = None,
+    scratch: Scratch = TEMPORARY,
 ) -> ReferenceIndex:
     """Make an index of prepared references, which have the orientation of their source.
 
     Barcodes with a ``known`` vector are not embedded again. The other arguments are as in
     `build_index`.
     """
+    begin = steps or only_embedding(progress)
+    begin("orienting references")
     references, orientation = orient_references(references, report)
     vectors_of, bases = collapse(references)
     report.distinct = len(bases)
     report.embedded = sum(known is None or b not in known.vectors for b in bases)
     vectors, whitening = embed_barcodes(
-        bases, embedder, known=known, whiten=options.whiten, progress=progress, resume=resume
+        bases,
+        embedder,
+        scratch=scratch,
+        known=known,
+        whiten=options.whiten,
+        progress=begin(EMBEDDING),
+        resume=resume,
     )
     check_vectors(vectors, references, vectors_of)
     barcodes = Barcodes.of(references, bases, vectors, vectors_of)
     rows = draw_sample(barcodes.members, size=options.sample, seed=options.seed)
-    held = represent(references, barcodes, rows, options.prototypes)
+    begin("indexing k-mers")
+    held = represent(references, barcodes, rows, options.prototypes, scratch)
+    begin("calibrating")
     fitted = fit_index(
         held,
         barcodes,
@@ -154,6 +198,7 @@ def make_index(
         options,
         anchored=_is_anchored(embedder),
     )
+    begin("choosing the search")
     quantised = choose_search(held.vectors, held.sample, fitted.read_vectors, options, report)
     return ReferenceIndex(
         held.vectors,
@@ -196,6 +241,15 @@ def make_index(
     )
 
 
+def _count(
+    labelled: Iterable[LabelledRecord], progress: ProgressCallback
+) -> Iterator[LabelledRecord]:
+    for number, record in enumerate(labelled, 1):
+        if number % _COUNTED == 0:
+            progress(number, 0)
+        yield record
+
+
 def _is_anchored(embedder: VectorMaker) -> bool:
     """Return whether a model knows positions in the marker."""
     return getattr(embedder, "anchor", None) is not None
@@ -203,8 +257,10 @@ def _is_anchored(embedder: VectorMaker) -> bool:
 
 def check_vectors(vectors: np.ndarray, references: list[Reference], vectors_of: np.ndarray) -> None:
     """Raise BundleError if a barcode has no vector: the model is damaged or unsuitable."""
-    finite = np.isfinite(vectors).all(1)
-    if not finite.all():
-        worst = int(np.flatnonzero(~finite)[0])
+    for start in range(0, len(vectors), _AT_ONCE):
+        finite = np.isfinite(vectors[start : start + _AT_ONCE]).all(1)
+        if finite.all():
+            continue
+        worst = start + int(finite.argmin())
         name = next(r.id for r, v in zip(references, vectors_of, strict=True) if v == worst)
         raise BundleError(f"the model gives reference {name} no finite, non-zero vector")

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -18,12 +18,15 @@ from barcodeembed.index.settings import Amplicon, QuantisedSearch
 from barcodeembed.sequences.cleaning import clean, reverse_complement
 from barcodeembed.sequences.decoys import find_decoy, known_decoys
 from barcodeembed.sequences.orientation import learn_strands
+from barcodeembed.sequences.packed import PackedSequences, pack, unpack
 from barcodeembed.sequences.tables import ID_COLUMNS, USUAL
 from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of, taxon_id_of
 from barcodeembed.taxonomy.names import NameNotes
 from barcodeembed.taxonomy.ranks import Lineage
 from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
 from barcodeembed.vocabulary import CONTAMINANT, MIN_BASES
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -75,12 +78,13 @@ class BuildReport:
 class Reference:
     """A barcode with a lineage. References are equal if id, bases and lineage are equal.
 
+    ``packed`` are the bases, as `pack` makes them.
     ``source_lineage`` is the lineage as given in the source, if it was resolved to another one.
     ``reverse_complemented`` is true if the source has the other strand of ``bases``.
     """
 
     id: str
-    bases: str
+    packed: bytes
     lineage: Lineage
     bin: str | None = field(default=None, compare=False)
     country: str | None = field(default=None, compare=False)
@@ -88,6 +92,10 @@ class Reference:
     reverse_complemented: bool = field(default=False, compare=False)
     marker: str | None = field(default=None, compare=False)
     taxon_id: str | None = field(default=None, compare=False)
+
+    @property
+    def bases(self) -> str:
+        return unpack(self.packed)
 
 
 def clean_references(
@@ -101,6 +109,12 @@ def clean_references(
 
     A record of a known contaminant with the name of something else cannot be used.
     """
+    shared: dict[Any, Any] = {}
+
+    def same(value: T) -> T:
+        """Return the first of equal values, so that all records share one."""
+        return cast(T, shared.setdefault(value, value))
+
     for record, lineage in labelled:
         report.records += 1
         barcode = clean(record, min_bases=min_bases, max_bases=max_bases)
@@ -117,12 +131,12 @@ def clean_references(
             continue
         yield Reference(
             record.id,
-            barcode.bases,
-            lineage,
-            bin_of(record.fields),
-            country_of(record.fields),
-            marker=marker_of(record.fields),
-            taxon_id=taxon_id_of(record.fields),
+            pack(barcode.bases),
+            same(lineage),
+            same(bin_of(record.fields)),
+            same(country_of(record.fields)),
+            marker=same(marker_of(record.fields)),
+            taxon_id=same(taxon_id_of(record.fields)),
         )
 
 
@@ -151,16 +165,21 @@ def deduplicate(
     ``duplicate_ids`` is one of DUPLICATE_POLICIES. Raises ReferenceDataError if there are no
     references, or if an id belongs to different ones and ``duplicate_ids`` is ``fail``.
     """
-    found: dict[str, list[Reference]] = {}
+    found: dict[str, Reference] = {}
+    others: dict[str, list[Reference]] = {}
     for reference in references:
-        same = found.setdefault(reference.id, [])
-        if reference in same:
+        name = reference.id
+        first = found.setdefault(name, reference)
+        if first is reference:
+            continue
+        if reference == first or reference in others.get(name, ()):
             report.left_out["repeated"] += 1
-        elif same and duplicate_ids == "first":
+        elif duplicate_ids == "first":
             report.left_out["duplicate_id"] += 1
         else:
-            same.append(reference)
-    duplicates = [name for name, same in found.items() if len(same) > 1]
+            others.setdefault(name, []).append(reference)
+    # In the order of the first of each id.
+    duplicates = [name for name in found if name in others]
     if duplicates and duplicate_ids == "fail":
         raise ReferenceDataError(
             f"{len(duplicates):,} ids stand for different references: {', '.join(duplicates[:5])}; "
@@ -174,13 +193,13 @@ def deduplicate(
             + _describe_columns(report.unnamed)
         )
     for name in duplicates:
-        first, *others = sorted(found[name], key=lambda r: (r.bases, str(r.lineage)))
-        found[name] = [first]
-        for other in others:
+        same = sorted((found[name], *others[name]), key=lambda r: (r.bases, str(r.lineage)))
+        found[name] = same[0]
+        for other in same[1:]:
             number = next(n for n in count(2) if f"{name}.{n}" not in found)
-            found[f"{name}.{number}"] = [replace(other, id=f"{name}.{number}")]
+            found[f"{name}.{number}"] = replace(other, id=f"{name}.{number}")
     # The order does not depend on that of the file.
-    return [found[name][0] for name in sorted(found)]
+    return [found[name] for name in sorted(found)]
 
 
 def _describe_columns(columns: list[str]) -> str:
@@ -215,18 +234,19 @@ def orient_references(
     references: list[Reference], report: BuildReport
 ) -> tuple[list[Reference], np.ndarray]:
     """Learn the orientation of most references; reverse-complement the others."""
-    strands, log_odds = learn_strands([r.bases for r in references])
+    strands, log_odds = learn_strands(PackedSequences([r.packed for r in references]))
     oriented = []
     for r, sense in zip(references, strands, strict=True):
         if sense == "-":
             report.reverse_complemented += 1
-            r = replace(r, bases=reverse_complement(r.bases), reverse_complemented=True)
+            r = replace(r, packed=pack(reverse_complement(r.bases)), reverse_complemented=True)
         oriented.append(r)
     return oriented, log_odds
 
 
-def collapse(references: list[Reference]) -> tuple[np.ndarray, list[str]]:
+def collapse(references: list[Reference]) -> tuple[np.ndarray, PackedSequences]:
     """Return each reference's barcode number and the distinct barcodes, in order of first use."""
-    numbers: dict[str, int] = {}
-    vectors_of = [numbers.setdefault(r.bases, len(numbers)) for r in references]
-    return np.array(vectors_of, np.int64), list(numbers)
+    numbers: dict[bytes, int] = {}
+    each = (numbers.setdefault(r.packed, len(numbers)) for r in references)
+    vectors_of = np.fromiter(each, np.int64, len(references))
+    return vectors_of, PackedSequences(list(numbers))

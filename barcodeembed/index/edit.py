@@ -31,6 +31,7 @@ from barcodeembed.index.embed import KnownVectors
 from barcodeembed.index.extend import extend_index
 from barcodeembed.index.options import BuildOptions, ProgressCallback, no_progress
 from barcodeembed.sequences.cleaning import reverse_complement
+from barcodeembed.sequences.packed import pack
 from barcodeembed.taxonomy.names import note_names
 from barcodeembed.taxonomy.references import LabelledRecord
 from barcodeembed.taxonomy.taxa import Taxa
@@ -242,7 +243,7 @@ def _references(index: ReferenceIndex) -> Iterator[Reference]:
         bases = reverse_complement(sequences[vector]) if is_reverse else sequences[vector]
         taxa = index.taxa.lineages[lineage]
         yield Reference(
-            name, bases, taxa, bin, country, source_lineage=source_lineage, taxon_id=taxon_id
+            name, pack(bases), taxa, bin, country, source_lineage=source_lineage, taxon_id=taxon_id
         )
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from os import PathLike
 
 import numpy as np
 
+from barcodeembed.bundles.scratch import TEMPORARY, Scratch
 from barcodeembed.embedding.embedder import Embedder
 from barcodeembed.embedding.kept import encode_kept
-from barcodeembed.embedding.vector_maker import VectorMaker, encode_all
+from barcodeembed.embedding.vector_maker import VectorMaker, encode_chunks
 from barcodeembed.index.options import ProgressCallback, no_progress
 from barcodeembed.vectors.whitening import Whitening, as_searched, default_width
 
 _REFERENCES_PER_DIRECTION = 4
 _MIN_WHITENED = 64
+
+#: Vectors that are whitened and normalised at a time.
+_AT_ONCE = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ def embed_barcodes(
     barcodes: Sequence[str],
     embedder: VectorMaker,
     *,
+    scratch: Scratch = TEMPORARY,
     known: KnownVectors | None = None,
     whiten: int | None = None,
     progress: ProgressCallback = no_progress,
@@ -39,18 +45,43 @@ def embed_barcodes(
 
     Barcodes with a ``known`` vector are not embedded, and the others get the whitening of the
     known ones. Otherwise ``whiten`` is as in `BuildOptions`, and ``resume`` as in `build_index`.
+    The vectors are on disk, mapped into memory.
     """
     if known is None:
         if resume is None:
-            raw = encode_all(embedder, barcodes, progress)
+            raw = _encode(embedder, barcodes, progress, scratch)
         else:
             raw = encode_kept(embedder, barcodes, progress, resume)
         whitening = _fit_whitening(raw, _width(embedder) if whiten is None else whiten)
-        return as_searched(raw, whitening), whitening
-    raw = encode_all(embedder, [b for b in barcodes if b not in known.vectors], progress)
-    made = iter(as_searched(raw, known.whitening))
-    vectors = [known.vectors[b] if b in known.vectors else next(made) for b in barcodes]
-    return np.array(vectors), known.whitening
+        searched = _searched(raw, whitening)
+        return scratch.store(searched, np.float32, _width_of(raw, whitening)), whitening
+    new = [b for b in barcodes if b not in known.vectors]
+    raw = _encode(embedder, new, progress, scratch)
+    made = chain.from_iterable(_searched(raw, known.whitening))
+    vectors = (known.vectors[b] if b in known.vectors else next(made) for b in barcodes)
+    return scratch.store(vectors, np.float32, _width_of(raw, known.whitening)), known.whitening
+
+
+def _encode(
+    embedder: VectorMaker, barcodes: Sequence[str], progress: ProgressCallback, scratch: Scratch
+) -> np.ndarray:
+    """Return the vectors as the model pools them."""
+
+    def chunks() -> Iterator[np.ndarray]:
+        for end, made in encode_chunks(embedder, barcodes):
+            yield made
+            progress(end, len(barcodes))
+
+    return scratch.store(chunks(), np.float32, embedder.dimension)
+
+
+def _searched(raw: np.ndarray, whitening: Whitening | None) -> Iterator[np.ndarray]:
+    for start in range(0, len(raw), _AT_ONCE):
+        yield as_searched(raw[start : start + _AT_ONCE], whitening)
+
+
+def _width_of(raw: np.ndarray, whitening: Whitening | None) -> int:
+    return (whitening.directions if whitening else raw).shape[1]
 
 
 def _width(embedder: VectorMaker) -> int:

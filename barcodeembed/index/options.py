@@ -20,11 +20,22 @@ from barcodeembed.vocabulary import (
 #: A function of the number of sequences embedded so far and the number of all.
 ProgressCallback = Callable[[int, int], None]
 
+#: Called with the name of a step of a build when it begins. Returns a function of what is done so
+#: far and all, 0 if that is not known.
+StepCallback = Callable[[str], ProgressCallback]
+
+EMBEDDING = "embedding references"
+
 _MAX_READ_ERRORS = 0.2
 
 
 def no_progress(done: int, total: int) -> None:
     """Report no progress."""
+
+
+def only_embedding(progress: ProgressCallback) -> StepCallback:
+    """Report the progress of one step, and of no other."""
+    return lambda name: progress if name == EMBEDDING else no_progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

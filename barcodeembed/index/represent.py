@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from barcodeembed.bundles.scratch import Scratch
 from barcodeembed.calibration.sample import Sample
 from barcodeembed.index.collect import Reference
 from barcodeembed.scoring.vote import Members
@@ -34,7 +35,7 @@ class Barcodes:
     lineages of each barcode.
     """
 
-    bases: list[str]
+    bases: Sequence[str]
     vectors: np.ndarray
     vectors_of: np.ndarray
     lineages_of: np.ndarray
@@ -45,7 +46,7 @@ class Barcodes:
     def of(
         cls,
         references: Sequence[Reference],
-        bases: list[str],
+        bases: Sequence[str],
         vectors: np.ndarray,
         vectors_of: np.ndarray,
     ) -> Barcodes:
@@ -66,7 +67,7 @@ class Representation:
     """
 
     vectors: np.ndarray
-    sequences: list[str] | None
+    sequences: Sequence[str] | None
     kmers: SharedKmers
     ids: list[str]
     vectors_of: np.ndarray
@@ -77,7 +78,11 @@ class Representation:
 
 
 def represent(
-    references: Sequence[Reference], barcodes: Barcodes, rows: np.ndarray, prototypes: str | None
+    references: Sequence[Reference],
+    barcodes: Barcodes,
+    rows: np.ndarray,
+    prototypes: str | None,
+    scratch: Scratch,
 ) -> Representation:
     """Return the barcodes themselves, or their prototypes (``species`` or ``bin``)."""
     mixed = _mixed_bins(references, barcodes)[rows]
@@ -85,7 +90,7 @@ def represent(
         return Representation(
             barcodes.vectors,
             barcodes.bases,
-            SharedKmers.of(barcodes.bases),
+            SharedKmers.of(barcodes.bases, scratch),
             [r.id for r in references],
             barcodes.vectors_of,
             barcodes.lineages_of,
@@ -94,7 +99,7 @@ def represent(
             rows,
         )
     bins = _bins_of(references, barcodes) if prototypes == "bin" else {}
-    return as_prototypes(barcodes, rows, bins, mixed)
+    return as_prototypes(barcodes, rows, bins, mixed, scratch)
 
 
 def as_prototypes(
@@ -102,6 +107,7 @@ def as_prototypes(
     rows: np.ndarray,
     bins: Mapping[tuple[int, int], str],
     mixed: np.ndarray,
+    scratch: Scratch,
 ) -> Representation:
     """Make prototypes of the barcodes of each lineage, or of each lineage and BIN.
 
@@ -134,7 +140,7 @@ def as_prototypes(
     return Representation(
         made.vectors,
         None,
-        SharedKmers.of_groups(barcodes.bases, barcodes_M, made.of_members, len(ids)),
+        SharedKmers.of_groups(barcodes.bases, barcodes_M, made.of_members, len(ids), scratch),
         ids,
         each,
         lineages_of,
@@ -155,11 +161,12 @@ def _mixed_bins(references: Sequence[Reference], barcodes: Barcodes) -> np.ndarr
     known = np.array([i for i, r in enumerate(references) if r.bin], np.int64)
     if not len(known):
         return mixed_NR
-    bins = np.unique([references[i].bin for i in known], return_inverse=True)[1]
+    number: dict[str | None, int] = {}
+    bins = np.array([number.setdefault(references[i].bin, len(number)) for i in known.tolist()])
     for r in range(len(taxa.ranks)):
-        codes = taxa.codes[barcodes.lineages_of[known], r]
-        pairs = np.unique(np.stack([bins, codes], 1)[codes >= 0], axis=0)
-        several = np.bincount(pairs[:, 0], minlength=bins.max() + 1) > 1
+        codes = taxa.codes[barcodes.lineages_of[known], r].astype(np.int64)
+        pairs = np.unique((bins * len(taxa.names[r]) + codes)[codes >= 0])
+        several = np.bincount(pairs // len(taxa.names[r]), minlength=len(number)) > 1
         mixed_NR[barcodes.vectors_of[known[several[bins]]], r] = True
     return mixed_NR
 

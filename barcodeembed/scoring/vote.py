@@ -36,11 +36,13 @@ class Members:
     @classmethod
     def of(cls, vectors: np.ndarray, lineages: np.ndarray, count: int) -> Members:
         """Group the (vector, lineage) pairs of records, int (n,) each, of ``count`` vectors."""
+        distinct = int(lineages.max(initial=0)) + 1
         pairs, first, counts = np.unique(
-            np.stack([vectors, lineages], 1), axis=0, return_index=True, return_counts=True
+            vectors * distinct + lineages, return_index=True, return_counts=True
         )
-        starts = np.searchsorted(pairs[:, 0], np.arange(count + 1))
-        return cls(starts, pairs[:, 1], first, counts)
+        of_pairs, lineages_of = np.divmod(pairs, distinct)
+        starts = np.searchsorted(of_pairs, np.arange(count + 1))
+        return cls(starts, lineages_of, first, counts)
 
     def supported(self, codes: np.ndarray) -> Members:
         """Return the members without those whose name at the lowest rank has too few records.

@@ -12,18 +12,16 @@ Shapes: N references, U distinct hashes, P postings (hash, reference), H hashes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from math import comb
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from barcodeembed.bundles.scratch import TEMPORARY, Scratch
 from barcodeembed.sequences.bases import encode_bases, overlapping_kmers
 from barcodeembed.sequences.kmer_sums import Sums, add_up
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 K = 12
 
@@ -37,7 +35,15 @@ _HASHES = 4 ** (K - 1)
 #: k-mers say little and cost most.
 _MAX_POSTINGS = 200_000
 
-_CHUNK = 1 << 22
+#: Bases that are read at a time.
+_CHUNK = 1 << 20
+
+#: References of k-mers that are in memory at a time, 4 bytes each. For more, the sequences are read
+#: again.
+_SORTED = 1 << 29
+
+#: Hashes and rows, (P,) each.
+Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 class Postings(NamedTuple):
@@ -84,31 +90,29 @@ class SharedKmers:
         return Sums(self.references)
 
     @classmethod
-    def of(cls, sequences: Sequence[str]) -> SharedKmers:
-        """Index references by their sequences. This takes about one byte for each base."""
-        postings = _postings(sequences)
+    def of(cls, sequences: Sequence[str], scratch: Scratch = TEMPORARY) -> SharedKmers:
+        """Index references by their sequences. This takes about one byte for each base, on disk."""
+        each = np.arange(len(sequences))
+        postings = _postings(lambda: _pairs(sequences, each), scratch)
         return cls(lambda: postings, len(sequences))
 
     @classmethod
     def of_groups(
-        cls, sequences: Sequence[str], rows_M: np.ndarray, groups_M: np.ndarray, count: int
+        cls,
+        sequences: Sequence[str],
+        rows_M: np.ndarray,
+        groups_M: np.ndarray,
+        count: int,
+        scratch: Scratch = TEMPORARY,
     ) -> SharedKmers:
         """Index ``count`` groups of sequences by the k-mers of all their members.
 
         Member m is sequence ``rows_M[m]`` of group ``groups_M[m]``.
         """
-        from scipy.sparse import coo_array
-
-        ones = np.ones(len(rows_M), np.int32)
-        members = coo_array((ones, (rows_M, groups_M)), shape=(len(sequences), count)).tocsr()
-        found = _matrix(sequences) @ members
-        found.sort_indices()
-        counts = np.diff(found.indptr)
-        hashes = np.flatnonzero(counts)
-        starts = np.concatenate([[0], np.cumsum(counts[hashes], dtype=np.int64)])
-        rows = found.indices.astype(np.uint32)
-        postings = Postings(hashes.astype(np.uint32), starts, rows)
-        return cls(lambda: postings, found.shape[1])
+        order = np.argsort(groups_M, kind="stable")
+        rows, groups = rows_M[order], groups_M[order]
+        postings = _postings(lambda: _pairs((sequences[row] for row in rows), groups), scratch)
+        return cls(lambda: postings, count)
 
     def scores(self, query: str) -> np.ndarray:
         """Return which fraction of a query's k-mers each reference has, float64 (N,).
@@ -225,47 +229,57 @@ def sampled_hashes(sequences: Sequence[str]) -> np.ndarray:
     return np.unique(_hashes_of_each(sequences)[0])
 
 
-def _postings(sequences: Sequence[str]) -> Postings:
-    """Return which sequences have which sampled k-mers.
-
-    The sequences are read twice, so that there is never more in memory than the result.
-    """
+def _postings(pairs: Callable[[], Pairs], scratch: Scratch) -> Postings:
+    """Return which references have which sampled k-mers, by hash. ``pairs`` are made repeatedly."""
     counts = np.zeros(_HASHES, np.int64)
-    for hashes, _ in _pairs(sequences):
-        counts += np.bincount(hashes, minlength=_HASHES)
-    ends = counts.cumsum()
-    at, rows = ends - counts, np.empty(ends[-1], np.uint32)
-    for hashes, found in _pairs(sequences):
-        distinct, first, several = np.unique(hashes, return_index=True, return_counts=True)
-        rows[at[hashes] + np.arange(len(hashes)) - np.repeat(first, several)] = found
-        at[distinct] += several
+    for hashes, _ in pairs():
+        distinct, several = np.unique(hashes, return_counts=True)
+        counts[distinct] += several
+    starts = np.append(0, counts.cumsum())
+    rows = scratch.store(_lists(pairs, starts), np.uint32)
     known = np.flatnonzero(counts)
-    return Postings(known.astype(np.uint32), np.append(0, ends[known]), rows)
+    return Postings(known.astype(np.uint32), np.append(0, starts[known + 1]), rows)
 
 
-def _matrix(sequences: Sequence[str]) -> csr_array:
-    """Return which sequences have each sampled k-mer, a sparse matrix (hashes, sequences)."""
-    from scipy.sparse import coo_array
+def _lists(pairs: Callable[[], Pairs], starts: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the references of all hashes, those of some hashes at a time.
 
-    hashes, rows = map(np.concatenate, zip(*_pairs(sequences), strict=True))
-    has = np.ones(len(hashes), np.int32)
-    return coo_array((has, (hashes, rows)), shape=(_HASHES, len(sequences))).tocsr()
-
-
-def _pairs(sequences: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the distinct pairs of a sampled k-mer's hash and a sequence that has it, in order.
-
-    The arrays, int64, are those of some sequences at a time.
+    The references of hash i begin at ``starts[i]``, int64 (_HASHES + 1,).
     """
+    first = 0
+    while first < _HASHES:
+        end = max(first + 1, int(np.searchsorted(starts, starts[first] + _SORTED, "right")) - 1)
+        at = starts[first:end] - starts[first]
+        rows = np.empty(starts[end] - starts[first], np.uint32)
+        for hashes, found in pairs():
+            part = slice(*np.searchsorted(hashes, [first, end]))
+            distinct, begin, several = np.unique(
+                hashes[part] - first, return_index=True, return_counts=True
+            )
+            places = np.repeat(at[distinct] - begin, several) + np.arange(several.sum())
+            rows[places] = found[part]
+            at[distinct] += several
+        yield rows
+        first = end
+
+
+def _pairs(sequences: Iterable[str], rows_N: np.ndarray) -> Pairs:
+    """Yield the distinct pairs of a sampled k-mer's hash and the row of a sequence that has it.
+
+    ``rows_N``, ascending, are the rows of the sequences. The arrays, int64, are the pairs of some
+    rows at a time, in order.
+    """
+    part: list[str] = []
     begin = size = 0
     for end, bases in enumerate(sequences, 1):
+        part.append(bases)
         size += len(bases)
-        if size >= _CHUNK or end == len(sequences):
-            hashes, rows = _hashes_of_each(sequences[begin:end])
-            pairs = np.sort(hashes.astype(np.int64) << 32 | rows + begin)
+        if end == len(rows_N) or (size >= _CHUNK and rows_N[end] != rows_N[end - 1]):
+            hashes, numbers = _hashes_of_each(part)
+            pairs = np.sort(hashes.astype(np.int64) << 32 | rows_N[begin + numbers])
             pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])] if len(pairs) else pairs
             yield pairs >> 32, pairs & 0xFFFFFFFF
-            begin, size = end, 0
+            part, begin, size = [], end, 0
 
 
 def _hashes(bases: str) -> np.ndarray:

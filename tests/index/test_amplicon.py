@@ -18,6 +18,7 @@ from barcodeembed.index.settings import Amplicon
 from barcodeembed.sequences.anchor import Anchor, learn_anchor
 from barcodeembed.sequences.bases import encode_bases
 from barcodeembed.sequences.cleaning import reverse_complement
+from barcodeembed.sequences.packed import pack
 from barcodeembed.sequences.primer_positions import amplicon_positions, pairs_of_marker
 from barcodeembed.sequences.primers import PrimerPair, usual_pairs
 
@@ -61,7 +62,7 @@ def cut(
 ) -> tuple[dict[str, str], BuildReport]:
     """Return the references that are kept, by their number, and the report."""
     report = BuildReport(records=len(sequences))
-    references = [Reference(str(i), bases, ("x",)) for i, bases in enumerate(sequences)]
+    references = [Reference(str(i), pack(bases), ("x",)) for i, bases in enumerate(sequences)]
     kept = cut_references(references, amplicon, anchor, report, min_bases=50)
     return {r.id: r.bases for r in kept}, report
 

@@ -7,6 +7,7 @@ import pytest
 
 from barcodeembed.index.collect import Reference
 from barcodeembed.index.represent import Barcodes, _mixed_bins
+from barcodeembed.sequences.packed import pack
 from barcodeembed.taxonomy.ranks import RANKS
 
 
@@ -22,7 +23,7 @@ def test_a_barcode_is_mixed_at_the_ranks_at_which_its_bin_has_several_taxa(seed)
         lineage = tuple([*[None] * (len(RANKS) - 2), genus, name])
         row = int(rng.integers(20))
         bin = f"BOLD:{rng.integers(12)}" if rng.random() < 0.7 else None
-        references.append(Reference(f"r{i}", bases[row], lineage, bin))
+        references.append(Reference(f"r{i}", pack(bases[row]), lineage, bin))
         vectors_of.append(row)
     barcodes = Barcodes.of(references, bases, np.zeros((20, 2), np.float32), np.array(vectors_of))
     ranks = barcodes.taxa.ranks
@@ -46,6 +47,6 @@ def test_a_barcode_is_mixed_at_the_ranks_at_which_its_bin_has_several_taxa(seed)
 
 def test_without_bins_nothing_is_mixed():
     lineage = tuple([*[None] * (len(RANKS) - 1), "G s"])
-    references = [Reference("a", "ACGT", lineage), Reference("b", "ACGT", lineage)]
+    references = [Reference("a", pack("ACGT"), lineage), Reference("b", pack("ACGT"), lineage)]
     barcodes = Barcodes.of(references, ["ACGT"], np.zeros((1, 2), np.float32), np.zeros(2, int))
     assert not _mixed_bins(references, barcodes).any()

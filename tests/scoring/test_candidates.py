@@ -10,6 +10,7 @@ import pytest
 
 from barcodeembed.scoring.candidates import Finder, Weights, best
 from barcodeembed.scoring.identity import Identities, identities
+from barcodeembed.sequences import shared_kmers
 from barcodeembed.sequences.shared_kmers import SharedKmers, sampled_hashes
 from barcodeembed.vectors.normalise import normalise
 
@@ -146,6 +147,16 @@ def test_a_group_has_the_kmers_of_all_its_members():
     sequences, rows, groups = grouped()
     joined = ["N".join(sequences[r] for r in rows[groups == g]) for g in range(6)]
     assert same(SharedKmers.of_groups(sequences, rows, groups, 6), SharedKmers.of(joined))
+
+
+@pytest.mark.parametrize(("chunk", "at_once"), [(1, 1), (700, 100), (1 << 22, 1)])
+def test_the_kmers_do_not_depend_on_how_many_are_in_memory(chunk, at_once, monkeypatch):
+    sequences, rows, groups = grouped()
+    all_at_once = SharedKmers.of(sequences), SharedKmers.of_groups(sequences, rows, groups, 6)
+    monkeypatch.setattr(shared_kmers, "_CHUNK", chunk)
+    monkeypatch.setattr(shared_kmers, "_SORTED", at_once)
+    assert same(all_at_once[0], SharedKmers.of(sequences))
+    assert same(all_at_once[1], SharedKmers.of_groups(sequences, rows, groups, 6))
 
 
 @pytest.mark.parametrize("seed", range(4))
