@@ -27,6 +27,7 @@ from barcodeembed.index.sources import Sources
 from barcodeembed.sequences.added_kmers import add_references
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.orientation import strand
+from barcodeembed.sequences.packed import pack
 from barcodeembed.vectors.quantised import Quantised
 from barcodeembed.vectors.whitening import as_searched
 
@@ -59,7 +60,7 @@ def extend_index(
     is_new = np.ones(len(bases), bool)
     is_new[places] = False
     rows = np.flatnonzero(is_new)
-    added = [bases[i] for i in rows]
+    added = [bases[i] for i in rows.tolist()]
     vectors = np.empty((len(bases), index.vectors.shape[1]), np.float32)
     vectors[places] = index.vectors
     vectors[rows] = as_searched(encode_all(embedder, added, progress), None)
@@ -102,7 +103,7 @@ def _orient(index: ReferenceIndex, references: list[Reference]) -> list[Referenc
         if is_reverse is None:
             is_reverse = strand(r.bases, index.orientation) == "-"
         if is_reverse:
-            r = replace(r, bases=reverse_complement(r.bases), reverse_complemented=True)
+            r = replace(r, packed=pack(reverse_complement(r.bases)), reverse_complemented=True)
         oriented.append(r)
     return oriented
 
