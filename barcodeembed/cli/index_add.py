@@ -19,6 +19,7 @@ def add(
     gene: reading_options.Gene = None,
     allow_missing: options.AllowMissing = False,
     on_conflict: options.OnConflict = "majority",
+    keep_calibration: index_options.KeepCalibration = False,
     coverage: options.Coverage = None,
     device: options.Device = "auto",
     encoding: options.Encoding = "utf-8",
@@ -33,13 +34,14 @@ def add(
 ) -> None:
     """Add records to an index. Only barcodes that are new to it are embedded.
 
-    The index is calibrated again on all references. Records cannot be added to an index with
-    whitened vectors or to an index of prototypes.
+    The index is calibrated again on all references, unless --keep-calibration is given. Records
+    cannot be added to an index with whitened vectors or to an index of prototypes.
 
     \b
     Examples:
       barcodeembed index add references.bix more.tsv -o new.bix
       barcodeembed index add references.bix more.fasta --taxonomy names.tsv -o new.bix
+      barcodeembed index add large.bix few.tsv --keep-calibration -o new.bix
     """
     options.refuse_overwriting([output], [index, references, taxonomy, model], no_clobber)
     unusual = reading_options.reading(ranks, id_column, sequence_column, gene)
@@ -65,8 +67,18 @@ def add(
     report = BuildReport()
     with console.progress("embedding new references") as progress:
         new = add_records(
-            old, labelled, embedder, on_conflict=on_conflict, report=report, progress=progress
+            old,
+            labelled,
+            embedder,
+            on_conflict=on_conflict,
+            keep_calibration=keep_calibration,
+            report=report,
+            progress=progress,
         )
     warn_of_build(report)
     new.with_coverage(coverage or None).save(output)
+    if keep_calibration and new.settings.calibrated is None:
+        console.say(
+            "calibrated again: the index has grown by more than a fifth or has names at other ranks"
+        )
     index_options.describe_edited(output, new, report)

@@ -57,6 +57,15 @@ WithoutModel = Annotated[
         "model that ships with barcodeembed.",
     ),
 ]
+KeepCalibration = Annotated[
+    bool,
+    typer.Option(
+        "--keep-calibration",
+        help="Keep what the index has learned from its references (confidence, vote, orientation, "
+        "clusters), which takes most of the time to learn again. Ignored if the index has grown by "
+        "more than a fifth since it was calibrated.",
+    ),
+]
 ReadErrors = Annotated[
     float,
     typer.Option(

@@ -26,8 +26,9 @@ def find_shared_barcodes(index: ReferenceIndex) -> Iterator[Finding]:
     barcode.
     """
     vectors: list[int | None] = list(index.record_vectors.tolist())
+    first_records = index.first_records
     for vector, group in _discordant(vectors, _species(index)):
-        first = index.record_ids[index.first_records[vector]]
+        first = index.record_ids[first_records[vector]]
         majority = _most_frequent(group)
         for species in sorted(group.keys() - {majority}):
             rank, own, other = _highest_difference(index, group[species][0], group[majority][0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,12 @@ COLUMNS = (
 )
 _DECIMALS = {name: 4 for name in ("agreement", "similarity", "own_similarity", "strength")}
 _DECIMALS |= {"identity": 2, "own_identity": 2}
+
+#: Vectors that are read, and pairs that are compared at a time.
+_ROWS_AT_ONCE, _PAIRS_AT_ONCE = 1 << 14, 1 << 22
+
+#: More than two similarities in single precision are wrong by.
+_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +109,43 @@ class Finding:
 
 
 def nearest_pair(
-    index: ReferenceIndex, some: Iterable[int], others: Iterable[int]
+    index: ReferenceIndex, some: Sequence[int] | np.ndarray, others: Sequence[int] | np.ndarray
 ) -> Nearest | None:
     """Return the most similar pair between two sets of vectors; None if one set is empty.
 
     The index must contain sequences.
     """
-    rows, columns = np.unique(list(some)), np.unique(list(others))
+    rows, columns = np.unique(some), np.unique(others)
     if not len(rows) or not len(columns) or index.sequences is None:
         return None
-    similarities = np.round(
-        np.einsum("md,nd->mn", index.vectors[rows], index.vectors[columns], dtype=np.float64),
-        DECIMALS,
-    )
-    i, j = np.unravel_index(similarities.argmax(), similarities.shape)
-    identity = percent_identity(index.sequences[int(rows[i])], index.sequences[int(columns[j])])
-    return Nearest(float(similarities[i, j]), identity)
+    i, j, similarity = _most_similar(index.vectors, rows, columns)
+    return Nearest(similarity, percent_identity(index.sequences[i], index.sequences[j]))
+
+
+def _most_similar(
+    vectors: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> tuple[int, int, float]:
+    """Return a row and a column of the highest similarity, the first of equal ones, and this.
+
+    Single precision finds the pairs that can be the first, and double precision compares these.
+    """
+    found_i, found_j, values = [], [], []
+    highest = -np.inf
+    step = min(_ROWS_AT_ONCE, max(1, _PAIRS_AT_ONCE // len(rows)))
+    asked = vectors[rows]
+    for start in range(0, len(columns), step):
+        part = columns[start : start + step]
+        similarities = asked @ vectors[part].T
+        highest = max(highest, float(similarities.max()))
+        i, j = np.nonzero(similarities >= highest - _ROUNDING)
+        found_i.append(rows[i])
+        found_j.append(part[j])
+        values.append(similarities[i, j])
+    near = np.concatenate(values) >= highest - _ROUNDING
+    i, j = np.concatenate(found_i)[near], np.concatenate(found_j)[near]
+    exact = np.round(np.einsum("pd,pd->p", vectors[i], vectors[j], dtype=np.float64), DECIMALS)
+    first = np.lexsort((j, i, -exact))[0]
+    return int(i[first]), int(j[first]), float(exact[first])
 
 
 def _cell(name: str, value: str | int | float | None) -> str:

@@ -185,7 +185,7 @@ def make_index(
         progress=begin(EMBEDDING),
         resume=resume,
     )
-    _check_finite(vectors, references, vectors_of)
+    check_vectors(vectors, references, vectors_of)
     barcodes = Barcodes.of(references, bases, vectors, vectors_of)
     rows = draw_sample(barcodes.members, size=options.sample, seed=options.seed)
     begin("indexing k-mers")
@@ -255,7 +255,7 @@ def _is_anchored(embedder: VectorMaker) -> bool:
     return getattr(embedder, "anchor", None) is not None
 
 
-def _check_finite(vectors: np.ndarray, references: list[Reference], vectors_of: np.ndarray) -> None:
+def check_vectors(vectors: np.ndarray, references: list[Reference], vectors_of: np.ndarray) -> None:
     """Raise BundleError if a barcode has no vector: the model is damaged or unsuitable."""
     for start in range(0, len(vectors), _AT_ONCE):
         finite = np.isfinite(vectors[start : start + _AT_ONCE]).all(1)

@@ -28,6 +28,7 @@ from barcodeembed.index.collect import (
 )
 from barcodeembed.index.compatibility import check_embedder
 from barcodeembed.index.embed import KnownVectors
+from barcodeembed.index.extend import extend_index
 from barcodeembed.index.options import BuildOptions, ProgressCallback, no_progress
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.packed import pack
@@ -43,10 +44,14 @@ def add_records(
     embedder: VectorMaker,
     *,
     on_conflict: str = "majority",
+    keep_calibration: bool = False,
     report: BuildReport | None = None,
     progress: ProgressCallback = no_progress,
 ) -> ReferenceIndex:
     """Return an index of the records of an index and more records.
+
+    With ``keep_calibration`` it keeps what the index has learned from its references, unless it has
+    grown by more than a fifth since then, or has names at other ranks (`settings.calibrated`).
 
     The index must pass `refuse_unchangeable`. Raises IndexMismatch if the index was made with
     another model, and the errors of `build_index`.
@@ -61,7 +66,12 @@ def add_records(
     if amplicon := index.settings.amplicon:
         anchor = getattr(embedder, "anchor", None)
         more = cut_references(more, amplicon, anchor, report, min_bases=index.settings.min_bases)
-    return _grow([index], more, embedder, report, on_conflict, progress)
+    references = _join([index], more, report, on_conflict)
+    if keep_calibration:
+        extended = extend_index(index, references, embedder, report, progress)
+        if extended:
+            return extended
+    return _remake([index], references, embedder, report, progress)
 
 
 def merge_indexes(
@@ -80,7 +90,8 @@ def merge_indexes(
     for index in indexes:
         check_embedder(index, embedder)
     report = BuildReport() if report is None else report
-    return _grow(indexes, (), embedder, report, on_conflict, progress)
+    references = _join(indexes, (), report, on_conflict)
+    return _remake(indexes, references, embedder, report, progress)
 
 
 def take_records(
@@ -180,18 +191,27 @@ def _extent(index: ReferenceIndex) -> str:
     return f"the amplicon {amplicon.name}" if amplicon else "whole barcodes"
 
 
-def _grow(
+def _join(
     indexes: Sequence[ReferenceIndex],
     more: Iterable[Reference],
-    embedder: VectorMaker,
     report: BuildReport,
     on_conflict: str,
-    progress: ProgressCallback,
-) -> ReferenceIndex:
+) -> list[Reference]:
+    """Return the records of indexes and more references, prepared as in a build."""
     report.amplicon = indexes[0].settings.amplicon
     known = [_as_in_source(r) for index in indexes for r in _references(index)]
     report.records += len(known)
-    references = resolve_lineages(deduplicate(chain(known, more), report), on_conflict, report)
+    return resolve_lineages(deduplicate(chain(known, more), report), on_conflict, report)
+
+
+def _remake(
+    indexes: Sequence[ReferenceIndex],
+    references: list[Reference],
+    embedder: VectorMaker,
+    report: BuildReport,
+    progress: ProgressCallback,
+) -> ReferenceIndex:
+    """Return an index of the references, without embedding those of the indexes again."""
     index = make_index(
         references,
         embedder,

@@ -99,19 +99,12 @@ def fit_index(
             tuned, finder = with_kmers, replace(finder, kmers_for_all=True)
     finder = replace(finder, whole=tuned.weights)
     rng = np.random.default_rng(options.seed)
-    fragments = _simulate(
-        [random_fragment(bases, complete_length, options.min_bases, rng) for bases in whole],
-        rng.choice(ERROR_RATES, len(whole), p=_FREQUENCIES),
-        whole,
-        held.sample,
-        embed,
-        rng,
-    )
+    fragments = make_fragments(whole, held.sample, embed, complete_length, options.min_bases, rng)
     tuned = tune(fragments.sample, fragments.bases, finder)
     finder = replace(finder, fragments=tuned.weights)
     voter = Voter(held.vectors, held.members, taxa, finder)
     reads = [
-        _Reads(held.sample, whole, np.zeros(len(whole))),
+        Reads(held.sample, whole, np.zeros(len(whole))),
         _simulate(whole, rng.choice(ERROR_RATES[1:], len(whole)), whole, held.sample, embed, rng),
         fragments,
     ]
@@ -145,12 +138,31 @@ def lengths(references: Sequence[str], *, anchored: bool) -> tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class _Reads:
+class Reads:
     """Reads of the barcodes of a sample: their vectors, bases and error rates (S,)."""
 
     sample: Sample
     bases: list[str]
     errors: np.ndarray
+
+
+def make_fragments(
+    whole: list[str],
+    sample: Sample,
+    embed: Embed,
+    complete_length: float,
+    min_bases: int,
+    rng: np.random.Generator,
+) -> Reads:
+    """Return random fragments of the barcodes of a sample, some of them with errors."""
+    return _simulate(
+        [random_fragment(bases, complete_length, min_bases, rng) for bases in whole],
+        rng.choice(ERROR_RATES, len(whole), p=_FREQUENCIES),
+        whole,
+        sample,
+        embed,
+        rng,
+    )
 
 
 def _simulate(
@@ -160,10 +172,10 @@ def _simulate(
     sample: Sample,
     embed: Embed,
     rng: np.random.Generator,
-) -> _Reads:
+) -> Reads:
     """Return reads of parts of barcodes with errors; without a vector, the whole barcode."""
     if not parts:
-        return _Reads(sample, whole, errors)
+        return Reads(sample, whole, errors)
     reads = [
         add_sequencing_errors(bases, rate, rng) if rate else bases
         for bases, rate in zip(parts, errors.tolist(), strict=True)
@@ -172,7 +184,7 @@ def _simulate(
     changed = [i for i, (read, bases) in enumerate(zip(reads, whole, strict=True)) if read != bases]
     vectors[changed] = embed([reads[i] for i in changed])
     finite = np.all(np.isfinite(vectors), axis=1)
-    return _Reads(
+    return Reads(
         replace(sample, vectors=np.where(finite[:, None], vectors, sample.vectors)),
         [r if f else w for r, f, w in zip(reads, finite, whole, strict=True)],
         np.where(finite, errors, 0.0),

@@ -75,29 +75,66 @@ def make_quantised(
     ``queries`` (Q, D) are made from the references ``own`` (Q,), which they must not find. The
     recall can be too low: see `LEAST_RECALL`.
     """
-    wanted = min(_NEIGHBOURS, len(vectors) - 1)
-    truth = nearest_others(vectors, queries, own, wanted)[1]
-    made = Quantised.of(vectors, seed=seed)
+    return _choose_margin(
+        Quantised.of(vectors, seed=seed), vectors, queries, own, _neighbours(vectors, queries, own)
+    )
+
+
+def extend_quantised(
+    made: Quantised, vectors: np.ndarray, queries: np.ndarray, own: np.ndarray
+) -> tuple[Quantised, QuantisedSearch]:
+    """Measure the recall of a search to which vectors were added; keep its margin if it is enough.
+
+    The arguments and the result are as those of `make_quantised`.
+    """
+    truth = _neighbours(vectors, queries, own)
+    search = _measure(made, vectors, queries, own, truth)
+    if search.recall >= LEAST_RECALL:
+        return made, search
+    return _choose_margin(made, vectors, queries, own, truth)
+
+
+def _neighbours(vectors: np.ndarray, queries: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Return the closest other references of each query by an exact search, int64 (Q, K)."""
+    return nearest_others(vectors, queries, own, min(_NEIGHBOURS, len(vectors) - 1))[1]
+
+
+def _choose_margin(
+    made: Quantised,
+    vectors: np.ndarray,
+    queries: np.ndarray,
+    own: np.ndarray,
+    truth: np.ndarray,
+) -> tuple[Quantised, QuantisedSearch]:
+    """Choose the margin with every second query, and measure the recall with the others."""
     near = made.similarities(queries)
     of_truth = np.take_along_axis(near, made.clusters[truth], 1)
     shortfall = near.max(1, keepdims=True) - of_truth
     for fraction in _VISITED:
         margin = np.ceil(np.quantile(shortfall[::2], fraction) * 1e4) / 1e4
         made = replace(made, margin=float(margin))
-        measured = slice(1, None, 2)
-        found = nearest_others(
-            vectors, queries[measured], own[measured], wanted, search=made.nearest
-        )[1]
-        hit = (truth[measured, :, None] == found[:, None, :]).any(2)
-        search = QuantisedSearch(
-            len(made.centres),
-            made.margin,
-            round(float(hit[:, 0].mean()), 5),
-            round(float(hit.mean()), 5),
-        )
+        search = _measure(made, vectors, queries[1::2], own[1::2], truth[1::2])
         if search.recall >= LEAST_RECALL:
             break
     return made, search
+
+
+def _measure(
+    made: Quantised,
+    vectors: np.ndarray,
+    queries: np.ndarray,
+    own: np.ndarray,
+    truth: np.ndarray,
+) -> QuantisedSearch:
+    """Return how a search works, and how many of the true neighbours (Q, K) it finds."""
+    found = nearest_others(vectors, queries, own, truth.shape[1], search=made.nearest)[1]
+    hit = (truth[:, :, None] == found[:, None, :]).any(2)
+    return QuantisedSearch(
+        len(made.centres),
+        made.margin,
+        round(float(hit[:, 0].mean()), 5),
+        round(float(hit.mean()), 5),
+    )
 
 
 def write_quantised(bundle: Path, quantised: Quantised) -> None:

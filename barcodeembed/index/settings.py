@@ -92,6 +92,8 @@ class IndexSettings:
         prototypes: Taxon of which each prototype is the mean, ``species`` or ``bin``. None if the
             index contains the barcodes themselves.
         barcodes: Number of distinct barcodes that the prototypes were made from.
+        calibrated: Number of vectors that the index was calibrated with, if more were added later
+            and the calibration was kept. None if it was calibrated with all.
         amplicon: The part of the marker to which the references were cut, or None.
         non_coding: True if the barcodes that the prototypes were made from are not protein-coding.
             None if they are, and for an index that contains its barcodes.
@@ -115,6 +117,7 @@ class IndexSettings:
     seed: int
     prototypes: str | None = None
     barcodes: int | None = None
+    calibrated: int | None = None
     coverage: str | None = None
     amplicon: Amplicon | None = None
     non_coding: bool | None = None

@@ -49,6 +49,10 @@ class Sources:
         )
         return zip(*(column or [None] * count for column in columns), strict=True)
 
+    def strands(self, count: int) -> Sequence[bool]:
+        """Return whether each of ``count`` records was reverse-complemented."""
+        return self.reverse_complemented or [False] * count
+
     def lineages(self) -> list[Lineage]:
         """Return the distinct source lineages, sorted."""
         found = {lineage for lineage in self.source_lineage if lineage}

@@ -45,7 +45,7 @@ def check_settings(values: Mapping[str, Any]) -> None:
         field(values, f"{kind}temperature", float, 1e-6, _MAX_SLOPE)
         optional(values, f"{kind}upper_temperature", float, 1e-6)
         field(values, f"{kind}identity_weight", float, 0, _MAX_SLOPE)
-    for name in ("records", "barcodes", "candidates"):
+    for name in ("records", "barcodes", "calibrated", "candidates"):
         optional(values, name, int, 1)
     field(values, "kmers_for_all", bool)
     optional(values, "coverage", str)

@@ -15,7 +15,7 @@ Shapes: N vectors, D dimensions, L clusters, Q queries, C candidates, n and q th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,6 +75,28 @@ class Quantised:
             codes[part] = quantise(vectors[rows[part]])
         starts = np.append(0, np.bincount(labels, minlength=len(centres)).cumsum())
         return cls(centres, starts, rows, codes, lengths_of(codes), margin)
+
+    def extended(self, places: np.ndarray, rows: np.ndarray, vectors: np.ndarray) -> Quantised:
+        """Return the codes with those of more vectors, (n, D), in the same clusters.
+
+        ``places`` (N,) are the rows of the old vectors among all, and ``rows`` (n,) those of the
+        new ones.
+        """
+        sizes = np.diff(self.starts)
+        labels = np.append(
+            np.repeat(np.arange(len(sizes)), sizes), most_similar(vectors, self.centres)
+        )
+        places = np.append(places[self.rows], rows)
+        order = np.lexsort((places, labels))
+        codes = np.concatenate([self.codes, quantise(vectors)])[order]
+        starts = np.append(0, np.bincount(labels, minlength=len(sizes)).cumsum())
+        return replace(
+            self,
+            starts=starts,
+            rows=places[order].astype(np.uint32),
+            codes=codes,
+            lengths=lengths_of(codes),
+        )
 
     def nearest(
         self, vectors: np.ndarray, queries: np.ndarray, k: int

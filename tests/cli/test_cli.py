@@ -40,8 +40,8 @@ FLAGS = {
         --primers --prototypes --ranks --read-errors --resume --search --seed --sequence-column
         --taxdump --taxonomy --whiten --without-model -m -o --strict --no-clobber""",
     "index add": f"""index references {SHARED} --allow-missing --coverage --gene --id-column
-        --model --no-verify --on-conflict --output --ranks --sequence-column --taxonomy -m -o
-        --strict --no-clobber""",
+        --keep-calibration --model --no-verify --on-conflict --output --ranks --sequence-column
+        --taxonomy -m -o --strict --no-clobber""",
     "index merge": """indexes --coverage --debug --device --log --model --no-verify --on-conflict
         --output --quiet --threads --verbose -m -o -q -t -v --no-clobber""",
     "index subset": """index --country --coverage --debug --device --log --model --no-verify

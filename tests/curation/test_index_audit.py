@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from support import SIMULATED, rows_of
 
+from barcodeembed.curation import findings
 from barcodeembed.curation.discordance import find_bin_discordances, find_shared_barcodes
-from barcodeembed.curation.findings import COLUMNS
+from barcodeembed.curation.findings import COLUMNS, nearest_pair
 from barcodeembed.curation.mislabelled import closeness, find_mislabelled, neighbourhoods
 from barcodeembed.curation.run import audit
 from barcodeembed.errors import InputError
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
 from barcodeembed.index.build import build_index
+from barcodeembed.scoring.identity import percent_identity
 from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.taxonomy.ranks import RANKS, lineage
 from barcodeembed.taxonomy.references import read_labelled
@@ -304,3 +306,22 @@ def test_an_audit_opens_a_bundle(index_bundle):
     findings = audit(index_bundle)
     assert (findings.references, findings.has_bins) == (605, False)
     assert set(findings.counts) <= {"mislabelled", "shared_barcode"}
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1 << 20])
+def test_the_nearest_pair_is_that_of_all_pairs(at_once, monkeypatch):
+    monkeypatch.setattr(findings, "_ROWS_AT_ONCE", at_once)
+    rng = np.random.default_rng(at_once)
+    vectors = normalise(rng.standard_normal((60, 4)).astype(np.float32))
+    vectors[30:40] = vectors[5]  # equally similar pairs: the first one counts
+    bases = ["".join(rng.choice(list("ACGT"), 40)) for _ in vectors]
+    index = SimpleNamespace(vectors=vectors, sequences=bases)
+    for _ in range(40):
+        some, others = (rng.choice(60, n, replace=False) for n in rng.integers(1, 25, 2))
+        rows, columns = np.unique(some), np.unique(others)
+        similarities = np.round(vectors[rows].astype(float) @ vectors[columns].astype(float).T, 6)
+        i, j = np.unravel_index(similarities.argmax(), similarities.shape)
+        found = nearest_pair(index, some, others)
+        assert found.similarity == pytest.approx(similarities.max(), abs=1e-9)
+        assert found.identity == percent_identity(bases[rows[i]], bases[columns[j]])
+    assert nearest_pair(index, [3], np.zeros(0, int)) is None

@@ -46,6 +46,22 @@ def test_every_vector_has_one_code_and_small_clusters_are_dissolved(vectors, mad
     assert np.array_equal(made.clusters, quantised.most_similar(vectors, made.centres))
 
 
+def test_more_vectors_join_the_clusters(vectors, made):
+    rows = np.arange(3, len(vectors), 7)
+    places = np.setdiff1d(np.arange(len(vectors)), rows)
+    old = Quantised.of(vectors[places], margin=0.3)
+    grown = old.extended(places, rows, vectors[rows])
+    assert np.array_equal(grown.centres, old.centres)
+    assert np.array_equal(grown.clusters, quantised.most_similar(vectors, old.centres))
+    assert np.array_equal(grown.codes, quantised.quantise(vectors[grown.rows]))
+    assert np.array_equal(grown.lengths, quantised.lengths_of(grown.codes))
+    for start, end in zip(grown.starts, grown.starts[1:], strict=False):
+        assert (np.diff(grown.rows[start:end].astype(int)) > 0).all()
+    assert [getattr(grown, name).dtype for name in ("starts", "rows", "codes", "lengths")] == [
+        getattr(made, name).dtype for name in ("starts", "rows", "codes", "lengths")
+    ]
+
+
 def test_if_all_clusters_are_visited_the_result_is_that_of_the_exact_search(vectors, made, queries):
     everywhere = replace(made, margin=2.0)
     for k in (1, 10):
