@@ -333,11 +333,7 @@ def test_multiply_adds_count_the_matrix_products():
     names = ("rotary", "gated", "class token", "disentangled")
     for config in (VARIANTS[name] for name in names):
         encoder = make(config)
-        with (
-            FlopCounterMode(display=False) as counter,
-            sdpa_kernel(SDPBackend.MATH),
-            torch.no_grad(),
-        ):
+        with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
             encoder.embed(torch.randint(4, 260, (3, 50)))
         of_distances = config.layers * config.distances * 3 * config.width**2
         assert counter.get_total_flops() == 2 * (3 * config.multiply_adds(50) + of_distances)
