@@ -72,7 +72,7 @@ def for_inference(module: nn.Module, device: torch.device, precision: str) -> nn
     reorder them at every call. This function does both once, on a copy.
     """
     module = module.to(device).eval()
-    packs = device.type == "cpu" and _can_pack()
+    packs = device.type == "cpu" and _can_pack(precision)
     if precision == "fp32" and not packs:
         return module
     module = copy.deepcopy(module)
@@ -104,10 +104,13 @@ class _PackedLinear(nn.Module):
         )
 
 
-def _can_pack() -> bool:
-    return torch.backends.mkldnn.is_available() and all(
-        hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise")
-    )
+def _can_pack(precision: str) -> bool:
+    """Return whether oneDNN packs weights: those in bf16 only on processors that compute in it."""
+    operations = torch.ops.mkldnn
+    needed = ("_reorder_linear_weight", "_linear_pointwise", "_is_mkldnn_bf16_supported")
+    if not torch.backends.mkldnn.is_available() or not all(hasattr(operations, n) for n in needed):
+        return False
+    return precision == "fp32" or operations._is_mkldnn_bf16_supported()
 
 
 def set_threads(count: int) -> None:

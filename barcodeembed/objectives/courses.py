@@ -101,7 +101,7 @@ class Courses(ReplacedTokenDetection):
         """
         masked_BT, inserted_I = inputs["inserted"], inputs["inserted_at"]
         logits_IV = self.generator(
-            encoder.tokens.weight,
+            encoder.tokens.weight.detach(),  # torch 2.4 counts no operations of a parameter here
             masked_BT,
             inputs["positions"],
             inserted_I,

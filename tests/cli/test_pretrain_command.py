@@ -117,6 +117,8 @@ def test_ctrl_c_leaves_a_checkpoint(fasta, tmp_path):
         env=ENVIRONMENT,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell lets commands in its background ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     metrics = tmp_path / "model.training" / "metrics.jsonl"
     deadline = time.monotonic() + 100

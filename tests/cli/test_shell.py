@@ -9,10 +9,12 @@ import re
 import shutil
 import subprocess
 import sys
+from inspect import signature
 
 import numpy as np
 import pytest
 from support import REPOSITORY, SIMULATED, run_here
+from typer import Typer
 
 from barcodeembed import __version__
 from barcodeembed.cli.completion import SHELLS, script
@@ -231,6 +233,8 @@ def test_a_second_command_writes_no_log(call, tmp_path):
     [(["clasify"], "classify"), (["classify", "--min-confidense", "1"], "--min-confidence")],
 )
 def test_a_misspelt_word_gets_a_suggestion(call, words, suggestion):
+    if suggestion == "classify" and "suggest_commands" not in signature(Typer).parameters:
+        pytest.skip("typer suggests commands from version 0.20 on")
     done = call(*words)
     assert done.code == 2 and suggestion in done.err
 

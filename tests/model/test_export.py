@@ -132,6 +132,7 @@ def open_folder(folder: Path, transformers, monkeypatch, trusted: bool):
     return transformers.AutoModel.from_pretrained(folder, trust_remote_code=trusted).eval()
 
 
+@pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:DeprecationWarning")  # before 4.41
 def test_transformers_give_the_same_vectors(folder, bundle, monkeypatch):
     transformers = pytest.importorskip("transformers")
     model, expected = load_model(bundle), None

@@ -391,6 +391,7 @@ def test_resuming_with_another_recipe_or_corpus_is_an_error(tmp_path, corpus):
         Trainer(recipe(), other, tmp_path / "run", CPU).resume()
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker")  # on a single core
 def test_processes_prepare_the_same_batches_as_a_thread(tmp_path, corpus, monkeypatch):
     plain = Trainer(recipe(), corpus, _made(tmp_path / "plain"), CPU)
     plain.run()
