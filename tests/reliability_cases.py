@@ -190,7 +190,7 @@ GROUPS = {
         Listed(87, "`--device cuda` without a GPU", "error; `auto` uses the CPU",
                "test_cases::test_a_device_that_is_absent_is_an_error"),
         Listed(88, "no bf16 on this device", "`auto` uses fp32",
-               "test_cases::test_bf16_is_used_only_where_it_is_native"),
+               "test_cases::test_bf16_is_used_only_where_it_is_native_and_pays"),
     ],
     "Processes and disks": [
         Listed(89, "`| head -1`", "exit code 141, no message",

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from barcodeembed.errors import BundleError, IndexMismatch, InputError, ReferenceDataError
-from barcodeembed.index.build import _check_finite, prepare
+from barcodeembed.index.build import check_vectors, prepare
 from barcodeembed.index.collect import BuildReport
 from barcodeembed.index.files import read_index
 from barcodeembed.index.model import find_model
@@ -321,9 +321,9 @@ def test_prototypes_of_bins_need_bins():
 
 def test_a_reference_without_a_vector_is_named():
     references = [SimpleNamespace(id="a"), SimpleNamespace(id="b")]
-    _check_finite(np.ones((2, 3)), references, np.array([1, 0]))
+    check_vectors(np.ones((2, 3)), references, np.array([1, 0]))
     with pytest.raises(BundleError, match="gives reference b no finite, non-zero vector"):
-        _check_finite(np.array([[np.nan], [1.0]]), references, np.array([1, 0]))
+        check_vectors(np.array([[np.nan], [1.0]]), references, np.array([1, 0]))
 
 
 def test_the_model_of_an_index_is_found():

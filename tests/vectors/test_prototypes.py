@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import SIMULATED, files_in, rows_of, run_here
 
+from barcodeembed.bundles.scratch import TEMPORARY
 from barcodeembed.calibration.examples import Voter, make_examples
 from barcodeembed.calibration.tuning import _without_itself
 from barcodeembed.classify.thresholds import confidence_thresholds
@@ -141,7 +142,8 @@ def prototypes_of(vectors, members, lineages_of, taxa, rows) -> Representation:
     """Return the prototypes of barcodes without k-mers."""
     each = np.arange(len(vectors))
     barcodes = Barcodes(["A"] * len(vectors), vectors, each, lineages_of, taxa, members)
-    return as_prototypes(barcodes, rows, {}, np.zeros((len(rows), len(taxa.ranks)), bool))
+    mixed = np.zeros((len(rows), len(taxa.ranks)), bool)
+    return as_prototypes(barcodes, rows, {}, mixed, TEMPORARY)
 
 
 def top_similarities(held, taxa, hidden: int) -> np.ndarray:
