@@ -74,6 +74,7 @@ def test_embed_uses_the_shipped_model(box, reads, model_bundle, call):
     assert (result.code, result.out) == (0, call("embed", reads, "-m", model_bundle).out)
 
 
+@pytest.mark.slow
 def test_index_build_uses_the_shipped_model(box, index_bundle, call, tmp_path):
     assert call("index", "build", REFERENCES, "-o", tmp_path / "new.bix").code == 0
     for path in (p for p in files_in(index_bundle) if p.is_file()):

@@ -78,7 +78,12 @@ def test_vectors_are_not_in_memory(whiten, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"whiten": 4}, {"prototypes": "species"}], ids=["plain", "whitened", "species"]
+    "options",
+    [
+        pytest.param({}, id="plain"),
+        pytest.param({"whiten": 4}, id="whitened", marks=pytest.mark.slow),
+        pytest.param({"prototypes": "species"}, id="species", marks=pytest.mark.slow),
+    ],
 )
 def test_blocks_change_no_byte(options, monkeypatch, tmp_path):
     def built(name: str) -> dict[str, bytes]:
