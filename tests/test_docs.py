@@ -178,8 +178,8 @@ def check(step, printed: list[str]) -> None:
 
 
 def without_numbers(lines: list[str]) -> list[str]:
-    """Return lines with 0 for each number and checksum: those of vectors differ, too."""
-    numbers = re.compile(r"\b[0-9a-f]{8,}\b|-?[0-9]+(\.[0-9]+)?")
+    """Return lines with 0 for each number, checksum and precision, which processors differ in."""
+    numbers = re.compile(r"\b[0-9a-f]{8,}\b|\b(fp32|bf16)\b|((?<!\w)-)?[0-9]+(\.[0-9]+)?")
     return [re.sub(r" +", " ", numbers.sub("0", line)) for line in lines]
 
 
