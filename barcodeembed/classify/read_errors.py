@@ -85,8 +85,7 @@ class ReadErrors:
         if self.source == GIVEN:
             return np.full(len(queries), self.rate)
         usual_Q = np.where(fragment_Q, self.rate, min(self.rate * self.harm, _HIGHEST))
-        own = [query.record.error_rate for query in queries]
-        return np.array([u if o is None else o for u, o in zip(usual_Q, own, strict=True)], float)
+        return _by_qualities(queries, usual_Q)
 
     def novelty(self, queries: Sequence[Query]) -> np.ndarray:
         """Return how much the novelty of each query is worth, from 1 to 0, (Q,).
@@ -94,10 +93,9 @@ class ReadErrors:
         With twice as many errors as confidence is learned for, nothing shows whether a read
         disagrees with the references or is misread.
         """
-        usual = self.rate * self.excess
-        own = [None if self.source == GIVEN else query.record.error_rate for query in queries]
-        rates = np.array([usual if rate is None else rate for rate in own], float)
-        return np.clip(2 - rates / _HIGHEST, 0.0, 1.0)
+        usual_Q = np.full(len(queries), self.rate * self.excess)
+        rate_Q = usual_Q if self.source == GIVEN else _by_qualities(queries, usual_Q)
+        return np.clip(2 - rate_Q / _HIGHEST, 0.0, 1.0)
 
     def learn(self, queries: Sequence[Query], anchor: Anchor | None) -> ReadErrors:
         """Return the error rate of a run that begins with these queries."""
@@ -110,6 +108,12 @@ class ReadErrors:
             return self
         found = estimate_rates(find_signs([query.bases for query in queries], anchor))
         return ReadErrors(found.total, ESTIMATED, found.harm, found.excess)
+
+
+def _by_qualities(queries: Sequence[Query], usual_Q: np.ndarray) -> np.ndarray:
+    """Return the error rate of each query by its own qualities, or the usual one, (Q,)."""
+    own = [query.record.error_rate for query in queries]
+    return np.array([u if o is None else o for u, o in zip(usual_Q, own, strict=True)], float)
 
 
 class Signs(NamedTuple):

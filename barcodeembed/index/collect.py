@@ -97,6 +97,10 @@ class Reference:
     def bases(self) -> str:
         return unpack(self.packed)
 
+    def turned(self) -> Reference:
+        """Return the other strand of a reference that has the strand of its source."""
+        return replace(self, packed=pack(reverse_complement(self.bases)), reverse_complemented=True)
+
 
 def clean_references(
     labelled: Iterable[LabelledRecord],
@@ -239,7 +243,7 @@ def orient_references(
     for r, sense in zip(references, strands, strict=True):
         if sense == "-":
             report.reverse_complemented += 1
-            r = replace(r, packed=pack(reverse_complement(r.bases)), reverse_complemented=True)
+            r = r.turned()
         oriented.append(r)
     return oriented, log_odds
 

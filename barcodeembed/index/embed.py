@@ -19,7 +19,7 @@ from barcodeembed.vectors.whitening import Whitening, as_searched, default_width
 _REFERENCES_PER_DIRECTION = 4
 _MIN_WHITENED = 64
 
-#: Vectors that are whitened and normalised at a time.
+#: Vectors that are in memory at a time.
 _AT_ONCE = 1 << 12
 
 
@@ -54,12 +54,16 @@ def embed_barcodes(
             raw = encode_kept(embedder, barcodes, progress, resume)
         whitening = _fit_whitening(raw, _width(embedder) if whiten is None else whiten)
         searched = _searched(raw, whitening)
-        return scratch.store(searched, np.float32, _width_of(raw, whitening)), whitening
+        return scratch.store(searched, np.float32, _dimension(raw, whitening)), whitening
     new = [b for b in barcodes if b not in known.vectors]
     raw = _encode(embedder, new, progress, scratch)
     made = chain.from_iterable(_searched(raw, known.whitening))
-    vectors = (known.vectors[b] if b in known.vectors else next(made) for b in barcodes)
-    return scratch.store(vectors, np.float32, _width_of(raw, known.whitening)), known.whitening
+    blocks = (barcodes[start : start + _AT_ONCE] for start in range(0, len(barcodes), _AT_ONCE))
+    vectors = (
+        np.array([known.vectors[b] if b in known.vectors else next(made) for b in block])
+        for block in blocks
+    )
+    return scratch.store(vectors, np.float32, _dimension(raw, known.whitening)), known.whitening
 
 
 def _encode(
@@ -80,7 +84,8 @@ def _searched(raw: np.ndarray, whitening: Whitening | None) -> Iterator[np.ndarr
         yield as_searched(raw[start : start + _AT_ONCE], whitening)
 
 
-def _width_of(raw: np.ndarray, whitening: Whitening | None) -> int:
+def _dimension(raw: np.ndarray, whitening: Whitening | None) -> int:
+    """Return the dimension of the vectors that are searched."""
     return (whitening.directions if whitening else raw).shape[1]
 
 

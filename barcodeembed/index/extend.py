@@ -25,9 +25,7 @@ from barcodeembed.index.options import ProgressCallback
 from barcodeembed.index.represent import Barcodes
 from barcodeembed.index.sources import Sources
 from barcodeembed.sequences.added_kmers import add_references
-from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.orientation import strand
-from barcodeembed.sequences.packed import pack
 from barcodeembed.vectors.quantised import Quantised
 from barcodeembed.vectors.whitening import as_searched
 
@@ -102,9 +100,7 @@ def _orient(index: ReferenceIndex, references: list[Reference]) -> list[Referenc
         is_reverse = known.get(r.id)
         if is_reverse is None:
             is_reverse = strand(r.bases, index.orientation) == "-"
-        if is_reverse:
-            r = replace(r, packed=pack(reverse_complement(r.bases)), reverse_complemented=True)
-        oriented.append(r)
+        oriented.append(r.turned() if is_reverse else r)
     return oriented
 
 
