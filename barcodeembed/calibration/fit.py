@@ -219,10 +219,12 @@ def _fit_rank(examples: _RankExamples, in_reference_from: str, new_from: str) ->
     predicted = np.zeros(len(fold))
     for n in range(_FOLDS):
         others = fold != n
+        if not others.any():
+            others[:] = True  # one barcode alone: nothing else to learn from
         model = fit_by_length(
             examples.features[others], examples.correct[others], weights[others], noisy=True
         )
-        predicted[~others] = model.probability(examples.features[~others])
+        predicted[fold == n] = model.probability(examples.features[fold == n])
     return RankModel(
         fit_by_length(examples.features, examples.in_reference, weights),
         fit_by_length(examples.features, examples.correct, weights, noisy=True),

@@ -64,6 +64,16 @@ def stop_codons(
     return _stops(genetic_code)[codons_BK], codons_BK < 64
 
 
+def stop_risks(codes_BL: np.ndarray, genetic_code: int = GENETIC_CODE) -> np.ndarray:
+    """Return how near each codon is to a stop codon, float (B, K).
+
+    It is the expected number of stop codons, divided by the rate of substitutions, at a low rate:
+    of the nine substitutions of a codon, a third of those that make a stop codon. ``codes_BL`` are
+    base codes, uint8 (B, L), ambiguous past the end; K is L - 2. An ambiguous codon has no risk.
+    """
+    return _risks(genetic_code)[overlapping_kmers(codes_BL, 3)]
+
+
 @lru_cache
 def amino_acids(genetic_code: int = GENETIC_CODE) -> str:
     """Return the amino acid of each codon in the order of codon numbers, ``*`` for a stop.
@@ -82,3 +92,10 @@ def amino_acids(genetic_code: int = GENETIC_CODE) -> str:
 @lru_cache
 def _stops(genetic_code: int) -> np.ndarray:
     return np.array([acid == "*" for acid in amino_acids(genetic_code)] + [False])
+
+
+@lru_cache
+def _risks(genetic_code: int) -> np.ndarray:
+    stops = _stops(genetic_code)[:64].reshape(4, 4, 4)
+    changed = sum(stops.sum(axis, keepdims=True) - stops for axis in range(3))
+    return np.append(np.ravel(changed) / 3, 0.0)

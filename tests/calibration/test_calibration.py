@@ -490,3 +490,22 @@ def test_a_small_reference_uses_customary_limits():
     assert (same.status, same.taxon) == ("assigned", "G s")
     assert (other.status, other.names[-1]) == ("novel", None)
     assert (random.status, random.flags) == ("unclassifiable", ("non_target",))
+
+
+def test_a_rank_that_one_record_has_is_calibrated():
+    """Nothing else can be left out to measure how its confidence generalises."""
+    rng = np.random.default_rng(0)
+    bases = "".join(rng.choice(list("ACGT"), 650))
+    records = [
+        (
+            SequenceRecord(str(i), mutate(bases, 0.1, rng)),
+            lineage("F", "G", None if i else "G s"),
+        )
+        for i in range(40)
+    ]
+    index = build_index(records, KmerCounter(5))
+    for model in index.calibration.models.values():
+        assert model.report["examples"] > 0
+        assert np.isfinite([value for row in model.report["curve"] for value in row]).all()
+    (named,) = Classifier(index, KmerCounter(5)).classify([records[0][0]])
+    assert (named.status, named.taxon) == ("assigned", "G s")
