@@ -19,7 +19,7 @@ from pathlib import Path
 
 from barcodeembed.sequences.decoys import (
     Decoy,
-    find_decoy,
+    find_decoys,
     leave_out,
     save_decoys,
     sketch_acids,
@@ -85,8 +85,10 @@ def main() -> None:
         count = 0
         for record, lineage in chain_labelled([path]):
             count += 1
-            if decoy := find_decoy(record.sequence.upper(), decoys):
-                print(path.name, record.id, decoy.name, *(name or "-" for name in lineage))
+            (number,) = find_decoys([record.sequence.upper()], decoys)
+            if number is not None:
+                names = [name or "-" for name in lineage]
+                print(path.name, record.id, decoys[number].name, *names)
         print(f"{path.name}: {count:,} records")
 
 

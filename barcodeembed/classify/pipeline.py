@@ -35,7 +35,7 @@ from barcodeembed.index.model import load_embedder, open_with_model
 from barcodeembed.scoring.candidates import Weights
 from barcodeembed.scoring.features import Neighbours
 from barcodeembed.sequences.anchor_location import AnchorLocator
-from barcodeembed.sequences.decoys import find_known_decoy
+from barcodeembed.sequences.decoys import find_decoys, known_decoys
 from barcodeembed.sequences.frames import GENETIC_CODE
 from barcodeembed.sequences.kmer_location import KmerLocator
 from barcodeembed.sequences.parts import ALL, Flagged, Part
@@ -316,7 +316,7 @@ class Classifier:
         vectors[~finite] = 0.0
         neighbours = self.finder.find(self.index.vectors, bases, vectors / kept[:, None])
         chimeras = self._chimeras(bases, neighbours)
-        decoys = [find_known_decoy(each) for each in bases]
+        decoys = find_decoys(bases, known_decoys())
         return Found(vectors, finite, neighbours, chimeras, decoys)
 
     def _chimeras(self, bases: list[str], neighbours: Neighbours) -> np.ndarray:

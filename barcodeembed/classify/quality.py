@@ -102,7 +102,7 @@ class Quality:
         ``bases`` must be in the orientation of the references. ``names`` are the query's taxa,
         highest rank first. ``reference`` has the bases of the nearest reference, and ``identity``
         is its percent identity; without them gaps are not checked. ``chimera`` is the result of
-        `find_chimeras`, and ``contaminant`` whether `find_decoy` has recognised the query.
+        `find_chimeras`, and ``contaminant`` whether `find_decoys` has recognised the query.
         """
         codons = self._codons(bases, names, reference, identity)
         checks = (*codons, (CHIMERA, chimera), (CONTAMINANT, contaminant))

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, islice
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.index.settings import Amplicon, QuantisedSearch
-from barcodeembed.sequences.cleaning import clean, reverse_complement
-from barcodeembed.sequences.decoys import find_decoy, known_decoys
+from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
+from barcodeembed.sequences.decoys import Decoy, find_decoys, known_decoys
 from barcodeembed.sequences.orientation import learn_strands
 from barcodeembed.sequences.packed import PackedSequences, pack, unpack
+from barcodeembed.sequences.records import SequenceRecord
 from barcodeembed.sequences.tables import ID_COLUMNS, USUAL
 from barcodeembed.taxonomy.columns import bin_of, country_of, marker_of, taxon_id_of
 from barcodeembed.taxonomy.names import NameNotes
@@ -27,6 +28,9 @@ from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
 from barcodeembed.vocabulary import CONTAMINANT, MIN_BASES
 
 T = TypeVar("T")
+
+#: Number of records that are searched for contaminants together.
+_TOGETHER = 256
 
 
 @dataclass(slots=True)
@@ -119,13 +123,12 @@ def clean_references(
         """Return the first of equal values, so that all records share one."""
         return cast(T, shared.setdefault(value, value))
 
-    for record, lineage in labelled:
+    for record, lineage, barcode, decoy in _searched(labelled, min_bases, max_bases):
         report.records += 1
-        barcode = clean(record, min_bases=min_bases, max_bases=max_bases)
         reason = barcode.unclassifiable or ("no_id" if "no_id" in barcode.flags else None)
         if reason is None and not any(lineage):
             reason = "no_lineage"
-        if reason is None and is_contaminant(barcode.bases, lineage):
+        if reason is None and decoy is not None and not decoy.fits(lineage):
             report.contaminants.append(record.id)
             reason = CONTAMINANT
         if reason:
@@ -144,10 +147,16 @@ def clean_references(
         )
 
 
-def is_contaminant(bases: str, lineage: Lineage) -> bool:
-    """Return whether a sequence is of a known contaminant and has the name of something else."""
-    decoy = find_decoy(bases, known_decoys())
-    return decoy is not None and not decoy.fits(lineage)
+def _searched(
+    labelled: Iterable[LabelledRecord], min_bases: int, max_bases: int
+) -> Iterator[tuple[SequenceRecord, Lineage, CleanSequence, Decoy | None]]:
+    """Yield records with their lineage, their clean bases and the contaminant that they are of."""
+    records, decoys = iter(labelled), known_decoys()
+    while batch := list(islice(records, _TOGETHER)):
+        barcodes = [clean(record, min_bases=min_bases, max_bases=max_bases) for record, _ in batch]
+        numbers = find_decoys([b.bases if not b.unclassifiable else "" for b in barcodes], decoys)
+        for (record, lineage), barcode, number in zip(batch, barcodes, numbers, strict=True):
+            yield record, lineage, barcode, None if number is None else decoys[number]
 
 
 def keep_main_marker(references: Iterable[Reference], report: BuildReport) -> list[Reference]:

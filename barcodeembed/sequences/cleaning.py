@@ -17,6 +17,9 @@ MAX_AMBIGUOUS = 0.50
 #: A barcode has hundreds of distinct 4-mers; a repeat of a short unit has a few.
 MIN_DISTINCT = 0.10
 
+#: Number of 4-mers at the beginning of a sequence that are looked at first.
+_BEGINNING = 64
+
 _UPPER_DNA = str.maketrans("acgturyswkmbdhvniUI", "ACGTTRYSWKMBDHVNNTN", "-. \t")
 _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
 
@@ -56,7 +59,7 @@ def clean(record: SequenceRecord, *, min_bases: int = MIN_BASES, max_bases: int)
         reason = "low_information"
     elif unambiguous < min_bases:
         reason = "short"
-    elif _distinct_fraction(bases) < MIN_DISTINCT:
+    elif _is_repeat(bases):
         reason = "low_information"
     if is_ambiguous(bases):
         flags.append(AMBIGUOUS_BASES)
@@ -88,9 +91,12 @@ def reverse_complement(bases: str) -> str:
     return bases.translate(_COMPLEMENT)[::-1]
 
 
-def _distinct_fraction(bases: str) -> float:
-    """Return the distinct 4-mers over the number possible at this length (at most 256)."""
+def _is_repeat(bases: str) -> bool:
+    """Return whether a sequence has few of the distinct 4-mers possible at its length (or 256)."""
     windows = len(bases) - 3
-    if windows <= 0:
-        return 0.0
-    return len({bases[i : i + 4] for i in range(windows)}) / min(windows, 256)
+    most = max(min(windows, 256), 1)
+    # The beginning of most sequences has enough already.
+    return all(
+        len({bases[i : i + 4] for i in range(some)}) / most < MIN_DISTINCT
+        for some in (min(_BEGINNING, windows), windows)
+    )

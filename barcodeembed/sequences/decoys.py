@@ -65,48 +65,53 @@ class Decoy:
         names = [name for name in lineage if name]
         return not names or names[-1] in self.above or not self.taxa.isdisjoint(names)
 
-    def shares(self, kmers: np.ndarray) -> float:
-        """Return the fraction of the hashed k-mers of a sequence, of one frame, in the sketch."""
-        likely = kmers[self._begins[kmers >> (32 - _UPPER_BITS)]]
-        found = np.searchsorted(self.hashes, likely)
-        shared = self.hashes[np.minimum(found, len(self.hashes) - 1)] == likely
-        return float(shared.sum()) / self._count(kmers)
+    def shared(self, kmers: np.ndarray) -> np.ndarray:
+        """Return the indices of the hashed k-mers that are in the sketch."""
+        likely = np.flatnonzero(self._begins[kmers >> (32 - _UPPER_BITS)])
+        hashes = kmers[likely]
+        found = np.searchsorted(self.hashes, hashes)
+        return likely[self.hashes[np.minimum(found, len(self.hashes) - 1)] == hashes]
 
-    def matches(self, kmers: np.ndarray) -> bool:
-        """Return whether the hashed k-mers of a sequence are those of the contaminant."""
-        return self.shares(kmers) >= self.floor + self.slope / self._count(kmers) ** 0.5
+    def matches(self, shared_S: np.ndarray, lengths_S: np.ndarray) -> np.ndarray:
+        """Return which sequences are of the contaminant, bool (S,).
 
-    def _count(self, kmers: np.ndarray) -> float:
-        return max(len(kmers), 1) / (3 if self.of_acids else 1)
+        ``shared_S`` are the numbers of k-mers of one strand that are in the sketch, ``lengths_S``
+        those of bases.
+        """
+        span = 3 * ACIDS_K if self.of_acids else BASES_K
+        counts_S = np.maximum(lengths_S - span + 1, 1) / (3 if self.of_acids else 1)
+        limits_S = self.floor + self.slope / np.sqrt(counts_S)
+        return (shared_S / counts_S >= limits_S) & (lengths_S >= 3 * ACIDS_K)
 
 
-def find_decoy(bases: str, decoys: Iterable[Decoy]) -> Decoy | None:
-    """Return the first contaminant that a sequence is of, or None."""
-    codes = encode_bases(bases)
-    if len(codes) < 3 * ACIDS_K:
-        return None
-    other = _complement(codes)
-    kmers: dict[tuple[bool, int], np.ndarray] = {}
-    for decoy in decoys:
-        for sense, strand in enumerate((codes, other) if decoy.of_acids else (codes,)):
-            key = decoy.of_acids, sense
-            if key not in kmers:
-                kmers[key] = _hash_acids(strand) if decoy.of_acids else _hash_bases(strand)
-            if decoy.matches(kmers[key]):
-                return decoy
-    return None
+def find_decoys(sequences: Sequence[str], decoys: Sequence[Decoy]) -> list[int | None]:
+    """Return for each sequence the index of the first contaminant that it is of, or None.
+
+    Many sequences are searched together in less time than one by one.
+    """
+    lengths_S = np.array([len(bases) for bases in sequences], np.int64)
+    codes = encode_bases("N".join(sequences))  # a k-mer of two sequences is ambiguous
+    owners = np.repeat(np.arange(len(sequences)), lengths_S + 1)[:-1]
+    strands = ((codes, owners), (_complement(codes), owners[::-1]))
+    kmers = {
+        of_acids: [(_hash_acids if of_acids else _hash_bases)(strand) for strand, _ in searched]
+        # Those of bases are the same on both strands.
+        for of_acids, searched in ((False, strands[:1]), (True, strands))
+        if any(decoy.of_acids == of_acids for decoy in decoys)
+    }
+    first_S = np.full(len(sequences), len(decoys))
+    for number, decoy in enumerate(decoys):
+        for hashes, (_, owner) in zip(kmers[decoy.of_acids], strands, strict=False):
+            shared_S = np.bincount(owner[decoy.shared(hashes)], minlength=len(sequences))
+            matches_S = decoy.matches(shared_S, lengths_S)
+            first_S[matches_S] = np.minimum(first_S[matches_S], number)
+    return [None if first == len(decoys) else first for first in first_S.tolist()]
 
 
 @lru_cache
 def known_decoys() -> tuple[Decoy, ...]:
     """Return the decoys that ship with barcodeembed: COI of humans, of bacteria and of plants."""
     return load_decoys(shipped_decoys())
-
-
-def find_known_decoy(bases: str) -> int | None:
-    """Return the number of the first of `known_decoys` that a sequence is of, or None."""
-    decoy = find_decoy(bases, known_decoys())
-    return next((i for i, known in enumerate(known_decoys()) if known is decoy), None)
 
 
 def sketch_bases(sequences: Iterable[str]) -> np.ndarray:

@@ -75,7 +75,7 @@ class Lines:
         return InputError(message, self.path, self.number, record)
 
     def _refuse_undecoded(self, line: str) -> None:
-        if undecoded := _UNDECODED.search(line):
+        if not line.isascii() and (undecoded := _UNDECODED.search(line)):
             encoding = self.encoding.removesuffix("-sig")
             raise self.error(
                 f"byte 0x{ord(undecoded.group()) - 0xDC00:02x} is not {encoding} text; "

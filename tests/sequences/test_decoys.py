@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -13,7 +14,7 @@ from barcodeembed.calibration.examples import add_sequencing_errors
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.decoys import (
     Decoy,
-    find_decoy,
+    find_decoys,
     known_decoys,
     leave_out,
     load_decoys,
@@ -52,6 +53,26 @@ def decoy(hashes: np.ndarray, of_acids: bool = False) -> Decoy:
 
 HUMAN = decoy(sketch_bases([gene(1)]))
 BACTERIA = decoy(sketch_acids([gene(1), gene(2)]), of_acids=True)
+
+
+def find_decoy(bases: str, decoys: Sequence[Decoy]) -> Decoy | None:
+    (number,) = find_decoys([bases], decoys)
+    return None if number is None else decoys[number]
+
+
+def test_many_sequences_are_searched_as_one_by_one():
+    rng = np.random.default_rng(0)
+    reads = ["", "ACGT", "N" * 40, gene(3), gene(1)[:14], gene(1)[:15], gene(1)[:100] + "N"]
+    for seed in range(60):
+        bases = add_sequencing_errors(gene(seed % 4), 0.1 * rng.random(), rng)
+        start = int(rng.integers(600))
+        read = bases[start : start + int(rng.integers(10, 600))]
+        reads.append(reverse_complement(read) if seed % 3 else read)
+    decoys = [HUMAN, BACTERIA]
+    together = find_decoys(reads, decoys)
+    assert together == [find_decoys([read], decoys)[0] for read in reads]
+    assert {None, 0, 1} == set(together)
+    assert find_decoys([], decoys) == []
 
 
 @pytest.mark.parametrize("known", [HUMAN, BACTERIA])

@@ -552,7 +552,17 @@ def dissimilar(bases: str, count: int) -> list[tuple[str, str]]:
     return [(f"stranger_{i}", copy) for i, copy in enumerate(changed)]
 
 
-@pytest.mark.parametrize("count, step", [(1, 1), (2, 60), (4, 1), (11, 55), (60, 10), (70, 8)])
+@pytest.mark.parametrize(
+    "count, step",
+    [
+        (1, 1),
+        (2, 60),
+        (4, 1),
+        pytest.param(11, 55, marks=pytest.mark.slow),
+        (60, 10),
+        pytest.param(70, 8, marks=pytest.mark.slow),
+    ],
+)
 def test_a_small_index_calls_a_dissimilar_query_novel(count, step, references, build, classify):
     """Even with one record or one species, a dissimilar query is novel."""
     result, index = build(references[: count * step : step])
@@ -608,7 +618,7 @@ def test_a_barcode_shared_by_two_species_is_ambiguous(references, build, classif
     shared = dissimilar(references[0][1], 1)[0][1]
     head = "k:Animalia,p:Arthropoda,c:Insecta,o:Hymenoptera,f:Apidae,g:Apis"
     twins = [(f"{i};tax={head},s:Apis_{name};", shared) for i, name in enumerate(["one", "other"])]
-    _, index = build([*references[:300:3], *twins])
+    _, index = build([*references[:300:6], *twins])
     (row,) = classify(index, [("q", shared)])
     assert (row["status"], row["rank"], row["taxon"]) == ("ambiguous", "genus", "Apis")
     assert (row["genus"], row["species"], row["novel_rank"]) == ("Apis", "NA", "NA")
@@ -616,7 +626,7 @@ def test_a_barcode_shared_by_two_species_is_ambiguous(references, build, classif
 
 
 def test_a_missing_middle_rank_is_na(references, build, classify):
-    records = [(head.replace(",f:", ",x:"), bases) for head, bases in references[:300:3]]
+    records = [(head.replace(",f:", ",x:"), bases) for head, bases in references[:300:6]]
     _, index = build(records)
     (row,) = classify(index, [("q", records[0][1])])
     assert "family" not in row  # no reference has one

@@ -617,10 +617,10 @@ def test_a_damaged_corpus_is_refused(tmp_path, barcodes):
     ("options", "accumulate"),
     [
         pytest.param(["--batch-size", "16"], 1, marks=pytest.mark.slow),
-        (["--batch-size", "16", "--anchor"], 1),
-        (["--batch-size", "4", "--objective", "taxonomy"], 2),
+        pytest.param(["--batch-size", "16", "--anchor"], 1, marks=pytest.mark.slow),
+        (["--batch-size", "4", "--anchor", "--objective", "taxonomy"], 2),
     ],
-    ids=["plain", "anchored", "half-labelled"],
+    ids=["plain", "anchored", "anchored and half-labelled"],
 )
 def test_two_processes_equal_one_with_accumulation(options, accumulate, tmp_path):
     """The command line with torchrun and gloo gives the same weights except for rounding.
