@@ -79,7 +79,7 @@ def index_bundle(tmp_path_factory, model_bundle) -> Path:
 
 @pytest.fixture(scope="module")
 def small_samples(index_bundle) -> Iterator[None]:
-    """Calibrate the indexes of a file of tests on few examples, which is faster.
+    """Calibrate the indexes of a file of tests roughly, on few examples, which is faster.
 
     For tests that do not depend on how good the confidence is. The index that all tests share is
     built before.

@@ -22,6 +22,7 @@ from barcodeembed.index.finder import make_finder
 from barcodeembed.index.options import BuildOptions
 from barcodeembed.index.represent import Barcodes, Representation
 from barcodeembed.scoring.candidates import WHOLE, Finder, Weights
+from barcodeembed.scoring.identity import remembering
 from barcodeembed.scoring.vote import TEMPERATURE
 from barcodeembed.vocabulary import NEIGHBOURS
 
@@ -30,6 +31,9 @@ Embed = Callable[[list[str]], np.ndarray]
 
 #: Candidates by vectors that are aligned for a marker without positions, where vectors show less.
 _CANDIDATES = 20
+
+#: Alignments that are remembered, of about 300 bytes each.
+_REMEMBERED = 1 << 17
 
 #: Percentage of the references that are shorter than a complete barcode of a varying length.
 _SHORTER = 5
@@ -87,6 +91,8 @@ def fit_index(
         complete_length,
         kmers_for_all=wide,
     )
+    if sequences is not None:  # the vote is tuned and calibrated with the same pairs
+        finder = replace(finder, align=remembering(sequences, _REMEMBERED))
 
     def tune(sample: Sample, queries: list[str], finder: Finder) -> Tuned:
         choose = tune_open_vote if wide else tune_vote

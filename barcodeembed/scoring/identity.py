@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +51,20 @@ def identities(
 
     Identical pairs are aligned only once.
     """
-    align = cache(lambda query, row: _identity(query, references[row]))
+    return _identities(queries, rows_QK, cache(lambda q, row: _identity(q, references[row])))
+
+
+def remembering(
+    references: Sequence[str], pairs: int
+) -> Callable[[Sequence[str], np.ndarray], Identities]:
+    """Return `identities` of these references, which aligns none of the last ``pairs`` again."""
+    known = lru_cache(pairs)(lambda query, row: _identity(query, references[row]))
+    return lambda queries, rows_QK: _identities(queries, rows_QK, known)
+
+
+def _identities(
+    queries: Sequence[str], rows_QK: np.ndarray, align: Callable[[str, int], tuple[float, int]]
+) -> Identities:
     pairs_QK2 = np.array(
         [
             [align(query, row) for row in rows]

@@ -48,7 +48,7 @@ def without_column(table: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def other(model_bundle, tmp_path_factory) -> tuple[Path, Path]:
+def other(model_bundle, small_samples, tmp_path_factory) -> tuple[Path, Path]:
     """Make another model, and an index with it."""
     import torch
 

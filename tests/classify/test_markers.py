@@ -32,6 +32,8 @@ from barcodeembed.sequences.marker_odds import (
 from barcodeembed.sequences.parts import Part
 from barcodeembed.sequences.records import SequenceRecord
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 RANKS = ("kingdom", "phylum", "class", "order", "family", "genus", "species")
 
 
@@ -71,7 +73,7 @@ def references(barcodes: dict[str, str], path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundles(model_bundle, tmp_path_factory) -> Path:
+def bundles(model_bundle, small_samples, tmp_path_factory) -> Path:
     """Make a folder with the models and prototypes of three simulated markers."""
     import torch
 

@@ -63,6 +63,7 @@ def test_classify_works_without_options(reads, tmp_path):
     check_names(offline(REPOSITORY, tmp_path, "classify", reads), reads)
 
 
+@pytest.mark.slow
 def test_quiet_prints_only_the_table(reads, tmp_path):
     done = offline(REPOSITORY, tmp_path, "classify", reads, "-q")
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 7)

@@ -177,7 +177,7 @@ def test_agreement_of_two_methods_counted_by_hand():
 
 
 @pytest.fixture(scope="module")
-def simulated(request):
+def simulated(request, small_samples):
     data = request.config.rootpath / "data" / "simulated"
     index = build_index(read_labelled(data / "reference.fasta"), KmerCounter(5))
     queries = sort_queries(read_labelled(data / "reads.tsv"), index.taxa)

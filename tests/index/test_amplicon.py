@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -170,7 +171,7 @@ def references(tmp_path_factory) -> Path:
     """Write simulated references with the sites of the primers in their middle."""
     path = tmp_path_factory.mktemp("references") / "references.fasta"
     lines = []
-    for record in be.read_records(SIMULATED / "reference.fasta"):
+    for record in islice(be.read_records(SIMULATED / "reference.fasta"), 0, None, 8):
         bases = record.sequence
         with_sites = (
             bases[:50] + plain(FORWARD) + bases[50:300] + reverse_complement(plain(REVERSE))
@@ -195,7 +196,7 @@ def test_build_cuts_and_counts(references, model_bundle, call, tmp_path):
     words = ("index", "build", references, "-m", model_bundle, "-o", out)
     done = call(*words, "--primers", f"{FORWARD},{REVERSE}")
     assert done.code == 0, done.err
-    assert "1 of 605 records left out: 1 outside_amplicon" in done.err
+    assert "1 of 76 records left out: 1 outside_amplicon" in done.err
     assert "cut to the amplicon" in done.err
     index = be.ReferenceIndex.open(out)
     assert {len(bases) for bases in index.sequences} == {250}

@@ -89,7 +89,7 @@ def refused(result, path: Path) -> None:
 @pytest.mark.parametrize("name", INDEX_FILES)
 def test_a_changed_byte_of_an_index_is_an_error_or_has_no_effect(name, index, read, expected, call):
     content = (index / name).read_bytes()
-    count = 60 if name.endswith("manifest.json") else 12
+    count = 24 if name.endswith("manifest.json") else 12
     for mutant in mutations(content, count, name):
         (index / name).write_bytes(mutant)
         result = call("classify", read, "-i", index, "-q")
@@ -246,12 +246,15 @@ def test_a_bundle_can_be_moved_and_copied(index, read, expected, call, tmp_path)
 
 
 def test_the_same_references_in_any_order_give_the_same_bundle(
-    index_bundle, model_bundle, tmp_path
+    small_samples, model_bundle, tmp_path
 ):
-    records = (SIMULATED / "reference.fasta").read_text().split(">")[1:]
-    random.Random(1).shuffle(records)
-    (tmp_path / "shuffled.fasta").write_text("".join(f">{record}" for record in records))
-    words = (tmp_path / "shuffled.fasta", "-m", model_bundle, "-o", tmp_path / "again.bix", "-q")
-    assert run_here("index", "build", *words) == 0
+    records = (SIMULATED / "reference.fasta").read_text().split(">")[1::8]
+    for name in ("sorted", "shuffled"):
+        path = tmp_path / f"{name}.fasta"
+        path.write_text("".join(f">{record}" for record in records))
+        words = (path, "-m", model_bundle, "-o", tmp_path / f"{name}.bix", "-q")
+        assert run_here("index", "build", *words) == 0
+        random.Random(1).shuffle(records)
     for name in INDEX_FILES:
-        assert (tmp_path / "again.bix" / name).read_bytes() == (index_bundle / name).read_bytes()
+        one, other = (tmp_path / f"{order}.bix" / name for order in ("sorted", "shuffled"))
+        assert one.read_bytes() == other.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import pytest
 from support import SIMULATED
@@ -15,6 +16,8 @@ from barcodeembed.index.fit import lengths
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.taxonomy.references import read_labelled
 
+pytestmark = pytest.mark.usefixtures("small_samples")
+
 
 @dataclass(frozen=True)
 class Anchored(KmerCounter):
@@ -25,7 +28,7 @@ class Anchored(KmerCounter):
 
 @pytest.fixture(scope="module")
 def labelled():
-    return list(read_labelled(SIMULATED / "reference.fasta"))
+    return list(islice(read_labelled(SIMULATED / "reference.fasta"), 0, None, 3))
 
 
 def correct(index: ReferenceIndex) -> int:

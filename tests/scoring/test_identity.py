@@ -18,7 +18,13 @@ from barcodeembed.index.bundle import ReferenceIndex
 from barcodeembed.index.model import open_with_model
 from barcodeembed.scoring import identity
 from barcodeembed.scoring.features import Neighbours
-from barcodeembed.scoring.identity import Identities, identities, overlap, percent_identity
+from barcodeembed.scoring.identity import (
+    Identities,
+    identities,
+    overlap,
+    percent_identity,
+    remembering,
+)
 from barcodeembed.sequences.cleaning import reverse_complement
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.vocabulary import HIT_COLUMNS
@@ -84,6 +90,21 @@ def test_each_pair_has_its_own_identity(queries, references):
         for k, row in enumerate(rows[i]):
             assert found.percents[i, k] == percent_identity(query, references[row])
             assert found.overlaps[i, k] == len(overlap(query, references[row])[0])
+
+
+def test_remembered_pairs_are_not_aligned_again(monkeypatch):
+    queries, references = [barcode(8), barcode(9)], [barcode(seed) for seed in range(4)]
+    rows = np.array([[0, 1, 2], [2, 1, 0]])
+    expected = identities(queries, references, rows)
+    align, pairs = identity._identity, []
+    monkeypatch.setattr(identity, "_identity", lambda *pair: pairs.append(pair) or align(*pair))
+    find = remembering(references, 100)
+    for _ in range(2):
+        found = find(queries, rows)
+        assert (found.percents == expected.percents).all()
+        assert (found.overlaps == expected.overlaps).all()
+    assert len(pairs) == rows.size
+    assert find(queries[:1], np.array([[3]])).percents == aligned(queries[0], references[3])[0]
 
 
 def test_neighbours_keep_their_overlaps_when_identity_changes_their_order():
