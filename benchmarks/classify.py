@@ -1,12 +1,13 @@
 """Time `classify` from start to end, and other programs on the same reads, in turns.
 
     python benchmarks/classify.py QUERIES [--index INDEX --model MODEL] [--counts 500,2500]
-        [--lengths whole,313,200,130] [--threads 2] [--rounds 1] [--peers]
+        [--lengths whole,313,200,130] [--threads 2] [--rounds 1] [--peers] [--only NAME]
 
 QUERIES is a table of barcodes. Reads of 313 bases or more are the end of a barcode, others begin
 anywhere. Every command is run on two numbers of reads. From the difference follow the reads that it
 names per second, and from that the seconds before the first read. Without --index it is what ships.
-With --peers, VSEARCH, SINTAX, blastn and MMseqs2 are timed, too, with the references of the index.
+With --peers, VSEARCH, SINTAX, blastn and MMseqs2 are timed, too, with the references of the index;
+with --only, which can be repeated, only programs whose names contain it.
 With --rounds, the median of several times counts. Nothing else should run on the machine.
 """
 
@@ -32,7 +33,7 @@ from barcodeembed.sequences.reading import read_records
 
 #: Programs that take a second or more for some reads of a large reference, and how many times
 #: fewer reads they get.
-_FEWER = {"VSEARCH --sintax": 5, "blastn (megablast)": 50}
+_FEWER = {"VSEARCH --sintax": 5, "blastn (megablast)": 50, "MMseqs2 easy-search": 50}
 
 #: The speed of each run (reads per second) and its seconds before the first read.
 _Runs = list[tuple[float, float]]
@@ -48,13 +49,18 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--only", action="append", default=[])
     asked = parser.parse_args()
     few, many = map(int, asked.counts.split(","))
     lengths = asked.lengths.split(",")
     runs: dict[str, dict[str, _Runs]] = defaultdict(lambda: defaultdict(list))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        programs = dict(commands(asked, folder))
+        programs = {
+            program: command
+            for program, command in commands(asked, folder)
+            if not asked.only or any(name in program for name in asked.only)
+        }
         for length in lengths * asked.rounds:
             for program, command in programs.items():
                 fewer = _FEWER.get(program, 1)
