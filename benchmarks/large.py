@@ -2,9 +2,10 @@
 
     python benchmarks/large.py [INDEX] [--references 1000000 3000000] [--queries 2000] [--threads 1]
 
-For each number of references: size on disk, time to open, resident memory, recall, and time of a
-query. The vectors are those of INDEX and perturbed copies of them: to a vector the difference of
-two neighbouring vectors is added, so that copies are as different as barcodes of the index are.
+For each number of references: size on disk, time to open, peak of the resident memory, recall, and
+time of a query. The vectors are those of INDEX and perturbed copies of them: to a vector the
+difference of two neighbouring vectors is added, so that copies are as different as barcodes of the
+index are.
 Without INDEX, vectors of simulated species are used.
 
 Queries are further copies, half of them with three times such a difference, like fragments. Each
@@ -152,7 +153,7 @@ def _compare(real: np.ndarray, count: int, asked: int, threads: int, folder: Pat
 def _measure(folder: Path, name: str) -> dict[str, float]:
     """Open the vectors, search with all queries, and return times and memory."""
     queries = np.load(folder / "queries.npy")
-    before = _resident()
+    before = _resident("VmRSS")
     began = time.perf_counter()
     vectors = load_array(folder / "vectors.npy", "float32", (None, None), mapped=True)
     find = nearest
@@ -167,15 +168,18 @@ def _measure(folder: Path, name: str) -> dict[str, float]:
     np.save(folder / f"{name}.npy", rows)
     return {
         "open": opened,
-        "memory": _resident() - before,
+        "memory": _resident("VmHWM") - before,
         "query": 1e3 * seconds / len(queries),
     }
 
 
-def _resident() -> float:
-    """Return the resident memory of this process in MB, files that are mapped included."""
+def _resident(kind: str) -> float:
+    """Return the resident memory of this process in MB, files that are mapped included.
+
+    ``kind`` is VmRSS for now, VmHWM for the peak.
+    """
     status = Path("/proc/self/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1e3
+    return int(status.split(f"{kind}:")[1].split()[0]) / 1e3
 
 
 if __name__ == "__main__":
