@@ -5,8 +5,7 @@
 For each number of references: size on disk, time to open, peak of the resident memory, recall, and
 time of a query. The vectors are those of INDEX and perturbed copies of them: to a vector the
 difference of two neighbouring vectors is added, so that copies are as different as barcodes of the
-index are.
-Without INDEX, vectors of simulated species are used.
+index are. Without INDEX, vectors of simulated species are used.
 
 Queries are further copies, half of them with three times such a difference, like fragments. Each
 search is measured in a process of its own, which maps the files into memory. The two

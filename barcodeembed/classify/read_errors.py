@@ -38,8 +38,8 @@ _INDELS = (0.0, 0.001, 0.002, 0.004, 0.006, 0.01, 0.02, 0.03, 0.05, 0.08)
 _MIXTURE = 5
 
 #: Before stop codons are counted, the natural logarithm of the rate of substitutions is normally
-#: distributed around that of the ordinary mixture, with this standard deviation. Of 0.7, 1, 1.5 and
-#: 2, it gives the best estimates for ordinary and other mixtures together.
+#: distributed around that of the ordinary mixture, with this standard deviation. A lower one is
+#: better for the ordinary mixture, a higher one for few reads with substitutions alone.
 _SPREAD = 1.0
 
 #: Logarithms of the rates that are tried, compared with the ordinary mixture.

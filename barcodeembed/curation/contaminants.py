@@ -6,12 +6,9 @@ from collections.abc import Iterator
 
 from barcodeembed.curation.findings import Finding
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.sequences.decoys import Decoy, find_decoys, known_decoys
+from barcodeembed.sequences.decoys import find_decoys, known_decoys
 from barcodeembed.taxonomy.ranks import lowest
 from barcodeembed.vocabulary import CONTAMINANT
-
-#: Number of barcodes that are searched together.
-_TOGETHER = 256
 
 
 def find_contaminants(index: ReferenceIndex) -> Iterator[Finding]:
@@ -20,12 +17,9 @@ def find_contaminants(index: ReferenceIndex) -> Iterator[Finding]:
     The index must contain sequences.
     """
     assert index.sequences is not None
-    decoys, every = known_decoys(), len(index.sequences)
-    found: dict[int, Decoy] = {}
-    for begin in range(0, every, _TOGETHER):
-        some = range(begin, min(begin + _TOGETHER, every))
-        numbers = find_decoys([index.sequences[vector] for vector in some], decoys)
-        found |= {v: decoys[n] for v, n in zip(some, numbers, strict=True) if n is not None}
+    decoys = known_decoys()
+    numbers = find_decoys(index.sequences, decoys)
+    found = {vector: decoys[n] for vector, n in enumerate(numbers) if n is not None}
     records: dict[tuple[int, int], list[str]] = {}
     pairs = zip(index.record_vectors.tolist(), index.record_lineages.tolist(), strict=True)
     for name, (vector, lineage) in zip(index.record_ids, pairs, strict=True):

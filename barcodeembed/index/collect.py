@@ -16,7 +16,7 @@ import numpy as np
 from barcodeembed.errors import ReferenceDataError
 from barcodeembed.index.settings import Amplicon, QuantisedSearch
 from barcodeembed.sequences.cleaning import CleanSequence, clean, reverse_complement
-from barcodeembed.sequences.decoys import Decoy, find_decoys, known_decoys
+from barcodeembed.sequences.decoys import TOGETHER, Decoy, find_decoys, known_decoys
 from barcodeembed.sequences.orientation import learn_strands
 from barcodeembed.sequences.packed import PackedSequences, pack, unpack
 from barcodeembed.sequences.records import SequenceRecord
@@ -28,9 +28,6 @@ from barcodeembed.taxonomy.references import LabelledRecord, resolve_conflicts
 from barcodeembed.vocabulary import CONTAMINANT, MIN_BASES
 
 T = TypeVar("T")
-
-#: Number of records that are searched for contaminants together.
-_TOGETHER = 256
 
 
 @dataclass(slots=True)
@@ -152,7 +149,7 @@ def _searched(
 ) -> Iterator[tuple[SequenceRecord, Lineage, CleanSequence, Decoy | None]]:
     """Yield records with their lineage, their clean bases and the contaminant that they are of."""
     records, decoys = iter(labelled), known_decoys()
-    while batch := list(islice(records, _TOGETHER)):
+    while batch := list(islice(records, TOGETHER)):
         barcodes = [clean(record, min_bases=min_bases, max_bases=max_bases) for record, _ in batch]
         numbers = find_decoys([b.bases if not b.unclassifiable else "" for b in barcodes], decoys)
         for (record, lineage), barcode, number in zip(batch, barcodes, numbers, strict=True):

@@ -26,6 +26,9 @@ BASES_K, ACIDS_K = 12, 5
 #: The standard code. The frame of a contaminant does not matter, but the code must be one.
 _GENETIC_CODE = 11
 
+#: Number of sequences that are searched together.
+TOGETHER = 256
+
 _UPPER_BITS = 18
 
 _LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -87,8 +90,18 @@ class Decoy:
 def find_decoys(sequences: Sequence[str], decoys: Sequence[Decoy]) -> list[int | None]:
     """Return for each sequence the index of the first contaminant that it is of, or None.
 
-    Many sequences are searched together in less time than one by one.
+    `TOGETHER` are searched at a time, which takes less time than one by one.
     """
+    return [
+        number
+        for begin in range(0, len(sequences), TOGETHER)
+        for number in _find_together(
+            [sequences[i] for i in range(begin, min(begin + TOGETHER, len(sequences)))], decoys
+        )
+    ]
+
+
+def _find_together(sequences: list[str], decoys: Sequence[Decoy]) -> list[int | None]:
     lengths_S = np.array([len(bases) for bases in sequences], np.int64)
     codes = encode_bases("N".join(sequences))  # a k-mer of two sequences is ambiguous
     owners = np.repeat(np.arange(len(sequences)), lengths_S + 1)[:-1]

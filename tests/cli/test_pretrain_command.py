@@ -269,7 +269,7 @@ def test_every_objective_learns_on_real_barcodes(objective, real, model_bundle, 
     assert done.code == 0, done.err
     metrics = (tmp_path / "m.training" / "metrics.jsonl").read_text()
     rows = [json.loads(line) for line in metrics.splitlines()]
-    assert rows[-1]["loss"] < 0.985 * rows[0]["loss"]
+    assert rows[-1]["loss"] < 0.98 * rows[0]["loss"]
 
 
 def test_options_change_the_shape_of_the_preset(fasta, tmp_path, train):

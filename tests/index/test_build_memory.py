@@ -54,7 +54,7 @@ def labelled() -> Iterator[LabelledRecord]:
 
 
 def test_a_reference_takes_fewer_bytes_than_its_bases(monkeypatch):
-    monkeypatch.setattr(collect, "_TOGETHER", 1)  # how much a batch takes does not grow
+    monkeypatch.setattr(collect, "TOGETHER", 1)  # how much a batch takes does not grow
     embedder, options = Composition(), BuildOptions()
     prepare(labelled(), embedder, options, BuildReport())  # what is loaded only once
     tracemalloc.start()
