@@ -45,15 +45,16 @@ class MutatedCopies:
     def examples(self, rank: int, in_reference: bool) -> Examples:
         """Return examples whose taxon at a rank is in the reference, or is not.
 
-        ``rank`` is the number of a rank of the reference. A copy diverges from its barcode by less
-        than the customary limit of the rank if the taxon is in the reference, otherwise by more
-        than the limit and less than twice the limit.
+        ``rank`` is the number of a rank of the reference. A copy diverges from its barcode, which
+        has a name at the rank, by less than the customary limit of the rank if the taxon is in the
+        reference, otherwise by more than the limit and less than twice the limit.
         """
         taxa = self.voter.taxa
         limit = CUSTOMARY_DIVERGENCE[taxa.ranks[rank]]
         bounds = (0.0, limit) if in_reference else (limit, 2 * limit)
         divergences = self.rng.uniform(*bounds, _COPIES)
-        sources = self.rng.integers(0, len(self.sequences), _COPIES)
+        named_rows = np.flatnonzero(taxa.codes[self.owners, rank] >= 0)
+        sources = named_rows[self.rng.integers(0, len(named_rows), _COPIES)]
         copies = [
             mutate(self.sequences[int(i)], d, self.rng)
             for i, d in zip(sources, divergences, strict=True)

@@ -20,7 +20,7 @@ from barcodeembed.classify.naming import Namer
 from barcodeembed.classify.quality import Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.read_errors import GIVEN, ReadErrors
-from barcodeembed.classify.read_errors import SAMPLE as READS
+from barcodeembed.classify.read_errors import SAMPLE as OF_ERRORS
 from barcodeembed.classify.repeats import Found, Repeats
 from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.classify.unread import embed_reads
@@ -44,6 +44,12 @@ from barcodeembed.sequences.stretches import Locator
 from barcodeembed.sequences.trimming import Trimmer
 from barcodeembed.vectors.search import nearest
 from barcodeembed.vocabulary import AUTO, BATCH_SIZE, MIN_BASES, NEIGHBOURS
+
+#: Fewer reads are searched for in one process, because others take time to start.
+_MANY_READS = 300
+
+#: Queries that are searched for, in the order of the input, and functions that wait for the results.
+_Begun = tuple[list[Query | Assignment], list[Result]]
 
 
 class Classifier:
@@ -74,7 +80,7 @@ class Classifier:
             choose it by the taxon, or None to skip. It only affects flags that change no name.
         read_errors: Fraction of the bases of the reads that are wrong. By default that of the
             index, or else it is taken from the qualities of FASTQ records, or else estimated from
-            the first 300 reads.
+            the first 1,000 reads.
         check_chimeras: Whether to search with parts of each query, to flag chimeras. It needs
             two more searches of each query.
         exact: Whether to compare queries with all vectors of the index, also if it is quantised.
@@ -238,34 +244,33 @@ class Classifier:
             trimmer = self._found_trimmer(sample)
         # Only the reading frame of a coding marker shows which gaps are errors.
         anchor = self.quality.anchor if self.quality.genetic_code is not None else None
-        sizes = chain([READS if anchor else batch_size], repeat(batch_size))
+        sizes = chain([OF_ERRORS if anchor else batch_size], repeat(batch_size))
         errors = self.read_errors = self._given_errors
         #: Batches that are searched for, while the next ones are read.
-        waiting: deque[tuple[list[Query | Assignment], list[Result]]] = deque()
+        waiting: deque[_Begun] = deque()
         workers = None
         try:
             for number, size in enumerate(sizes):
                 try:
                     batch = list(islice(records, size))
                 except BarcodeEmbedError:  # what was read before has its rows before the error
-                    for begun in waiting:
-                        yield from self._answers(*begun, errors)
+                    yield from self._answers(waiting, errors)
                     raise
-                if batch:
-                    made = make_queries(batch, trimmer, self.locator, self.index.settings)
-                    if number == 0:  # the first reads show the error rate of all
-                        errors = self.read_errors = errors.learn(_queries_of(made), anchor)
-                        made = list(part.of(made))
-                        records = part.after(len(batch)).of(records)
-                        workers = self._workers_for(len(batch))
-                    bases = [query.bases for query in _queries_of(made)]
-                    start = workers.start if workers else self._search_now
-                    waiting.append((made, self._repeats.of(bases, start)))
-                elif not waiting:
+                if not batch:
+                    yield from self._answers(waiting, errors)
                     return
-                if not batch or len(waiting) > (workers.count if workers else 0):
-                    yield from self._answers(*waiting[0], errors)
-                    waiting.popleft()
+                made = make_queries(batch, trimmer, self.locator, self.index.settings)
+                if number == 0:  # the first reads show the error rate of all
+                    errors = self.read_errors = errors.learn(_queries_of(made), anchor)
+                    made = list(part.of(made))
+                    records = part.after(len(batch)).of(records)
+                    workers = self._workers_for(len(batch))
+                start = workers.start if workers else self._search_now
+                for begin in range(0, len(made), batch_size):
+                    some = made[begin : begin + batch_size]
+                    bases = [query.bases for query in _queries_of(some)]
+                    waiting.append((some, self._repeats.of(bases, start)))
+                    yield from self._answers(waiting, errors, workers.count if workers else 0)
         finally:
             if workers:
                 workers.stop()
@@ -275,7 +280,7 @@ class Classifier:
     def _workers_for(self, reads: int) -> Workers | None:
         """Return processes that search, or None if this one is enough for so many first reads."""
         device = getattr(self.embedder, "device", None)
-        if self.processes < 2 or reads < READS or not can_fork():
+        if self.processes < 2 or reads < _MANY_READS or not can_fork():
             return None
         return Workers(self._search, self.processes) if device and device.type == "cpu" else None
 
@@ -284,11 +289,14 @@ class Classifier:
         return [partial(_same, found) for found in self._search(bases).split()]
 
     def _answers(
-        self, made: list[Query | Assignment], results: list[Result], errors: ReadErrors
+        self, waiting: deque[_Begun], errors: ReadErrors, most: int = 0
     ) -> Iterator[Assignment]:
-        """Yield the answers of a batch, in order, when its search has ended."""
-        named = self._namer.name(_queries_of(made), [result() for result in results], errors)
-        yield from (next(named) if isinstance(query, Query) else query for query in made)
+        """Yield the answers of the first batches, in order, until ``most`` are ``waiting``."""
+        while len(waiting) > most:
+            made, results = waiting[0]
+            named = self._namer.name(_queries_of(made), [result() for result in results], errors)
+            yield from (next(named) if isinstance(query, Query) else query for query in made)
+            waiting.popleft()
 
     def _found_trimmer(self, sample: list[SequenceRecord]) -> Trimmer:
         index = self.index

@@ -25,7 +25,7 @@ from barcodeembed.sequences.anchor import MIN_SUPPORT_IN_BULK, Anchor, encode_ro
 from barcodeembed.sequences.frames import stop_codons, stop_risks
 
 #: Number of reads, the first of a run, from which the error rate is estimated.
-SAMPLE = 300
+SAMPLE = 1_000
 
 #: Frame-breaking changes of position for each base, without the ends of a read, in barcodes with
 #: simulated errors, and the insertions and deletions for each base: ``python

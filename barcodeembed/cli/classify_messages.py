@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SOURCES = {
     "given": "as given",
     "qualities": "by their qualities",
-    "estimated": "estimated from the insertions and deletions in them",
+    "estimated": "estimated from insertions, deletions and stop codons in them",
 }
 _PLURALS = {"species": "species", "genus": "genera", "order": "orders"}
 

@@ -42,6 +42,10 @@ _SHORTER = 5
 ERROR_RATES = (0.0, 0.005, 0.01, 0.03, 0.05)
 _FREQUENCIES = (0.4, 0.15, 0.15, 0.15, 0.15)
 
+#: Fragments of each barcode that confidence is learned from: few barcodes in a sample have both a
+#: certain length and a certain error rate.
+_FRAGMENTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
@@ -49,7 +53,7 @@ class Fitted:
 
     ``kmers_for_all``: whether whole barcodes are searched by shared k-mers, too. ``candidates``:
     how many are found by vectors, None for as many as vote. ``read_vectors`` (S, D) are those of
-    the fragments, one of each barcode of the sample.
+    fragments, one of each barcode of the sample.
     """
 
     whole: Weights
@@ -105,7 +109,12 @@ def fit_index(
             tuned, finder = with_kmers, replace(finder, kmers_for_all=True)
     finder = replace(finder, whole=tuned.weights)
     rng = np.random.default_rng(options.seed)
-    fragments = make_fragments(whole, held.sample, embed, complete_length, options.min_bases, rng)
+
+    def cut() -> Reads:
+        """Return a fragment of each barcode."""
+        return make_fragments(whole, held.sample, embed, complete_length, options.min_bases, rng)
+
+    fragments = cut()
     tuned = tune(fragments.sample, fragments.bases, finder)
     finder = replace(finder, fragments=tuned.weights)
     voter = Voter(held.vectors, held.members, taxa, finder)
@@ -113,6 +122,7 @@ def fit_index(
         Reads(held.sample, whole, np.zeros(len(whole))),
         _simulate(whole, rng.choice(ERROR_RATES[1:], len(whole)), whole, held.sample, embed, rng),
         fragments,
+        *(cut() for _ in range(_FRAGMENTS - 1)),
     ]
     examples = Examples.join(
         [make_examples(part.sample, part.bases, part.errors, voter) for part in reads]

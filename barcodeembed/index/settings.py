@@ -11,7 +11,7 @@ from barcodeembed.scoring.candidates import Weights
 from barcodeembed.sequences.primers import PrimerPair
 
 #: The format in which indexes are written. Older formats are not read.
-INDEX_FORMAT = 6
+INDEX_FORMAT = 7
 
 
 @dataclass(frozen=True, slots=True)

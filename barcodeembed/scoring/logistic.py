@@ -17,8 +17,9 @@ from barcodeembed.scoring.features import CONTEXT, FEATURES
 #: Fractions of the median length at which the effect of a short query is fitted.
 _SHORT = (0.5, 0.25)
 
-#: Error rates at which the effect of errors is fitted.
-_ERRORS = (0.01, 0.04)
+#: Error rates at which the effect of errors is fitted: a name is worth less at 3 % than a straight
+#: line from 1 to 5 % would say.
+_ERRORS = (0.01, 0.03, 0.05)
 
 _STEPS = len(_ERRORS) + len(_SHORT)
 
@@ -29,8 +30,8 @@ _MAX_NOISE = 0.02
 _MIN = 50
 
 #: Minimum number of examples of each kind, to fit products of features. Fewer would not determine
-#: so many weights.
-_MIN_FOR_PRODUCTS = 500
+#: so many weights: several examples are fragments of one barcode.
+_MIN_FOR_PRODUCTS = 1_500
 
 #: Products are of standardised features, which end here: beyond the examples a square would soon
 #: outweigh all else.

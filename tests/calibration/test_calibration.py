@@ -203,7 +203,7 @@ def test_the_fit_recovers_known_weights():
     np.testing.assert_allclose(found.weights, weights, atol=0.1)
     assert found.bias - found.middle == pytest.approx(-0.6, abs=0.08)
     assert np.exp(found.growth[-1]) == pytest.approx(0.5, abs=0.05)
-    assert found.growth[:-1] == (0, 0, 0)  # no query has these error rates or this length
+    assert found.growth[:-1] == (0, 0, 0, 0)  # no query has these error rates or this length
     assert found.noise == 0
 
 
@@ -212,15 +212,15 @@ def test_lengths_and_error_rates_between_the_fitted_ones_are_interpolated():
         (1.0, *[0.0] * (len(FEATURES) - CONTEXT - 1)),
         0.5,
         2.0,
-        (-0.2, -0.5, -0.3, -0.9),
-        (0.3, 0.7, 0.1, -0.2),
+        (-0.2, -0.4, -0.5, -0.3, -0.9),
+        (0.3, 0.5, 0.7, 0.1, -0.2),
     )
     features = np.zeros((9, len(FEATURES)))
     features[:, 0] = 4.0
     features[:, -1] = np.log([1.0, 0.5**0.5, 0.5, 0.5**1.5, 0.25, 0.01, 1.0, 1.0, 0.5])
-    features[6:, -2] = [0.005, 0.025, 0.1]
+    features[6:, -2] = [0.005, 0.02, 0.1]
     short = ((0, 0), (-0.15, 0.05), (-0.3, 0.1), (-0.6, -0.05), (-0.9, -0.2), (-0.9, -0.2))
-    with_errors = ((-0.1, 0.15), (-0.35, 0.5), (-0.8, 0.8))
+    with_errors = ((-0.1, 0.15), (-0.3, 0.4), (-0.8, 0.8))
     logits = [2 * np.exp(g) + s + 0.5 for g, s in (*short, *with_errors)]
     np.testing.assert_allclose(logistic.probability(features), 1 / (1 + np.exp(-np.array(logits))))
 

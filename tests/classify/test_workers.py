@@ -29,7 +29,7 @@ def loaded(index_bundle) -> Classifier:
 @pytest.fixture
 def classifier(loaded, monkeypatch) -> Classifier:
     """Return a classifier that uses two processes, also for few reads."""
-    monkeypatch.setattr(pipeline, "READS", 1)
+    monkeypatch.setattr(pipeline, "_MANY_READS", 1)
     monkeypatch.setattr(workers, "_LEAST", 2)
     monkeypatch.setattr(loaded, "processes", 2)
     loaded._repeats.forget()
@@ -49,10 +49,10 @@ def test_this_process_searches_if_there_are_few_reads_or_the_device_is_another(
 ):
     asked = []
     monkeypatch.setattr(classifier, "_search", lambda bases: asked.append(bases) or 1 / 0)
-    monkeypatch.setattr(pipeline, "READS", 25)
+    monkeypatch.setattr(pipeline, "_MANY_READS", 25)
     with pytest.raises(ZeroDivisionError):
         list(classifier.classify(READS))
-    monkeypatch.setattr(pipeline, "READS", 24)
+    monkeypatch.setattr(pipeline, "_MANY_READS", 24)
     monkeypatch.setattr(workers, "can_fork", lambda: False)
     monkeypatch.setattr(pipeline, "can_fork", lambda: False)
     with pytest.raises(ZeroDivisionError):

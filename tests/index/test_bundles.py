@@ -159,7 +159,7 @@ def edit(path: Path, **changes) -> None:
     [
         (
             {"format_version": 9, "made_by": "barcodeembed 9.1"},
-            r"format 9 is newer than this version can read \([16]\).*made by barcodeembed 9.1",
+            r"format 9 is newer than this version can read \([17]\).*made by barcodeembed 9.1",
         ),
         ({"format_version": None}, "format None"),
         ({"kind": "sonnet"}, "is a sonnet, not an? (model|index)"),

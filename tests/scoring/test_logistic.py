@@ -107,7 +107,7 @@ def test_products_end_beyond_the_examples(with_products):
 
 
 def test_only_fragments_have_products():
-    features, true, _ = surface(6_000)
+    features, true, _ = surface(8_000)
     features[::2, -1] = np.log(0.5)
     found = fit_by_length(features, true, np.ones(len(true)))
     assert found.fragments.products and not found.whole.products
