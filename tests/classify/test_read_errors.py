@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,13 @@ import pytest
 from anchored_barcodes import make_barcode
 
 from barcodeembed.calibration.examples import add_sequencing_errors
-from barcodeembed.classify.read_errors import ReadErrors, Signs, estimate_rates, find_signs
+from barcodeembed.classify.read_errors import (
+    SAMPLE,
+    ReadErrors,
+    Signs,
+    estimate_rates,
+    find_signs,
+)
 from barcodeembed.sequences.anchor import Anchor
 from barcodeembed.sequences.reading import read_records
 
@@ -140,3 +147,16 @@ def test_qualities_that_can_have_the_offset_64_are_not_used(tmp_path):
     path.write_text("@a\nACGT\n+\nhhB;\n@b\nACGT\n+\nhh5h\n@c\nACGT\n+\n~~~~\n@d\nACGT\n+\nIIII\n")
     rates = [record.error_rate for record in read_records(path)]
     assert rates[0] is None and None not in rates[1:]
+
+
+@pytest.mark.parametrize("length", [658, 200])
+@pytest.mark.parametrize("rate", [0.0, 0.01, 0.03])
+def test_the_estimate_is_near_the_rate_of_errors_in_real_barcodes(coi, anchor, rate, length):
+    rng = np.random.default_rng(1)
+    reads = []
+    for record in islice(read_records(coi / "val_seen.tsv.gz"), SAMPLE):
+        start = int(rng.integers(0, max(len(record.sequence) - length, 0), endpoint=True))
+        part = record.sequence[start : start + length].upper()
+        reads.append(add_sequencing_errors(part, rate, rng) if rate else part)
+    found = ReadErrors().learn([query(bases) for bases in reads], anchor)
+    assert found.rate == pytest.approx(rate, abs=max(0.25 * rate, 0.0005))
