@@ -48,7 +48,7 @@ from barcodeembed.vocabulary import AUTO, BATCH_SIZE, MIN_BASES, NEIGHBOURS
 #: Fewer reads are searched for in one process, because others take time to start.
 _MANY_READS = 300
 
-#: Queries that are searched for, in the order of the input, and functions that wait for the results.
+#: Queries that are searched for, in the order of the input, and functions that wait for results.
 _Begun = tuple[list[Query | Assignment], list[Result]]
 
 
