@@ -10,9 +10,10 @@ from support import SIMULATED
 
 from barcodeembed.classify.pipeline import Classifier
 from barcodeembed.evaluation.open_world.kmers import KmerCounter
+from barcodeembed.index import fit
 from barcodeembed.index.build import build_index
 from barcodeembed.index.bundle import ReferenceIndex
-from barcodeembed.index.fit import lengths
+from barcodeembed.index.fit import lengths, make_fragments
 from barcodeembed.sequences.reading import read_records
 from barcodeembed.taxonomy.references import read_labelled
 
@@ -62,3 +63,18 @@ def test_kmers_find_whole_barcodes_if_the_vectors_do_not(labelled, tmp_path):
     # Without positions in the marker, complete barcodes can be short.
     assert (index.settings.min_bases, by_vectors.settings.min_bases) == (50, 100)
     assert correct(again) > 1.2 * correct(by_vectors)
+
+
+def test_confidence_is_learned_from_three_fragments_of_each_barcode(labelled, monkeypatch):
+    made = []
+
+    def keep(*arguments) -> fit.Reads:
+        made.append(make_fragments(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(fit, "make_fragments", keep)
+    index = build_index(labelled, KmerCounter(1), whiten=0)
+    assert len(made) == 3
+    whole = {len(bases) for bases in index.sequences}
+    for barcode in zip(*(reads.bases for reads in made), strict=True):
+        assert len(set(barcode)) == 3 and max(map(len, barcode)) < max(whole)
