@@ -89,6 +89,7 @@ def small_samples(index_bundle) -> Iterator[None]:
         patch.setattr("barcodeembed.calibration.sample._MIN_COUNT", 24)
         patch.setattr("barcodeembed.calibration.mutants._COPIES", 8)
         patch.setattr("barcodeembed.calibration.tuning._OPEN_SAMPLE", 12)
+        patch.setattr("barcodeembed.index.fit._FRAGMENTS", 1)
         patch.setattr("barcodeembed.scoring.logistic._GRADIENT", 1e-3)
         yield
 

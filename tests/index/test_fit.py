@@ -65,7 +65,8 @@ def test_kmers_find_whole_barcodes_if_the_vectors_do_not(labelled, tmp_path):
     assert correct(again) > 1.2 * correct(by_vectors)
 
 
-def test_confidence_is_learned_from_three_fragments_of_each_barcode(labelled, monkeypatch):
+def test_confidence_is_learned_from_several_fragments_of_each_barcode(labelled, monkeypatch):
+    monkeypatch.setattr(fit, "_FRAGMENTS", 3)
     made = []
 
     def keep(*arguments) -> fit.Reads:
