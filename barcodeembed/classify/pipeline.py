@@ -20,7 +20,7 @@ from barcodeembed.classify.naming import Namer
 from barcodeembed.classify.quality import Quality, anchor_for, code_for
 from barcodeembed.classify.queries import Query, make_queries
 from barcodeembed.classify.read_errors import GIVEN, ReadErrors
-from barcodeembed.classify.read_errors import SAMPLE as OF_ERRORS
+from barcodeembed.classify.read_errors import SAMPLE as ERROR_SAMPLE
 from barcodeembed.classify.repeats import Found, Repeats
 from barcodeembed.classify.thresholds import confidence_thresholds
 from barcodeembed.classify.unread import embed_reads
@@ -244,7 +244,7 @@ class Classifier:
             trimmer = self._found_trimmer(sample)
         # Only the reading frame of a coding marker shows which gaps are errors.
         anchor = self.quality.anchor if self.quality.genetic_code is not None else None
-        sizes = chain([OF_ERRORS if anchor else batch_size], repeat(batch_size))
+        sizes = chain([ERROR_SAMPLE if anchor else batch_size], repeat(batch_size))
         errors = self.read_errors = self._given_errors
         #: Batches that are searched for, while the next ones are read.
         waiting: deque[_Begun] = deque()
